@@ -1,0 +1,25 @@
+"""Fixtures that every room's tests share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).resolve().parent
+
+
+@pytest.fixture(scope="session")
+def conformance() -> Path:
+    """Folder of the small vectors made by running the official network (see tests/data/README.md)."""
+    return TESTS / "data" / "conformance"
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """Folder with `bench/Set5`, `bench/B100` (never committed): $DLGSANET_DATA, else ../shared/data."""
+    folder = Path(os.environ.get("DLGSANET_DATA", TESTS.parent.parent / "shared" / "data"))
+    if not (folder / "bench" / "Set5" / "HR").is_dir():
+        pytest.skip("evaluation images not here: set DLGSANET_DATA to a folder with bench/Set5 and bench/B100")
+    return folder
