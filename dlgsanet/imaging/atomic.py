@@ -1,4 +1,4 @@
-"""Writing so that a reader sees the old content or the new, never half of it, and a failure leaves no debris."""
+"""Writing so that a reader sees the old content or the new, never half of it; failures leave no debris."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def write_text(path: str | Path, text: str) -> None:
 
 
 def sha256_file(path: str | Path) -> str:
-    """SHA-256 of a file's content as 64 hexadecimal digits, read in pieces. Raises InputError if unreadable."""
+    """SHA-256 of a file's content as 64 hexadecimal digits, read in pieces. InputError if unreadable."""
     digest = hashlib.sha256()
     try:
         with Path(path).open("rb") as stream:
@@ -54,7 +54,7 @@ def new_file(path: str | Path) -> Iterator[Path]:
         raise InputError(f"cannot write {target}: expected a file name, found a folder; add a file name")
     with _sibling(target, target.suffix) as temporary:
         yield temporary
-        os.replace(temporary, target)
+        temporary.replace(target)
 
 
 @contextmanager
@@ -83,7 +83,7 @@ def _refuse_existing(target: Path, force: bool, marker: str | None) -> None:
     if not force:
         raise InputError(f"{target} exists already; choose another name, or replace it with --force")
     if marker is not None and any(target.iterdir()) and not (target / marker).is_file():
-        raise InputError(f"will not replace {target}: it holds no {marker}, so it is not ours; choose another name")
+        raise InputError(f"{target} holds no {marker}, so --force will not replace it; choose another name")
 
 
 def _swap(new: Path, target: Path) -> None:
@@ -106,7 +106,7 @@ def _swap(new: Path, target: Path) -> None:
 
 @contextmanager
 def _sibling(target: Path, suffix: str) -> Iterator[Path]:
-    """A free name beside `target`; what stands there when the block ends is removed, OSErrors are explained."""
+    """A free name beside `target`; what stands there when the block ends is removed."""
     made: list[Path] = []
     temporary = target.with_name(_temporary_name(suffix))
     finished = False

@@ -40,7 +40,7 @@ class InputError(EdgeError):
 
 
 class UnavailableError(EdgeError):
-    """A backend or device that this machine does not have; the message names it and the extra that brings it."""
+    """A backend or device that this machine lacks; the message names it and the extra that brings it."""
 
     exit_code = ExitCode.UNAVAILABLE
 

@@ -26,7 +26,7 @@ def crop_to_multiple(img: NDArray[np.generic], scale: int) -> NDArray[np.generic
     """
     height, width = img.shape[0] // scale * scale, img.shape[1] // scale * scale
     if not height or not width:
-        raise InputError(f"expected an image of at least {scale}x{scale} pixels, found {img.shape[1]}x{img.shape[0]}")
+        raise InputError(f"expected an image of at least {scale}x{scale} pixels, found {_size(img)}")
     return img[:height, :width]
 
 
@@ -38,7 +38,7 @@ def downscale_matlab8(img: NDArray[np.uint8], scale: int) -> NDArray[np.uint8]:
     """
     _check_image8(img)
     if scale < 1 or img.shape[0] % scale or img.shape[1] % scale:
-        raise InputError(f"expected sides that are multiples of {scale}, found {img.shape[1]}x{img.shape[0]}; crop first")
+        raise InputError(f"expected sides that are multiples of {scale}, found {_size(img)}; crop it first")
     if scale == 1:
         return img.copy()
     rows = _shrink_rows(img, scale)
@@ -53,16 +53,22 @@ def upscale_bicubic8(img: NDArray[np.uint8], scale: int) -> NDArray[np.uint8]:
     return np.clip(np.rint(large), 0, 255).astype(np.uint8)
 
 
-def resize_bicubic(img: NDArray[np.floating], height: int, width: int, antialias: bool = True) -> NDArray[np.float32]:
+def resize_bicubic(
+    img: NDArray[np.floating], height: int, width: int, antialias: bool = True
+) -> NDArray[np.float32]:
     """Resize HWC float (any range; not clamped) to (height, width, C) float32, edges mirrored.
 
     `antialias` widens the kernel along an axis that shrinks. Raises InputError on an empty image or size.
     """
     if img.ndim != 3 or 0 in img.shape or height < 1 or width < 1:
-        raise InputError(f"expected HWC pixels and a size of at least 1x1, found {img.shape} to {width}x{height}")
+        raise InputError(f"expected HWC pixels and at least 1x1, found {img.shape} to {width}x{height}")
     rows = _resize_rows(np.asarray(img, np.float32), height, antialias)
     columns = _resize_rows(np.ascontiguousarray(rows.transpose(1, 0, 2)), width, antialias)
     return np.ascontiguousarray(columns.transpose(1, 0, 2))
+
+
+def _size(img: NDArray[np.generic]) -> str:
+    return f"{img.shape[1]}x{img.shape[0]}"
 
 
 def _check_image8(img: NDArray[np.uint8]) -> None:

@@ -1,0 +1,168 @@
+"""Pictures in and out of files: 8 and 16 bits, grey, palette, alpha, EXIF orientation.
+
+Nothing is lost in silence: what cannot be kept (CMYK, several frames, more than 8 bits except in PNG) is
+refused.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from dlgsanet.imaging import atomic
+from dlgsanet.imaging.decode import read_samples
+from dlgsanet.imaging.errors import InputError
+from dlgsanet.imaging.png16 import write_png16
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm")
+_WRITERS: dict[str, tuple[str, dict[str, Any]]] = {
+    ".png": ("PNG", {}),
+    ".jpg": ("JPEG", {"quality": 95, "subsampling": 0}),
+    ".jpeg": ("JPEG", {"quality": 95, "subsampling": 0}),
+    ".webp": ("WEBP", {"lossless": True}),
+    ".bmp": ("BMP", {}),
+    ".tif": ("TIFF", {"compression": "tiff_adobe_deflate"}),
+    ".tiff": ("TIFF", {"compression": "tiff_adobe_deflate"}),
+}
+_ALPHA_SUFFIXES = frozenset({".png", ".webp", ".tif", ".tiff"})
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # BT.601, full range
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A decoded picture, upright: `rgb` float32 HWC in [0, 1], `alpha` float32 HW in [0, 1] or None.
+
+    `bits` (8 or 16) are those of the file, `grey` says that it had one colour channel (then R = G = B), `icc`
+    is its embedded colour profile; samples are as stored, not converted to another colour space.
+    """
+
+    rgb: NDArray[np.float32]
+    alpha: NDArray[np.float32] | None
+    bits: int
+    grey: bool
+    icc: bytes | None = None
+
+
+def read_picture(path: str | Path) -> Picture:
+    """Read a picture file. InputError: missing, empty, broken, not a picture, too large, unsupported."""
+    samples = read_samples(Path(path))
+    peak = np.float32(samples.peak)
+    return Picture(
+        rgb=samples.colour.astype(np.float32) / peak,
+        alpha=None if samples.alpha is None else samples.alpha.astype(np.float32) / peak,
+        bits=8 if samples.peak == 255 else 16,
+        grey=samples.grey,
+        icc=samples.icc,
+    )
+
+
+def read_rgb8(path: str | Path) -> NDArray[np.uint8]:
+    """Read a picture file as HWC uint8 RGB, upright; 16 bits are rounded to 8, as the name says.
+
+    Raises InputError as `read_picture`, and for transparent pixels: they have no colour of their own.
+    """
+    samples = read_samples(Path(path))
+    if samples.alpha is not None and samples.alpha.min() < samples.peak:
+        raise InputError(f"expected an opaque picture, found transparent pixels in {path}; flatten it first")
+    if samples.peak == 255:
+        return samples.colour
+    return ((samples.colour.astype(np.uint32) + 128) // 257).astype(np.uint8)
+
+
+def write_picture(
+    path: str | Path,
+    rgb: NDArray[Any],
+    alpha: NDArray[Any] | None = None,
+    bits: int = 8,
+    grey: bool = False,
+    icc: bytes | None = None,
+) -> None:
+    """Write a picture atomically; the suffix chooses the format, 16 bits need `.png`.
+
+    `rgb` HWC (and `alpha` HW) are float in [0, 1] (clipped, rounded), or uint8 with bits=8, or uint16 with
+    bits=16. `grey` writes one channel, the BT.601 luma. Raises InputError: wrong shape, dtype or suffix,
+    non-finite pixels, alpha in a format without it, a place that cannot be written.
+    """
+    target = Path(path)
+    suffix = target.suffix.lower()
+    if suffix not in _WRITERS:
+        raise InputError(f"cannot write {target}: expected one of {' '.join(_WRITERS)}, found {suffix!r}")
+    if bits not in (8, 16) or (bits == 16 and suffix != ".png"):
+        raise InputError(f"cannot write {target} with {bits} bits: expected 8, or 16 in a .png")
+    if alpha is not None and suffix not in _ALPHA_SUFFIXES:
+        raise InputError(f"cannot write {target}: {suffix} keeps no transparency; use .png")
+    if rgb.ndim != 3 or rgb.shape[2] != 3 or 0 in rgb.shape:
+        raise InputError(f"expected HWC pixels with 3 channels, found shape {rgb.shape}")
+    samples = _quantised(rgb, bits)
+    if grey:
+        samples = _luma(samples)
+    if alpha is not None:
+        if alpha.shape != rgb.shape[:2]:
+            raise InputError(f"expected alpha of shape {rgb.shape[:2]}, found {alpha.shape}")
+        samples = np.concatenate([samples, _quantised(alpha, bits)[..., None]], axis=2)
+    with atomic.new_file(target) as temporary:
+        if bits == 16:
+            write_png16(temporary, samples, icc)
+        else:
+            form, options = _WRITERS[suffix]
+            pixels = samples[..., 0] if samples.shape[2] == 1 else samples
+            Image.fromarray(np.ascontiguousarray(pixels)).save(temporary, form, icc_profile=icc, **options)
+
+
+def list_images(folder: str | Path) -> list[Path]:
+    """The picture files directly in a folder, sorted by name. InputError if missing or without any."""
+    place = Path(folder)
+    if not place.is_dir():
+        found = "a file" if place.exists() else "nothing"
+        raise InputError(f"expected a folder of images at {place}, found {found}; check the path")
+    images = sorted(p for p in place.iterdir() if p.suffix.lower() in SUFFIXES and p.is_file())
+    if not images:
+        raise InputError(f"expected images ({' '.join(SUFFIXES)}) in {place}, found none")
+    return images
+
+
+def to_uint8(rgb: NDArray[Any]) -> NDArray[np.uint8]:
+    """Float in [0, 1] to uint8, clipped and rounded; any shape. Raises InputError on NaN or infinity."""
+    return _quantised(rgb, 8)
+
+
+def to_nchw(rgb: NDArray[Any]) -> NDArray[np.float32]:
+    """HWC uint8, or float in [0, 1], to float32 (1, 3, H, W) in [0, 1]. InputError otherwise."""
+    if rgb.ndim != 3 or rgb.shape[2] != 3 or 0 in rgb.shape:
+        raise InputError(f"expected HWC pixels with 3 channels, found shape {rgb.shape}")
+    if not np.issubdtype(rgb.dtype, np.floating) and rgb.dtype != np.uint8:
+        raise InputError(f"expected uint8 or float pixels, found {rgb.dtype}")
+    pixels = rgb.astype(np.float32)
+    if rgb.dtype == np.uint8:
+        pixels /= np.float32(255)
+    return np.ascontiguousarray(pixels.transpose(2, 0, 1)[None])
+
+
+def to_hwc(nchw: NDArray[Any]) -> NDArray[np.float32]:
+    """Float (1, C, H, W) to float32 (H, W, C); values as they are. Raises InputError on another shape."""
+    if nchw.ndim != 4 or nchw.shape[0] != 1:
+        raise InputError(f"expected one image as (1, C, H, W), found shape {nchw.shape}")
+    return np.ascontiguousarray(nchw[0].transpose(1, 2, 0), dtype=np.float32)
+
+
+def _quantised(values: NDArray[Any], bits: int) -> NDArray[Any]:
+    """Float in [0, 1] to unsigned integers, clipped and rounded; integers of the right depth as they are."""
+    dtype, peak = (np.dtype(np.uint8), 255) if bits == 8 else (np.dtype(np.uint16), 65535)
+    if values.dtype == dtype:
+        return values
+    if not np.issubdtype(values.dtype, np.floating):
+        raise InputError(f"expected float or {dtype} pixels for {bits} bits, found {values.dtype}")
+    if not np.isfinite(values).all():
+        raise InputError("expected finite pixels, found NaN or infinity; the model or its input is broken")
+    scaled: NDArray[Any] = np.rint(np.clip(values, 0, 1) * np.float32(peak))
+    return scaled.astype(dtype)
+
+
+def _luma(samples: NDArray[Any]) -> NDArray[Any]:
+    luma: NDArray[Any] = np.rint(samples.astype(np.float32) @ _LUMA)
+    return luma[..., None].astype(samples.dtype)
