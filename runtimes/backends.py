@@ -1,0 +1,59 @@
+"""The table of backends that this package can run: which file has the runner and which extra brings the
+engine."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+from dlgsanet.imaging.errors import UnavailableError
+from runtimes.manifest import Artifact
+from runtimes.runner import Runner, RunOptions
+
+
+@dataclass(frozen=True)
+class Backend:
+    """`module` is the Python package of the engine, `extra` the extra of ours that installs it."""
+
+    name: str
+    module: str
+    extra: str
+
+
+BACKENDS = {
+    backend.name: backend
+    for backend in (
+        Backend("onnxruntime", "onnxruntime", "onnxruntime"),
+        Backend("openvino", "openvino", "openvino"),
+    )
+}
+
+
+def backend_runner(bundle: Path, artifact: Artifact, scale: int, options: RunOptions) -> Runner:
+    """Return the runner of one artifact; imports no engine. Raises UnavailableError for a backend without
+    one."""
+    if artifact.backend == "onnxruntime":
+        from runtimes.onnxruntime_runner import OnnxRuntimeRunner
+
+        return OnnxRuntimeRunner(bundle, artifact, scale, options)
+    if artifact.backend == "openvino":
+        from runtimes.openvino_runner import OpenVinoRunner
+
+        return OpenVinoRunner(bundle, artifact, scale, options)
+    raise UnavailableError(
+        f"artifact '{artifact.id}': this version has no runner for '{artifact.backend}'; "
+        f"it runs {', '.join(BACKENDS)}"
+    )
+
+
+def import_engine(name: str) -> ModuleType:
+    """Import the engine of backend `name`. Raises UnavailableError with the extra that brings it."""
+    backend = BACKENDS[name]
+    try:
+        return importlib.import_module(backend.module)
+    except ImportError as error:
+        raise UnavailableError(
+            f'{name} is not usable here ({error}); install it: pip install "dlgsanet-edge[{backend.extra}]"'
+        ) from error

@@ -1,0 +1,202 @@
+"""`Runner`, what every backend looks like from outside, with the checks that no backend may skip."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TypeVar
+
+import numpy as np
+
+from dlgsanet.imaging.errors import BackendError, InputError
+from runtimes.tiling import DEFAULT_OVERLAP, Array, iter_rows, nearest_tile, upscale_tiled
+
+RANGE_TOLERANCE = 1e-4
+"""How far outside [0, 1] an input may lie: rounding in a resize, not another value range."""
+
+VARIES = 0.02
+"""An input whose values span this much cannot give a constant output; below it, bf16 may round it to one
+value."""
+
+RunnerT = TypeVar("RunnerT", bound="Runner")
+
+
+class OutputError(BackendError):
+    """The engine returned something that no working engine returns: not finite, constant, or of a wrong
+    shape."""
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """Where to run: `device` as the backend knows it (CPU, GPU, NPU, an execution provider), `threads` of
+    the CPU (None: all cores that this process may use)."""
+
+    device: str = "CPU"
+    threads: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.threads is not None and self.threads < 1:
+            raise InputError(f"expected at least 1 thread, found {self.threads}")
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """What really runs, as the engine reports it after loading, beside what was asked for.
+
+    Precisions are named as in artifact ids (fp32, bf16...); `requested_precision` is what the artifact pins.
+    """
+
+    artifact: str
+    backend: str
+    device: str
+    requested_precision: str
+    reported_precision: str
+    threads: int
+    versions: Mapping[str, str]
+
+    @property
+    def precision_mismatch(self) -> str | None:
+        """One line when the engine runs another precision than the artifact pins, else None; for `check`."""
+        if self.reported_precision == self.requested_precision:
+            return None
+        return (
+            f"{self.artifact}: {self.requested_precision} was requested, {self.backend} on "
+            f"{self.device} reports "
+            f"{self.reported_precision}"
+        )
+
+
+class Runner(ABC):
+    """One artifact on one device: `with runner as run: sr = run(lr)`.
+
+    The device is taken when the `with` block is entered, not on construction, and given back at its end.
+    Subclasses implement `_open`, `_infer` and `_close`; everything that must hold for all backends is
+    checked here.
+    """
+
+    def __init__(self, scale: int, tiles: Sequence[tuple[int, int]]) -> None:
+        self.scale = scale
+        self.tiles = tuple(tiles)
+        """The (H, W) in LR pixels that `infer` takes; empty: any."""
+        self._info: RunInfo | None = None
+
+    @property
+    def tile(self) -> tuple[int, int] | None:
+        """The tile, or the largest of several; None where any size is taken."""
+        return max(self.tiles, key=lambda tile: tile[0] * tile[1], default=None)
+
+    @property
+    def info(self) -> RunInfo:
+        """What really runs. Raises InputError outside the `with` block: before it, nothing runs yet."""
+        return self._require_open()
+
+    def __enter__(self: RunnerT) -> RunnerT:
+        if self._info is not None:
+            raise InputError("this runner is already open: expected one `with` block at a time")
+        try:
+            self._info = self._open()
+        except BaseException:
+            self._close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._info = None
+        self._close()
+
+    def infer(self, tile: Array, *, checked: bool = True) -> Array:
+        """Upscale one tile: 1 x 3 x H x W float32 in [0, 1], H x W one of `tiles` -> 1 x 3 x sH x sW float32.
+
+        The output is as the network gives it, unclamped. Raises InputError for an input that is not that,
+        OutputError for an output that is not finite, constant for an input that is not, or of a wrong shape.
+        `checked=False` runs the engine only: for timing, after a checked run of the same input.
+        """
+        if not checked:
+            self._require_open()
+            return self._infer(tile)
+        self._require_open()
+        self._require_tile(tile)
+        sr = self._infer(tile)
+        self._require_output(tile, sr)
+        return sr
+
+    def __call__(self, lr: Array, overlap: int = DEFAULT_OVERLAP) -> Array:
+        """Upscale N x 3 x H x W float32 in [0, 1], any N and size, in tiles; `overlap` in LR pixels.
+
+        Returns N x 3 x scale*H x scale*W float32, unclamped. Raises as `infer` does.
+        """
+        self._require_open()
+        _require_image(lr)
+        return upscale_tiled(self.infer, lr, self.scale, self.tile_for(lr, overlap), overlap)
+
+    def rows(self, lr: Array, overlap: int = DEFAULT_OVERLAP) -> Iterator[tuple[int, Array]]:
+        """Like calling, for one image, but yields `(y0, strip)` of finished HR rows: memory of one row of
+        tiles."""
+        self._require_open()
+        _require_image(lr)
+        return iter_rows(self.infer, lr, self.scale, self.tile_for(lr, overlap), overlap)
+
+    def tile_for(self, lr: Array, overlap: int = DEFAULT_OVERLAP) -> tuple[int, int]:
+        """The tile (H, W) used for this image: the nearest one, or the whole image where any size is
+        taken."""
+        whole = (lr.shape[2], lr.shape[3])
+        return nearest_tile(self.tiles, whole, overlap) if self.tiles else whole
+
+    @abstractmethod
+    def _open(self) -> RunInfo:
+        """Load the artifact onto the device and say what really runs."""
+
+    @abstractmethod
+    def _infer(self, tile: Array) -> Array:
+        """Run the engine once on a checked tile."""
+
+    @abstractmethod
+    def _close(self) -> None:
+        """Give the device back; also called after a failed `_open`."""
+
+    def _require_open(self) -> RunInfo:
+        if self._info is None:
+            raise InputError("this runner has no device yet: use it inside `with open_runner(...) as run:`")
+        return self._info
+
+    def _require_tile(self, tile: Array) -> None:
+        _require_image(tile)
+        if tile.shape[0] != 1 or (self.tiles and tile.shape[2:] not in self.tiles):
+            known = " or ".join(f"{height}x{width}" for height, width in self.tiles) or "any size"
+            raise InputError(
+                f"expected one tile of {known}, found shape {tile.shape}; call the runner for whole images"
+            )
+
+    def _require_output(self, tile: Array, sr: Array) -> None:
+        expected = (1, 3, tile.shape[2] * self.scale, tile.shape[3] * self.scale)
+        name = self.info.artifact
+        if sr.shape != expected or sr.dtype != np.float32:
+            raise OutputError(
+                f"{name}: expected float32 of shape {expected}, found {sr.dtype} of shape {sr.shape}"
+            )
+        low, high = float(sr.min()), float(sr.max())  # NaN wins in both, so two passes see everything
+        if not np.isfinite(low) or not np.isfinite(high):
+            raise OutputError(f"{name}: the output holds NaN or infinity; the engine's precision overflows")
+        if low == high and float(tile.max()) - float(tile.min()) > VARIES:
+            raise OutputError(f"{name}: the output is {low:g} everywhere though the input is not constant")
+
+
+def _require_image(lr: Array) -> None:
+    """Refuse what is not a batch of NCHW float32 RGB images in [0, 1]."""
+    if lr.ndim != 4 or lr.shape[1] != 3 or 0 in lr.shape:
+        raise InputError(f"expected an image of shape N x 3 x H x W, found {lr.shape}")
+    if lr.dtype != np.float32:
+        raise InputError(
+            f"expected float32 pixels in [0, 1], found {lr.dtype}; divide by the maximum and convert"
+        )
+    low, high = float(lr.min()), float(lr.max())
+    if not np.isfinite(low) or not np.isfinite(high):
+        raise InputError("expected pixels in [0, 1], found NaN or infinity in the image")
+    if low < -RANGE_TOLERANCE or high > 1 + RANGE_TOLERANCE:
+        raise InputError(
+            f"expected pixels in [0, 1], found {low:g} to {high:g}; divide by the maximum (255 for 8 bits)"
+        )

@@ -1,0 +1,196 @@
+"""Any image size on fixed-shape artifacts: overlapping tiles, feathered into a partition of unity.
+
+On each axis the tiles are spread evenly, neighbours share at least `overlap` LR pixels, and the change from
+one tile to the next lies in the middle of what they share: the pixels next to a tile's edge, which saw
+padding instead of the image, are thrown away. Each tile's weight is the difference of two ramps, so the
+weights sum to one by construction. Axes shorter than a tile are padded by reflection at the bottom and the
+right.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dlgsanet.imaging.errors import BackendError, InputError
+
+Array = NDArray[np.float32]
+Infer = Callable[[Array], Array]
+
+DEFAULT_OVERLAP = 16
+"""LR pixels that neighbouring tiles share."""
+
+FEATHER = 0.5
+"""Part of the overlap over which one tile fades into the next; the rest, half on each side, is thrown
+away."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """One tile on one axis: LR pixels from `start`; its weight is not zero on the HR pixels [low, high) only.
+
+    `weight` has high - low values in (0, 1].
+    """
+
+    start: int
+    low: int
+    high: int
+    weight: Array
+
+
+def axis_spans(length: int, tile: int, overlap: int, scale: int) -> list[Span]:
+    """Return the tiles of one axis of `length` LR pixels, from the first to the last.
+
+    Their weights sum to 1 on each of the length * scale HR pixels. Raises InputError for a tile below 1, an
+    overlap below 0, or, where more than one tile is needed, an overlap that is not smaller than the tile.
+    """
+    if tile < 1 or overlap < 0 or length < 1 or scale < 1:
+        raise InputError(
+            f"expected image, tile and scale of at least 1 and overlap of at least 0, found "
+            f"{length}, {tile}, "
+            f"{scale} and {overlap}"
+        )
+    if length <= tile:
+        return [Span(0, 0, length * scale, np.ones(length * scale, np.float32))]
+    if overlap >= tile:
+        raise InputError(
+            f"overlap {overlap} must be smaller than the tile ({tile} pixels): give a smaller --overlap"
+        )
+    count = math.ceil((length - tile) / (tile - overlap)) + 1
+    starts = [index * (length - tile) // (count - 1) for index in range(count)]
+    centre = np.arange(length * scale) + 0.5
+    ramps = [np.ones(length * scale)]
+    for left, right in itertools.pairwise(starts):
+        middle = (right + left + tile) / 2 * scale
+        ramps.append(_ramp(centre - middle, overlap * FEATHER * scale))
+    ramps.append(np.zeros(length * scale))
+    return [_span(start, ramps[i] - ramps[i + 1]) for i, start in enumerate(starts)]
+
+
+def _ramp(distance: NDArray[np.floating[Any]], width: float) -> NDArray[np.float64]:
+    """Rise from 0 to 1 over `width` HR pixels around distance 0; a step where the width is below one
+    pixel."""
+    return np.clip(distance / max(width, 1e-9) + 0.5, 0.0, 1.0)
+
+
+def _span(start: int, weight: NDArray[np.float64]) -> Span:
+    used = np.flatnonzero(weight)
+    low, high = int(used[0]), int(used[-1]) + 1
+    return Span(start, low, high, weight[low:high].astype(np.float32))
+
+
+def upscale_tiled(
+    infer: Infer, lr: Array, scale: int, tile: tuple[int, int], overlap: int = DEFAULT_OVERLAP
+) -> Array:
+    """Upscale `lr` (N x 3 x H x W, float32) by running `infer` on 1 x 3 x tile; return N x 3 x scale*H x
+    scale*W.
+
+    Beyond the output it needs the memory of one tile. The result does not depend on the order of the tiles
+    but for the rounding of a sum (1e-6). An image of one tile's size is returned exactly as `infer` gives
+    it.
+    """
+    batch, channels, height, width = _require_nchw(lr)
+    rows = axis_spans(height, tile[0], overlap, scale)
+    columns = axis_spans(width, tile[1], overlap, scale)
+    out = np.zeros((batch, channels, height * scale, width * scale), np.float32)
+    for image in range(batch):
+        for row in rows:
+            for column in columns:
+                piece = _weighted(infer, lr[image : image + 1], scale, tile, row, column)
+                out[image, :, row.low : row.high, column.low : column.high] += piece[0]
+    return out
+
+
+def iter_rows(
+    infer: Infer, lr: Array, scale: int, tile: tuple[int, int], overlap: int = DEFAULT_OVERLAP
+) -> Iterator[tuple[int, Array]]:
+    """Upscale one image (1 x 3 x H x W) and yield `(y0, strip)`: finished HR rows from y0 on, top to bottom.
+
+    strip is 1 x 3 x rows x scale*W. Memory is bounded by one row of tiles, however high the image is; the
+    strips put together equal `upscale_tiled`.
+    """
+    batch, channels, height, width = _require_nchw(lr)
+    if batch != 1:
+        raise InputError(
+            f"expected one image to stream, found a batch of {batch}: call it once for each image"
+        )
+    rows = axis_spans(height, tile[0], overlap, scale)
+    columns = axis_spans(width, tile[1], overlap, scale)
+    done = 0
+    carried = np.zeros((1, channels, 0, width * scale), np.float32)
+    for index, row in enumerate(rows):
+        later = rows[index + 1 :]
+        finished = min((span.low for span in later), default=height * scale)
+        strip = np.zeros(
+            (1, channels, max(row.high, done + carried.shape[2]) - done, width * scale), np.float32
+        )
+        strip[:, :, : carried.shape[2]] = carried
+        for column in columns:
+            piece = _weighted(infer, lr, scale, tile, row, column)
+            strip[:, :, row.low - done : row.high - done, column.low : column.high] += piece
+        carried = strip[:, :, finished - done :].copy()
+        yield done, strip[:, :, : finished - done]
+        done = finished
+
+
+def _weighted(infer: Infer, lr: Array, scale: int, tile: tuple[int, int], row: Span, column: Span) -> Array:
+    """Run one tile and return the part of it that counts, times its weights."""
+    ys = _reflected(row.start, tile[0], lr.shape[2])
+    xs = _reflected(column.start, tile[1], lr.shape[3])
+    sr = infer(np.ascontiguousarray(lr[:, :, ys][:, :, :, xs]))
+    if sr.shape[2:] != (tile[0] * scale, tile[1] * scale):
+        raise BackendError(
+            f"expected {tile[0]}x{tile[1]} pixels upscaled x{scale}, found an output of {sr.shape}"
+        )
+    y, x = row.start * scale, column.start * scale
+    part = sr[:, :, row.low - y : row.high - y, column.low - x : column.high - x]
+    return part * row.weight[:, None] * column.weight[None, :]
+
+
+def _reflected(start: int, tile: int, length: int) -> NDArray[np.intp]:
+    """Indices of `tile` pixels from `start`, mirrored (edge pixel not repeated) as often as needed beyond
+    `length`.
+
+    Written out since numpy's reflect mode has changed between versions for padding wider than the image.
+    """
+    period = max(2 * (length - 1), 1)
+    index = np.arange(start, start + tile, dtype=np.intp) % period
+    return np.where(index < length, index, period - index) if length > 1 else np.zeros(tile, np.intp)
+
+
+def _require_nchw(lr: Array) -> tuple[int, int, int, int]:
+    if lr.ndim != 4 or lr.dtype != np.float32 or 0 in lr.shape:
+        raise InputError(f"expected a non-empty NCHW float32 image, found {lr.dtype} of shape {lr.shape}")
+    return lr.shape[0], lr.shape[1], lr.shape[2], lr.shape[3]
+
+
+def tile_count(image_hw: tuple[int, int], tile: tuple[int, int], overlap: int = DEFAULT_OVERLAP) -> int:
+    """Return how many tiles an image takes. Raises InputError as `axis_spans` does."""
+    counts = [
+        1 if length <= size else math.ceil((length - size) / max(size - overlap, 1)) + 1
+        for length, size in zip(image_hw, tile, strict=True)
+    ]
+    return counts[0] * counts[1]
+
+
+def nearest_tile(
+    tiles: Sequence[tuple[int, int]], image_hw: tuple[int, int], overlap: int = DEFAULT_OVERLAP
+) -> tuple[int, int]:
+    """Return the tile that computes the fewest pixels for this image; of equal ones the largest (fewer
+    seams).
+
+    Tiles that cannot hold the overlap are taken only when there is no other. Raises ValueError without tiles.
+    """
+
+    def cost(tile: tuple[int, int]) -> tuple[bool, int, int]:
+        fits = all(length <= size or overlap < size for length, size in zip(image_hw, tile, strict=True))
+        area = tile[0] * tile[1]
+        return (not fits, tile_count(image_hw, tile, overlap) * area, -area)
+
+    return min(tiles, key=cost)
