@@ -52,7 +52,7 @@ class _DynamicConv(torch.autograd.Function):
         taps = _split_taps(filters, kernel)
         groups = taps.shape[1]
         padded = _padded(u, groups, kernel)
-        grad = grad.reshape(n, groups, c // groups, h, w).to(padded.dtype)
+        grad = grad.contiguous().view(n, groups, c // groups, h, w).to(padded.dtype)
         grad_padded = torch.zeros_like(padded)
         grad_taps = torch.empty_like(taps)
         for k in range(kernel * kernel):
@@ -64,15 +64,16 @@ class _DynamicConv(torch.autograd.Function):
 
 
 def _split_taps(filters: Tensor, kernel: int) -> Tensor:
+    """(N, G, K*K, H, W), rows contiguous: channels-last filters would make every tap a strided gather."""
     n, maps, h, w = filters.shape
-    return filters.view(n, maps // (kernel * kernel), kernel * kernel, h, w)
+    return filters.contiguous().view(n, maps // (kernel * kernel), kernel * kernel, h, w)
 
 
 def _padded(u: Tensor, groups: int, kernel: int) -> Tensor:
     """(N, G, C/G, H + K - 1, W + K - 1), zero border, in the dtype of the sums."""
     n, c, h, w = u.shape
     work = u.float() if u.dtype in _LOW_PRECISION else u
-    return F.pad(work, [kernel // 2] * 4).view(n, groups, c // groups, h + kernel - 1, w + kernel - 1)
+    return F.pad(work.contiguous(), [kernel // 2] * 4).view(n, groups, c // groups, h + kernel - 1, w + kernel - 1)
 
 
 def _shifted(padded: Tensor, tap: int, kernel: int, h: int, w: int) -> Tensor:

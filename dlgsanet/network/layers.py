@@ -31,7 +31,7 @@ class LayerNorm(nn.Module):
         normed = F.layer_norm(
             x.permute(0, 2, 3, 1), channels, self.body.weight, self.body.bias, LAYER_NORM_EPS
         )
-        return normed.permute(0, 3, 1, 2).contiguous()
+        return normed.permute(0, 3, 1, 2)
 
 
 class GDFN(nn.Module):
