@@ -95,6 +95,8 @@ def infer_config(state: Mapping[str, Tensor], activation: str, name: str) -> Mod
         )
     groups = _count(state, r"deep_feature_extraction\.(\d+)\.body\.")
     layers = _count(state, r"deep_feature_extraction\.0\.body\.(\d+)\.")
+    if max(groups, layers) > len(state):  # indices are read from names: do not build what the file cannot fill
+        raise InputError(f"expected consecutive groups and blocks in {name}, found an index of {max(groups, layers) - 1}")
     scale = round((last.shape[0] / 3) ** 0.5)
     if 3 * scale * scale != last.shape[0]:
         raise InputError(f"expected 3*s*s channels in upsample.0.weight of {name}, found {last.shape[0]}")
