@@ -1,0 +1,127 @@
+"""A look into an ONNX file without the onnx package: external data, operator domains, types of the weights.
+
+It walks the protocol-buffer wire format (https://protobuf.dev/programming-guides/encoding/) with the field
+numbers of onnx.proto (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto). Devices need it: ONNX Runtime
+would follow an external-data path in the file to any place on the disk.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from dlgsanet.imaging.errors import InputError
+
+# TensorProto.DataType -> names as in artifact ids
+DATA_TYPES = {1: "fp32", 2: "int8", 3: "int8", 10: "fp16", 11: "fp64", 16: "bf16", 21: "int4", 22: "int4"}
+
+# Message fields that lead to tensors: {message: {field number: message}}.
+_CHILDREN: Mapping[str, Mapping[int, str]] = {
+    "model": {7: "graph", 8: "opset", 25: "function"},
+    "graph": {1: "node", 5: "tensor", 15: "sparse"},
+    "function": {7: "node", 9: "opset", 11: "attribute"},
+    "node": {5: "attribute"},
+    "attribute": {5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse", 23: "sparse"},
+    "sparse": {1: "tensor", 2: "tensor"},
+    "tensor": {13: "entry"},
+}
+_MAX_DEPTH = 64
+
+
+@dataclass(frozen=True)
+class OnnxFacts:
+    """`external`: locations of external data; `domains`: operator sets; `weights`: elements per type name."""
+
+    external: tuple[str, ...]
+    domains: tuple[str, ...]
+    weights: Mapping[str, int]
+
+    @property
+    def precision(self) -> str:
+        """The type that most weights have, named as in artifact ids."""
+        return max(self.weights, key=lambda name: self.weights[name], default="unknown")
+
+
+def read_facts(data: bytes) -> OnnxFacts:
+    """Look through a whole model. Raises InputError if `data` is not a protocol buffer."""
+    external: list[str] = []
+    domains: set[str] = set()
+    weights: Counter[str] = Counter()
+    stack: list[tuple[str, memoryview, int]] = [("model", memoryview(data), 0)]
+    while stack:
+        kind, message, depth = stack.pop()
+        if depth > _MAX_DEPTH:
+            raise InputError("the ONNX file is nested too deeply to be a network; export the bundle again")
+        fields = list(_fields(message))
+        children = _CHILDREN.get(kind, {})
+        stack.extend(
+            (children[number], value, depth + 1)
+            for number, value in fields
+            if number in children and isinstance(value, memoryview)
+        )
+        if kind == "opset":
+            domains.add(_text(fields, 1))
+        elif kind == "tensor":
+            _count_weights(fields, weights)
+        elif kind == "entry" and _text(fields, 1) == "location":
+            external.append(_text(fields, 2))
+    return OnnxFacts(tuple(external), tuple(sorted(domains)), dict(weights))
+
+
+def _count_weights(fields: list[tuple[int, int | memoryview]], weights: Counter[str]) -> None:
+    elements, kind = 1, "other"
+    for number, value in fields:
+        if number == 1:  # dims: one varint each, or packed
+            for size in [value] if isinstance(value, int) else _varints(value):
+                elements *= size
+        elif number == 2 and isinstance(value, int):
+            kind = DATA_TYPES.get(value, "other")
+    if kind != "other":  # shapes and indices are not weights
+        weights[kind] += elements
+
+
+def _text(fields: list[tuple[int, int | memoryview]], wanted: int) -> str:
+    found = [value for number, value in fields if number == wanted and isinstance(value, memoryview)]
+    return bytes(found[-1]).decode("utf-8", "replace") if found else ""
+
+
+def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
+    """Yield (field number, value): an int for varints, the bytes for everything with a length."""
+    position = 0
+    while position < len(message):
+        key, position = _varint(message, position)
+        number, wire = key >> 3, key & 7
+        if wire == 0:
+            value, position = _varint(message, position)
+            yield number, value
+            continue
+        if wire not in (1, 2, 5):
+            raise InputError(f"expected an ONNX file, found protocol-buffer wire type {wire}; export again")
+        size = {1: 8, 5: 4}.get(wire, 0)
+        if wire == 2:
+            size, position = _varint(message, position)
+        if position + size > len(message):
+            raise InputError("expected an ONNX file, found a truncated one; export the bundle again")
+        yield number, message[position : position + size]
+        position += size
+
+
+def _varints(data: memoryview) -> Iterator[int]:
+    position = 0
+    while position < len(data):
+        value, position = _varint(data, position)
+        yield value
+
+
+def _varint(data: memoryview, position: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        if position >= len(data) or shift > 63:
+            raise InputError("expected an ONNX file, found a broken one; export the bundle again")
+        byte = data[position]
+        position += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, position
+        shift += 7

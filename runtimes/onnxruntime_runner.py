@@ -1,0 +1,110 @@
+"""ONNX Runtime: one explicit execution provider, no silent fallback, nothing loaded but what the manifest
+lists."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from dlgsanet.imaging.errors import BackendError, InputError, UnavailableError
+from runtimes.backends import import_engine
+from runtimes.devices import available_threads, require_provider
+from runtimes.integrity import read_verified, verify
+from runtimes.manifest import Artifact
+from runtimes.onnx_file import OnnxFacts, read_facts
+from runtimes.ports import require_host_ports, require_port
+from runtimes.runner import RunInfo, Runner, RunOptions
+from runtimes.tiling import Array
+
+
+class OnnxRuntimeRunner(Runner):
+    """An ONNX file; the network is fp32, fp16... as its weights are, so that is the reported precision."""
+
+    def __init__(self, bundle: Path, artifact: Artifact, scale: int, options: RunOptions) -> None:
+        super().__init__(scale, (artifact.tile,))
+        self._bundle = bundle
+        self._artifact = artifact
+        self._options = options
+        self._session: Any = None
+
+    def _open(self) -> RunInfo:
+        artifact = self._artifact
+        require_host_ports(artifact, hints=())
+        ort = import_engine("onnxruntime")
+        provider = require_provider(self._options.device, ort.get_available_providers())
+        threads = self._options.threads or available_threads()
+        model = read_verified(self._bundle, artifact.path, artifact.files[artifact.path])
+        facts = read_facts(model)
+        # From bytes, what was hashed is what runs; a model in several files can be opened from its path only.
+        source = str(self._bundle / artifact.path) if self._uses_other_files(facts) else model
+        try:
+            self._session = ort.InferenceSession(
+                source, _session_options(ort, provider, threads), providers=[provider], enable_fallback=0
+            )
+        except Exception as error:
+            raise BackendError(f"{artifact.id}: ONNX Runtime cannot load it: {error}") from error
+        self._require_as_asked(provider)
+        return RunInfo(
+            artifact=artifact.id,
+            backend="onnxruntime",
+            device=provider,
+            requested_precision=artifact.precision,
+            reported_precision=facts.precision,
+            threads=threads,
+            versions={"onnxruntime": ort.__version__, "numpy": version("numpy")},
+        )
+
+    def _uses_other_files(self, facts: OnnxFacts) -> bool:
+        """Whether the model keeps weights in other files; they must be in the manifest and unchanged."""
+        folder = PurePosixPath(self._artifact.path).parent
+        for location in facts.external:
+            if str(folder / location) not in self._artifact.files:
+                raise InputError(
+                    f"{self._artifact.id}: the model reads '{location}', which the manifest does not list; "
+                    "it is not loaded, export the bundle again"
+                )
+        others = {path: sha for path, sha in self._artifact.files.items() if path != self._artifact.path}
+        verify(self._bundle, others)
+        return bool(facts.external)
+
+    def _require_as_asked(self, provider: str) -> None:
+        """Compare what the session has with what was asked for. Raises InputError or UnavailableError."""
+        found = self._session.get_providers()
+        if not found or found[0] != provider:
+            raise UnavailableError(
+                f"{self._artifact.id}: {provider} was asked for, ONNX Runtime took "
+                f"{', '.join(found) or 'none'} "
+                "instead; the provider's libraries are missing or do not fit"
+            )
+        ports = (
+            (self._session.get_inputs(), self._artifact.input),
+            (self._session.get_outputs(), self._artifact.output),
+        )
+        for present, port in ports:
+            named = {item.name: tuple(item.shape) for item in present}
+            require_port(self._artifact.id, port, named)
+
+    def _infer(self, tile: Array) -> Array:
+        try:
+            found = self._session.run([self._artifact.output.name], {self._artifact.input.name: tile})
+        except Exception as error:
+            raise BackendError(f"{self._artifact.id}: ONNX Runtime failed: {error}") from error
+        sr: Array = found[0]
+        return sr
+
+    def _close(self) -> None:
+        self._session = None
+
+
+def _session_options(ort: Any, provider: str, threads: int) -> Any:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3  # errors only: warnings are not for the user's terminal
+    # Without it the pool spins on after a run, and steals the cores from whatever is timed next.
+    options.add_session_config_entry("session.force_spinning_stop", "1")
+    if provider != "CPUExecutionProvider":
+        # A node that the provider lacks would run on the CPU without a word.
+        options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
+    return options

@@ -1,0 +1,124 @@
+"""OpenVINO: the inference precision pinned by the manifest and read back from what was compiled."""
+
+from __future__ import annotations
+
+from collections import Counter
+from importlib.metadata import version
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from dlgsanet.imaging.errors import BackendError, InputError
+from runtimes.backends import import_engine
+from runtimes.devices import available_threads, require_openvino_device
+from runtimes.integrity import read_verified
+from runtimes.manifest import Artifact
+from runtimes.ports import require_host_ports, require_port
+from runtimes.runner import RunInfo, Runner, RunOptions
+from runtimes.tiling import Array
+
+PRECISION_HINT = "INFERENCE_PRECISION_HINT"
+HINTS = (PRECISION_HINT, "EXECUTION_MODE_HINT", "DYNAMIC_QUANTIZATION_GROUP_SIZE")
+"""Settings that a bundle may pin; others (cache folders, plugins) are none of its business."""
+
+# OpenVINO's element types -> precisions as in artifact ids
+_TYPES = {"f32": "fp32", "f16": "fp16", "bf16": "bf16", "i8": "int8", "u8": "int8"}
+
+
+class OpenVinoRunner(Runner):
+    """An OpenVINO IR (.xml and .bin), compiled for one named device, one stream, a fixed number of
+    threads."""
+
+    def __init__(self, bundle: Path, artifact: Artifact, scale: int, options: RunOptions) -> None:
+        super().__init__(scale, (artifact.tile,))
+        self._bundle = bundle
+        self._artifact = artifact
+        self._options = options
+        self._request: Any = None
+
+    def _open(self) -> RunInfo:
+        artifact = self._artifact
+        require_host_ports(artifact, hints=HINTS)
+        if PRECISION_HINT not in artifact.hints:
+            # Left alone, OpenVINO picks bf16 or f16 where the device is fast at it.
+            raise InputError(f"{artifact.id}: the manifest pins no {PRECISION_HINT}; export the bundle again")
+        openvino = import_engine("openvino")
+        core = openvino.Core()
+        device = require_openvino_device(self._options.device, core.available_devices)
+        threads = self._options.threads or available_threads()
+        model, weights = self._read()
+        try:
+            network = core.read_model(model, weights)
+            compiled = core.compile_model(network, device, self._settings(device, threads))
+        except RuntimeError as error:
+            raise BackendError(f"{artifact.id}: OpenVINO cannot load it: {error}") from error
+        require_port(artifact.id, artifact.input, _shapes(compiled.inputs))
+        require_port(artifact.id, artifact.output, _shapes(compiled.outputs))
+        self._request = compiled.create_infer_request()
+        on_cpu = device == "CPU"
+        return RunInfo(
+            artifact=artifact.id,
+            backend="openvino",
+            device=", ".join(compiled.get_property("EXECUTION_DEVICES")),
+            requested_precision=artifact.precision,
+            reported_precision=reported_precision(compiled),
+            threads=int(compiled.get_property("INFERENCE_NUM_THREADS")) if on_cpu else threads,
+            versions={"openvino": openvino.__version__, "numpy": version("numpy")},
+        )
+
+    def _read(self) -> tuple[bytes, bytes]:
+        """Read the two files once, checked: OpenVINO gets the bytes that were hashed."""
+        artifact = self._artifact
+        weights = str(PurePosixPath(artifact.path).with_suffix(".bin"))
+        if weights not in artifact.files:
+            raise InputError(f"{artifact.id}: the manifest lists no '{weights}'; export the bundle again")
+        model = read_verified(self._bundle, artifact.path, artifact.files[artifact.path])
+        return model, read_verified(self._bundle, weights, artifact.files[weights])
+
+    def _settings(self, device: str, threads: int) -> dict[str, str | int]:
+        settings: dict[str, str | int] = {
+            **self._artifact.hints,
+            "PERFORMANCE_HINT": "LATENCY",
+            "NUM_STREAMS": 1,
+        }
+        if device == "CPU":
+            settings["INFERENCE_NUM_THREADS"] = threads
+        return settings
+
+    def _infer(self, tile: Array) -> Array:
+        try:
+            found = self._request.infer({self._artifact.input.name: tile})
+        except RuntimeError as error:
+            raise BackendError(f"{self._artifact.id}: OpenVINO failed: {error}") from error
+        # The request owns the memory and the next run overwrites it.
+        sr: Array = np.array(found[self._artifact.output.name])
+        return sr
+
+    def _close(self) -> None:
+        self._request = None
+
+
+def reported_precision(compiled: Any) -> str:
+    """The precision that most convolutions of the compiled network really run in, named as in artifact ids.
+
+    The compiled model's own INFERENCE_PRECISION_HINT is the answer only where the device shows no layers: a
+    hint that the hardware cannot do is changed or ignored without an error.
+    """
+    layers = Counter(
+        _rt(op, "runtimePrecision")
+        for op in compiled.get_runtime_model().get_ops()
+        if _rt(op, "layerType").lower() in ("convolution", "groupconvolution")
+    )
+    hint = str(compiled.get_property(PRECISION_HINT).to_string())
+    found = layers.most_common(1)[0][0] if layers else hint
+    return _TYPES.get(found, found)
+
+
+def _rt(op: Any, key: str) -> str:
+    info = op.get_rt_info()
+    return str(info[key].astype(str)) if key in info else ""
+
+
+def _shapes(ports: Any) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(port.shape) for port in ports for name in port.names}
