@@ -1,0 +1,191 @@
+"""A tiny bundle: one 3x3 convolution and a depth-to-space (x2), as ONNX and OpenVINO IR, in two tiles."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from runtimes.manifest import (
+    SCHEMA,
+    Artifact,
+    Manifest,
+    Port,
+    Reference,
+    Source,
+    artifact_id,
+    manifest_json,
+)
+
+SCALE = 2
+TILE = (16, 16)
+WIDE = (16, 24)
+RNG = np.random.default_rng(7)
+WEIGHT = (RNG.standard_normal((3 * SCALE * SCALE, 3, 3, 3)) * 0.15).astype(np.float32)
+BIAS = np.full(3 * SCALE * SCALE, 0.3, np.float32)
+
+
+def tiny_numpy(lr: np.ndarray) -> np.ndarray:
+    """What the tiny network computes, in NumPy; any size."""
+    _, _, height, width = lr.shape
+    padded = np.pad(lr[0].astype(np.float64), ((0, 0), (1, 1), (1, 1)))
+    maps = np.zeros((len(BIAS), height, width)) + BIAS[:, None, None]
+    for dy in range(3):
+        for dx in range(3):
+            maps += np.einsum(
+                "oc,chw->ohw", WEIGHT[:, :, dy, dx], padded[:, dy : dy + height, dx : dx + width]
+            )
+    shuffled = maps.reshape(3, SCALE, SCALE, height, width).transpose(0, 3, 1, 4, 2)
+    return shuffled.reshape(1, 3, height * SCALE, width * SCALE).astype(np.float32)
+
+
+def onnx_bytes(tile: tuple[int, int] = TILE, external: str | None = None, domain: str | None = None) -> bytes:
+    """The tiny network as ONNX; `external` moves the weights out to that location, `domain` adds a custom
+    op."""
+    onnx = pytest.importorskip("onnx")
+    weight = onnx.numpy_helper.from_array(WEIGHT, "weight")
+    if external is not None:
+        weight.ClearField("raw_data")
+        weight.data_location = onnx.TensorProto.EXTERNAL
+        weight.external_data.add(key="location", value=external)
+    nodes = [
+        onnx.helper.make_node("Conv", ["lr", "weight", "bias"], ["maps"], pads=[1, 1, 1, 1]),
+        onnx.helper.make_node("DepthToSpace", ["maps"], ["sr"], blocksize=SCALE, mode="CRD"),
+    ]
+    opsets = [onnx.helper.make_opsetid("", 17)]
+    if domain is not None:
+        nodes[1].domain = domain
+        opsets.append(onnx.helper.make_opsetid(domain, 1))
+    ports = [
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1, 3, tile[0] * by, tile[1] * by])
+        for name, by in (("lr", 1), ("sr", SCALE))
+    ]
+    weights = [weight, onnx.numpy_helper.from_array(BIAS, "bias")]
+    graph = onnx.helper.make_graph(nodes, "tiny", ports[:1], ports[1:], weights)
+    return onnx.helper.make_model(graph, opset_imports=opsets, ir_version=8).SerializeToString()
+
+
+def sha(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def port(name: str, tile: tuple[int, int], by: int = 1) -> Port:
+    return Port(name, "NCHW", "float32", (0.0, 1.0), (1, 3, tile[0] * by, tile[1] * by))
+
+
+def make_artifact(
+    backend: str, precision: str, tile: tuple[int, int], path: str, files: dict[str, str]
+) -> Artifact:
+    hint = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}[precision]
+    return Artifact(
+        id=artifact_id(backend, precision, None, tile),
+        backend=backend,
+        precision=precision,
+        variant=None,
+        tile=tile,
+        path=path,
+        files=files,
+        input=port("lr", tile),
+        output=port("sr", tile, SCALE),
+        lowering="none",
+        rewrites=(),
+        hints={"INFERENCE_PRECISION_HINT": hint} if backend == "openvino" else {},
+        calibration_sha256=None,
+        certificate={"worst": 0.0},
+    )
+
+
+def make_manifest(artifacts: list[Artifact]) -> Manifest:
+    files = {"reference/model.safetensors": sha(b"weights")}
+    return Manifest(
+        schema=SCHEMA,
+        name="tiny",
+        scale=SCALE,
+        source=Source("tiny", "0" * 64, {"channels": 3}, {"licence": "none"}),
+        tools={"numpy": np.__version__},
+        artifacts=tuple(artifacts),
+        reference=Reference("reference/model.safetensors", 4, (), files),
+        created="2026-01-01T00:00:00+00:00",
+    )
+
+
+def write_manifest(bundle: Path, manifest: Manifest) -> None:
+    (bundle / "manifest.json").write_text(manifest_json(manifest))
+
+
+def rewrite_artifact(bundle: Path, index: int, **changes: Any) -> None:
+    """Change fields of one artifact of a bundle's manifest."""
+    from runtimes.manifest import read_manifest
+
+    manifest = read_manifest(bundle)
+    artifacts = list(manifest.artifacts)
+    artifacts[index] = replace(artifacts[index], **changes)
+    write_manifest(bundle, replace(manifest, artifacts=tuple(artifacts)))
+
+
+def _ir(data: bytes, folder: Path, name: str) -> dict[str, str]:
+    """Convert ONNX to OpenVINO IR; return bundle-relative path -> sha256."""
+    openvino = pytest.importorskip("openvino")
+    network = openvino.Core().read_model(data)
+    openvino.save_model(network, folder / f"{name}.xml", compress_to_fp16=False)
+    return {f"openvino/{name}{s}": sha((folder / f"{name}{s}").read_bytes()) for s in (".xml", ".bin")}
+
+
+@dataclass(frozen=True)
+class Kit:
+    """What tests of this room use from here: test files cannot import each other."""
+
+    scale: int = SCALE
+    tile: tuple[int, int] = TILE
+    wide: tuple[int, int] = WIDE
+    numpy = staticmethod(tiny_numpy)
+    onnx_bytes = staticmethod(onnx_bytes)
+    sha = staticmethod(sha)
+    artifact = staticmethod(make_artifact)
+    manifest = staticmethod(make_manifest)
+    write = staticmethod(write_manifest)
+    rewrite = staticmethod(rewrite_artifact)
+
+
+@pytest.fixture(scope="session")
+def kit() -> Kit:
+    return Kit()
+
+
+@pytest.fixture(scope="session")
+def _built_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    bundle = tmp_path_factory.mktemp("tiny") / "bundle"
+    for folder in ("onnx", "openvino", "reference"):
+        (bundle / folder).mkdir(parents=True)
+    (bundle / "reference" / "model.safetensors").write_bytes(b"weights")
+    artifacts = []
+    for tile in (TILE, WIDE):
+        name = f"fp32-{tile[0]}x{tile[1]}"
+        data = onnx_bytes(tile)
+        (bundle / "onnx" / f"{name}.onnx").write_bytes(data)
+        files = {f"onnx/{name}.onnx": sha(data)}
+        artifacts.append(make_artifact("onnxruntime", "fp32", tile, f"onnx/{name}.onnx", files))
+        files = _ir(data, bundle / "openvino", name)
+        artifacts.append(make_artifact("openvino", "fp32", tile, f"openvino/{name}.xml", files))
+        if tile == TILE:
+            for precision in ("bf16", "fp16"):
+                artifacts.append(make_artifact("openvino", precision, tile, f"openvino/{name}.xml", files))
+    write_manifest(bundle, make_manifest(artifacts))
+    return bundle
+
+
+@pytest.fixture
+def bundle(_built_bundle: Path, tmp_path: Path) -> Path:
+    """A copy of the tiny bundle that a test may damage."""
+    return Path(shutil.copytree(_built_bundle, tmp_path / "bundle"))
+
+
+@pytest.fixture
+def picture() -> np.ndarray:
+    """1 x 3 x 37 x 50 float32 in [0, 1]: larger than the tiles, and no multiple of them."""
+    return np.random.default_rng(3).random((1, 3, 37, 50), dtype=np.float32)
