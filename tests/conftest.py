@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+# Two test processes share two cores: more threads each would only make them wait for one another.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 TESTS = Path(__file__).resolve().parent
 
 

@@ -1,0 +1,44 @@
+# make demo   the whole path on a shipped checkpoint: export, check, bench, report
+# make test   ruff, mypy and the fast tests
+# Each makes .venv and installs what it needs on first use; later calls install nothing.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV ?= .venv
+BIN := $(VENV)/bin
+# The tested versions are for Python 3.11; elsewhere pip chooses within the bounds of pyproject.toml.
+TESTED := $(shell $(PYTHON) -c 'import sys; print("-c constraints.txt" if sys.version_info[:2] == (3, 11) else "")')
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(TESTED)
+# torch first: whatever depends on it must find this build and not fetch another.
+TORCH := torch==2.13.0
+
+.PHONY: demo test lint slow clean
+
+demo: $(VENV)/.ready-demo
+	$(BIN)/dlgsanet demo -o demo
+
+test: lint
+	$(BIN)/python -m pytest -n 2
+
+lint: $(VENV)/.ready-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+slow: $(VENV)/.ready-test
+	$(BIN)/python -m pytest -m slow
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.ready-demo: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) $(TORCH)
+	$(PIP) --editable ".[all]"
+	touch $@
+
+$(VENV)/.ready-test: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) $(TORCH)
+	$(PIP) --editable ".[all,dev]"
+	touch $@ $(VENV)/.ready-demo
+
+clean:
+	rm -rf $(VENV) demo build dist *.egg-info

@@ -1,0 +1,133 @@
+"""The front door: `dlgsanet VERB ...`. A table verb -> room; a room is imported only when its verb is used."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import typer
+
+from dlgsanet import __version__
+from dlgsanet.imaging.errors import EdgeError, ExitCode, UnavailableError, unknown
+
+# verb -> (room, one line of help, extra that brings what the room needs beyond the core)
+VERBS = {
+    "demo": ("benchmarks", "The whole path on a shipped checkpoint and photographs: export, check, bench, report.", "all"),
+    "formats": ("export", "The targets: backend, precision and what each needs.", "export"),
+    "doctor": ("runtimes", "What this machine can run, proved by a tiny computation per backend.", ""),
+    "export": ("export", "Rewrite a checkpoint and write a bundle of proven artifacts.", "export"),
+    "build": ("runtimes", "Build a bundle's engine on the device that will run it.", ""),
+    "check": ("benchmarks", "The two-sided accuracy gate: against the reference and against HR.", ""),
+    "bench": ("benchmarks", "Latency of every artifact, interleaved.", ""),
+    "report": ("benchmarks", "One page from one or many machines' result files.", "report"),
+    "upscale": ("runtimes", "Upscale image files and folders.", ""),
+    "train": ("dlgsanet", "Train a checkpoint on a folder of photographs.", "train"),
+}
+
+
+def _room_application(verb: str) -> typer.Typer:
+    """The room's verbs as one application. Raises UnavailableError when a package of the room is missing."""
+    room, _, extra = VERBS[verb]
+    app = typer.Typer(add_completion=False, rich_markup_mode=None)
+    app.callback()(lambda: None)  # keeps it a group even when the room has a single verb
+    try:
+        _register(importlib.import_module(f"{room}.commands"), app, room)
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package in {"dlgsanet", "export", "runtimes", "benchmarks"}:
+            raise
+        raise UnavailableError(_missing(verb, package, extra)) from error
+    return app
+
+
+def _register(commands: Any, app: typer.Typer, room: str) -> None:
+    register: Callable[..., None] = commands.register
+    if room == "runtimes":
+        register(app, load_model=_numpy_model)  # `upscale --model` needs torch, which that room must not know
+    else:
+        register(app)
+
+
+def _numpy_model(name_or_path: str) -> Any:
+    """The reference model as a NumPy callable with `.scale`, for rooms that know no torch."""
+    try:
+        from dlgsanet.numpy_model import NumpyModel
+    except ModuleNotFoundError as error:
+        raise UnavailableError(_missing("--model", error.name or "torch", "torch")) from error
+    return NumpyModel.load(name_or_path)
+
+
+def _missing(what: str, package: str, extra: str) -> str:
+    return f"{what} needs the package {package}, found none: pip install 'dlgsanet-edge[{extra or 'all'}]'"
+
+
+def _overview() -> str:
+    width = max(map(len, VERBS)) + 2
+    verbs = "\n".join(f"  {verb:<{width}}{line}" for verb, (_, line, _) in VERBS.items())
+    return (
+        "Usage: dlgsanet VERB [OPTIONS] [ARGUMENTS]\n\n"
+        "DLGSANet super-resolution on edge hardware: proven artifacts, honest numbers.\n\n"
+        f"Verbs (dlgsanet VERB --help tells more):\n{verbs}\n\n"
+        "Options:\n  --debug    Show tracebacks.\n  --version  Show the version.\n\n"
+        "Exit codes: 0 good, 1 accuracy gate failed, 2 wrong usage or input, 3 not measurable here,\n"
+        "4 speed gate failed, 70 internal error or a backend that crashed, 130 interrupted."
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit code. Errors are one line on stderr, tracebacks only with --debug."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in words
+    words = [word for word in words if word != "--debug"]  # accepted before and after the verb
+    try:
+        return _run(words)
+    except (KeyboardInterrupt, typer.Abort):
+        return _fail("interrupted", ExitCode.INTERRUPTED, debug)
+    except EdgeError as error:
+        return _fail(str(error), error.exit_code, debug)
+    except _usage_error() as error:
+        return _fail(f"{error.format_message()} Try: dlgsanet {words[0]} --help", ExitCode.USAGE, debug)  # type: ignore[attr-defined]
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader left; nothing more to say
+        return ExitCode.OK
+    except MemoryError as error:
+        return _fail(f"out of memory ({error}): use a smaller --tile or image", ExitCode.USAGE, debug)
+    except Exception as error:  # noqa: BLE001  (the last line of defence: a bug of ours, said in one line)
+        text = " ".join(str(error).split())[:300]
+        line = f"internal error: {type(error).__name__}: {text} (run it again with --debug and report it)"
+        return _fail(line, ExitCode.INTERNAL, debug)
+
+
+def _run(words: list[str]) -> int:
+    if not words or words[0] in ("--help", "-h"):
+        print(_overview())  # noqa: T201
+        return ExitCode.OK if words else ExitCode.USAGE
+    if words[0] == "--version":
+        print(f"dlgsanet-edge {__version__}")  # noqa: T201
+        return ExitCode.OK
+    if words[0] not in VERBS:
+        raise unknown("verb", words[0], VERBS)
+    result = _room_application(words[0])(words, prog_name="dlgsanet", standalone_mode=False)
+    return result if isinstance(result, int) else ExitCode.OK
+
+
+def _usage_error() -> type[Exception]:
+    """Click's base of usage errors; newer typers carry a click of their own, so it is found, not imported."""
+    found = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
+    assert issubclass(found, Exception)
+    return found
+
+
+def _fail(message: str, code: ExitCode, debug: bool) -> int:
+    if debug:
+        traceback.print_exc()
+    print(f"dlgsanet: {message}", file=sys.stderr)  # noqa: T201
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
