@@ -131,20 +131,23 @@ class Runner(ABC):
         """
         self._require_open()
         _require_image(lr)
-        return upscale_tiled(self.infer, lr, self.scale, self.tile_for(lr, overlap), overlap)
+        return upscale_tiled(
+            self.infer, lr, self.scale, self.tile_for((lr.shape[2], lr.shape[3]), overlap), overlap
+        )
 
     def rows(self, lr: Array, overlap: int = DEFAULT_OVERLAP) -> Iterator[tuple[int, Array]]:
         """Like calling, for one image, but yields `(y0, strip)` of finished HR rows: memory of one row of
         tiles."""
         self._require_open()
         _require_image(lr)
-        return iter_rows(self.infer, lr, self.scale, self.tile_for(lr, overlap), overlap)
+        return iter_rows(
+            self.infer, lr, self.scale, self.tile_for((lr.shape[2], lr.shape[3]), overlap), overlap
+        )
 
-    def tile_for(self, lr: Array, overlap: int = DEFAULT_OVERLAP) -> tuple[int, int]:
+    def tile_for(self, image_hw: tuple[int, int], overlap: int = DEFAULT_OVERLAP) -> tuple[int, int]:
         """The tile (H, W) used for this image: the nearest one, or the whole image where any size is
         taken."""
-        whole = (lr.shape[2], lr.shape[3])
-        return nearest_tile(self.tiles, whole, overlap) if self.tiles else whole
+        return nearest_tile(self.tiles, image_hw, overlap) if self.tiles else image_hw
 
     @abstractmethod
     def _open(self) -> RunInfo:

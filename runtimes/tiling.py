@@ -50,19 +50,9 @@ def axis_spans(length: int, tile: int, overlap: int, scale: int) -> list[Span]:
     Their weights sum to 1 on each of the length * scale HR pixels. Raises InputError for a tile below 1, an
     overlap below 0, or, where more than one tile is needed, an overlap that is not smaller than the tile.
     """
-    if tile < 1 or overlap < 0 or length < 1 or scale < 1:
-        raise InputError(
-            f"expected image, tile and scale of at least 1 and overlap of at least 0, found "
-            f"{length}, {tile}, "
-            f"{scale} and {overlap}"
-        )
-    if length <= tile:
+    count = _axis_count(length, tile, overlap)
+    if count == 1:
         return [Span(0, 0, length * scale, np.ones(length * scale, np.float32))]
-    if overlap >= tile:
-        raise InputError(
-            f"overlap {overlap} must be smaller than the tile ({tile} pixels): give a smaller --overlap"
-        )
-    count = math.ceil((length - tile) / (tile - overlap)) + 1
     starts = [index * (length - tile) // (count - 1) for index in range(count)]
     centre = np.arange(length * scale) + 0.5
     ramps = [np.ones(length * scale)]
@@ -171,12 +161,23 @@ def _require_nchw(lr: Array) -> tuple[int, int, int, int]:
 
 
 def tile_count(image_hw: tuple[int, int], tile: tuple[int, int], overlap: int = DEFAULT_OVERLAP) -> int:
-    """Return how many tiles an image takes. Raises InputError as `axis_spans` does."""
-    counts = [
-        1 if length <= size else math.ceil((length - size) / max(size - overlap, 1)) + 1
-        for length, size in zip(image_hw, tile, strict=True)
-    ]
-    return counts[0] * counts[1]
+    """Return how many tiles an image (H, W) takes. Raises InputError as `axis_spans` does."""
+    return math.prod(_axis_count(length, size, overlap) for length, size in zip(image_hw, tile, strict=True))
+
+
+def _axis_count(length: int, tile: int, overlap: int) -> int:
+    if tile < 1 or overlap < 0 or length < 1:
+        raise InputError(
+            f"expected image and tile of at least 1 pixel and overlap of at least 0, found {length}, {tile} "
+            f"and {overlap}"
+        )
+    if length <= tile:
+        return 1
+    if overlap >= tile:
+        raise InputError(
+            f"overlap {overlap} must be smaller than the tile ({tile} pixels): give a smaller overlap"
+        )
+    return math.ceil((length - tile) / (tile - overlap)) + 1
 
 
 def nearest_tile(
@@ -185,12 +186,16 @@ def nearest_tile(
     """Return the tile that computes the fewest pixels for this image; of equal ones the largest (fewer
     seams).
 
-    Tiles that cannot hold the overlap are taken only when there is no other. Raises ValueError without tiles.
+    Tiles that are too small for the overlap are left out; if all are, the largest is returned, and tiling
+    with it says what is wrong. Raises ValueError without tiles.
     """
 
-    def cost(tile: tuple[int, int]) -> tuple[bool, int, int]:
-        fits = all(length <= size or overlap < size for length, size in zip(image_hw, tile, strict=True))
-        area = tile[0] * tile[1]
-        return (not fits, tile_count(image_hw, tile, overlap) * area, -area)
+    def fits(tile: tuple[int, int]) -> bool:
+        return all(length <= size or overlap < size for length, size in zip(image_hw, tile, strict=True))
 
-    return min(tiles, key=cost)
+    def cost(tile: tuple[int, int]) -> tuple[int, int]:
+        area = tile[0] * tile[1]
+        return tile_count(image_hw, tile, overlap) * area, -area
+
+    fitting = [tile for tile in tiles if fits(tile)]
+    return min(fitting, key=cost) if fitting else max(tiles, key=math.prod)

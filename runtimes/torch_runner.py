@@ -9,7 +9,7 @@ import numpy as np
 from dlgsanet.imaging.errors import BackendError, InputError
 from runtimes.devices import available_threads
 from runtimes.runner import RunInfo, Runner
-from runtimes.tiling import Array
+from runtimes.tiling import DEFAULT_OVERLAP, Array
 
 
 class TorchRunner(Runner):
@@ -18,7 +18,8 @@ class TorchRunner(Runner):
 
     With `tile` None whole images go to the function at once; with a tile they go through the same tiler as
     the artifacts, which is what artifacts are compared with. The caller has set the device, the threads and
-    the precision of the function; `device`, `threads` and `precision` say which.
+    the precision of the function; `device`, `threads` and `precision` say which. `largest` (H, W) bounds
+    the memory without a tile: larger images are cut, smaller ones are not padded.
     """
 
     def __init__(
@@ -32,8 +33,10 @@ class TorchRunner(Runner):
         precision: str = "fp32",
         threads: int | None = None,
         versions: Mapping[str, str] | None = None,
+        largest: tuple[int, int] | None = None,
     ) -> None:
         super().__init__(scale, () if tile is None else (tile,))
+        self._largest = largest
         self._function = function
         self._described = RunInfo(
             artifact=name,
@@ -44,6 +47,12 @@ class TorchRunner(Runner):
             threads=threads or available_threads(),
             versions={} if versions is None else dict(versions),
         )
+
+    def tile_for(self, image_hw: tuple[int, int], overlap: int = DEFAULT_OVERLAP) -> tuple[int, int]:
+        """As in the base; without a tile the image itself, cut to `largest`."""
+        if self.tiles or self._largest is None:
+            return super().tile_for(image_hw, overlap)
+        return min(image_hw[0], self._largest[0]), min(image_hw[1], self._largest[1])
 
     def _open(self) -> RunInfo:
         return self._described
