@@ -21,7 +21,7 @@ from dlgsanet.imaging.png16 import is_png16, read_png16
 # A small file can announce a huge picture (a decompression bomb). The largest cameras make 150 MP.
 MAX_PIXELS = 150_000_000
 
-FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "BMP", "TIFF", "PPM", "GIF")
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "PPM", "GIF")
 
 # What Pillow's decoders raise on broken files.
 _DECODE_ERRORS = (
@@ -67,7 +67,7 @@ def _explained(path: Path) -> Iterator[None]:
     try:
         yield
     except UnidentifiedImageError as error:
-        raise InputError(f"expected one of {' '.join(FORMATS)}, found something else in {path}") from error
+        raise InputError(f"expected {' '.join(FORMATS)}, found something else or damaged: {path}") from error
     except Image.DecompressionBombError as error:
         raise _too_large(path, "far more") from error
     except _DECODE_ERRORS as error:
@@ -80,6 +80,7 @@ def _too_large(path: Path, found: str) -> InputError:
 
 
 def _decode(stream: BinaryIO, path: Path) -> Samples:
+    deep_png = is_png16(stream)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit follows
         image = Image.open(stream, formats=FORMATS)
@@ -88,7 +89,7 @@ def _decode(stream: BinaryIO, path: Path) -> Samples:
         if image.width * image.height > MAX_PIXELS:
             raise _too_large(path, f"{image.width}x{image.height}")
         _refuse_several_frames(image, path)
-        if is_png16(stream):
+        if deep_png:
             pixels: NDArray[Any] = _png16_pixels(image, stream)
         else:
             _refuse_lossy(image, path)
@@ -132,7 +133,7 @@ def _pixels(image: ImageFile.ImageFile) -> NDArray[np.uint8]:
     mode = {**_COLOUR_MODES, **_GREY_MODES}[image.mode]
     if "transparency" in image.info:  # a colour key, or a palette with alpha
         mode = _WITH_ALPHA.get(mode, mode)
-    return np.atleast_3d(np.asarray(image.convert(mode)))
+    return np.atleast_3d(np.array(image.convert(mode)))
 
 
 def _png16_pixels(image: ImageFile.ImageFile, stream: BinaryIO) -> NDArray[np.uint16]:

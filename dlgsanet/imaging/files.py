@@ -6,6 +6,7 @@ refused.
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,14 +18,14 @@ from PIL import Image
 from dlgsanet.imaging import atomic
 from dlgsanet.imaging.decode import read_samples
 from dlgsanet.imaging.errors import InputError
-from dlgsanet.imaging.png16 import write_png16
+from dlgsanet.imaging.png16 import png16_bytes
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm")
 _WRITERS: dict[str, tuple[str, dict[str, Any]]] = {
     ".png": ("PNG", {}),
     ".jpg": ("JPEG", {"quality": 95, "subsampling": 0}),
     ".jpeg": ("JPEG", {"quality": 95, "subsampling": 0}),
-    ".webp": ("WEBP", {"lossless": True}),
+    ".webp": ("WEBP", {"lossless": True, "exact": True}),
     ".bmp": ("BMP", {}),
     ".tif": ("TIFF", {"compression": "tiff_adobe_deflate"}),
     ".tiff": ("TIFF", {"compression": "tiff_adobe_deflate"}),
@@ -105,13 +106,7 @@ def write_picture(
         if alpha.shape != rgb.shape[:2]:
             raise InputError(f"expected alpha of shape {rgb.shape[:2]}, found {alpha.shape}")
         samples = np.concatenate([samples, _quantised(alpha, bits)[..., None]], axis=2)
-    with atomic.new_file(target) as temporary:
-        if bits == 16:
-            write_png16(temporary, samples, icc)
-        else:
-            form, options = _WRITERS[suffix]
-            pixels = samples[..., 0] if samples.shape[2] == 1 else samples
-            Image.fromarray(np.ascontiguousarray(pixels)).save(temporary, form, icc_profile=icc, **options)
+    atomic.write_bytes(target, png16_bytes(samples, icc) if bits == 16 else _bytes8(samples, target, icc))
 
 
 def list_images(folder: str | Path) -> list[Path]:
@@ -148,6 +143,18 @@ def to_hwc(nchw: NDArray[Any]) -> NDArray[np.float32]:
     if nchw.ndim != 4 or nchw.shape[0] != 1:
         raise InputError(f"expected one image as (1, C, H, W), found shape {nchw.shape}")
     return np.ascontiguousarray(nchw[0].transpose(1, 2, 0), dtype=np.float32)
+
+
+def _bytes8(samples: NDArray[np.uint8], target: Path, icc: bytes | None) -> bytes:
+    form, options = _WRITERS[target.suffix.lower()]
+    pixels = samples[..., 0] if samples.shape[2] == 1 else samples
+    encoded = io.BytesIO()  # not the file: Pillow reports a full disk only as an encoder error
+    try:
+        Image.fromarray(np.ascontiguousarray(pixels)).save(encoded, form, icc_profile=icc, **options)
+    except (OSError, ValueError) as error:  # larger than the format allows
+        height, width = pixels.shape[:2]
+        raise InputError(f"cannot write {target} of {width}x{height} as {form}: {error}; use .png") from error
+    return encoded.getvalue()
 
 
 def _quantised(values: NDArray[Any], bits: int) -> NDArray[Any]:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,12 +56,13 @@ def _read_bytes(stream: BinaryIO, mode: str, raw_mode: str) -> NDArray[np.uint8]
         decoder, extents, offset, _ = image.tile[0]
         image._mode = mode
         image.info.pop("transparency", None)
-        image.tile = [type(image.tile[0])(decoder, extents, offset, raw_mode)]  # named tuple since Pillow 11
+        tile: Any = (decoder, extents, offset, raw_mode)  # a named tuple only since Pillow 11
+        image.tile = [tile]
         return np.asarray(image)
 
 
-def write_png16(path: str | Path, samples: NDArray[np.uint16], icc: bytes | None = None) -> None:
-    """Write HWC uint16 (C = 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA) as a PNG."""
+def png16_bytes(samples: NDArray[np.uint16], icc: bytes | None = None) -> bytes:
+    """A PNG file of HWC uint16 (C = 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA)."""
     height, width, channels = samples.shape
     rows = samples.astype(">u2").view(np.uint8).reshape(height, -1)
     filtered = np.empty((height, rows.shape[1] + 1), np.uint8)
@@ -70,14 +70,11 @@ def write_png16(path: str | Path, samples: NDArray[np.uint16], icc: bytes | None
     filtered[0, 1:] = rows[0]
     np.subtract(rows[1:], rows[:-1], out=filtered[1:, 1:])
     header = struct.pack(">IIBBBBB", width, height, 16, _COLOUR_TYPES[channels], 0, 0, 0)
-    with Path(path).open("wb") as stream:
-        stream.write(_SIGNATURE)
-        _write_chunk(stream, b"IHDR", header)
-        if icc:
-            _write_chunk(stream, b"iCCP", b"icc\0\0" + zlib.compress(icc))
-        _write_chunk(stream, b"IDAT", zlib.compress(filtered.data, 6))
-        _write_chunk(stream, b"IEND", b"")
+    chunks = [_chunk(b"IHDR", header), _chunk(b"IDAT", zlib.compress(filtered.data)), _chunk(b"IEND", b"")]
+    if icc:
+        chunks.insert(1, _chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(icc)))
+    return b"".join([_SIGNATURE, *chunks])
 
 
-def _write_chunk(stream: BinaryIO, kind: bytes, data: bytes) -> None:
-    stream.write(struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)))
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
