@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from runtimes.runner import Runner
+
+
+@pytest.fixture
+def child_runners(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The module `child_runners`, importable here and, as a spawned child inherits the path, there."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    import child_runners
+
+    return child_runners
+
+
+@pytest.fixture
+def nearest(child_runners: ModuleType) -> Callable[..., Runner]:
+    """Makes fake runners: see `NearestRunner`."""
+    make: Any = child_runners.NearestRunner
+    return make
