@@ -39,10 +39,16 @@ def verify(bundle: str | Path, files: Mapping[str, str]) -> None:
 
 def _located(bundle: str | Path, path: str) -> Path:
     """Return where `path` really lies; a link that leads out of the bundle is refused."""
-    root = Path(bundle).resolve()
-    target = (root / path).resolve()
-    if not is_inside(path) or root not in target.parents:
-        raise InputError(f"bundle '{bundle}': '{path}' leads outside the bundle; it is not read")
+    outside = InputError(f"bundle '{bundle}': '{path}' leads outside the bundle; it is not read")
+    if not is_inside(path):
+        raise outside
+    try:
+        root = Path(bundle).resolve()
+        target = (root / path).resolve()
+    except RuntimeError as error:  # a link that leads to itself
+        raise outside from error
+    if root not in target.parents:
+        raise outside
     return target
 
 

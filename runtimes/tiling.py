@@ -54,25 +54,24 @@ def axis_spans(length: int, tile: int, overlap: int, scale: int) -> list[Span]:
     if count == 1:
         return [Span(0, 0, length * scale, np.ones(length * scale, np.float32))]
     starts = [index * (length - tile) // (count - 1) for index in range(count)]
-    centre = np.arange(length * scale) + 0.5
-    ramps = [np.ones(length * scale)]
-    for left, right in itertools.pairwise(starts):
-        middle = (right + left + tile) / 2 * scale
-        ramps.append(_ramp(centre - middle, overlap * FEATHER * scale))
-    ramps.append(np.zeros(length * scale))
-    return [_span(start, ramps[i] - ramps[i + 1]) for i, start in enumerate(starts)]
+    middles = [(right + left + tile) / 2 * scale for left, right in itertools.pairwise(starts)]
+    width = overlap * FEATHER * scale
+    spans = []
+    for start, before, after in zip(starts, [-math.inf, *middles], [*middles, math.inf], strict=True):
+        first = start * scale
+        centre = np.arange(first, first + tile * scale) + 0.5
+        weight = _ramp(centre - before, width) - _ramp(centre - after, width)
+        used = np.flatnonzero(weight)
+        low, high = int(used[0]), int(used[-1]) + 1
+        spans.append(Span(start, first + low, first + high, weight[low:high].astype(np.float32)))
+    return spans
 
 
-def _ramp(distance: NDArray[np.floating[Any]], width: float) -> NDArray[np.float64]:
+def _ramp(distance: NDArray[np.floating[Any]], width: float) -> NDArray[np.floating[Any]]:
     """Rise from 0 to 1 over `width` HR pixels around distance 0; a step where the width is below one
     pixel."""
-    return np.clip(distance / max(width, 1e-9) + 0.5, 0.0, 1.0)
-
-
-def _span(start: int, weight: NDArray[np.float64]) -> Span:
-    used = np.flatnonzero(weight)
-    low, high = int(used[0]), int(used[-1]) + 1
-    return Span(start, low, high, weight[low:high].astype(np.float32))
+    risen: NDArray[np.floating[Any]] = np.clip(distance / max(width, 1e-9) + 0.5, 0.0, 1.0)
+    return risen
 
 
 def upscale_tiled(
