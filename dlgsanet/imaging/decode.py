@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -81,9 +80,7 @@ def _too_large(path: Path, found: str) -> InputError:
 
 def _decode(stream: BinaryIO, path: Path) -> Samples:
     deep_png = is_png16(stream)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit follows
-        image = Image.open(stream, formats=FORMATS)
+    image = Image.open(stream, formats=FORMATS)
     assert isinstance(image, ImageFile.ImageFile)
     with image:
         if image.width * image.height > MAX_PIXELS:

@@ -1,0 +1,186 @@
+"""Bad picture files: each gets one line that names the file, whatever the decoders do."""
+
+from __future__ import annotations
+
+import io
+import struct
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from dlgsanet.imaging import decode
+from dlgsanet.imaging.decode import read_samples
+from dlgsanet.imaging.errors import InputError
+from dlgsanet.imaging.png16 import png16_bytes
+
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::PIL.Image.DecompressionBombWarning")
+
+RGB = np.random.default_rng(0).integers(0, 256, (13, 17, 3), dtype=np.uint8)
+
+
+def encoded(form: str, image: Image.Image | None = None, **options: object) -> bytes:
+    stream = io.BytesIO()
+    (image or Image.fromarray(RGB)).save(stream, form, **options)
+    return stream.getvalue()
+
+
+def deep() -> bytes:
+    return png16_bytes(RGB.astype(np.uint16) * 257)
+
+
+GOOD = {
+    "PNG": encoded("PNG"),
+    "JPEG": encoded("JPEG"),
+    "WEBP": encoded("WEBP", lossless=True),
+    "BMP": encoded("BMP"),
+    "TIFF": encoded("TIFF"),
+    "PPM": encoded("PPM"),
+    "GIF": encoded("GIF"),
+    "PNG16": deep(),
+}
+
+
+def refusal(path: Path, data: bytes | None = None) -> str:
+    if data is not None:
+        path.write_bytes(data)
+    with pytest.raises(InputError) as caught:
+        read_samples(path)
+    message = str(caught.value)
+    assert str(path) in message
+    assert "\n" not in message
+    return message
+
+
+@pytest.mark.parametrize("form", GOOD)
+def test_every_format_is_read(tmp_path, form):
+    path = tmp_path / "x"
+    path.write_bytes(GOOD[form])
+    samples = read_samples(path)
+    assert samples.colour.shape == RGB.shape
+    assert samples.colour.flags.writeable
+    if form not in ("JPEG", "GIF"):
+        assert np.array_equal(samples.colour, RGB if samples.peak == 255 else RGB.astype(np.uint16) * 257)
+
+
+@pytest.mark.parametrize("form", ["WEBP", "TIFF"])
+def test_a_fresh_process_knows_every_format(tmp_path, form):
+    # Pillow registers its formats lazily: an earlier test must not be what makes this one pass.
+    path = tmp_path / "x"
+    path.write_bytes(GOOD[form])
+    code = f"from dlgsanet.imaging.files import read_picture; read_picture({str(path)!r})"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(decode.__file__).parents[2])
+
+
+def test_missing_folder_and_empty(tmp_path):
+    assert "No such file" in refusal(tmp_path / "missing.png")
+    assert "cannot read" in refusal(tmp_path)
+    assert "empty file" in refusal(tmp_path / "empty.png", b"")
+
+
+@pytest.mark.parametrize(
+    "data", [b"not a picture", b"\0" * 1000, b"\x80\x02cposix\nsystem\n", b"<svg></svg>"]
+)
+def test_something_else(tmp_path, data):
+    assert "found something else" in refusal(tmp_path / "x.png", data)
+
+
+@pytest.mark.parametrize("form", GOOD)
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+def test_truncated(tmp_path, form, share):
+    data = GOOD[form]
+    refusal(tmp_path / "x", data[: int(len(data) * share)])
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    form=st.sampled_from(sorted(GOOD)),
+    damage=st.lists(st.tuples(st.integers(0, 2000), st.integers(0, 255)), max_size=5),
+    length=st.integers(0, 2000),
+)
+def test_damaged_bytes_are_read_or_refused_but_never_crash(tmp_path, form, damage, length):
+    data = bytearray(GOOD[form])
+    for position, value in damage:
+        data[position % len(data)] = value
+    path = tmp_path / "x"
+    path.write_bytes(data[:length])
+    try:
+        samples = read_samples(path)
+    except InputError as error:
+        assert str(path) in str(error)
+    else:
+        assert samples.colour.ndim == 3
+        assert samples.colour.shape[2] == 3
+
+
+def test_several_frames_are_refused(tmp_path):
+    frames = [Image.fromarray(RGB), Image.fromarray(255 - RGB)]
+    for form in ("GIF", "PNG", "WEBP", "TIFF"):
+        data = encoded(form, frames[0], save_all=True, append_images=frames[1:])
+        assert "2 frames" in refusal(tmp_path / f"x.{form}", data)
+
+
+def test_the_photograph_of_a_telephone_s_mpo_is_read(tmp_path):
+    path = tmp_path / "x.jpg"
+    path.write_bytes(encoded("MPO", save_all=True, append_images=[Image.fromarray(RGB[:4, :4])]))
+    assert read_samples(path).colour.shape == RGB.shape
+
+
+@pytest.mark.parametrize("mode", ["CMYK", "LAB", "F", "I"])
+def test_colours_that_would_be_guessed_are_refused(tmp_path, mode):
+    image = Image.new(mode, (4, 4))
+    assert f"mode {mode}" in refusal(tmp_path / "x.tif", encoded("TIFF", image))
+
+
+def test_a_cmyk_jpeg_is_refused(tmp_path):
+    assert "mode CMYK" in refusal(tmp_path / "x.jpg", encoded("JPEG", Image.new("CMYK", (4, 4))))
+
+
+def tiff16() -> bytes:
+    """A little-endian RGB TIFF of 16 bits per sample, one pixel: Pillow alone would cut it to 8 bits."""
+    tags = [
+        (256, 3, 1, 1),  # width
+        (257, 3, 1, 1),  # height
+        (258, 3, 3, 134),  # bits per sample, at an offset
+        (262, 3, 1, 2),  # RGB
+        (273, 4, 1, 140),  # strip offset
+        (277, 3, 1, 3),  # samples per pixel
+        (278, 3, 1, 1),  # rows per strip
+        (279, 4, 1, 6),  # strip length
+    ]
+    entries = b"".join(struct.pack("<HHII", *tag) for tag in tags)
+    head = b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + struct.pack("<I", 0)
+    return head.ljust(134, b"\0") + struct.pack("<3H", 16, 16, 16) + struct.pack("<3H", 1, 2, 3)
+
+
+def test_sixteen_bits_that_pillow_would_cut_are_refused(tmp_path):
+    with Image.open(io.BytesIO(tiff16())) as image:
+        assert image.mode == "RGB"  # what makes the refusal necessary
+    assert "more than 8 bits" in refusal(tmp_path / "x.tif", tiff16())
+    assert "more than 8 bits" in refusal(tmp_path / "x.ppm", b"P6 1 1 65535\n" + bytes(6))
+    refusal(tmp_path / "x.pgm", b"P5 1 1 65535\n" + bytes(2))
+    assert "more than 8 bits" in refusal(tmp_path / "y.ppm", b"P3 1 1 1023\n1 2 3\n")
+
+
+def bomb(width: int, height: int) -> bytes:
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize(("width", "height"), [(15_001, 10_000), (2**31 - 1, 2**31 - 1), (30_000, 30_000)])
+def test_a_decompression_bomb_is_refused_by_a_named_limit(tmp_path, width, height):
+    assert "at most 150 MP (MAX_PIXELS)" in refusal(tmp_path / "x.png", bomb(width, height))
+
+
+def test_the_limit_itself_is_allowed(tmp_path):
+    assert decode.MAX_PIXELS == 15_000 * 10_000
+    assert "truncated or damaged" in refusal(tmp_path / "x.png", bomb(15_000, 10_000))
