@@ -45,10 +45,10 @@ def _core(cpu: int) -> str:
     return siblings.read_text() if siblings.is_file() else str(cpu)
 
 
-def _cgroup_quota() -> int | None:
+def _cgroup_quota(root: Path = Path("/sys/fs/cgroup")) -> int | None:
     """CPUs granted by a container's quota (cgroup v2, then v1), rounded up; None without a quota."""
-    v2 = Path("/sys/fs/cgroup/cpu.max")
-    v1 = [Path(f"/sys/fs/cgroup/cpu/cpu.cfs_{part}_us") for part in ("quota", "period")]
+    v2 = root / "cpu.max"
+    v1 = [root / "cpu" / f"cpu.cfs_{part}_us" for part in ("quota", "period")]
     if v2.is_file():
         quota, period = v2.read_text().split()[:2]
     elif all(path.is_file() for path in v1):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +143,7 @@ class Kit:
     scale: int = SCALE
     tile: tuple[int, int] = TILE
     wide: tuple[int, int] = WIDE
+    weight: np.ndarray = field(default_factory=lambda: WEIGHT)
     numpy = staticmethod(tiny_numpy)
     onnx_bytes = staticmethod(onnx_bytes)
     sha = staticmethod(sha)
