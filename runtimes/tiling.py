@@ -139,7 +139,7 @@ def _weighted(infer: Infer, lr: Array, scale: int, tile: tuple[int, int], row: S
         )
     y, x = row.start * scale, column.start * scale
     part = sr[:, :, row.low - y : row.high - y, column.low - x : column.high - x]
-    return part * row.weight[:, None] * column.weight[None, :]
+    return part * (row.weight[:, None] * column.weight[None, :])
 
 
 def _reflected(start: int, tile: int, length: int) -> NDArray[np.intp]:
