@@ -15,9 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["open_runner"]
 
 
-def open_runner(
-    bundle: str | Path, artifact_prefix: str, *, device: str = "CPU", threads: int | None = None
-) -> Runner:
+def open_runner(bundle: str | Path, artifact_prefix: str, *, device: str = "CPU", threads: int | None = None) -> Runner:
     """Return a runner for an artifact of `bundle`, or for all tiles of a family; enter it to take the device.
 
     `artifact_prefix` is any unambiguous beginning of an artifact's id; where it leaves several tiles, each

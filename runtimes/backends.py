@@ -43,8 +43,7 @@ def backend_runner(bundle: Path, artifact: Artifact, scale: int, options: RunOpt
 
         return OpenVinoRunner(bundle, artifact, scale, options)
     raise UnavailableError(
-        f"artifact '{artifact.id}': this version has no runner for '{artifact.backend}'; "
-        f"it runs {', '.join(BACKENDS)}"
+        f"artifact '{artifact.id}': this version has no runner for '{artifact.backend}'; it runs {', '.join(BACKENDS)}"
     )
 
 

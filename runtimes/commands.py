@@ -64,8 +64,7 @@ def _print_report(report: dict[str, Any]) -> None:
     lines += [f"{machine['system']}, Python {machine['python']}", ""]
     for row in report["backends"]:
         found = [
-            f"{device['name']} ({device['description']}): "
-            f"{' '.join(device['precisions']) or 'precisions not known'}"
+            f"{device['name']} ({device['description']}): {' '.join(device['precisions']) or 'precisions not known'}"
             for device in row["devices"]
         ]
         head = f"{row['name']:<13} {row['status']:<10} {row['version'] or '':<12}"
@@ -90,12 +89,8 @@ def _upscale_verb(load_model: LoadModel | None) -> Callable[..., None]:
         inputs: Annotated[list[Path], typer.Argument(metavar="INPUT...", help="Image files and folders.")],
         output: Annotated[Path, typer.Option("-o", "--output", help="Folder for <name>_x<scale>.png.")],
         bundle: Annotated[Path | None, typer.Option(help="Bundle to run.")] = None,
-        artifact: Annotated[
-            str | None, typer.Option(help="Artifact of the bundle, or its beginning.")
-        ] = None,
-        model: Annotated[
-            str | None, typer.Option(help="Run the reference: a shipped name or a file.")
-        ] = None,
+        artifact: Annotated[str | None, typer.Option(help="Artifact of the bundle, or its beginning.")] = None,
+        model: Annotated[str | None, typer.Option(help="Run the reference: a shipped name or a file.")] = None,
         device: Annotated[str, typer.Option(help="CPU, GPU, NPU or an execution provider.")] = "CPU",
         threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; default: all cores.")] = None,
         overlap: Annotated[int, typer.Option(min=0, help="LR pixels shared by tiles.")] = DEFAULT_OVERLAP,
@@ -141,13 +136,9 @@ def _require_choice(
     if model is not None and artifact is not None:
         raise InputError("--artifact names a part of a bundle: give it with --bundle, not with --model")
     if model is not None and (device != "CPU" or threads is not None):
-        raise InputError(
-            "--device and --threads belong to --bundle; the reference runs on the CPU as torch is set up"
-        )
+        raise InputError("--device and --threads belong to --bundle; the reference runs on the CPU as torch is set up")
     if bundle is not None and tile is not None:
-        raise InputError(
-            "--tile belongs to --model; the tiles of a bundle are fixed, choose one with --artifact"
-        )
+        raise InputError("--tile belongs to --model; the tiles of a bundle are fixed, choose one with --artifact")
 
 
 def _parse_tile(text: str | None) -> tuple[int, int]:

@@ -77,9 +77,7 @@ def require_openvino_device(device: str, available: Sequence[str]) -> str:
     """
     wanted = device.upper()
     if wanted.partition(":")[0] in OPENVINO_VIRTUAL:
-        raise InputError(
-            f"device '{device}' chooses by itself what runs; give one of: {', '.join(available)}"
-        )
+        raise InputError(f"device '{device}' chooses by itself what runs; give one of: {', '.join(available)}")
     if wanted in available or f"{wanted}.0" in available:
         return wanted
     raise UnavailableError(
@@ -127,8 +125,6 @@ def onnxruntime_devices(onnxruntime: ModuleType) -> tuple[Device, ...]:
     here."""
     local = [name for name in onnxruntime.get_available_providers() if name != "AzureExecutionProvider"]
     return tuple(
-        Device(
-            name, cpu_name() if name.startswith("CPU") else name, ("fp32",) if name.startswith("CPU") else ()
-        )
+        Device(name, cpu_name() if name.startswith("CPU") else name, ("fp32",) if name.startswith("CPU") else ())
         for name in local
     )

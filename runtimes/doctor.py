@@ -169,9 +169,7 @@ def _probe_onnxruntime(ort: ModuleType) -> tuple[Device, ...]:
     for device in devices:
         options = ort.SessionOptions()
         options.intra_op_num_threads = 1
-        session = ort.InferenceSession(
-            MODEL.read_bytes(), options, providers=[device.name], enable_fallback=0
-        )
+        session = ort.InferenceSession(MODEL.read_bytes(), options, providers=[device.name], enable_fallback=0)
         if session.get_providers()[0] != device.name:
             raise BackendError(f"{device.name} is listed but cannot be used")
         _require_right(session.run(["sr"], {"lr": example()})[0], device.name)
@@ -194,9 +192,7 @@ def _probe_openvino(openvino: ModuleType) -> tuple[Device, ...]:
             compiled = core.compile_model(network, device.name, {PRECISION_HINT: hint})
             _require_right(compiled({"lr": example()})["sr"], f"{device.name} in {ours}")
             real += [ours] if reported_precision(compiled) == ours else []
-        real += (
-            ["int8"] if "int8" in device.precisions else []
-        )  # as the device says: this network has no int8
+        real += ["int8"] if "int8" in device.precisions else []  # as the device says: this network has no int8
         proved.append(Device(device.name, device.description, tuple(real)))
     return tuple(proved)
 

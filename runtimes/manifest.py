@@ -155,14 +155,11 @@ def read_manifest(bundle: str | Path) -> Manifest:
     path = Path(bundle) / MANIFEST
     try:
         if path.stat().st_size > MAX_MANIFEST_BYTES:
-            raise InputError(
-                f"{path} is larger than {MAX_MANIFEST_BYTES >> 20} MiB: this is no bundle's manifest"
-            )
+            raise InputError(f"{path} is larger than {MAX_MANIFEST_BYTES >> 20} MiB: this is no bundle's manifest")
         data = path.read_bytes()
     except OSError as error:
         raise InputError(
-            f"'{bundle}' is not a readable bundle: {MANIFEST}: {error.strerror}; make one with "
-            f"`dlgsanet export`"
+            f"'{bundle}' is not a readable bundle: {MANIFEST}: {error.strerror}; make one with `dlgsanet export`"
         ) from error
     return _manifest(parse(data, str(path)))
 
@@ -181,9 +178,7 @@ def select(manifest: Manifest, prefix: str) -> tuple[Artifact, ...]:
     if not found or not prefix:
         raise unknown("artifact", prefix, known)
     if len(families) > 1:
-        raise InputError(
-            f"artifact '{prefix}' is ambiguous: it may be {', '.join(families)}; give more of the name"
-        )
+        raise InputError(f"artifact '{prefix}' is ambiguous: it may be {', '.join(families)}; give more of the name")
     return tuple(sorted(found, key=lambda artifact: (artifact.tile[0] * artifact.tile[1], artifact.tile)))
 
 
@@ -192,8 +187,7 @@ def _manifest(value: Any) -> Manifest:
     schema = node.mapping().get("schema", Node(None, "manifest.schema")).integer(least=1)
     if schema > SCHEMA:  # before anything else: a newer schema may have any fields
         raise InputError(
-            f"this bundle has manifest schema {schema}, this version reads up to {SCHEMA}: "
-            f"update dlgsanet-edge"
+            f"this bundle has manifest schema {schema}, this version reads up to {SCHEMA}: update dlgsanet-edge"
         )
     found = node.fields(_names(Manifest))
     manifest = Manifest(
@@ -230,9 +224,7 @@ def _port(node: Node) -> Port:
     if len(limits) != 2 or not limits[0] < limits[1]:
         found["range"].fail("two numbers, the smaller first")
     shape = tuple(item.integer(least=1) for item in found["shape"].items())
-    return Port(
-        found["name"].text(), found["layout"].text(), found["dtype"].text(), (limits[0], limits[1]), shape
-    )
+    return Port(found["name"].text(), found["layout"].text(), found["dtype"].text(), (limits[0], limits[1]), shape)
 
 
 def _artifact(node: Node) -> Artifact:

@@ -131,18 +131,14 @@ class Runner(ABC):
         """
         self._require_open()
         _require_image(lr)
-        return upscale_tiled(
-            self.infer, lr, self.scale, self.tile_for((lr.shape[2], lr.shape[3]), overlap), overlap
-        )
+        return upscale_tiled(self.infer, lr, self.scale, self.tile_for((lr.shape[2], lr.shape[3]), overlap), overlap)
 
     def rows(self, lr: Array, overlap: int = DEFAULT_OVERLAP) -> Iterator[tuple[int, Array]]:
         """Like calling, for one image, but yields `(y0, strip)` of finished HR rows: memory of one row of
         tiles."""
         self._require_open()
         _require_image(lr)
-        return iter_rows(
-            self.infer, lr, self.scale, self.tile_for((lr.shape[2], lr.shape[3]), overlap), overlap
-        )
+        return iter_rows(self.infer, lr, self.scale, self.tile_for((lr.shape[2], lr.shape[3]), overlap), overlap)
 
     def tile_for(self, image_hw: tuple[int, int], overlap: int = DEFAULT_OVERLAP) -> tuple[int, int]:
         """The tile (H, W) used for this image: the nearest one, or the whole image where any size is
@@ -178,9 +174,7 @@ class Runner(ABC):
         expected = (1, 3, tile.shape[2] * self.scale, tile.shape[3] * self.scale)
         name = self.info.artifact
         if sr.shape != expected or sr.dtype != np.float32:
-            raise OutputError(
-                f"{name}: expected float32 of shape {expected}, found {sr.dtype} of shape {sr.shape}"
-            )
+            raise OutputError(f"{name}: expected float32 of shape {expected}, found {sr.dtype} of shape {sr.shape}")
         low, high = float(sr.min()), float(sr.max())  # NaN wins in both, so two passes see everything
         if not np.isfinite(low) or not np.isfinite(high):
             raise OutputError(f"{name}: the output holds NaN or infinity; the engine's precision overflows")
@@ -193,9 +187,7 @@ def _require_image(lr: Array) -> None:
     if lr.ndim != 4 or lr.shape[1] != 3 or 0 in lr.shape:
         raise InputError(f"expected an image of shape N x 3 x H x W, found {lr.shape}")
     if lr.dtype != np.float32:
-        raise InputError(
-            f"expected float32 pixels in [0, 1], found {lr.dtype}; divide by the maximum and convert"
-        )
+        raise InputError(f"expected float32 pixels in [0, 1], found {lr.dtype}; divide by the maximum and convert")
     low, high = float(lr.min()), float(lr.max())
     if not np.isfinite(low) or not np.isfinite(high):
         raise InputError("expected pixels in [0, 1], found NaN or infinity in the image")

@@ -61,8 +61,7 @@ class Node:
             raise InputError(f"{self.where}: field '{missing[0]}' is missing; make the bundle again")
         if unknown:
             raise InputError(
-                f"{self.where}: unknown field '{unknown[0]}'; expected only "
-                f"{', '.join((*required, *optional))}"
+                f"{self.where}: unknown field '{unknown[0]}'; expected only {', '.join((*required, *optional))}"
             )
         return found
 

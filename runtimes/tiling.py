@@ -74,9 +74,7 @@ def _ramp(distance: NDArray[np.floating[Any]], width: float) -> NDArray[np.float
     return risen
 
 
-def upscale_tiled(
-    infer: Infer, lr: Array, scale: int, tile: tuple[int, int], overlap: int = DEFAULT_OVERLAP
-) -> Array:
+def upscale_tiled(infer: Infer, lr: Array, scale: int, tile: tuple[int, int], overlap: int = DEFAULT_OVERLAP) -> Array:
     """Upscale `lr` (N x 3 x H x W, float32) by running `infer` on 1 x 3 x tile; return N x 3 x scale*H x
     scale*W.
 
@@ -106,9 +104,7 @@ def iter_rows(
     """
     batch, channels, height, width = _require_nchw(lr)
     if batch != 1:
-        raise InputError(
-            f"expected one image to stream, found a batch of {batch}: call it once for each image"
-        )
+        raise InputError(f"expected one image to stream, found a batch of {batch}: call it once for each image")
     rows = axis_spans(height, tile[0], overlap, scale)
     columns = axis_spans(width, tile[1], overlap, scale)
     done = 0
@@ -116,9 +112,7 @@ def iter_rows(
     for index, row in enumerate(rows):
         later = rows[index + 1 :]
         finished = min((span.low for span in later), default=height * scale)
-        strip = np.zeros(
-            (1, channels, max(row.high, done + carried.shape[2]) - done, width * scale), np.float32
-        )
+        strip = np.zeros((1, channels, max(row.high, done + carried.shape[2]) - done, width * scale), np.float32)
         strip[:, :, : carried.shape[2]] = carried
         for column in columns:
             piece = _weighted(infer, lr, scale, tile, row, column)
@@ -134,9 +128,7 @@ def _weighted(infer: Infer, lr: Array, scale: int, tile: tuple[int, int], row: S
     xs = _reflected(column.start, tile[1], lr.shape[3])
     sr = infer(np.ascontiguousarray(lr[:, :, ys][:, :, :, xs]))
     if sr.shape[2:] != (tile[0] * scale, tile[1] * scale):
-        raise BackendError(
-            f"expected {tile[0]}x{tile[1]} pixels upscaled x{scale}, found an output of {sr.shape}"
-        )
+        raise BackendError(f"expected {tile[0]}x{tile[1]} pixels upscaled x{scale}, found an output of {sr.shape}")
     y, x = row.start * scale, column.start * scale
     part = sr[:, :, row.low - y : row.high - y, column.low - x : column.high - x]
     return part * (row.weight[:, None] * column.weight[None, :])
@@ -173,9 +165,7 @@ def _axis_count(length: int, tile: int, overlap: int) -> int:
     if length <= tile:
         return 1
     if overlap >= tile:
-        raise InputError(
-            f"overlap {overlap} must be smaller than the tile ({tile} pixels): give a smaller overlap"
-        )
+        raise InputError(f"overlap {overlap} must be smaller than the tile ({tile} pixels): give a smaller overlap")
     return math.ceil((length - tile) / (tile - overlap)) + 1
 
 

@@ -69,15 +69,12 @@ def plan(
         target = folder / f"{source.stem}_x{scale}.png"
         if target in taken:
             raise InputError(
-                f"'{taken[target]}' and '{source}' would both become '{target}'; rename one, or "
-                f"use two folders"
+                f"'{taken[target]}' and '{source}' would both become '{target}'; rename one, or use two folders"
             )
         if target.resolve() in inputs:
             raise InputError(f"'{target}' is an input and would be overwritten; choose another output folder")
         if target.exists() and not force:
-            raise InputError(
-                f"'{target}' exists already; give --force to replace it, or choose another folder"
-            )
+            raise InputError(f"'{target}' exists already; give --force to replace it, or choose another folder")
         taken[target] = source
     jobs = []
     for target, source in taken.items():
@@ -95,16 +92,12 @@ def require_writable(folder: Path) -> None:
     while not place.exists() and place != place.parent:
         place = place.parent
     if not place.is_dir():
-        raise InputError(
-            f"expected a folder to write to, found the file '{place}'; choose another output folder"
-        )
+        raise InputError(f"expected a folder to write to, found the file '{place}'; choose another output folder")
     try:
         with tempfile.TemporaryFile(dir=place):
             pass
     except OSError as error:
-        raise InputError(
-            f"cannot write to '{place}': {error.strerror}; choose another output folder"
-        ) from error
+        raise InputError(f"cannot write to '{place}': {error.strerror}; choose another output folder") from error
 
 
 def count_tiles(run: Runner, job: Job, overlap: int) -> int:
@@ -134,9 +127,7 @@ def upscale_picture(run: Runner, job: Job, overlap: int, on_tile: Callable[[], N
     tile = run.tile_for((job.height, job.width), overlap)
     for y0, strip in iter_rows(infer, lr, run.scale, tile, overlap):
         samples[y0 : y0 + strip.shape[2]] = _samples(to_hwc(strip), picture.bits)
-    write_picture(
-        job.target, samples, _alpha(picture, height, width), picture.bits, grey=picture.grey, icc=picture.icc
-    )
+    write_picture(job.target, samples, _alpha(picture, height, width), picture.bits, grey=picture.grey, icc=picture.icc)
 
 
 def _samples(rgb: Array, bits: int) -> NDArray[Any]:

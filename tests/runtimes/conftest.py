@@ -37,9 +37,7 @@ def tiny_numpy(lr: np.ndarray) -> np.ndarray:
     maps = np.zeros((len(BIAS), height, width)) + BIAS[:, None, None]
     for dy in range(3):
         for dx in range(3):
-            maps += np.einsum(
-                "oc,chw->ohw", WEIGHT[:, :, dy, dx], padded[:, dy : dy + height, dx : dx + width]
-            )
+            maps += np.einsum("oc,chw->ohw", WEIGHT[:, :, dy, dx], padded[:, dy : dy + height, dx : dx + width])
     shuffled = maps.reshape(3, SCALE, SCALE, height, width).transpose(0, 3, 1, 4, 2)
     return shuffled.reshape(1, 3, height * SCALE, width * SCALE).astype(np.float32)
 
@@ -78,9 +76,7 @@ def port(name: str, tile: tuple[int, int], by: int = 1) -> Port:
     return Port(name, "NCHW", "float32", (0.0, 1.0), (1, 3, tile[0] * by, tile[1] * by))
 
 
-def make_artifact(
-    backend: str, precision: str, tile: tuple[int, int], path: str, files: dict[str, str]
-) -> Artifact:
+def make_artifact(backend: str, precision: str, tile: tuple[int, int], path: str, files: dict[str, str]) -> Artifact:
     hint = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}[precision]
     return Artifact(
         id=artifact_id(backend, precision, None, tile),

@@ -109,9 +109,7 @@ def test_a_bad_tile_is_refused(make: Make, lr, spoil, message):
         run.infer(spoil(lr))
 
 
-@pytest.mark.parametrize(
-    "spoil", [lambda x: x * np.float32(np.nan), lambda x: x[:, :, :0], lambda x: x[:, :2]]
-)
+@pytest.mark.parametrize("spoil", [lambda x: x * np.float32(np.nan), lambda x: x[:, :, :0], lambda x: x[:, :2]])
 def test_a_bad_image_is_refused(make: Make, picture, spoil):
     with make() as run:
         with pytest.raises(InputError):

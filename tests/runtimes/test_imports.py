@@ -38,9 +38,7 @@ def run(code: str, *arguments: str, absent: list[str] = ABSENT) -> subprocess.Co
 
 
 def test_every_module_imports_without_a_backend():
-    names = [
-        ".".join(p.relative_to(ROOT).with_suffix("").parts) for p in sorted((ROOT / "runtimes").rglob("*.py"))
-    ]
+    names = [".".join(p.relative_to(ROOT).with_suffix("").parts) for p in sorted((ROOT / "runtimes").rglob("*.py"))]
     code = f"import importlib\nfor name in {names!r}: importlib.import_module(name.removesuffix('.__init__'))"
     done = run(code)
     assert done.returncode == 0, done.stderr

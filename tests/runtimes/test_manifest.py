@@ -27,9 +27,7 @@ from runtimes.manifest import (
 @pytest.fixture
 def manifest(kit) -> Manifest:
     made = [
-        kit.artifact(
-            backend, precision, tile, f"{backend}/{precision}.x", {f"{backend}/{precision}.x": "a" * 64}
-        )
+        kit.artifact(backend, precision, tile, f"{backend}/{precision}.x", {f"{backend}/{precision}.x": "a" * 64})
         for backend in ("onnxruntime", "openvino")
         for precision in ("fp32", "bf16")
         for tile in ((128, 128), (64, 64), (64, 128))
@@ -203,9 +201,7 @@ def test_the_writer_writes_nothing_that_the_reader_refuses(manifest):
     with pytest.raises(InputError, match="scale"):
         manifest_json(replace(manifest, scale=0))
     with pytest.raises(ValueError, match="nan"):
-        manifest_json(
-            replace(manifest, artifacts=(replace(manifest.artifacts[0], certificate={"e": float("nan")}),))
-        )
+        manifest_json(replace(manifest, artifacts=(replace(manifest.artifacts[0], certificate={"e": float("nan")}),)))
     with pytest.raises(InputError, match="is there twice"):
         manifest_json(replace(manifest, artifacts=manifest.artifacts[:1] * 2))
 

@@ -43,9 +43,7 @@ def test_external_data_is_seen_wherever_it_hides(place):
         model.graph.node.append(constant)
     elif place == "subgraph":
         inner = onnx.helper.make_graph([constant], "inner", [], [])
-        model.graph.node.append(
-            onnx.helper.make_node("If", ["x"], ["y"], then_branch=inner, else_branch=inner)
-        )
+        model.graph.node.append(onnx.helper.make_node("If", ["x"], ["y"], then_branch=inner, else_branch=inner))
     elif place == "function":
         model.functions.append(onnx.helper.make_function("d", "F", [], ["c"], [constant], []))
     else:

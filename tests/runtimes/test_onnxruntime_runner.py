@@ -64,9 +64,7 @@ def test_a_silent_fallback_is_caught(bundle, monkeypatch):
         SessionOptions=ort.SessionOptions,
     )
     monkeypatch.setattr(onnxruntime_runner, "import_engine", lambda name: fake)
-    with pytest.raises(
-        UnavailableError, match=r"CUDAExecutionProvider was asked for.*took CPUExecutionProvider"
-    ):
+    with pytest.raises(UnavailableError, match=r"CUDAExecutionProvider was asked for.*took CPUExecutionProvider"):
         open_runner(bundle, NAME, device="GPU").__enter__()
 
 
@@ -106,9 +104,7 @@ def test_custom_operators_are_refused(bundle, kit):
 
 def test_another_network_than_the_manifest_says_is_refused(bundle, kit):
     install(bundle, kit, kit.onnx_bytes(tile=(16, 24)))
-    with pytest.raises(
-        InputError, match=r"expected 'lr' of shape \[1, 3, 16, 16\], the file has lr \[1, 3, 16, 24\]"
-    ):
+    with pytest.raises(InputError, match=r"expected 'lr' of shape \[1, 3, 16, 16\], the file has lr \[1, 3, 16, 24\]"):
         open_runner(bundle, NAME).__enter__()
 
 

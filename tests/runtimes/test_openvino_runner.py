@@ -46,9 +46,7 @@ def test_a_precision_that_did_not_run_is_a_mismatch(bundle, kit):
     kit.rewrite(bundle, index(bundle, "openvino-bf16-16x16"), hints={HINT: "f32"})
     with open_runner(bundle, "openvino-bf16", threads=1) as run:
         assert run.info.reported_precision == "fp32"
-        assert run.info.precision_mismatch == (
-            "openvino-bf16-16x16: bf16 was requested, openvino on CPU reports fp32"
-        )
+        assert run.info.precision_mismatch == ("openvino-bf16-16x16: bf16 was requested, openvino on CPU reports fp32")
 
 
 def test_the_hint_is_required_and_others_are_refused(bundle, kit):

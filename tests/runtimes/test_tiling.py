@@ -83,16 +83,12 @@ def test_the_feather_leaves_no_step_between_tiles():
     """Tiles that disagree by 1 fade over half of the overlap: no neighbouring pixels differ by more than a
     step."""
     level = iter([0.0, 1.0])
-    sr = upscale_tiled(
-        lambda x: np.full((1, 3, 64, 64), next(level), np.float32), image(32, 48), 2, (32, 32), 16
-    )
+    sr = upscale_tiled(lambda x: np.full((1, 3, 64, 64), next(level), np.float32), image(32, 48), 2, (32, 32), 16)
     fade = sr[0, 0, 0]
     assert fade[0] == 0
     assert fade[-1] == 1
     assert 0 < np.diff(fade).max() <= 1 / 16 + 1e-6
-    assert (
-        fade[: 2 * (16 + 4)] == 0
-    ).all()  # the outer quarter of the shared 16 pixels is the first tile's alone
+    assert (fade[: 2 * (16 + 4)] == 0).all()  # the outer quarter of the shared 16 pixels is the first tile's alone
     assert (fade[2 * (32 - 4) :] == 1).all()
 
 
@@ -111,9 +107,7 @@ def test_small_images_are_mirrored_as_often_as_needed(height, width):
 
     lr = image(height, width)
     upscale_tiled(watch, lr, 2, (16, 48), 4)
-    mirror_y = [
-        0 if height == 1 else abs((y + height - 1) % (2 * height - 2) - height + 1) for y in range(16)
-    ]
+    mirror_y = [0 if height == 1 else abs((y + height - 1) % (2 * height - 2) - height + 1) for y in range(16)]
     mirror_x = [0 if width == 1 else abs((x + width - 1) % (2 * width - 2) - width + 1) for x in range(48)]
     assert len(seen) == 1
     np.testing.assert_array_equal(seen[0], lr[:, :, mirror_y][:, :, :, mirror_x])

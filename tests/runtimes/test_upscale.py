@@ -61,15 +61,11 @@ def test_alpha_bits_and_grey_are_kept(bundle, tmp_path):
     write_picture(tmp_path / "grey.png", RNG.random((12, 9, 3)), grey=True)
     (tmp_path / "notes.txt").write_text("not a picture")
     assert command(bundle, tmp_path, "-o", tmp_path / "out") == 0  # a folder: its pictures, nothing else
-    shallow, deep, grey = (
-        read_picture(tmp_path / "out" / f"{name}_x2.png") for name in ("alpha", "deep", "grey")
-    )
+    shallow, deep, grey = (read_picture(tmp_path / "out" / f"{name}_x2.png") for name in ("alpha", "deep", "grey"))
     assert (shallow.bits, deep.bits, grey.bits) == (8, 16, 8)
     assert (shallow.grey, deep.grey, grey.grey) == (False, False, True)
     assert grey.alpha is None
-    expected = resize_bicubic(read_picture(tmp_path / "deep.png").alpha[:, :, None], 24, 18)[:, :, 0].clip(
-        0, 1
-    )
+    expected = resize_bicubic(read_picture(tmp_path / "deep.png").alpha[:, :, None], 24, 18)[:, :, 0].clip(0, 1)
     np.testing.assert_allclose(deep.alpha, expected, atol=1e-4)
     np.testing.assert_allclose(shallow.alpha, expected, atol=0.01)
     # 16 bits are more than 8 bits stored in 16
