@@ -135,9 +135,7 @@ def _blank(name: str, tile: Tile, context: Context) -> AccuracyRecord:
     )
 
 
-def _filled(
-    blank: AccuracyRecord, summary: Summary, rows: Sequence[ImageRow], verdict: Verdict
-) -> AccuracyRecord:
+def _filled(blank: AccuracyRecord, summary: Summary, rows: Sequence[ImageRow], verdict: Verdict) -> AccuracyRecord:
     """The record with its numbers; one that JSON cannot hold is null, and then the gate has failed on it."""
     return replace(
         blank,

@@ -73,9 +73,7 @@ def make_crop(sample: Sample, dataset: Dataset, model_sha256: str, outputs: Mapp
         "bicubic": bicubic_crop(sample.lr, dataset.scale, box),
         **{name: cut(sr, box) for name, sr in outputs.items()},
     }
-    return Crop(
-        sample.item.name, dataset.name, model_sha256, box, {name: _png(rgb) for name, rgb in pictures.items()}
-    )
+    return Crop(sample.item.name, dataset.name, model_sha256, box, {name: _png(rgb) for name, rgb in pictures.items()})
 
 
 @dataclass(frozen=True)

@@ -94,9 +94,7 @@ def read_sample(item: Item, scale: int) -> Sample:
     hr = np.ascontiguousarray(crop_to_multiple(read_rgb8(item.hr), scale)).astype(np.uint8, copy=False)
     if min(hr.shape[:2]) < SSIM_WINDOW + 2 * scale:
         least = SSIM_WINDOW + 2 * scale
-        raise InputError(
-            f"expected at least {least}x{least} pixels in {item.hr}, found {hr.shape[1]}x{hr.shape[0]}"
-        )
+        raise InputError(f"expected at least {least}x{least} pixels in {item.hr}, found {hr.shape[1]}x{hr.shape[0]}")
     if item.lr is None:
         return Sample(item, hr, downscale_matlab8(hr, scale))
     lr = read_rgb8(item.lr)
@@ -180,9 +178,7 @@ def _by_stem(images: list[Path]) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for path in images:
         if path.stem in found:
-            raise InputError(
-                f"two images are called {path.stem}: {found[path.stem].name} and {path.name}; keep one"
-            )
+            raise InputError(f"two images are called {path.stem}: {found[path.stem].name} and {path.name}; keep one")
         found[path.stem] = path
     return found
 
@@ -195,9 +191,7 @@ def _paired(images: Mapping[str, Path], low: list[Path], scale: int) -> dict[str
         if stem not in images:
             raise InputError(f"HR and LR do not match: {path} has no image called {stem} in HR")
         if stem in found:
-            raise InputError(
-                f"HR and LR do not match: {found[stem].name} and {path.name} both belong to {stem}"
-            )
+            raise InputError(f"HR and LR do not match: {found[stem].name} and {path.name} both belong to {stem}")
         found[stem] = path
     missing = [str(path) for stem, path in images.items() if stem not in found]
     if missing:

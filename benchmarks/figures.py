@@ -49,9 +49,7 @@ class Yardstick:
 def yardstick(sample: Sample, output: Array, protocol: Protocol) -> Yardstick:
     """Raises InputError when the output, 1 x 3 x sH x sW, is not finite: then nothing can be judged by it."""
     if not np.isfinite(output).all():
-        raise InputError(
-            f"the reference's output of {sample.item.name} is not finite: the checkpoint is broken"
-        )
+        raise InputError(f"the reference's output of {sample.item.name} is not finite: the checkpoint is broken")
     return Yardstick(sample, output, protocol, *_against_hr(sample, output, protocol))
 
 

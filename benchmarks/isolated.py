@@ -41,9 +41,7 @@ class IsolatedRunner(Runner):
     A child that dies raises BackendError naming the signal; the errors of the runner inside arrive unchanged.
     """
 
-    def __init__(
-        self, name: str, scale: int, tiles: tuple[tuple[int, int], ...], opener: Callable[[], Runner]
-    ) -> None:
+    def __init__(self, name: str, scale: int, tiles: tuple[tuple[int, int], ...], opener: Callable[[], Runner]) -> None:
         super().__init__(scale, tiles)
         self._name = name
         self._opener = opener

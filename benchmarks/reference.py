@@ -82,9 +82,7 @@ class StoredReference(Reference):
         return None
 
 
-def open_reference(
-    bundle: str | Path, manifest: Manifest, dataset: Dataset, threads: int | None
-) -> Reference:
+def open_reference(bundle: str | Path, manifest: Manifest, dataset: Dataset, threads: int | None) -> Reference:
     """The best reference that this machine can give for `dataset`.
 
     Raises UnavailableError when torch is not here and the data set is not the bundle's own pack.
@@ -93,10 +91,6 @@ def open_reference(
         function = reference_function(bundle, manifest, threads)
     except UnavailableError as error:
         if all(item.sr for item in dataset.items):
-            return StoredReference(
-                "the outputs stored in the bundle (no torch here)", manifest.reference.overlap
-            )
-        raise UnavailableError(
-            f"{error}; or leave --data away to use the bundle's own parity pack"
-        ) from error
+            return StoredReference("the outputs stored in the bundle (no torch here)", manifest.reference.overlap)
+        raise UnavailableError(f"{error}; or leave --data away to use the bundle's own parity pack") from error
     return TorchReference(function, manifest.scale, f"recomputed here with torch {version('torch')}")

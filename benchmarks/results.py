@@ -110,9 +110,7 @@ class LatencyRecord:
         if any(value is not None and value <= 0 for value in (*measured, *self.samples_ms)):
             raise ValueError("expected times above zero")
         if any(value is None for value in measured) != (not self.samples_ms):
-            raise ValueError(
-                "expected p50_ms, its interval, output_megapixels_per_s and samples_ms all or none"
-            )
+            raise ValueError("expected p50_ms, its interval, output_megapixels_per_s and samples_ms all or none")
 
 
 @dataclass(frozen=True)
@@ -236,9 +234,7 @@ def parse_result(data: str | bytes, name: str) -> ResultFile:
     value = typed_json.parse(data, name)
     schema = value.get("schema") if isinstance(value, dict) else None
     if type(schema) is not int:
-        raise InputError(
-            f"expected a result file of `check --json` or `bench --json`, found something else in {name}"
-        )
+        raise InputError(f"expected a result file of `check --json` or `bench --json`, found something else in {name}")
     if schema != SCHEMA:  # before anything else: another schema may have any fields
         todo = "update dlgsanet-edge" if schema > SCHEMA else "measure again"
         raise InputError(f"expected result schema {SCHEMA} in {name}, found {schema}; {todo}")

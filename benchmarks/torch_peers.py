@@ -58,9 +58,7 @@ def peer_id(peer: str, tile: Tile) -> str:
     return f"torch-{peer}-{tile[0]}x{tile[1]}"
 
 
-def reference_function(
-    bundle: str | Path, manifest: Manifest, threads: int | None = None
-) -> Callable[[Array], Array]:
+def reference_function(bundle: str | Path, manifest: Manifest, threads: int | None = None) -> Callable[[Array], Array]:
     """The bundle's reference checkpoint as a function on NumPy arrays: N x 3 x H x W -> N x 3 x sH x sW
     float32.
 
@@ -120,9 +118,7 @@ def _model(bundle: str | Path, manifest: Manifest, peer: str, threads: int | Non
     torch.set_num_threads(threads or available_threads())
     model = load_model(Path(bundle) / path)
     if model.scale != manifest.scale:
-        raise InputError(
-            f"bundle '{bundle}': its checkpoint is x{model.scale}, its manifest says x{manifest.scale}"
-        )
+        raise InputError(f"bundle '{bundle}': its checkpoint is x{model.scale}, its manifest says x{manifest.scale}")
     return official_form(model) if peer == "official" else model
 
 

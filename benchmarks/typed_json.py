@@ -30,9 +30,7 @@ def parse(text: str | bytes, name: str) -> Any:
         return json.loads(text, parse_constant=_no_constant, object_pairs_hook=_no_repeats)
     except (ValueError, RecursionError) as error:  # UnicodeDecodeError and JSONDecodeError are ValueErrors
         reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise InputError(
-            f"expected JSON in {name}, found something else ({reason}); measure again"
-        ) from error
+        raise InputError(f"expected JSON in {name}, found something else ({reason}); measure again") from error
 
 
 def decode(kind: type[T], value: Any, where: str) -> T:

@@ -1,0 +1,130 @@
+"""The verb `bench`: from a bundle to latencies, comparisons and the exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from benchmarks import latency, show
+from benchmarks.environment import describe_environment
+from benchmarks.latency import Contestant, Timed, bench, compare_all, tile_pictures
+from benchmarks.requirements import judge_requirement, parse_requirement
+from benchmarks.results import RatioRecord, new_result, write_result
+from benchmarks.run_check import choose, model_of
+from benchmarks.torch_peers import PEERS, open_peer, peer_id, try_formats
+from dlgsanet.imaging.errors import BackendError, GateError, SpeedGateError, UnavailableError, unknown
+from runtimes import open_runner
+from runtimes.manifest import Artifact, Manifest, read_manifest
+from runtimes.tiling import Array
+
+Tile = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class BenchOptions:
+    """What to time, against what, where; `artifacts` are beginnings of ids, none means all."""
+
+    bundle: Path
+    artifacts: tuple[str, ...] = ()
+    peers: tuple[str, ...] = ()
+    device: str = "CPU"
+    threads: int | None = None
+    runs: int = latency.RUNS
+    require: tuple[str, ...] = ()
+    json: Path | None = None
+    machine: str | None = None
+
+
+def run_bench(options: BenchOptions) -> None:
+    """Time, print, write the result file, then raise what the exit code says.
+
+    BackendError: a backend crashed. SpeedGateError: a requirement is not shown to hold. GateError: an
+    artifact gave no picture or ran another precision than asked for. UnavailableError: nothing, or nothing of
+    what was asked for by name, could run here. InputError: wrong options or a bundle that cannot be used.
+    """
+    requirements = [parse_requirement(text) for text in options.require]
+    for peer in options.peers:
+        if peer not in PEERS:
+            raise unknown("peer", peer, PEERS)
+    manifest = read_manifest(options.bundle)
+    artifacts = choose(manifest, options.artifacts)
+    environment = describe_environment(options.machine)
+    if environment.busy:
+        Console(stderr=True).print(Text(f"warning: {environment.busy}"))
+    tiles = sorted({artifact.tile for artifact in artifacts})
+    pictures = tile_pictures(options.bundle, manifest, tiles)
+    contestants = [_artifact(artifact, options) for artifact in artifacts]
+    contestants += [_peer(peer, tile, pictures[tile], options) for peer in options.peers for tile in tiles]
+    model = model_of(manifest)
+    with show.progress(latency.steps(contestants, options.runs)) as step:
+        timed = bench(contestants, pictures, model, runs=options.runs, step=step)
+    ratios = compare_all(timed.timings, model.sha256)
+    _print(timed, ratios, manifest)
+    required: list[RatioRecord] = []
+    try:
+        for requirement in requirements:
+            required += judge_requirement(requirement, timed.timings, timed.missing, model.sha256)
+    finally:  # what was measured is kept, whatever becomes of the requirement
+        if options.json is not None:
+            write_result(options.json, new_result(environment, (*timed.records, *ratios, *required)))
+    for record in required:
+        show.out().print(Text(show.ratio_line(record)))
+    conclude(timed, required, options)
+
+
+def conclude(timed: Timed, required: Sequence[RatioRecord], options: BenchOptions) -> None:
+    """Raise what the exit code says; nothing when all was measured and every requirement holds."""
+    if timed.crashed:
+        raise BackendError("; ".join(timed.crashed))
+    failed = [record for record in required if record.gate == "fail"]
+    if failed:
+        first = failed[0]
+        raise SpeedGateError(f"--require {first.required}: not shown for {first.artifact}: {first.reason}")
+    wrong = [record for record in timed.records if record.gate == "fail"]
+    if wrong:
+        raise GateError(f"{len(wrong)} of {len(timed.records)} failed: {wrong[0].artifact}: {wrong[0].reason}")
+    asked = [*(options.artifacts or ("",)), *(f"torch-{peer}" for peer in options.peers)]
+    for prefix in asked:
+        mine = [record for record in timed.records if record.artifact.startswith(prefix)]
+        if all(record.gate == "not run" for record in mine):
+            raise UnavailableError(f"could not be timed here: {mine[0].artifact}: {mine[0].reason}")
+
+
+def _artifact(artifact: Artifact, options: BenchOptions) -> Contestant:
+    opener = partial(open_runner, options.bundle, artifact.id, device=options.device, threads=options.threads)
+    return Contestant(artifact.id, artifact.precision, artifact.tile, opener)
+
+
+def _peer(peer: str, tile: Tile, picture: Array, options: BenchOptions) -> Contestant:
+    """A peer in its better memory format; without torch the opener itself will say that it is missing."""
+    opener = partial(open_peer, options.bundle, peer, tile, options.threads)
+    name = peer_id(peer, tile)
+    try:
+        formats = try_formats(options.bundle, peer, tile, options.threads, picture)
+    except UnavailableError:
+        return Contestant(name, "fp32", tile, opener)
+    return Contestant(name, "fp32", tile, partial(opener, memory_format=formats.better), formats.note)
+
+
+def _print(timed: Timed, ratios: Sequence[RatioRecord], manifest: Manifest) -> None:
+    console = show.out()
+    console.print(Text(f"{manifest.source.name}: one tile, host to host, rounds of all in turn"))
+    console.print(show.latency_table(timed.records))
+    for line in show.reasons(timed.records):
+        console.print(Text(line))
+    for record in timed.records:
+        if record.note:
+            console.print(Text(f"{record.artifact}: {record.note}"))
+    for ratio in _shown(ratios):
+        console.print(Text(show.ratio_line(ratio)))
+
+
+def _shown(ratios: Sequence[RatioRecord]) -> list[RatioRecord]:
+    """Against the official form if it was timed, else every pair; the file holds all of them."""
+    against = [ratio for ratio in ratios if ratio.other.startswith("torch-official")]
+    return against or list(ratios)

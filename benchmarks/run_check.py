@@ -1,0 +1,122 @@
+"""The verb `check`: from a bundle and a choice of data to records, a table and the exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from rich.text import Text
+
+from benchmarks import show
+from benchmarks.accuracy import Checked, check, steps
+from benchmarks.accuracy_records import Model, Subject
+from benchmarks.datasets import Dataset, open_folder, open_pack, open_photographs
+from benchmarks.environment import describe_environment
+from benchmarks.isolated import IsolatedRunner
+from benchmarks.reference import open_reference
+from benchmarks.results import AccuracyRecord, DatasetNote, new_result, write_result
+from dlgsanet.imaging.errors import BackendError, GateError, InputError, UnavailableError, unknown
+from runtimes import open_runner
+from runtimes.manifest import Artifact, Manifest, read_manifest
+
+
+@dataclass(frozen=True)
+class CheckOptions:
+    """What to check, on what, where; `artifacts` are beginnings of ids, none means all."""
+
+    bundle: Path
+    data: Path | None = None
+    photographs: bool = False
+    artifacts: tuple[str, ...] = ()
+    device: str = "CPU"
+    threads: int | None = None
+    max_drop_db: float | None = None
+    json: Path | None = None
+    machine: str | None = None
+
+
+def run_check(options: CheckOptions) -> None:
+    """Check, print, write the result file, then raise what the exit code says.
+
+    BackendError: a backend crashed. GateError: a gate failed. UnavailableError: nothing, or nothing of what
+    was asked for by name, could run here. InputError: a bundle or data that cannot be used.
+    """
+    manifest = read_manifest(options.bundle)
+    chosen = choose(manifest, options.artifacts)
+    dataset = open_data(options.data, options.photographs, options.bundle, manifest)
+    reference = open_reference(options.bundle, manifest, dataset, options.threads)
+    environment = describe_environment(options.machine)
+    subjects = [_subject(artifact, manifest.scale, options) for artifact in chosen]
+    model = model_of(manifest)
+    with show.progress(steps(subjects, dataset)) as step:
+        checked = check(subjects, dataset, reference, model, max_drop_db=options.max_drop_db, step=step)
+    note = DatasetNote(dataset.name, dataset.sha256, len(dataset.items), dataset.lr_source, dataset.terms)
+    _print(checked, note, reference.description)
+    if options.json is not None:
+        write_result(options.json, new_result(environment, checked.records, (note,), checked.crops))
+    conclude(checked, options.artifacts)
+
+
+def choose(manifest: Manifest, prefixes: Sequence[str]) -> list[Artifact]:
+    """The artifacts whose ids begin with any of the prefixes, in the manifest's order; all without prefixes.
+
+    Raises InputError for a prefix that fits none, or a bundle without artifacts.
+    """
+    names = [artifact.id for artifact in manifest.artifacts]
+    if not names:
+        raise InputError(f"bundle '{manifest.name}' holds no artifacts; export it with a target")
+    for prefix in prefixes:
+        if not any(name.startswith(prefix) for name in names):
+            raise unknown("artifact", prefix, names)
+    wanted = tuple(prefixes) or ("",)
+    return [artifact for artifact in manifest.artifacts if artifact.id.startswith(wanted)]
+
+
+def open_data(folder: Path | None, photographs: bool, bundle: Path, manifest: Manifest) -> Dataset:
+    """The data set that was asked for, by default the bundle's parity pack."""
+    if folder is not None and photographs:
+        raise InputError("expected --data or --photographs, found both; give one")
+    if folder is not None:
+        return open_folder(folder, manifest.scale)
+    return open_photographs(manifest.scale) if photographs else open_pack(bundle, manifest)
+
+
+def model_of(manifest: Manifest) -> Model:
+    """What the bundle was made from, as records name it."""
+    return Model(manifest.source.name, manifest.source.sha256, manifest.scale)
+
+
+def conclude(checked: Checked, prefixes: Sequence[str]) -> None:
+    """Raise what the exit code says; nothing when every gate that could be judged passed."""
+    artifacts = [it for it in checked.records if not it.artifact.startswith("torch-reference")]
+    if checked.crashed:
+        raise BackendError("; ".join(checked.crashed))
+    failed = [it.artifact for it in checked.records if it.gate == "fail"]
+    if failed:
+        raise GateError(f"{len(failed)} of {len(checked.records)} accuracy gates failed: {', '.join(failed)}")
+    for prefix in prefixes or ("",):
+        mine = [it for it in artifacts if it.artifact.startswith(prefix)]
+        if all(it.gate == "not run" for it in mine):
+            raise UnavailableError(f"nothing could be checked here: {_first_reason(mine)}")
+
+
+def _first_reason(records: Sequence[AccuracyRecord]) -> str:
+    return f"{records[0].artifact}: {records[0].reason}" if records else "no artifacts"
+
+
+def _subject(artifact: Artifact, scale: int, options: CheckOptions) -> Subject:
+    opener = partial(open_runner, options.bundle, artifact.id, device=options.device, threads=options.threads)
+    runner = IsolatedRunner(artifact.id, scale, (artifact.tile,), opener)
+    return Subject(artifact.id, artifact.precision, artifact.tile, runner)
+
+
+def _print(checked: Checked, note: DatasetNote, reference: str) -> None:
+    console = show.out()
+    console.print(Text(f"data: {note.name}, {note.images} images, LR {note.lr_source}; {note.terms}"))
+    console.print(Text(f"reference: {reference}"))
+    console.print(Text(f"protocol: {', '.join(sorted({record.protocol for record in checked.records}))}"))
+    console.print(show.accuracy_table(checked.records))
+    for line in show.reasons(checked.records):
+        console.print(Text(line))
