@@ -6,6 +6,7 @@ import importlib
 import os
 import sys
 import traceback
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,7 +17,7 @@ from dlgsanet.imaging.errors import EdgeError, ExitCode, UnavailableError, unkno
 
 # verb -> (room, one line of help, extra that brings what the room needs beyond the core)
 VERBS = {
-    "demo": ("benchmarks", "The whole path on a shipped checkpoint and photographs: export, check, bench, report.", "all"),
+    "demo": ("benchmarks", "The whole path on photographs: export a shipped checkpoint, check, bench, report.", "all"),
     "formats": ("export", "The targets: backend, precision and what each needs.", "export"),
     "doctor": ("runtimes", "What this machine can run, proved by a tiny computation per backend.", ""),
     "export": ("export", "Rewrite a checkpoint and write a bundle of proven artifacts.", "export"),
@@ -35,13 +36,17 @@ def _room_application(verb: str) -> typer.Typer:
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
     app.callback()(lambda: None)  # keeps it a group even when the room has a single verb
     try:
-        _register(importlib.import_module(f"{room}.commands"), app, room)
+        _register(_import(f"{room}.commands"), app, room)
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
         if package in {"dlgsanet", "export", "runtimes", "benchmarks"}:
             raise
         raise UnavailableError(_missing(verb, package, extra)) from error
     return app
+
+
+def _import(module: str) -> Any:
+    return importlib.import_module(module)
 
 
 def _register(commands: Any, app: typer.Typer, room: str) -> None:
@@ -83,6 +88,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]  # accepted before and after the verb
+    if not debug:
+        warnings.simplefilter("ignore")  # libraries' remarks on odd files: errors stay one line
     try:
         return _run(words)
     except (KeyboardInterrupt, typer.Abort):
@@ -111,8 +118,14 @@ def _run(words: list[str]) -> int:
         return ExitCode.OK
     if words[0] not in VERBS:
         raise unknown("verb", words[0], VERBS)
-    result = _room_application(words[0])(words, prog_name="dlgsanet", standalone_mode=False)
-    return result if isinstance(result, int) else ExitCode.OK
+    command = typer.main.get_command(_room_application(words[0]))
+    try:
+        # Not command.main(): it answers Ctrl-C itself, with a line of its own.
+        with command.make_context("dlgsanet", words) as context:
+            command.invoke(context)
+    except typer.Exit as leave:
+        return leave.exit_code
+    return ExitCode.OK
 
 
 def _usage_error() -> type[Exception]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pickle
+import pickle  # noqa: TID251  (only the name of its error)
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -96,7 +96,7 @@ def infer_config(state: Mapping[str, Tensor], activation: str, name: str) -> Mod
     groups = _count(state, r"deep_feature_extraction\.(\d+)\.body\.")
     layers = _count(state, r"deep_feature_extraction\.0\.body\.(\d+)\.")
     if max(groups, layers) > len(state):  # indices are read from names: do not build what the file cannot fill
-        raise InputError(f"expected consecutive groups and blocks in {name}, found an index of {max(groups, layers) - 1}")
+        raise InputError(f"expected consecutive groups and blocks in {name}, found index {max(groups, layers) - 1}")
     scale = round((last.shape[0] / 3) ** 0.5)
     if 3 * scale * scale != last.shape[0]:
         raise InputError(f"expected 3*s*s channels in upsample.0.weight of {name}, found {last.shape[0]}")
@@ -136,8 +136,9 @@ def _read_pickle(path: Path) -> dict[str, Tensor]:
             f"refused {path}: it holds code or objects other than tensors, or is damaged; nothing of it was "
             "executed: save the plain state dict, or convert it to safetensors where you trust it"
         ) from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, AttributeError, TypeError) as error:
-        raise InputError(f"cannot read {path} as a PyTorch checkpoint ({_first_line(error)}): download it again") from error
+    except Exception as error:
+        reason = _first_line(error)
+        raise InputError(f"cannot read {path} as a PyTorch checkpoint ({reason}): download it again") from error
     if isinstance(content, dict):
         for slot in _BASICSR_SLOTS:
             if isinstance(content.get(slot), dict):

@@ -27,9 +27,7 @@ _C1 = (0.01 * _PEAK) ** 2
 _C2 = (0.03 * _PEAK) ** 2
 
 
-def psnr(
-    sr: NDArray[Any], hr: NDArray[Any], *, border: int, colour: Colour = "y", rounded: bool = True
-) -> float:
+def psnr(sr: NDArray[Any], hr: NDArray[Any], *, border: int, colour: Colour = "y", rounded: bool = True) -> float:
     """PSNR in dB of two HWC RGB images, uint8 or float in [0, 1]; infinity if they are equal.
 
     `border` pixels are cut from every side; `rounded` first brings both to 8 bits, clipped, as in a file.
@@ -39,9 +37,7 @@ def psnr(
     return _decibels(float(np.mean((a - b) ** 2)), _PEAK)
 
 
-def ssim(
-    sr: NDArray[Any], hr: NDArray[Any], *, border: int, colour: Colour = "y", rounded: bool = True
-) -> float:
+def ssim(sr: NDArray[Any], hr: NDArray[Any], *, border: int, colour: Colour = "y", rounded: bool = True) -> float:
     """SSIM in [-1, 1] of two images, mean over the channels; arguments and errors as for `psnr`.
 
     Raises InputError too if less than 11x11 pixels are inside the border.

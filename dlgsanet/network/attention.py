@@ -31,10 +31,7 @@ class SparseGSA(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         qkv = self.qkv_dwconv(self.qkv(x))
-        if self.training:
-            mixed = self._attend(qkv)
-        else:
-            mixed = self._attend_in_windows(qkv)
+        mixed = self._attend(qkv) if self.training else self._attend_in_windows(qkv)
         out: Tensor = self.project_out(mixed)
         return out
 

@@ -26,7 +26,7 @@ def dynamic_depthwise_conv(u: Tensor, filters: Tensor, kernel: int) -> Tensor:
     Returns (N, C, H, W) in the dtype of `u`. bf16 and fp16 inputs are summed in fp32: 49 terms rounded one
     after the other would lose three of bf16's eight bits. Differentiable once in both arguments.
     """
-    result: Tensor = _DynamicConv.apply(u, filters.to(u.dtype), kernel)
+    result: Tensor = _DynamicConv.apply(u, filters.to(u.dtype), kernel)  # type: ignore[no-untyped-call]
     return result
 
 

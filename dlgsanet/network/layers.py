@@ -28,9 +28,7 @@ class LayerNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         channels = (x.shape[1],)
-        normed = F.layer_norm(
-            x.permute(0, 2, 3, 1), channels, self.body.weight, self.body.bias, LAYER_NORM_EPS
-        )
+        normed = F.layer_norm(x.permute(0, 2, 3, 1), channels, self.body.weight, self.body.bias, LAYER_NORM_EPS)
         return normed.permute(0, 3, 1, 2)
 
 

@@ -175,9 +175,9 @@ def _typed(key: str, value: Any, kind: Any) -> Any:
         return float(value)
     if kind in (int, float, str) and type(value) is kind:
         return value
-    if isinstance(value, (list, tuple)) and all(isinstance(item, (int, float)) for item in value):
-        if kind not in (int, float, str):
-            return tuple(float(item) for item in value)
+    numbers = isinstance(value, (list, tuple)) and all(isinstance(item, (int, float)) for item in value)
+    if numbers and kind not in (int, float, str):
+        return tuple(float(item) for item in value)
     wanted = getattr(kind, "__name__", str(kind))
     raise InputError(f"expected {key} of type {wanted}, found {value!r}: correct the configuration")
 

@@ -121,7 +121,7 @@ class PatchSampler:
         pairs = [self._patch(usable[index], rng) for index in chosen]
         lr = np.stack([pair[0] for pair in pairs]).transpose(0, 3, 1, 2)
         hr = np.stack([pair[1] for pair in pairs]).transpose(0, 3, 1, 2)
-        return lr.astype(np.float32) / 255, hr.astype(np.float32) / 255
+        return lr.astype(np.float32) / np.float32(255), hr.astype(np.float32) / np.float32(255)
 
     def _patch(self, image: StoredImage, rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         p, s = self.patch, self.store.scale

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-import pickle
+import pickle  # noqa: TID251  (only the name of its error)
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -68,12 +68,12 @@ def fit(state: TrainState, config: TrainConfig, draw: Draw, after_step: Callable
     """Train from `state.step` to the end of the schedule; `after_step` is called after every step.
 
     Loss: mean absolute error (L1). Raises BackendError when the loss is not finite, before it can spoil the
-    weights. KeyboardInterrupt passes through between steps, with the state consistent.
+    weights. What `after_step` raises passes through with the state consistent.
     """
     autocast = config.run.precision == "bf16"
     state.model.train()
     while state.step < config.schedule.steps:
-        started = time.perf_counter()
+        started = time.perf_counter()  # noqa: TID251  (for the progress line; no benchmark)
         rate = learning_rate(state.step, config.optimizer.learning_rate, config.schedule)
         for group in state.optimizer.param_groups:
             group["lr"] = rate
@@ -85,13 +85,13 @@ def fit(state: TrainState, config: TrainConfig, draw: Draw, after_step: Callable
         if not math.isfinite(value):
             raise BackendError(f"the loss became {value} at step {state.step}: lower optimizer.learning_rate")
         state.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         if config.optimizer.clip_norm > 0:
             nn.utils.clip_grad_norm_(state.model.parameters(), config.optimizer.clip_norm)
         state.optimizer.step()
         _update_average(state, config.optimizer.ema)
         state.step += 1
-        seconds = time.perf_counter() - started
+        seconds = time.perf_counter() - started  # noqa: TID251
         state.seconds += seconds
         after_step(Progress(state.step, value, rate, lr.shape[0] / seconds))
 
@@ -100,8 +100,8 @@ def fit(state: TrainState, config: TrainConfig, draw: Draw, after_step: Callable
 def _update_average(state: TrainState, decay: float) -> None:
     # A young average would remember the random start: let it forget faster in the first steps.
     weight = 1 - min(decay, (1 + state.step) / (10 + state.step))
-    averaged, current = list(state.average.parameters()), list(state.model.parameters())
-    torch._foreach_lerp_(averaged, [p.detach() for p in current], weight)
+    averaged = [p.detach() for p in state.average.parameters()]
+    torch._foreach_lerp_(averaged, [p.detach() for p in state.model.parameters()], weight)
 
 
 def save_state(path: Path, state: TrainState, config: TrainConfig) -> None:

@@ -1,0 +1,35 @@
+"""Stopping a run between two steps: a half-done step must not be what a resumed run goes on from."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class StopRequest:
+    """Remembers that the user (Ctrl-C) or the machine (SIGTERM) asked to stop."""
+
+    def __init__(self) -> None:
+        self.requested = False
+
+    def receive(self, number: int, frame: FrameType | None) -> None:
+        """Signal handler: the first request waits for the step's end, a second one stops at once."""
+        if self.requested:
+            raise KeyboardInterrupt
+        self.requested = True
+
+
+@contextmanager
+def stop_between_steps() -> Iterator[StopRequest]:
+    """While the block runs, SIGINT and SIGTERM only leave a request. For the main thread."""
+    request = StopRequest()
+    previous = [signal.signal(number, request.receive) for number in _SIGNALS]
+    try:
+        yield request
+    finally:
+        for number, handler in zip(_SIGNALS, previous, strict=True):
+            signal.signal(number, handler)

@@ -1,0 +1,93 @@
+"""The front door: verbs, exit codes, one-line errors."""
+
+from __future__ import annotations
+
+import types
+from typing import Any
+
+import pytest
+import typer
+
+from dlgsanet import __main__ as door
+from dlgsanet.imaging.errors import BackendError, EdgeError, GateError, InputError, SpeedGateError, UnavailableError
+
+
+def fake_room(monkeypatch: pytest.MonkeyPatch, verb: Any) -> None:
+    """Replace the room behind `train` by one whose verb is the given function."""
+    room = types.SimpleNamespace(register=lambda app: app.command("train")(verb))
+    monkeypatch.setattr(door, "_import", lambda _: room)
+
+
+def raising(error: BaseException) -> Any:
+    def verb() -> None:
+        raise error
+
+    return verb
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (GateError("x"), 1),
+        (InputError("x"), 2),
+        (UnavailableError("x"), 3),
+        (SpeedGateError("x"), 4),
+        (BackendError("x"), 70),
+        (EdgeError("x"), 70),
+        (RuntimeError("two\nlines"), 70),
+        (KeyboardInterrupt(), 130),
+        (typer.Abort(), 130),
+        (MemoryError(), 2),
+    ],
+)
+def test_errors_become_one_line_and_a_code(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: BaseException, code: int
+) -> None:
+    fake_room(monkeypatch, raising(error))
+    assert door.main(["train"]) == code
+    out, err = capsys.readouterr()
+    assert err.startswith("dlgsanet: ") and err.count("\n") == 1 and not out
+
+
+def test_debug_shows_the_traceback(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    fake_room(monkeypatch, raising(InputError("x")))
+    assert door.main(["train", "--debug"]) == 2
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_success_and_exit_codes_pass_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_room(monkeypatch, lambda: None)
+    assert door.main(["train"]) == 0
+    fake_room(monkeypatch, raising(typer.Exit(3)))
+    assert door.main(["train"]) == 3
+
+
+@pytest.mark.parametrize(("words", "code"), [([], 2), (["--help"], 0), (["--version"], 0)])
+def test_overview(words: list[str], code: int, capsys: pytest.CaptureFixture[str]) -> None:
+    assert door.main(words) == code
+    assert capsys.readouterr().out
+
+
+def test_unknown_verb_suggests(capsys: pytest.CaptureFixture[str]) -> None:
+    assert door.main(["exprot"]) == 2
+    assert "did you mean export" in capsys.readouterr().err
+
+
+def test_wrong_option_is_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    assert door.main(["train", "--nope"]) == 2
+    assert "--nope" in capsys.readouterr().err
+
+
+def test_a_missing_package_names_the_extra(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def absent(_: str) -> None:
+        raise ModuleNotFoundError("No module named 'torch'", name="torch")
+
+    monkeypatch.setattr(door, "_import", absent)
+    assert door.main(["train"]) == 3
+    assert "dlgsanet-edge[train]" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verb", door.VERBS)
+def test_every_verb_has_help(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert door.main([verb, "--help"]) == 0
+    assert capsys.readouterr().out.strip()
