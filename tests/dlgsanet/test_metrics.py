@@ -65,9 +65,7 @@ def test_the_border_is_left_out():
 def test_ssim_agrees_with_another_implementation():
     theirs = pytest.importorskip("skimage.metrics").structural_similarity
     hr = noise(31, 40)
-    sr = np.clip(hr.astype(int) + np.random.default_rng(1).integers(-40, 41, hr.shape), 0, 255).astype(
-        np.uint8
-    )
+    sr = np.clip(hr.astype(int) + np.random.default_rng(1).integers(-40, 41, hr.shape), 0, 255).astype(np.uint8)
     options = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 255}
     y = theirs(rgb_to_y(sr)[..., 0], rgb_to_y(hr)[..., 0], **options)
     assert ssim(sr, hr, border=0) == pytest.approx(y, abs=1e-12)

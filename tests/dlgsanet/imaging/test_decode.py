@@ -84,9 +84,7 @@ def test_missing_folder_and_empty(tmp_path):
     assert "empty file" in refusal(tmp_path / "empty.png", b"")
 
 
-@pytest.mark.parametrize(
-    "data", [b"not a picture", b"\0" * 1000, b"\x80\x02cposix\nsystem\n", b"<svg></svg>"]
-)
+@pytest.mark.parametrize("data", [b"not a picture", b"\0" * 1000, b"\x80\x02cposix\nsystem\n", b"<svg></svg>"])
 def test_something_else(tmp_path, data):
     assert "found something else" in refusal(tmp_path / "x.png", data)
 

@@ -154,9 +154,7 @@ def test_rgb8_rounds_sixteen_bits_and_refuses_transparency(tmp_path):
     (tmp_path / "x.png").write_bytes(png16_bytes(samples))
     assert read_rgb8(tmp_path / "x.png").tolist() == [[[0, 0, 1], [255, 254, 255]]]
     opaque = np.dstack([noise(2, 2, 3), np.full((2, 2), 255, np.uint8)])
-    np.testing.assert_array_equal(
-        read_rgb8(saved(tmp_path / "y.png", Image.fromarray(opaque))), opaque[..., :3]
-    )
+    np.testing.assert_array_equal(read_rgb8(saved(tmp_path / "y.png", Image.fromarray(opaque))), opaque[..., :3])
     opaque[0, 0, 3] = 254
     with pytest.raises(InputError, match="transparent"):
         read_rgb8(saved(tmp_path / "z.png", Image.fromarray(opaque)))
@@ -321,9 +319,7 @@ def test_layouts_do_not_alias_the_caller_s_pixels():
     assert not rgb.any()
 
 
-@pytest.mark.parametrize(
-    "bad", [np.ones((4, 4)), np.ones((4, 4, 4)), np.ones((0, 4, 3)), np.ones((4, 4, 3), int)]
-)
+@pytest.mark.parametrize("bad", [np.ones((4, 4)), np.ones((4, 4, 4)), np.ones((0, 4, 3)), np.ones((4, 4, 3), int)])
 def test_to_nchw_refuses(bad):
     with pytest.raises(InputError):
         to_nchw(bad)

@@ -33,9 +33,7 @@ def old_matlab_line(line: list[int], scale: int) -> list[int]:
     for y in range(1, len(line) // scale + 1):
         centre = y * scale + Fraction(1 - scale, 2)
         left = math.floor(centre - 2 * scale)
-        taps = [
-            (min(max(i, 1), len(line)), keys((centre - i) / scale)) for i in range(left, left + 4 * scale + 2)
-        ]
+        taps = [(min(max(i, 1), len(line)), keys((centre - i) / scale)) for i in range(left, left + 4 * scale + 2)]
         value = sum(w * line[i - 1] for i, w in taps) / sum(w for _, w in taps)
         result.append(min(max(math.floor(value + Fraction(1, 2)), 0), 255))
     return result
@@ -57,9 +55,7 @@ def test_the_published_low_resolution_set_bit_for_bit(data_dir, scale):
         made, official = downscale_matlab8(crop_to_multiple(read_rgb8(hr), scale), scale), read_rgb8(lr)
         assert np.array_equal(made, official), hr
         # The test can fail: today's form is off in a tenth of the samples.
-        modern = resize_bicubic(
-            crop_to_multiple(read_rgb8(hr), scale).astype(np.float32), *official.shape[:2]
-        )
+        modern = resize_bicubic(crop_to_multiple(read_rgb8(hr), scale).astype(np.float32), *official.shape[:2])
         assert np.mean(np.rint(np.clip(modern, 0, 255)) != official) > 0.05
 
 
