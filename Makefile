@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(TESTED
 # torch first: whatever depends on it must find this build and not fetch another.
 TORCH := torch==2.13.0
 
-.PHONY: demo test lint slow clean
+.PHONY: demo test lint slow docs clean
 
 demo: $(VENV)/.ready-demo
 	$(BIN)/dlgsanet demo -o demo
@@ -26,6 +26,9 @@ lint: $(VENV)/.ready-test
 
 slow: $(VENV)/.ready-test
 	$(BIN)/python -m pytest -m slow
+
+docs: $(VENV)/.ready-test
+	$(BIN)/python docs/update_tables.py
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

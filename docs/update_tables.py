@@ -1,0 +1,117 @@
+"""Write the generated tables into README.md and docs/: `python docs/update_tables.py` (or `make docs`).
+
+A table lies between `<!-- table: NAME -->` and `<!-- end of table -->`. Its figures come from the committed
+files in benchmarks/results, its targets from export/targets.py; a test fails when they have drifted apart.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from benchmarks.overlap_study import Row, table
+from benchmarks.results import AccuracyRecord, LatencyRecord, RatioRecord, ResultFile, read_result
+from export.targets import markdown_table
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "benchmarks" / "results"
+PAGES = ("README.md", "docs/tiling.md", "docs/export.md")
+BLOCK = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
+BASELINE = "torch-official"
+
+
+def results(pattern: str) -> list[ResultFile]:
+    """The committed result files whose name matches."""
+    return [read_result(path) for path in sorted(RESULTS.glob(pattern))]
+
+
+def accuracy() -> str:
+    """Every artifact of nano-x4 against the reference and HR, on each data set."""
+    lines = [
+        "| artifact | images | PSNR, dB | SSIM | drop, dB: mean / worst image | dB to the reference: mean / worst | gate |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for file in results("nano-x4-check-*.json"):
+        lines += [_accuracy_row(record) for record in file.accuracy]
+    return "\n".join(lines)
+
+
+def _accuracy_row(record: AccuracyRecord) -> str:
+    if record.psnr_db is None or record.drop_db is None or record.worst_drop_db is None:
+        return f"| {record.artifact} | {record.dataset} | not run here: {record.reason} | | | | |"
+    near = "identical"
+    if record.to_reference_db is not None and record.to_reference_worst_db is not None:
+        near = f"{record.to_reference_db:.1f} / {record.to_reference_worst_db:.1f}"
+    drop = f"{record.drop_db:.4f} / {record.worst_drop_db:.4f}"
+    return (
+        f"| {record.artifact} | {record.dataset} | {record.psnr_db:.2f} | {record.ssim:.4f} | {drop} | {near} "
+        f"| {record.gate} |"
+    )
+
+
+def latency() -> str:
+    """Time per tile of everything that ran in one interleaved run, and the ratio to the official form."""
+    lines = [
+        "| artifact | median, ms (95 % interval) | p95, ms | output MP/s | peak memory, MB | times as fast as torch today |",
+        "|---|---|---|---|---|---|",
+    ]
+    for file in results("*-bench*.json"):
+        ratios = {ratio.artifact: ratio for ratio in file.ratios if ratio.other.startswith(BASELINE)}
+        inverse = {ratio.other: ratio for ratio in file.ratios if ratio.artifact.startswith(BASELINE)}
+        lines += [_latency_row(record, ratios, inverse) for record in file.latency]
+    return "\n".join(lines)
+
+
+def _latency_row(record: LatencyRecord, ratios: Mapping[str, RatioRecord], inverse: Mapping[str, RatioRecord]) -> str:
+    name = f"{record.model} {record.artifact}"
+    if record.p50_ms is None or record.p95_ms is None:
+        return f"| {name} | not run here: {record.reason} | | | | |"
+    if record.artifact in ratios:
+        ratio = ratios[record.artifact]
+        speed = f"{1 / ratio.ratio:.1f} ({1 / ratio.ratio_high:.1f} to {1 / ratio.ratio_low:.1f})"
+    elif record.artifact in inverse:
+        ratio = inverse[record.artifact]
+        speed = f"{ratio.ratio:.1f} ({ratio.ratio_low:.1f} to {ratio.ratio_high:.1f})"
+    else:
+        speed = "1" if record.artifact.startswith(BASELINE) else ""
+    memory = f"{record.peak_rss_mb:.0f}" if record.peak_rss_mb is not None else ""
+    return (
+        f"| {name} | {record.p50_ms:.1f} ({record.p50_low_ms:.1f} to {record.p50_high_ms:.1f}) | {record.p95_ms:.1f} "
+        f"| {record.output_megapixels_per_s:.1f} | {memory} | {speed} |"
+    )
+
+
+def overlap() -> str:
+    """What tiling costs, by tile and overlap."""
+    content = json.loads((RESULTS / "overlap-nano-x4.json").read_text(encoding="utf-8"))
+    return table([Row(**row) for row in content["rows"]])
+
+
+TABLES: Mapping[str, Callable[[], str]] = {
+    "accuracy": accuracy,
+    "latency": latency,
+    "overlap": overlap,
+    "targets": markdown_table,
+}
+
+
+def updated(text: str) -> str:
+    """A page with its tables made anew; KeyError for a table that does not exist."""
+    return BLOCK.sub(lambda block: f"{block[1]}{TABLES[block[2]]()}\n{block[3]}", text)
+
+
+def main() -> None:
+    """Rewrite the pages that changed and name them."""
+    for name in PAGES:
+        page = ROOT / name
+        before = page.read_text(encoding="utf-8")
+        if (after := updated(before)) != before:
+            page.write_text(after, encoding="utf-8")
+            sys.stdout.write(f"updated {name}\n")
+
+
+if __name__ == "__main__":
+    main()
