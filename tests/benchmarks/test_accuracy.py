@@ -97,9 +97,7 @@ def test_the_reference_runs_through_the_same_tiler(dataset: Dataset, nearest: Ne
     assert tiling.tiling_drop_db == record(checked).tiling_drop_db != 0
 
 
-def test_what_tiling_costs_is_a_record_of_its_own(
-    dataset: Dataset, reference: Reference, nearest: Nearest
-) -> None:
+def test_what_tiling_costs_is_a_record_of_its_own(dataset: Dataset, reference: Reference, nearest: Nearest) -> None:
     checked = check([subject(nearest())], dataset, reference, MODEL)
     tiling = record(checked, "torch-reference-8x8")
     assert tiling.gate == "pass" and tiling.tiling_drop_db == pytest.approx(0, abs=1e-4)
@@ -219,9 +217,7 @@ def test_images_too_large_for_the_whole_reference_are_left_out_by_name_of_their_
         def whole(self, sample: Sample) -> Array | None:
             return None if sample.item.name == "b" else super().whole(sample)
 
-    tiling = record(
-        check([subject(nearest())], dataset, Small(enlarge, 2, "t", OVERLAP), MODEL), "torch-reference-8x8"
-    )
+    tiling = record(check([subject(nearest())], dataset, Small(enlarge, 2, "t", OVERLAP), MODEL), "torch-reference-8x8")
     assert tiling.gate == "pass" and tiling.reason.startswith("1 images were too large")
     assert len(tiling.images) == 3
 
@@ -238,8 +234,6 @@ def test_crops_show_every_source_for_the_first_images_and_the_worst(
         assert crop.box[2:] == (30, 34)
 
 
-def test_a_senseless_limit_is_refused_before_the_work(
-    dataset: Dataset, reference: Reference, nearest: Nearest
-) -> None:
+def test_a_senseless_limit_is_refused_before_the_work(dataset: Dataset, reference: Reference, nearest: Nearest) -> None:
     with pytest.raises(InputError, match="above 0 dB"):
         check([subject(nearest(fault="missing"))], dataset, reference, MODEL, max_drop_db=-1.0)

@@ -31,9 +31,7 @@ def test_it_gives_what_the_runner_gives_and_says_what_it_says(nearest: Callable[
 
 
 @pytest.mark.parametrize(("fault", "doing"), [("crash", "running"), ("crash on opening", "loading")])
-def test_a_crash_becomes_an_error_that_names_the_signal(
-    nearest: Callable[..., Runner], fault: str, doing: str
-) -> None:
+def test_a_crash_becomes_an_error_that_names_the_signal(nearest: Callable[..., Runner], fault: str, doing: str) -> None:
     words = rf"^fake-fp32-8x8: the backend's process ended while {doing} \(SIGSEGV\)$"
     with pytest.raises(BackendError, match=words), isolated(nearest, fault) as run:
         run.infer(TILE)

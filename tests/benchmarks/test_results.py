@@ -192,8 +192,6 @@ DESIGN_LATENCY = (
 )
 
 
-@pytest.mark.parametrize(
-    ("record", "names"), [(AccuracyRecord, DESIGN_ACCURACY), (LatencyRecord, DESIGN_LATENCY)]
-)
+@pytest.mark.parametrize(("record", "names"), [(AccuracyRecord, DESIGN_ACCURACY), (LatencyRecord, DESIGN_LATENCY)])
 def test_every_field_of_the_design_is_in_the_records(record: type, names: str) -> None:
     assert {field.name for field in dataclasses.fields(record)} >= set(names.split())

@@ -1,0 +1,132 @@
+"""`demo`: the whole path as a user would walk it, one command of `dlgsanet` after the other."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.text import Text
+
+from benchmarks import show
+from benchmarks.datasets import open_photographs
+from dlgsanet.imaging.errors import (
+    BackendError,
+    EdgeError,
+    ExitCode,
+    GateError,
+    InputError,
+    SpeedGateError,
+    UnavailableError,
+)
+from runtimes.clock import now_ms
+
+MODEL = "nano-x4"
+RUNS = 20
+PATIENCE_S = 6.0
+_SCALE = 4
+
+
+@dataclass(frozen=True)
+class Step:
+    """One command: `words` after `dlgsanet`, what it does in words, and whether the path goes on if it fails."""
+
+    title: str
+    words: tuple[str, ...]
+    needed: bool
+
+
+def run_demo(output: Path) -> None:
+    """Export, check, bench, report into `output`; everything in it may be made anew by the next demo.
+
+    A failed gate does not hide the report. Raises the error of the first step that failed, once all is done;
+    KeyboardInterrupt stops the running step too.
+    """
+    if output.exists() and not output.is_dir():
+        raise InputError(f"expected a folder or nothing at {output}, found a file; choose another with -o")
+    console = show.out()
+    data = open_photographs(_SCALE)
+    console.print(Text(f"data: {data.name}: {data.terms}"))
+    start = now_ms()
+    failed: EdgeError | None = None
+    for step in demo_steps(output):
+        console.print(Text(f"\n{step.title}\n$ {shlex.join(('dlgsanet', *step.words))}", style="bold"))
+        code = run_command(step.words)
+        if code != ExitCode.OK:
+            failed = failed or _error(step.words[0], code)
+            if step.needed:
+                raise failed
+    console.print(Text(f"\nthe demo took {(now_ms() - start) / 1e3:.0f} s"))
+    console.print(Text(f"report: {output / 'report.html'}"))
+    console.print(Text(f"next: {next_command(output)}"))
+    if failed is not None:
+        raise failed
+
+
+def demo_steps(output: Path) -> list[Step]:
+    """The commands, in their order."""
+    bundle = str(output / "bundle")
+    accuracy, speed = str(output / "accuracy.json"), str(output / "latency.json")
+    return [
+        Step("1/4  export: rewrite, prove, convert", ("export", MODEL, "-o", bundle, "--force"), needed=True),
+        Step(
+            "2/4  check: accuracy against the reference and against HR",
+            ("check", bundle, "--photographs", "--json", accuracy),
+            needed=False,
+        ),
+        Step(
+            "3/4  bench: latency, interleaved with the official form in torch",
+            ("bench", bundle, "--peer", "official", "--runs", str(RUNS), "--json", speed),
+            needed=False,
+        ),
+        Step(
+            "4/4  report: one page",
+            ("report", accuracy, speed, "-o", str(output / "report.html")),
+            needed=True,
+        ),
+    ]
+
+
+def next_command(output: Path) -> str:
+    """What to try with a photograph of one's own."""
+    bundle = output / "bundle"
+    return shlex.join(("dlgsanet", "upscale", "YOUR_PHOTO.jpg", "--bundle", str(bundle), "-o", "upscaled"))
+
+
+def run_command(words: Sequence[str]) -> int:
+    """Run one `dlgsanet` command in a process of its own, its output going straight to the user."""
+    process = subprocess.Popen([sys.executable, "-m", "dlgsanet", *words])
+    try:
+        return process.wait()
+    except BaseException:
+        _end(process)
+        raise
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Let the step clean up: Ctrl-C in a terminal has reached it too, a signal to us alone has not."""
+    attempts: tuple[Callable[[], object], ...] = (
+        process.poll,
+        lambda: process.send_signal(signal.SIGINT),
+        process.kill,
+    )
+    for attempt in attempts:
+        attempt()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(PATIENCE_S)
+            return
+
+
+def _error(verb: str, code: int) -> EdgeError:
+    """The error with the child's exit code; its own line is above already."""
+    if code == ExitCode.INTERRUPTED or code < 0:
+        raise KeyboardInterrupt
+    kinds: dict[int, type[EdgeError]] = {
+        kind.exit_code: kind for kind in (GateError, InputError, UnavailableError, SpeedGateError)
+    }
+    return kinds.get(code, BackendError)(f"demo: `{verb}` ended with exit code {code}; its reason is above")
