@@ -77,7 +77,7 @@ def _row(dataset: Dataset, way: tuple[int, int], rows: Sequence[ImageRow], work:
 def table(rows: Sequence[Row]) -> str:
     """The rows in Markdown."""
     lines = [
-        "| images | tile | overlap | computed pixels per pixel | mean drop, dB | worst drop, dB | dB to the whole image |",
+        "| images | tile | overlap | computed per pixel | mean drop, dB | worst drop, dB | dB to the whole image |",
         "|---|---|---|---|---|---|---|",
     ]
     for row in rows:
