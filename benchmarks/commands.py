@@ -10,7 +10,9 @@ import typer
 Bundle = Annotated[Path, typer.Argument(help="A bundle that `dlgsanet export` wrote.", show_default=False)]
 Artifacts = Annotated[
     list[str] | None,
-    typer.Option("--artifact", help="Only artifacts whose names begin so; may be repeated.", show_default=False),
+    typer.Option(
+        "--artifact", metavar="PREFIX", help="Only artifacts whose names begin so; may be repeated.", show_default=False
+    ),
 ]
 Device = Annotated[str, typer.Option(help="CPU, GPU, NPU, or an ONNX Runtime execution provider.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; all cores if not given.", show_default=False)]
@@ -73,6 +75,7 @@ def bench(
     peer: Annotated[
         list[str] | None,
         typer.Option(
+            metavar="NAME",
             help="Also time the same network in torch: `official` (dynamic convolution through F.unfold) or "
             "`reference` (ours); may be repeated.",
             show_default=False,
@@ -84,6 +87,7 @@ def bench(
     require: Annotated[
         list[str] | None,
         typer.Option(
+            metavar="RULE",
             help="A speed gate such as 'openvino-bf16<0.87*torch-official', judged by the 95 % interval; may be "
             "repeated.",
             show_default=False,

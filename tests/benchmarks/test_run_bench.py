@@ -1,0 +1,97 @@
+"""The verb `bench` around fake runners: what is printed, written and returned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from benchmarks import run_bench
+from benchmarks.environment import describe_environment
+from benchmarks.results import read_result
+from benchmarks.run_bench import BenchOptions
+from dlgsanet.imaging.errors import (
+    BackendError,
+    EdgeError,
+    GateError,
+    InputError,
+    SpeedGateError,
+    UnavailableError,
+)
+
+Run = Callable[..., None]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, child_runners: ModuleType, tmp_path: Path) -> Run:
+    """Benches a bundle with these variants of fake runners; the file is `r.json`."""
+    from bundles import make_bundle
+
+    monkeypatch.setattr(run_bench, "open_runner", child_runners.open_fake)
+
+    def bench(variants: tuple[str | None, ...], **options: tuple[str, ...]) -> None:
+        folder = make_bundle(tmp_path / "bundle", variants)
+        run_bench.run_bench(replace(BenchOptions(folder, runs=5, json=tmp_path / "r.json"), **options))  # type: ignore[arg-type]
+
+    return bench
+
+
+def test_a_speed_gate_that_holds(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run((None, "slow"), require=("fake-fp32-8x8<0.9*fake-fp32-slow",))
+    text = capsys.readouterr().out
+    assert "fake-fp32-8x8<0.9*fake-fp32-slow: pass: " in text and "faster" in text
+    found = read_result(tmp_path / "r.json")
+    assert [it.gate for it in found.latency] == ["pass", "pass"]
+    assert [it.required for it in found.ratios] == [None, "fake-fp32-8x8<0.9*fake-fp32-slow"]
+
+
+@pytest.mark.parametrize(
+    ("variants", "options", "kind", "words"),
+    [
+        ((None, "slow"), {"require": ("fake-fp32-slow<fake-fp32-8x8",)}, SpeedGateError, "not shown .* upper end"),
+        ((None, "missing"), {"require": ("fake-fp32-missing<fake-fp32-8x8",)}, UnavailableError, "not usable"),
+        (("missing",), {}, UnavailableError, "could not be timed here"),
+        ((None, "missing"), {"artifacts": ("fake-fp32-missing",)}, UnavailableError, "could not be timed"),
+        ((None, "crash"), {}, BackendError, "SIGSEGV"),
+        ((None, "nan"), {}, GateError, "NaN"),
+    ],
+)
+def test_the_exit_follows_the_worst_and_what_was_measured_is_kept(
+    run: Run,
+    tmp_path: Path,
+    variants: tuple[str | None, ...],
+    options: dict[str, tuple[str, ...]],
+    kind: type[EdgeError],
+    words: str,
+) -> None:
+    with pytest.raises(kind, match=words):
+        run(variants, **options)
+    assert read_result(tmp_path / "r.json").latency
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"require": ("a<=b",)}, "expected --require like"),
+        ({"peers": ("oficial",)}, "did you mean official"),
+        ({"artifacts": ("nothing",)}, "unknown artifact"),
+    ],
+)
+def test_wrong_usage_is_refused_before_any_work(
+    run: Run, tmp_path: Path, options: dict[str, tuple[str, ...]], words: str
+) -> None:
+    with pytest.raises(InputError, match=words):
+        run((None,), **options)
+    assert not (tmp_path / "r.json").exists()
+
+
+def test_a_busy_machine_is_warned_of(
+    run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    busy = replace(describe_environment(), load_average=9.0, threads=2)
+    monkeypatch.setattr(run_bench, "describe_environment", lambda machine: busy)
+    run((None,))
+    assert "warning: this machine is busy (load 9.0 on 2 cores)" in capsys.readouterr().err

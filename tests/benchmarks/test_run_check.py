@@ -1,0 +1,110 @@
+"""The verb `check` around fake runners: what is printed, written and returned."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from benchmarks import run_check
+from benchmarks.reference import StoredReference
+from benchmarks.results import read_result
+from benchmarks.run_check import CheckOptions
+from dlgsanet.imaging.errors import BackendError, GateError, InputError, UnavailableError
+
+Make = Callable[..., Path]
+
+
+@pytest.fixture
+def bundle(monkeypatch: pytest.MonkeyPatch, child_runners: ModuleType, tmp_path: Path) -> Make:
+    """Makes bundles whose artifacts are fake runners, as on a machine without torch."""
+    from bundles import make_bundle
+
+    monkeypatch.setattr(run_check, "open_runner", child_runners.open_fake)
+    monkeypatch.setattr(run_check, "open_reference", lambda *_: StoredReference("stored", 4))
+    return lambda *variants: make_bundle(tmp_path / "bundle", variants or (None,))
+
+
+def test_all_good_prints_a_table_and_writes_the_file(
+    bundle: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    result = tmp_path / "out" / "accuracy.json"
+    run_check.run_check(CheckOptions(bundle(), json=result, machine="board"))
+    text = capsys.readouterr().out
+    assert "fake-fp32-8x8" in text and "pass" in text
+    assert "data: parity pack, 2 images, LR given; a: noise (CC0)" in text
+    assert "reference: stored" in text and "x2/y/b2/r8/given/t8x8+4/" in text
+    assert "torch-reference-8x8: not run here: what tiling costs was not measured" in text
+    found = read_result(result)
+    assert found.environment.machine == "board"
+    assert [it.gate for it in found.accuracy] == ["pass", "not run"]
+    assert found.datasets[0].images == 2 and len(found.crops) == 2
+    assert found.accuracy[0].model == "tiny-x2"
+
+
+@pytest.mark.parametrize(
+    ("variants", "kind", "words"),
+    [
+        ((None, "black"), GateError, r"^1 of 3 accuracy gates failed: fake-fp32-black-8x8$"),
+        (("missing",), UnavailableError, "nothing could be checked here: fake-fp32-missing-8x8: fake is not usable"),
+        ((None, "crash", "black"), BackendError, "SIGSEGV"),
+    ],
+)
+def test_the_exit_follows_the_worst_and_the_file_is_written_all_the_same(
+    bundle: Make,
+    tmp_path: Path,
+    variants: tuple[str | None, ...],
+    kind: type[Exception],
+    words: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(kind, match=words):
+        run_check.run_check(CheckOptions(bundle(*variants), json=tmp_path / "r.json"))
+    assert len(read_result(tmp_path / "r.json").accuracy) == len(variants) + 1
+    text = capsys.readouterr().out
+    assert all(variant is None or f"fake-fp32-{variant}-8x8: " in text for variant in variants)
+
+
+def test_something_missing_beside_something_good_is_good_but_said(
+    bundle: Make, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_check.run_check(CheckOptions(bundle(None, "missing")))
+    assert "fake-fp32-missing-8x8: not run here: fake is not usable here" in capsys.readouterr().out
+
+
+def test_what_is_asked_for_by_name_must_run(bundle: Make) -> None:
+    folder = bundle(None, "missing")
+    run_check.run_check(CheckOptions(folder, artifacts=("fake-fp32-8x8",)))
+    with pytest.raises(UnavailableError, match="fake-fp32-missing"):
+        run_check.run_check(CheckOptions(folder, artifacts=("fake-fp32-8x8", "fake-fp32-missing")))
+
+
+def test_an_unknown_artifact_is_refused_with_a_suggestion(bundle: Make) -> None:
+    with pytest.raises(InputError, match=r"unknown artifact 'fake-fp23'; .* did you mean fake-fp32-8x8"):
+        run_check.run_check(CheckOptions(bundle(), artifacts=("fake-fp23",)))
+
+
+def test_two_kinds_of_data_are_refused(bundle: Make, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="found both"):
+        run_check.run_check(CheckOptions(bundle(), data=tmp_path, photographs=True))
+
+
+def test_a_changed_byte_in_the_pack_is_refused(bundle: Make) -> None:
+    folder = bundle()
+    path = folder / "reference" / "b.npy"
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(InputError, match=r"reference/b\.npy"):
+        run_check.run_check(CheckOptions(folder))
+
+
+def test_a_newer_bundle_is_refused(bundle: Make) -> None:
+    folder = bundle()
+    path = folder / "manifest.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "schema": 99}))
+    with pytest.raises(InputError, match="99"):
+        run_check.run_check(CheckOptions(folder))
