@@ -27,8 +27,8 @@ TILE = (8, 8)
 OVERLAP = 4
 
 
-def make_bundle(folder: Path, variants: tuple[str | None, ...] = (None,)) -> Path:
-    """Write a bundle of fp32 artifacts, one for each variant; its reference repeats every pixel."""
+def make_bundle(folder: Path, variants: tuple[str | None, ...] = (None,), checkpoint: bytes = b"no weights") -> Path:
+    """Write a bundle of fp32 artifacts, one for each variant; its stored reference repeats every pixel."""
     (folder / "reference").mkdir(parents=True)
     files: dict[str, str] = {}
 
@@ -36,7 +36,7 @@ def make_bundle(folder: Path, variants: tuple[str | None, ...] = (None,)) -> Pat
         files[path] = hashlib.sha256((folder / path).read_bytes()).hexdigest()
         return path
 
-    (folder / "reference" / "checkpoint.safetensors").write_bytes(b"no weights")
+    (folder / "reference" / "checkpoint.safetensors").write_bytes(checkpoint)
     entries = []
     for seed, name in enumerate(("a", "b")):
         lr = np.random.default_rng(seed).integers(30, 220, (13, 16, 3)).astype(np.uint8)
