@@ -51,7 +51,7 @@ def run_demo(output: Path) -> None:
         raise InputError(f"expected a folder or nothing at {output}, found a file; choose another with -o")
     console = show.out()
     data = open_photographs(_SCALE)
-    console.print(Text(f"data: {data.name}: {data.terms}"))
+    console.print(Text(f"data: {data.name}: {data.terms}"), soft_wrap=True)
     start = now_ms()
     failed: EdgeError | None = None
     for step in demo_steps(output):

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.accuracy_records import Model
-from benchmarks.gates import Verdict
+from benchmarks.gates import Verdict, precision_fault
 from benchmarks.isolated import IsolatedRunner
 from benchmarks.requirements import Timing
 from benchmarks.results import LatencyRecord, RatioRecord
@@ -189,7 +189,7 @@ def _gone(entry: _Entry, error: UnavailableError | BackendError) -> _Entry:
 
 def _record(entry: _Entry, samples: Sequence[float], model: Model) -> LatencyRecord:
     contestant, info = entry.contestant, entry.info
-    mismatch = info.precision_mismatch if info else None
+    mismatch = precision_fault(info.requested_precision, info.reported_precision) if info else None
     verdict = entry.over or (Verdict("fail", mismatch) if mismatch else Verdict("pass", ""))
     record = LatencyRecord(
         artifact=contestant.name,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from benchmarks import charts
+from benchmarks import charts, show
 from benchmarks.advice import Advice, Machine, Model, advise
 from benchmarks.charts import Point, Strip, Style
 from benchmarks.results import AccuracyRecord, Crop, LatencyRecord, RatioRecord
@@ -183,9 +183,8 @@ def _machine_view(machine: Machine, style: Mapping[str, Style], key: str) -> Mac
         svg = charts.latency_chart(strips, style, f"{key}-latency-{tile[0]}x{tile[1]}")
         found.append(Chart(f"Latency of one tile of {words}", alt, svg))
         found += _psnr_charts(machine, mine, advice, style, f"{key}-psnr-{tile[0]}x{tile[1]}")
-    against = [it for it in machine.ratios if it.required is not None or it.other.startswith("torch-")]
     latency = tuple(sorted(machine.latency, key=lambda it: (it.p50_ms is None, it.p50_ms or 0.0)))
-    return MachineView(machine, advice, latency, tuple(against or machine.ratios), tuple(found))
+    return MachineView(machine, advice, latency, tuple(show.shown_ratios(machine.ratios)), tuple(found))
 
 
 def _psnr_charts(

@@ -55,7 +55,7 @@ def run_bench(options: BenchOptions) -> None:
     artifacts = choose(manifest, options.artifacts)
     environment = describe_environment(options.machine)
     if environment.busy:
-        Console(stderr=True).print(Text(f"warning: {environment.busy}"))
+        Console(stderr=True).print(Text(f"warning: {environment.busy}"), soft_wrap=True)
     tiles = sorted({artifact.tile for artifact in artifacts})
     pictures = tile_pictures(options.bundle, manifest, tiles)
     contestants = [_artifact(artifact, options) for artifact in artifacts]
@@ -73,7 +73,7 @@ def run_bench(options: BenchOptions) -> None:
         if options.json is not None:
             write_result(options.json, new_result(environment, (*timed.records, *ratios, *required)))
     for record in required:
-        show.out().print(Text(show.ratio_line(record)))
+        show.out().print(Text(show.ratio_line(record)), soft_wrap=True)
     conclude(timed, required, options)
 
 
@@ -116,15 +116,9 @@ def _print(timed: Timed, ratios: Sequence[RatioRecord], manifest: Manifest) -> N
     console.print(Text(f"{manifest.source.name}: one tile, host to host, rounds of all in turn"))
     console.print(show.latency_table(timed.records))
     for line in show.reasons(timed.records):
-        console.print(Text(line))
+        console.print(Text(line), soft_wrap=True)
     for record in timed.records:
         if record.note:
-            console.print(Text(f"{record.artifact}: {record.note}"))
-    for ratio in _shown(ratios):
-        console.print(Text(show.ratio_line(ratio)))
-
-
-def _shown(ratios: Sequence[RatioRecord]) -> list[RatioRecord]:
-    """Against the official form if it was timed, else every pair; the file holds all of them."""
-    against = [ratio for ratio in ratios if ratio.other.startswith("torch-official")]
-    return against or list(ratios)
+            console.print(Text(f"{record.artifact}: {record.note}"), soft_wrap=True)
+    for ratio in show.shown_ratios(ratios):
+        console.print(Text(show.ratio_line(ratio)), soft_wrap=True)

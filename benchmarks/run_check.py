@@ -114,9 +114,9 @@ def _subject(artifact: Artifact, scale: int, options: CheckOptions) -> Subject:
 
 def _print(checked: Checked, note: DatasetNote, reference: str) -> None:
     console = show.out()
-    console.print(Text(f"data: {note.name}, {note.images} images, LR {note.lr_source}; {note.terms}"))
+    console.print(Text(f"data: {note.name}, {note.images} images, LR {note.lr_source}; {note.terms}"), soft_wrap=True)
     console.print(Text(f"reference: {reference}"))
     console.print(Text(f"protocol: {', '.join(sorted({record.protocol for record in checked.records}))}"))
     console.print(show.accuracy_table(checked.records))
     for line in show.reasons(checked.records):
-        console.print(Text(line))
+        console.print(Text(line), soft_wrap=True)

@@ -117,9 +117,18 @@ def ratio_line(record: RatioRecord) -> str:
     return line if record.required is None else f"{record.required}: {record.gate}: {line}"
 
 
+def shown_ratios(ratios: Sequence[RatioRecord]) -> list[RatioRecord]:
+    """Those against the official form if it was timed, else every pair; requirements always."""
+    official = [ratio for ratio in ratios if ratio.other.startswith("torch-official")]
+    return [ratio for ratio in ratios if not official or ratio in official or ratio.required is not None]
+
+
 def number(value: float | None, form: str) -> str:
-    """The number in a format, a dash for none."""
-    return "-" if value is None else format(value, form)
+    """The number in a format, a dash for none; what rounds to zero has no sign."""
+    if value is None:
+        return "-"
+    text = format(value, form)
+    return text.lstrip("+-") if text[0] in "+-" and not float(text) else text
 
 
 def _gate(gate: GateName) -> Text:
