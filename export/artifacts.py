@@ -1,0 +1,148 @@
+"""One artifact of a bundle: rewrite, proof and graph (shared by the targets that can), then the backend's file."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dlgsanet.imaging.atomic import sha256_file
+from dlgsanet.imaging.errors import BackendError
+from dlgsanet.network.model import DLGSANet
+from export.certificate import Certificate, certify
+from export.pack import PHOTOGRAPHS
+from export.rewrite import RewriteResult, rewrite
+from export.targets import Target
+from runtimes.manifest import SCHEMA, Artifact, Port, Source, artifact_id
+
+RANGE = (0.0, 1.0)  # of the pixels in, and of the pixels out but for overshoot: nothing is clamped
+
+
+@dataclass(frozen=True)
+class Proven:
+    """A rewritten network with its certificate; `onnx` is its graph, without any metadata."""
+
+    result: RewriteResult
+    certificate: Certificate
+    onnx: Any
+
+
+@dataclass
+class ArtifactWriter:
+    """Writes artifacts below `bundle`; what two targets share (same tile, lowering, opset) is made once."""
+
+    bundle: Path
+    model: DLGSANet
+    source: Source
+    tools: Mapping[str, str]
+    lowering: str | None
+    say: Callable[[str], None]
+    _proven: dict[tuple[object, ...], Proven] = field(default_factory=dict)
+
+    def write(self, target: Target) -> Artifact:
+        """Write the files of one target and return its manifest entry."""
+        proven = self._prove(target)
+        name = artifact_id(target.backend, target.precision, None, target.tile)
+        self.say(f"writing {name}")
+        keys = self._keys(name, target, proven)
+        paths = self._convert(name, target, proven, keys)
+        height, width = target.tile
+        scale = self.model.scale
+        return Artifact(
+            id=name,
+            backend=target.backend,
+            precision=target.precision,
+            variant=None,
+            tile=target.tile,
+            path=paths[0],
+            files={path: sha256_file(self.bundle / path) for path in paths},
+            input=_port("lr", height, width),
+            output=_port("sr", height * scale, width * scale),
+            lowering=proven.result.lowering,
+            rewrites=proven.result.rewrites,
+            hints=dict(target.row.hints),
+            calibration_sha256=None,
+            certificate=proven.certificate.as_json(),
+        )
+
+    def _prove(self, target: Target) -> Proven:
+        from export.to_onnx import build_onnx
+
+        key = (target.tile, self.lowering or target.row.lowering, target.opset)
+        if key not in self._proven:
+            size = f"{target.tile[0]}x{target.tile[1]}"
+            self.say(f"rewriting for {size} ({key[1]})")
+            result = rewrite(self.model, target, lowering_name=self.lowering)
+            pictures = {photograph.name: photograph.read() for photograph in PHOTOGRAPHS}
+            certificate = certify(
+                self.model,
+                result.model,
+                target.tile,
+                pictures,
+                progress=lambda case: self.say(f"proving {size} ({key[1]}) in float64: {case}"),
+            )
+            graph = build_onnx(
+                result.model,
+                name=self.source.name,
+                tile=target.tile,
+                scale=self.model.scale,
+                opset=target.opset,
+            )
+            self._proven[key] = Proven(result, certificate, graph)
+        return self._proven[key]
+
+    def _convert(self, name: str, target: Target, proven: Proven, keys: Mapping[str, Any]) -> tuple[str, ...]:
+        """Write the backend's files; their paths inside the bundle, the one to load first."""
+        from export.to_onnx import onnx_bytes
+
+        if target.backend == "onnxruntime":
+            path = self._place(f"onnx/{name}.onnx")
+            (self.bundle / path).write_bytes(onnx_bytes(proven.onnx, keys))
+            return (path,)
+        if target.backend == "openvino":
+            from export.to_openvino import convert_openvino
+
+            path = self._place(f"openvino/{name}.xml")
+            with tempfile.TemporaryDirectory() as folder:
+                graph = Path(folder) / "graph.onnx"
+                graph.write_bytes(onnx_bytes(proven.onnx, None))
+                convert_openvino(graph, self.bundle / path, half=target.precision == "fp16", metadata=_texts(keys))
+            return (path, path.removesuffix(".xml") + ".bin")
+        raise BackendError(f"export/artifacts.py has no writer for {target.backend}: please report this")
+
+    def _place(self, path: str) -> str:
+        (self.bundle / path).parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def _keys(self, name: str, target: Target, proven: Proven) -> dict[str, Any]:
+        """The manifest's keys that go inside the artifact."""
+        height, width = target.tile
+        scale = self.model.scale
+        return {
+            "schema": SCHEMA,
+            "id": name,
+            "backend": target.backend,
+            "precision": target.precision,
+            "tile": list(target.tile),
+            "scale": scale,
+            "input": asdict(_port("lr", height, width)),
+            "output": asdict(_port("sr", height * scale, width * scale)),
+            "lowering": proven.result.lowering,
+            "rewrites": list(proven.result.rewrites),
+            "hints": dict(target.row.hints),
+            "certificate": proven.certificate.as_json(),
+            "source": asdict(self.source),
+            "tools": dict(self.tools),
+        }
+
+
+def _port(name: str, height: int, width: int) -> Port:
+    return Port(name, "NCHW", "float32", RANGE, (1, 3, height, width))
+
+
+def _texts(keys: Mapping[str, Any]) -> dict[str, str]:
+    """rt_info holds text only: strings as they are, everything else as JSON."""
+    return {key: value if isinstance(value, str) else json.dumps(value, sort_keys=True) for key, value in keys.items()}

@@ -1,0 +1,138 @@
+"""The verbs of this room: `export` and `formats`. Heavy packages are imported when a verb runs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from export.targets import (
+    TARGETS,
+    install_line,
+    installed_targets,
+    parse_targets,
+    parse_tile,
+    require_packages,
+    table_json,
+    target_names,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+
+    from export.bundle import ExportOptions
+    from export.targets import Row
+    from runtimes.manifest import Manifest
+
+
+def register(app: typer.Typer) -> None:
+    """Add this room's verbs to the command."""
+    app.command("export")(export)
+    app.command("formats")(formats)
+
+
+def formats(
+    as_json: Annotated[bool, typer.Option("--json", help="Print the table as JSON.")] = False,
+) -> None:
+    """Show what can be exported: backend, precision, and what each needs."""
+    if as_json:
+        sys.stdout.write(json.dumps(table_json(), indent=2) + "\n")
+        return
+    width = max(len(row.name) for row in TARGETS)
+    lines = []
+    for row in TARGETS:
+        here = "installed" if not row.missing else f"missing {', '.join(row.missing)}: {install_line(row)}"
+        hints = "".join(f", {key}={value}" for key, value in row.hints)
+        lines.append(f"{row.name:<{width}}  {row.note}")
+        lines.append(f"{'':<{width}}  lowering {row.lowering}{hints}; {row.files}; [{row.extra}] {here}")
+    lines += [f"not {name}: {reason}" for name, reason in table_json()["refused"].items()]
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+def export(
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="A shipped name (nano-x4) or a .safetensors or .pth file.")
+    ],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="BUNDLE", help="Folder to make.")],
+    to: Annotated[
+        list[str] | None,
+        typer.Option(metavar="TARGET", help=f"One of {', '.join(target_names())}; may be repeated."),
+    ] = None,
+    precision: Annotated[
+        list[str] | None, typer.Option(help="Only this precision of the targets; may be repeated.")
+    ] = None,
+    tile: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SIZE", help="LR pixels, 128 or 128x96 (height x width); may be repeated."),
+    ] = None,
+    lowering: Annotated[
+        str | None, typer.Option(help="Form of the dynamic convolution: shift, basis, basis-fused.")
+    ] = None,
+    activation: Annotated[
+        str | None,
+        typer.Option(help="Of the attention map, if the checkpoint does not say: relu, softmax, gelu, ..."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing bundle.")] = False,
+) -> None:
+    """Rewrite a checkpoint into friendly operators, prove it, and write a bundle of artifacts."""
+    from rich.console import Console
+
+    from dlgsanet.imaging.errors import UnavailableError
+
+    console = Console(stderr=True)
+    rows = parse_targets(to or (), precision or ())
+    if not to:  # nothing was named: what is not installed is left out, and said
+        rows = _installed(rows, console)
+        if not rows:
+            missing = TARGETS[0]
+            raise UnavailableError(f"no target's packages are installed here: {install_line(missing)}")
+    require_packages(rows)
+    from export.bundle import ExportOptions
+    from export.targets import DEFAULT_TILE
+
+    options = ExportOptions(
+        targets=tuple(row.name for row in rows),
+        tiles=tuple(parse_tile(text) for text in tile) if tile else (DEFAULT_TILE,),
+        lowering=lowering,
+        activation=activation,
+        force=force,
+    )
+    manifest = _export_with_progress(model, output, options, console)
+    _summary(manifest, output, console)
+
+
+def _installed(rows: Sequence[Row], console: Console) -> tuple[Row, ...]:
+    for row in rows:
+        if row.missing:
+            console.print(f"left out {row.name}: needs {', '.join(row.missing)} ({install_line(row)})", soft_wrap=True)
+    here = installed_targets()
+    return tuple(row for row in rows if row in here)
+
+
+def _export_with_progress(model: str, output: Path, options: ExportOptions, console: Console) -> Manifest:
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    from export.bundle import export_bundle
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("reading the checkpoint", total=None)
+        return export_bundle(model, output, options, lambda step: progress.update(task, description=step))
+
+
+def _summary(manifest: Manifest, output: Path, console: Console) -> None:
+    from rich.table import Table
+
+    table = Table("artifact", "MB", "lowering", "rewrites", "certificate")
+    for artifact in manifest.artifacts:
+        size = sum((output / path).stat().st_size for path in artifact.files) / 1e6
+        error = f"{artifact.certificate['max_rel']:.1e}"
+        table.add_row(artifact.id, f"{size:.2f}", artifact.lowering, str(len(artifact.rewrites)), error)
+    console.print(table)
+    console.print("certificate: largest error against the reference in float64, relative to the output")
+    console.print(f"next: dlgsanet check {output}", soft_wrap=True)

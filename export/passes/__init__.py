@@ -1,0 +1,1 @@
+"""The exact passes, by the part of the network that they rewrite."""

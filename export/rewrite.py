@@ -1,0 +1,112 @@
+"""Rewriting the reference into a graph for one tile by ordered exact passes, on a copy, in float64.
+
+Weights are folded in float64 and rounded once, when an exporter casts the result. The reference that was
+given is never touched; `export.certificate` proves the result against it.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from torch import nn
+
+from dlgsanet.imaging.errors import unknown
+from dlgsanet.network.model import DLGSANet
+from export.lowerings import COMPOSE_FILTER_INPUT, EXPOSE_FILTERS, LOWER_DYNAMIC_CONV, STATIC, lowering
+from export.passes.attention import SCALE_AFTER_MATMUL, SPLIT_QKV, UNROLL_TLC
+from export.passes.base import Context, Pass
+from export.passes.colour import FOLD_INPUT_MEAN, FOLD_OUTPUT_MEAN, FixedNet
+from export.passes.ffn import SLICE_GDFN, SPLIT_GDFN
+from export.passes.norm import FOLD_NORM_AFFINE, LAYER_NORM_NCHW
+from export.targets import Target
+
+PASSES: tuple[Pass, ...] = (
+    LAYER_NORM_NCHW,
+    FOLD_NORM_AFFINE,
+    SLICE_GDFN,
+    SPLIT_GDFN,
+    UNROLL_TLC,
+    SCALE_AFTER_MATMUL,
+    SPLIT_QKV,
+    EXPOSE_FILTERS,
+    COMPOSE_FILTER_INPUT,
+    LOWER_DYNAMIC_CONV,
+    FOLD_OUTPUT_MEAN,
+    FOLD_INPUT_MEAN,
+)
+
+
+@dataclass(frozen=True)
+class Applied:
+    """A pass that changed `places` modules, with the identity that makes it exact."""
+
+    name: str
+    identity: str
+    places: int
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A pass that could not be applied, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class RewriteResult:
+    """`model`: (1, 3, H, W) float64 -> (1, 3, sH, sW) for the target's tile only, batch 1, on the CPU."""
+
+    model: FixedNet
+    lowering: str
+    applied: tuple[Applied, ...]
+    refused: tuple[Refused, ...]
+
+    @property
+    def rewrites(self) -> tuple[str, ...]:
+        """Names of the passes in the order in which they were applied, for the manifest."""
+        return tuple(step.name for step in self.applied)
+
+
+def rewrite(
+    model: DLGSANet, target: Target, *, lowering_name: str | None = None, only: Collection[str] | None = None
+) -> RewriteResult:
+    """Rewrite a copy of `model` for the target's tile, in float64 and eval mode.
+
+    `lowering_name` replaces the target's default lowering. `only` runs these passes alone (in the fixed
+    order), to look at one of them; the result is then exact but may not be exportable. Raises InputError for
+    an unknown lowering or pass.
+    """
+    chosen = lowering(lowering_name or target.row.lowering).name
+    names = [step.name for step in PASSES]
+    for name in only or ():
+        if name not in names:
+            raise unknown("rewrite", name, names)
+    fixed = FixedNet(copy.deepcopy(model).to("cpu").double().eval()).eval()
+    context = Context(target.tile, chosen)
+    applied: list[Applied] = []
+    refused: list[Refused] = []
+    for step in PASSES:
+        if only is None or step.name in only:
+            _run(step, fixed, context, applied, refused)
+    return RewriteResult(
+        fixed.eval().requires_grad_(False),
+        chosen if model.config.dynamic else STATIC,
+        tuple(applied),
+        tuple(refused),
+    )
+
+
+def _run(step: Pass, fixed: nn.Module, context: Context, applied: list[Applied], refused: list[Refused]) -> None:
+    missing = [name for name in step.needs if name not in {done.name for done in applied}]
+    if missing:
+        refused.append(Refused(step.name, f"it needs {', '.join(missing)}, which was not applied"))
+        return
+    outcome = step.run(fixed, context)
+    if outcome.places:
+        identity = lowering(context.lowering).identity if step is LOWER_DYNAMIC_CONV else step.identity
+        applied.append(Applied(step.name, identity, outcome.places))
+    else:
+        refused.append(Refused(step.name, outcome.reason or "the network has nothing of the kind"))

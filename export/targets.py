@@ -1,0 +1,228 @@
+"""The one table of what can be exported: backend x precision x what it needs.
+
+The command's choices, `dlgsanet formats`, the README's table and the tests all come from `TARGETS`.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dlgsanet.imaging.errors import InputError, UnavailableError, unknown
+
+DEFAULT_TILE = (128, 128)  # LR pixels
+OPSETS = (18, 19, 20, 21)  # ONNX operator sets that export.to_onnx writes
+DEFAULT_OPSET = 18
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table.
+
+    `packages` are imported by the exporter, `extra` brings them; `hints` are settings that a runner must pin
+    in the engine; `lowering` is the default form of the dynamic convolution (measured, see docs).
+    """
+
+    backend: str
+    precision: str
+    extra: str
+    packages: tuple[str, ...]
+    hints: tuple[tuple[str, str], ...]
+    lowering: str
+    files: str
+    note: str
+
+    @property
+    def name(self) -> str:
+        """`<backend>-<precision>`, what `--to` accepts."""
+        return f"{self.backend}-{self.precision}"
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The packages that this Python lacks."""
+        return tuple(name for name in self.packages if importlib.util.find_spec(name) is None)
+
+
+TARGETS: tuple[Row, ...] = (
+    Row(
+        "onnxruntime", "fp32", "export", ("onnx",), (), "basis", ".onnx",
+        "ONNX; runs in ONNX Runtime on any of its execution providers",
+    ),
+    Row(
+        "openvino", "fp32", "openvino", ("onnx", "openvino"),
+        (("INFERENCE_PRECISION_HINT", "f32"),), "basis", ".xml + .bin",
+        "OpenVINO IR; without the pinned hint newer CPUs would compute in bf16",
+    ),
+    Row(
+        "openvino", "bf16", "openvino", ("onnx", "openvino"),
+        (("INFERENCE_PRECISION_HINT", "bf16"),), "basis", ".xml + .bin",
+        "the weights stay fp32 in the file; the engine computes in bf16 where the CPU can",
+    ),
+    Row(
+        "openvino", "fp16", "openvino", ("onnx", "openvino"),
+        (("INFERENCE_PRECISION_HINT", "f16"),), "basis", ".xml + .bin",
+        "weights stored in fp16 (half the size); computes in fp16 where the device can",
+    ),
+)  # fmt: skip
+
+REFUSED = {
+    ("onnxruntime", "bf16"): "ONNX Runtime has no bf16 convolution on CPUs; use openvino-bf16",
+    ("onnxruntime", "fp16"): "ONNX Runtime computes fp16 as casts around fp32 on CPUs; use openvino-fp16",
+}
+
+
+@dataclass(frozen=True)
+class Target:
+    """What to export for: one row of the table, a fixed tile (H, W) in LR pixels and an ONNX operator set.
+
+    Raises InputError when it cannot be: an unknown backend or precision, a pair that does not go together
+    (with the reason), a tile that is not positive, an operator set that is not written.
+    """
+
+    backend: str
+    precision: str
+    tile: tuple[int, int] = DEFAULT_TILE
+    opset: int = DEFAULT_OPSET
+
+    def __post_init__(self) -> None:
+        row_of(self.backend, self.precision)
+        if len(self.tile) != 2 or min(self.tile) < 1:
+            found = "x".join(str(side) for side in self.tile)
+            raise InputError(f"expected a tile of at least 1x1 LR pixels, found {found}: give --tile 128 or 128x96")
+        if self.opset not in OPSETS:
+            raise InputError(
+                f"expected an ONNX operator set from {OPSETS[0]} to {OPSETS[-1]}, found {self.opset}: choose one"
+            )
+
+    @property
+    def row(self) -> Row:
+        """The line of the table that this target stands on."""
+        return row_of(self.backend, self.precision)
+
+
+def row_of(backend: str, precision: str) -> Row:
+    """The row of a pair; InputError with the reason, or with the nearest name, when there is none."""
+    for row in TARGETS:
+        if (row.backend, row.precision) == (backend, precision):
+            return row
+    if (backend, precision) in REFUSED:
+        raise InputError(f"cannot export {backend}-{precision}: {REFUSED[backend, precision]}")
+    if backend not in backends():
+        raise unknown("backend", backend, backends())
+    if precision not in precisions():
+        raise unknown("precision", precision, precisions())
+    known = ", ".join(row.precision for row in TARGETS if row.backend == backend)
+    raise InputError(f"{backend} has no {precision} form here; it has {known}")
+
+
+def backends() -> tuple[str, ...]:
+    """Backends of the table, in its order."""
+    return tuple(dict.fromkeys(row.backend for row in TARGETS))
+
+
+def precisions() -> tuple[str, ...]:
+    """Precisions of the table, in its order."""
+    return tuple(dict.fromkeys(row.precision for row in TARGETS))
+
+
+def target_names() -> tuple[str, ...]:
+    """Everything `--to` accepts: the rows' names and the backends."""
+    return (*(row.name for row in TARGETS), *backends())
+
+
+def parse_targets(to: Sequence[str], precision: Sequence[str]) -> tuple[Row, ...]:
+    """The rows asked for, in the table's order; all of them when neither is given.
+
+    `to` holds row names (`openvino-bf16`) or backends, `precision` precisions. A backend means all its
+    precisions, or those of `precision`; precisions alone mean every backend that has them. Raises InputError
+    for an unknown name, and for a pair that cannot be, with the reason.
+    """
+    for word in precision:
+        if word not in precisions():
+            raise unknown("precision", word, precisions())
+    rows = {row.name: row for row in TARGETS}
+    wanted: set[str] = set()
+    for word in to:
+        wanted |= _rows_of_word(word, precision, rows)
+    if not to:
+        wanted = {row.name for row in TARGETS if not precision or row.precision in precision}
+    return tuple(row for row in TARGETS if row.name in wanted)
+
+
+def _rows_of_word(word: str, precision: Sequence[str], rows: Collection[str]) -> set[str]:
+    if word in backends():
+        chosen = precision or [row.precision for row in TARGETS if row.backend == word]
+        return {row_of(word, each).name for each in chosen}
+    if word in rows:
+        backend, _, own = word.partition("-")
+        if precision and own not in precision:
+            raise InputError(
+                f"--to {word} and --precision {', '.join(precision)} contradict each other: give --to {backend}"
+            )
+        return {word}
+    backend, _, own = word.partition("-")
+    if (backend, own) in REFUSED:
+        row_of(backend, own)
+    raise unknown("target", word, target_names())
+
+
+def installed_targets() -> tuple[Row, ...]:
+    """The rows whose packages this Python has."""
+    return tuple(row for row in TARGETS if not row.missing)
+
+
+def require_packages(rows: Sequence[Row]) -> None:
+    """Raise UnavailableError, naming the package and the extra that brings it, if a row cannot be exported."""
+    for row in rows:
+        if row.missing:
+            raise UnavailableError(f"{row.name} needs {', '.join(row.missing)}: {install_line(row)}")
+
+
+def install_line(row: Row) -> str:
+    """What to type to get the packages of a row."""
+    return f"pip install 'dlgsanet-edge[{','.join(dict.fromkeys(('export', row.extra)))}]'"
+
+
+def parse_tile(text: str) -> tuple[int, int]:
+    """`128` or `128x96` (H x W) as (H, W); InputError for anything else, or a side below 1."""
+    parts = text.lower().split("x")
+    if len(parts) > 2 or not all(part.isascii() and part.lstrip("+-").isdigit() for part in parts):
+        raise InputError(f"expected a tile such as 128 or 128x96 (height x width), found {text!r}: correct --tile")
+    sides = [int(part) for part in parts]
+    if min(sides) < 1:
+        raise InputError(f"expected a tile of at least 1x1 LR pixels, found {text}: give --tile 128 or 128x96")
+    return sides[0], sides[-1]
+
+
+def markdown_table() -> str:
+    """The table as Markdown, for the README."""
+    lines = [
+        "| target | needs | default lowering | files | |",
+        "|---|---|---|---|---|",
+    ]
+    for row in TARGETS:
+        lines.append(f"| `{row.name}` | `[{row.extra}]` | `{row.lowering}` | {row.files} | {row.note} |")
+    return "\n".join(lines) + "\n"
+
+
+def table_json() -> dict[str, Any]:
+    """The table for programs: `dlgsanet formats --json`."""
+    rows = [
+        {
+            "target": row.name,
+            "backend": row.backend,
+            "precision": row.precision,
+            "extra": row.extra,
+            "packages": list(row.packages),
+            "missing": list(row.missing),
+            "hints": dict(row.hints),
+            "lowering": row.lowering,
+            "files": row.files,
+            "note": row.note,
+        }
+        for row in TARGETS
+    ]
+    refused = {f"{backend}-{precision}": reason for (backend, precision), reason in REFUSED.items()}
+    return {"targets": rows, "refused": refused, "opsets": list(OPSETS), "default_tile": list(DEFAULT_TILE)}
