@@ -108,6 +108,8 @@ def _open(subject: Subject, stack: ExitStack, step: Callable[[str], None]) -> _P
     run = _Progress(subject)
     try:
         run.info = stack.enter_context(subject.runner).info
+        if run.info.lacking:
+            run.over = Verdict("not run", run.info.lacking)
     except UnavailableError as error:
         run.over = Verdict("not run", str(error))
     except BackendError as error:

@@ -161,6 +161,8 @@ def _footprint(contestant: Contestant, picture: Array, scale: int) -> _Entry:
     child = IsolatedRunner(contestant.name, scale, (contestant.tile,), contestant.opener)
     try:
         with child as run:
+            if run.info.lacking:  # another precision would run: its time would be a false number
+                return replace(entry, info=run.info, over=Verdict("not run", run.info.lacking))
             run.infer(picture)
             return replace(entry, load_ms=run.load_ms, peak_rss_mb=run.peak_rss_mb(), info=run.info)
     except (UnavailableError, BackendError) as error:

@@ -109,13 +109,14 @@ def openvino_devices(openvino: ModuleType) -> tuple[Device, ...]:
         Device(
             name,
             str(core.get_property(name, "FULL_DEVICE_NAME")),
-            _precisions(core.get_property(name, "OPTIMIZATION_CAPABILITIES")),
+            native_precisions(core.get_property(name, "OPTIMIZATION_CAPABILITIES")),
         )
         for name in core.available_devices
     )
 
 
-def _precisions(capabilities: Sequence[str]) -> tuple[str, ...]:
+def native_precisions(capabilities: Sequence[str]) -> tuple[str, ...]:
+    """OpenVINO's OPTIMIZATION_CAPABILITIES as the precisions of artifact ids."""
     named = (("FP32", "fp32"), ("FP16", "fp16"), ("BF16", "bf16"), ("INT8", "int8"))
     return tuple(ours for theirs, ours in named if theirs in capabilities)
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from dlgsanet.imaging.errors import BackendError, InputError
 from runtimes.backends import import_engine
-from runtimes.devices import available_threads, require_openvino_device
+from runtimes.devices import available_threads, native_precisions, require_openvino_device
 from runtimes.integrity import read_verified
 from runtimes.manifest import Artifact
 from runtimes.ports import require_host_ports, require_port
@@ -65,6 +65,7 @@ class OpenVinoRunner(Runner):
             reported_precision=reported_precision(compiled),
             threads=int(compiled.get_property("INFERENCE_NUM_THREADS")) if on_cpu else threads,
             versions={"openvino": openvino.__version__, "numpy": version("numpy")},
+            device_precisions=native_precisions(core.get_property(device, "OPTIMIZATION_CAPABILITIES")),
         )
 
     def _read(self) -> tuple[bytes, bytes]:

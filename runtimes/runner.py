@@ -55,6 +55,21 @@ class RunInfo:
     reported_precision: str
     threads: int
     versions: Mapping[str, str]
+    device_precisions: tuple[str, ...] = ()
+    """What the device says it computes in natively; empty where the engine does not tell."""
+
+    @property
+    def lacking(self) -> str | None:
+        """One line when the device itself says that it has not the pinned precision and another one ran, else
+        None: then the artifact could not be measured here, which is no fault of the artifact."""
+        if self.precision_mismatch is None or not self.device_precisions:
+            return None
+        if self.requested_precision in self.device_precisions:
+            return None
+        return (
+            f"{self.device} has no {self.requested_precision} on this machine (it has "
+            f"{', '.join(self.device_precisions)}); {self.backend} took {self.reported_precision} instead"
+        )
 
     @property
     def precision_mismatch(self) -> str | None:

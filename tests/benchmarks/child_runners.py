@@ -24,9 +24,11 @@ class NearestRunner(Runner):
         fault: str = "",
         reported: str = "fp32",
         offset: float = 0.0,
+        native: tuple[str, ...] = (),
     ) -> None:
         super().__init__(scale, () if tile is None else (tile,))
         self._name, self._fault, self._reported, self._offset = name, fault, reported, offset
+        self._native = native
 
     def _open(self) -> RunInfo:
         if self._fault == "missing":
@@ -35,7 +37,7 @@ class NearestRunner(Runner):
             raise FileNotFoundError("no such library")
         if self._fault == "crash on opening":
             os.kill(os.getpid(), signal.SIGSEGV)
-        return RunInfo(self._name, "fake", "CPU", "fp32", self._reported, 1, {})
+        return RunInfo(self._name, "fake", "CPU", "fp32", self._reported, 1, {}, self._native)
 
     def _infer(self, tile: Array) -> Array:
         if self._fault == "crash":

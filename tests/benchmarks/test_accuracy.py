@@ -123,6 +123,18 @@ def test_an_engine_that_reports_another_precision_fails(
     assert found.reported_precision == "bf16" and found.psnr_db is not None
 
 
+def test_a_device_without_the_precision_is_not_run_but_one_that_has_it_gets_no_excuse(
+    dataset: Dataset, reference: Reference, nearest: Nearest
+) -> None:
+    lacks = subject(nearest(reported="bf16", native=("bf16",)), "lacks-fp32-8x8")
+    could = subject(nearest(reported="bf16", native=("fp32", "bf16")), "could-fp32-8x8")
+    checked = check([lacks, could], dataset, reference, MODEL)
+    found = record(checked, "lacks-fp32-8x8")
+    assert found.gate == "not run" and found.psnr_db is None
+    assert found.reason == "CPU has no fp32 on this machine (it has bf16); fake took bf16 instead"
+    assert record(checked, "could-fp32-8x8").gate == "fail"
+
+
 def test_one_artifact_missing_or_broken_does_not_stop_the_others(
     dataset: Dataset, reference: Reference, nearest: Nearest, child_runners: object
 ) -> None:

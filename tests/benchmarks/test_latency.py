@@ -61,6 +61,13 @@ def test_faults_become_records_and_the_rest_is_timed(nearest: Nearest) -> None:
     assert set(timed.missing) == {f"{fault}-fp32-8x8" for fault in faults}
 
 
+def test_a_device_without_the_precision_is_not_timed(nearest: Nearest) -> None:
+    opener = partial(nearest, name="lacks-fp32-8x8", reported="bf16", native=("bf16",))
+    timed = bench([Contestant("lacks-fp32-8x8", "fp32", TILE, opener)], PICTURES, MODEL, runs=5)
+    found = record(timed, "lacks-fp32-8x8")
+    assert (found.gate, found.samples_ms) == ("not run", ()) and "has no fp32" in found.reason
+
+
 def test_too_few_runs_are_refused(nearest: Nearest) -> None:
     with pytest.raises(InputError, match="at least 5 runs"):
         bench([contestant(nearest, "a-fp32-8x8")], PICTURES, MODEL, runs=4)

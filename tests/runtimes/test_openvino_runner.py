@@ -39,6 +39,8 @@ def test_the_reported_precision_is_the_one_that_ran(bundle, kit, lr, precision):
     else:  # a CPU without it: OpenVINO takes another one without a word, we do not
         assert precision != "fp32"
         assert f"{precision} was requested" in (info.precision_mismatch or "")
+        assert f"CPU has no {precision} on this machine" in (info.lacking or "")
+    assert "fp32" in info.device_precisions
 
 
 def test_a_precision_that_did_not_run_is_a_mismatch(bundle, kit):
@@ -47,6 +49,8 @@ def test_a_precision_that_did_not_run_is_a_mismatch(bundle, kit):
     with open_runner(bundle, "openvino-bf16", threads=1) as run:
         assert run.info.reported_precision == "fp32"
         assert run.info.precision_mismatch == ("openvino-bf16-16x16: bf16 was requested, openvino on CPU reports fp32")
+        has_bf16 = "bf16" in run.info.device_precisions
+        assert (run.info.lacking is None) == has_bf16  # a device that could and did not is no excuse
 
 
 def test_the_hint_is_required_and_others_are_refused(bundle, kit):
