@@ -15,6 +15,7 @@ import typer
 from dlgsanet import __version__
 from dlgsanet.imaging.errors import EdgeError, ExitCode, UnavailableError, unknown
 
+ROOMS = ("dlgsanet", "export", "runtimes", "benchmarks")
 # verb -> (room, one line of help, extra that brings what the room needs beyond the core)
 VERBS = {
     "demo": ("benchmarks", "The whole path on photographs: export a shipped checkpoint, check, bench, report.", "all"),
@@ -31,17 +32,11 @@ VERBS = {
 
 
 def _room_application(verb: str) -> typer.Typer:
-    """The room's verbs as one application. Raises UnavailableError when a package of the room is missing."""
-    room, _, extra = VERBS[verb]
+    """The room's verbs as one application."""
+    room = VERBS[verb][0]
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
     app.callback()(lambda: None)  # keeps it a group even when the room has a single verb
-    try:
-        _register(_import(f"{room}.commands"), app, room)
-    except ModuleNotFoundError as error:
-        package = (error.name or "").partition(".")[0]
-        if package in {"dlgsanet", "export", "runtimes", "benchmarks"}:
-            raise
-        raise UnavailableError(_missing(verb, package, extra)) from error
+    _register(_import(f"{room}.commands"), app, room)
     return app
 
 
@@ -118,13 +113,18 @@ def _run(words: list[str]) -> int:
         return ExitCode.OK
     if words[0] not in VERBS:
         raise unknown("verb", words[0], VERBS)
-    command = typer.main.get_command(_room_application(words[0]))
     try:
+        command = typer.main.get_command(_room_application(words[0]))
         # Not command.main(): it answers Ctrl-C itself, with a line of its own.
         with command.make_context("dlgsanet", words) as context:
             command.invoke(context)
     except typer.Exit as leave:
         return leave.exit_code
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package in ROOMS:
+            raise
+        raise UnavailableError(_missing(words[0], package, VERBS[words[0]][2])) from error
     return ExitCode.OK
 
 

@@ -87,6 +87,16 @@ def test_a_missing_package_names_the_extra(monkeypatch: pytest.MonkeyPatch, caps
     assert "dlgsanet-edge[train]" in capsys.readouterr().err
 
 
+def test_a_package_missing_inside_a_verb_names_the_extra_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake_room(monkeypatch, raising(ModuleNotFoundError("No module named 'jinja2.x'", name="jinja2.x")))
+    assert door.main(["train"]) == 3
+    assert "the package jinja2, found none" in capsys.readouterr().err
+    fake_room(monkeypatch, raising(ModuleNotFoundError("No module named 'export.x'", name="export.x")))
+    assert door.main(["train"]) == 70  # ours: a bug, not something to install
+
+
 @pytest.mark.parametrize("verb", door.VERBS)
 def test_every_verb_has_help(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert door.main([verb, "--help"]) == 0
