@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from dlgsanet.imaging.errors import UnavailableError
+
 Bundle = Annotated[Path, typer.Argument(help="A bundle that `dlgsanet export` wrote.", show_default=False)]
 Artifacts = Annotated[
     list[str] | None,
@@ -121,7 +123,12 @@ def report(
     output: Annotated[Path, typer.Option("-o", "--output", help="The page to write.")],
 ) -> None:
     """Make one self-contained page of one or many machines' results; measures nothing."""
-    from benchmarks.report import write_report
+    try:
+        from benchmarks.report import write_report
+    except ModuleNotFoundError as error:
+        raise UnavailableError(
+            f'report needs the package {error.name}, found none: pip install "dlgsanet-edge[report]"'
+        ) from error
 
     write_report(results, output)
     typer.echo(f"report: {output}")

@@ -8,8 +8,8 @@ from __future__ import annotations
 import multiprocessing
 import signal
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -62,7 +62,8 @@ class IsolatedRunner(Runner):
         self._pipe = ours
         process = context.Process(target=_serve, args=(theirs, self._opener), daemon=True)
         self._process = process
-        process.start()
+        with _sigint_held():
+            process.start()
         theirs.close()  # else the end of the child would not end the pipe
         opened: Opened = self._receive("loading")
         self.load_ms = opened.load_ms
@@ -133,6 +134,20 @@ def _exit_name(code: int | None) -> str:
         with suppress(ValueError):
             return signal.Signals(-code).name
     return f"exit code {code}"
+
+
+@contextmanager
+def _sigint_held() -> Iterator[None]:
+    """Ctrl-C comes a moment later here and, since a child inherits the mask, never to the child started within:
+    it would print a traceback while it is still importing."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _serve(pipe: Connection, opener: Callable[[], Runner]) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -208,6 +209,16 @@ def new_result(
     """A result of this schema, made now."""
     created = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     return ResultFile(SCHEMA, created, environment, records, datasets, crops)
+
+
+def require_place(path: str | Path) -> None:
+    """Refuse a place where no file can be written, before hours of measuring instead of after. Raises InputError."""
+    place = Path(path)
+    if place.is_dir():
+        raise InputError(f"expected a file name for --json, found the folder {place}")
+    folder = next(parent for parent in place.absolute().parents if parent.exists())
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise InputError(f"cannot write {place}: {folder} is not a writable folder; choose another place")
 
 
 def write_result(path: str | Path, result: ResultFile) -> None:

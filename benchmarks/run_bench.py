@@ -14,7 +14,7 @@ from benchmarks import latency, show
 from benchmarks.environment import describe_environment
 from benchmarks.latency import Contestant, Timed, bench, compare_all, tile_pictures
 from benchmarks.requirements import judge_requirement, parse_requirement
-from benchmarks.results import RatioRecord, new_result, write_result
+from benchmarks.results import RatioRecord, new_result, require_place, write_result
 from benchmarks.run_check import choose, model_of
 from benchmarks.torch_peers import PEERS, open_peer, peer_id, try_formats
 from dlgsanet.imaging.errors import BackendError, GateError, SpeedGateError, UnavailableError, unknown
@@ -47,6 +47,8 @@ def run_bench(options: BenchOptions) -> None:
     artifact gave no picture or ran another precision than asked for. UnavailableError: nothing, or nothing of
     what was asked for by name, could run here. InputError: wrong options or a bundle that cannot be used.
     """
+    if options.json is not None:
+        require_place(options.json)
     requirements = [parse_requirement(text) for text in options.require]
     for peer in options.peers:
         if peer not in PEERS:

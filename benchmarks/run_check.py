@@ -16,7 +16,7 @@ from benchmarks.datasets import Dataset, open_folder, open_pack, open_photograph
 from benchmarks.environment import describe_environment
 from benchmarks.isolated import IsolatedRunner
 from benchmarks.reference import open_reference
-from benchmarks.results import AccuracyRecord, DatasetNote, new_result, write_result
+from benchmarks.results import AccuracyRecord, DatasetNote, new_result, require_place, write_result
 from dlgsanet.imaging.errors import BackendError, GateError, InputError, UnavailableError, unknown
 from runtimes import open_runner
 from runtimes.manifest import Artifact, Manifest, read_manifest
@@ -43,6 +43,8 @@ def run_check(options: CheckOptions) -> None:
     BackendError: a backend crashed. GateError: a gate failed. UnavailableError: nothing, or nothing of what
     was asked for by name, could run here. InputError: a bundle or data that cannot be used.
     """
+    if options.json is not None:
+        require_place(options.json)
     manifest = read_manifest(options.bundle)
     chosen = choose(manifest, options.artifacts)
     dataset = open_data(options.data, options.photographs, options.bundle, manifest)

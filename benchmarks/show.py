@@ -13,14 +13,14 @@ from rich.text import Text
 from benchmarks.gates import GateName
 from benchmarks.results import AccuracyRecord, LatencyRecord, RatioRecord
 
-_WIDTH = 150  # where the output is no terminal: nobody wants its lines cut
+_WIDTH = 160  # of the widest table
 _STYLES: dict[GateName, str] = {"pass": "green", "fail": "bold red", "stated": "yellow", "not run": "yellow"}
 
 
 def out() -> Console:
-    """The console on stdout; wide where it is a file or a pipe."""
+    """The console on stdout, never so narrow that a table would lose its numbers: a terminal wraps the lines."""
     console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=_WIDTH)
+    return Console(highlight=False, width=max(console.width, _WIDTH))
 
 
 @contextmanager

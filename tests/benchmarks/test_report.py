@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import html.parser
 import re
+import sys
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -15,7 +16,7 @@ from benchmarks.advice import advise, machines, models
 from benchmarks.report import render, write_report
 from benchmarks.report_view import machine_facts, model_view
 from benchmarks.results import AccuracyRecord, ResultFile, new_result, write_result
-from dlgsanet.imaging.errors import InputError
+from dlgsanet.imaging.errors import InputError, UnavailableError
 
 
 @pytest.fixture
@@ -180,3 +181,12 @@ def test_files_without_records_make_no_page(examples: ModuleType) -> None:
 def test_the_same_results_make_the_same_page(examples: ModuleType) -> None:
     files = examples.two_machines()
     assert render(files) == render(files)
+
+
+def test_without_its_packages_the_report_says_which_extra_brings_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    from benchmarks import commands
+
+    monkeypatch.delitem(sys.modules, "benchmarks.report")
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    with pytest.raises(UnavailableError, match=r"needs the package jinja2.*dlgsanet-edge\[report\]"):
+        commands.report([Path("r.json")], Path("r.html"))

@@ -26,6 +26,7 @@ from benchmarks.results import (
     new_result,
     parse_result,
     read_result,
+    require_place,
     write_result,
 )
 from dlgsanet.imaging.errors import InputError
@@ -155,6 +156,16 @@ def test_what_is_no_result_file_gets_one_line(text: str) -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"none\.json"):
         read_result(tmp_path / "none.json")
+
+
+def test_a_place_that_cannot_be_written_is_refused_before_measuring(tmp_path: Path) -> None:
+    require_place(tmp_path / "new" / "deep" / "r.json")
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(InputError, match="found the folder"):
+        require_place(tmp_path)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="not a writable folder"):
+        require_place(tmp_path / "file" / "r.json")
 
 
 JSON = st.recursive(
