@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dlgsanet.imaging.errors import UnavailableError
+from dlgsanet.network.config import ACTIVATIONS
 from export.targets import (
+    LOWERINGS,
     TARGETS,
     install_line,
     installed_targets,
@@ -71,18 +74,16 @@ def export(
         typer.Option(metavar="SIZE", help="LR pixels, 128 or 128x96 (height x width); may be repeated."),
     ] = None,
     lowering: Annotated[
-        str | None, typer.Option(help="Form of the dynamic convolution: shift, basis, basis-fused.")
+        str | None, typer.Option(help=f"Form of the dynamic convolution: {', '.join(LOWERINGS)}.")
     ] = None,
     activation: Annotated[
         str | None,
-        typer.Option(help="Of the attention map, if the checkpoint does not say: relu, softmax, gelu, ..."),
+        typer.Option(help=f"Of the attention map, if the file does not say: {', '.join(ACTIVATIONS)}."),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing bundle.")] = False,
 ) -> None:
     """Rewrite a checkpoint into friendly operators, prove it, and write a bundle of artifacts."""
     from rich.console import Console
-
-    from dlgsanet.imaging.errors import UnavailableError
 
     console = Console(stderr=True)
     rows = parse_targets(to or (), precision or ())
@@ -109,7 +110,7 @@ def export(
 def _installed(rows: Sequence[Row], console: Console) -> tuple[Row, ...]:
     for row in rows:
         if row.missing:
-            console.print(f"left out {row.name}: needs {', '.join(row.missing)} ({install_line(row)})", soft_wrap=True)
+            console.print(f"left out {row.name}: needs {', '.join(row.missing)} ({install_line(row)})", soft_wrap=True, markup=False)
     here = installed_targets()
     return tuple(row for row in rows if row in here)
 
