@@ -59,6 +59,9 @@ def check(
     ] = None,
     json: Json = None,
     machine: Machine = None,
+    crops: Annotated[
+        bool, typer.Option(help="Keep small crops in --json, for the report; not for images you may not pass on.")
+    ] = True,
 ) -> None:
     """Judge every artifact: against the reference network and against HR.
 
@@ -67,7 +70,18 @@ def check(
     """
     from benchmarks.run_check import CheckOptions, run_check
 
-    options = CheckOptions(bundle, data, photographs, tuple(artifact or ()), device, threads, max_drop, json, machine)
+    options = CheckOptions(
+        bundle=bundle,
+        data=data,
+        photographs=photographs,
+        artifacts=tuple(artifact or ()),
+        device=device,
+        threads=threads,
+        max_drop_db=max_drop,
+        json=json,
+        machine=machine,
+        crops=crops,
+    )
     run_check(options)
 
 

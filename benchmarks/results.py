@@ -20,6 +20,7 @@ from benchmarks.gates import GateName
 from benchmarks.stats import Order
 from dlgsanet.imaging.atomic import write_text
 from dlgsanet.imaging.errors import InputError
+from runtimes import strict_json
 
 SCHEMA = 1
 MAX_BYTES = 256 << 20  # a file of ours has a few megabytes; more would only fill the memory
@@ -242,7 +243,7 @@ def read_result(path: str | Path) -> ResultFile:
 
 def parse_result(data: str | bytes, name: str) -> ResultFile:
     """The result file in `data`; `name` is what errors call it. Raises InputError."""
-    value = typed_json.parse(data, name)
+    value = strict_json.parse(data, name, "measure again")
     schema = value.get("schema") if isinstance(value, dict) else None
     if type(schema) is not int:
         raise InputError(f"expected a result file of `check --json` or `bench --json`, found something else in {name}")

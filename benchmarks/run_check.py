@@ -24,7 +24,10 @@ from runtimes.manifest import Artifact, Manifest, read_manifest
 
 @dataclass(frozen=True)
 class CheckOptions:
-    """What to check, on what, where; `artifacts` are beginnings of ids, none means all."""
+    """What to check, on what, where; `artifacts` are beginnings of ids, none means all.
+
+    `crops=False` keeps pieces of the images out of the result file, where their terms forbid passing them on.
+    """
 
     bundle: Path
     data: Path | None = None
@@ -35,6 +38,7 @@ class CheckOptions:
     max_drop_db: float | None = None
     json: Path | None = None
     machine: str | None = None
+    crops: bool = True
 
 
 def run_check(options: CheckOptions) -> None:
@@ -57,7 +61,8 @@ def run_check(options: CheckOptions) -> None:
     note = DatasetNote(dataset.name, dataset.sha256, len(dataset.items), dataset.lr_source, dataset.terms)
     _print(checked, note, reference.description)
     if options.json is not None:
-        write_result(options.json, new_result(environment, checked.records, (note,), checked.crops))
+        crops = checked.crops if options.crops else ()
+        write_result(options.json, new_result(environment, checked.records, (note,), crops))
     conclude(checked, options.artifacts)
 
 

@@ -24,29 +24,9 @@ def encode(record: Any) -> str:
     return json.dumps(asdict(record), indent=1, allow_nan=False) + "\n"
 
 
-def parse(text: str | bytes, name: str) -> Any:
-    """The JSON value in `text`. Raises InputError: not JSON, NaN or Infinity, a key given twice."""
-    try:
-        return json.loads(text, parse_constant=_no_constant, object_pairs_hook=_no_repeats)
-    except (ValueError, RecursionError) as error:  # UnicodeDecodeError and JSONDecodeError are ValueErrors
-        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise InputError(f"expected JSON in {name}, found something else ({reason}); measure again") from error
-
-
 def decode(kind: type[T], value: Any, where: str) -> T:
     """`value` as a `kind`; `where` names the place in errors. Raises InputError for anything unexpected."""
     found: T = _decode(kind, value, where)
-    return found
-
-
-def _no_constant(token: str) -> NoReturn:
-    raise ValueError(f"{token} is not JSON")
-
-
-def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a key is given twice in one object")
     return found
 
 

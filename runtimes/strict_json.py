@@ -13,8 +13,9 @@ from dlgsanet.imaging.errors import InputError
 SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 
 
-def parse(text: str | bytes, name: str) -> Any:
-    """Return the JSON value in `text`; repeated keys, NaN and Infinity are refused. Raises InputError."""
+def parse(text: str | bytes, name: str, advice: str = "make the bundle again") -> Any:
+    """Return the JSON value in `text`; repeated keys, NaN and Infinity are refused. Raises InputError, which ends
+    in `advice`."""
 
     def no_constants(token: str) -> NoReturn:
         raise ValueError(f"{token} is not JSON")
@@ -29,7 +30,7 @@ def parse(text: str | bytes, name: str) -> Any:
         return json.loads(text, parse_constant=no_constants, object_pairs_hook=no_repeats)
     except (ValueError, RecursionError) as error:  # UnicodeDecodeError and JSONDecodeError are ValueErrors
         reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise InputError(f"{name} is not valid JSON ({reason}); make the bundle again") from error
+        raise InputError(f"{name} is not valid JSON ({reason}); {advice}") from error
 
 
 class Node:

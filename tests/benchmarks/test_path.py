@@ -57,7 +57,10 @@ def test_export_check_bench_report(
     accuracy, speed, page = (str(tmp_path / name) for name in ("a.json", "l.json", "r.html"))
     common = ["--threads", "1", "--json"]
     assert main(["check", bundle, *common, accuracy]) == 0
+    assert main(["check", bundle, "--data", str(photographs), "--no-crops", *common, accuracy]) == 0
+    assert not read_result(accuracy).crops  # pictures that may not be passed on stay here
     assert main(["check", bundle, "--data", str(photographs), *common, accuracy]) == 0
+    assert len(read_result(accuracy).crops) == 2
     assert main(["bench", bundle, "--peer", "official", "--runs", "5", *common, speed]) == 0
     assert main(["report", accuracy, speed, "-o", page]) == 0
     found = read_result(accuracy).accuracy
