@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle  # noqa: TID251  (only the name of its error)
 import re
 from collections.abc import Mapping
@@ -81,7 +82,17 @@ def save_checkpoint(path: str | Path, model: DLGSANet, metadata: Mapping[str, st
     config = model.config
     facts = {"variant": config.variant, "scale": str(config.scale), "activation": config.activation}
     state = {key: value.detach().to("cpu", torch.float32).contiguous() for key, value in model.state_dict().items()}
-    write_bytes(path, save(state, {**metadata, **facts}))
+    write_bytes(path, _sorted_header(save(state, {**metadata, **facts})))
+
+
+def _sorted_header(data: bytes) -> bytes:
+    """The same safetensors file with its header's members in order: safetensors writes metadata in a random one."""
+    end: int = 8 + int.from_bytes(data[:8], "little")
+    text = json.dumps(json.loads(data[8:end]), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    header = text.encode()
+    header += b" " * (-len(header) % 8)  # the tensors start on a multiple of eight
+    tensors: bytes = data[end:]
+    return len(header).to_bytes(8, "little") + header + tensors
 
 
 def infer_config(state: Mapping[str, Tensor], activation: str, name: str) -> ModelConfig:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -105,12 +106,14 @@ class ArtifactWriter:
         if target.backend == "openvino":
             from export.to_openvino import convert_openvino
 
-            path = self._place(f"openvino/{name}.xml")
+            paths = tuple(self._place(f"openvino/{name}{suffix}") for suffix in (".xml", ".bin"))
             with tempfile.TemporaryDirectory() as folder:
-                graph = Path(folder) / "graph.onnx"
+                graph, xml = Path(folder) / "graph.onnx", Path(folder) / f"{name}.xml"
                 graph.write_bytes(onnx_bytes(proven.onnx, None))
-                convert_openvino(graph, self.bundle / path, half=target.precision == "fp16", metadata=_texts(keys))
-            return (path, path.removesuffix(".xml") + ".bin")
+                convert_openvino(graph, xml, half=target.precision == "fp16", metadata=_texts(keys))
+                for path in paths:  # copied by us, so that a full disk is told from a failed conversion
+                    shutil.copyfile(Path(folder) / Path(path).name, self.bundle / path)
+            return paths
         raise BackendError(f"export/artifacts.py has no writer for {target.backend}: please report this")
 
     def _place(self, path: str) -> str:

@@ -92,6 +92,10 @@ def _rows(options: ExportOptions, say: Progress) -> tuple[Row, ...]:
 
 def _targets(rows: Sequence[Row], options: ExportOptions, checkpoint: Checkpoint) -> tuple[Target, ...]:
     """Every row at every tile, refused here if any of them cannot be."""
+    if options.lowering is not None and not checkpoint.config.dynamic:
+        raise InputError(
+            f"{checkpoint.name} has static filters, so there is no dynamic convolution to lower: leave --lowering out"
+        )
     if options.lowering is not None:
         lowering(options.lowering)
     tiles = tuple(dict.fromkeys(options.tiles))

@@ -110,7 +110,7 @@ def export(
 def _installed(rows: Sequence[Row], console: Console) -> tuple[Row, ...]:
     for row in rows:
         if row.missing:
-            console.print(f"left out {row.name}: needs {', '.join(row.missing)} ({install_line(row)})", soft_wrap=True, markup=False)
+            _plain(console, f"left out {row.name}: needs {', '.join(row.missing)} ({install_line(row)})")
     here = installed_targets()
     return tuple(row for row in rows if row in here)
 
@@ -119,11 +119,22 @@ def _export_with_progress(model: str, output: Path, options: ExportOptions, cons
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     from export.bundle import export_bundle
+    from runtimes.clock import now_ms
 
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    if not console.is_terminal:  # a log: one line per step, with the seconds since the start
+        start = now_ms()
+        return export_bundle(
+            model, output, options, lambda step: _plain(console, f"{(now_ms() - start) / 1000:6.1f} s  {step}")
+        )
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("reading the checkpoint", total=None)
         return export_bundle(model, output, options, lambda step: progress.update(task, description=step))
+
+
+def _plain(console: Console, text: str) -> None:
+    """One line as it is: no wrapping, and brackets are no markup."""
+    console.print(text, soft_wrap=True, markup=False, highlight=False)
 
 
 def _summary(manifest: Manifest, output: Path, console: Console) -> None:
@@ -135,5 +146,5 @@ def _summary(manifest: Manifest, output: Path, console: Console) -> None:
         error = f"{artifact.certificate['max_rel']:.1e}"
         table.add_row(artifact.id, f"{size:.2f}", artifact.lowering, str(len(artifact.rewrites)), error)
     console.print(table)
-    console.print("certificate: largest error against the reference in float64, relative to the output")
-    console.print(f"next: dlgsanet check {output}", soft_wrap=True)
+    _plain(console, "certificate: largest error against the reference in float64, relative to the output")
+    _plain(console, f"next: dlgsanet check {output}")

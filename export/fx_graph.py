@@ -11,6 +11,8 @@ from typing import Any
 
 from torch import fx, nn
 
+from dlgsanet.imaging.errors import BackendError
+
 SCOPE = "scope"  # key of a node's meta: the path of the module whose forward made it
 LEAVES = (nn.Conv2d, nn.PixelShuffle)
 
@@ -19,6 +21,7 @@ class _ScopedTracer(fx.Tracer):
     def __init__(self) -> None:
         super().__init__()
         self._here = ""
+        self.failed_in: str | None = None
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         return isinstance(m, LEAVES)
@@ -33,6 +36,9 @@ class _ScopedTracer(fx.Tracer):
         outer, self._here = self._here, self.path_of_module(m)
         try:
             return super().call_module(m, forward, args, kwargs)
+        except fx.proxy.TraceError:
+            self.failed_in = self.failed_in or self._here  # the innermost module sees it first
+            raise
         finally:
             self._here = outer
 
@@ -43,8 +49,17 @@ class _ScopedTracer(fx.Tracer):
 
 
 def trace(model: nn.Module) -> fx.Graph:
-    """The operations of `model` in order, without those whose results are not used."""
-    graph = _ScopedTracer().trace(model)
+    """The operations of `model` in order, without those whose results are not used.
+
+    Raises BackendError, naming the module, where what is done depends on the data or on a size.
+    """
+    tracer = _ScopedTracer()
+    try:
+        graph = tracer.trace(model)
+    except fx.proxy.TraceError as error:
+        raise BackendError(
+            f"no graph form is known for {tracer.failed_in or 'the network'}: were all passes applied?"
+        ) from error
     for node in reversed(graph.nodes):
         if not node.users and node.op not in ("placeholder", "output"):
             graph.erase_node(node)

@@ -12,6 +12,7 @@ from typing import Any
 
 from dlgsanet.imaging.errors import InputError, UnavailableError, unknown
 
+LOWERINGS = ("basis", "basis-fused", "shift")  # forms of the dynamic convolution, see export.lowerings
 DEFAULT_TILE = (128, 128)  # LR pixels
 OPSETS = (18, 19, 20, 21)  # ONNX operator sets that export.to_onnx writes
 DEFAULT_OPSET = 18

@@ -70,6 +70,15 @@ def test_save_and_load_keep_weights_metadata_and_activation(tmp_path: Path) -> N
     assert read_checkpoint(tmp_path / "a.safetensors", activation="relu").config.activation == "relu"
 
 
+def test_saving_twice_gives_the_same_bytes(tmp_path: Path) -> None:
+    metadata = {f"key {index}": "é" for index in range(12)}  # safetensors itself orders these at random
+    model = DLGSANet(CONFIG)
+    for name in ("a", "b"):
+        save_checkpoint(tmp_path / f"{name}.safetensors", model, metadata)
+    assert read_checkpoint(tmp_path / "a.safetensors").metadata["key 3"] == "é"
+    assert (tmp_path / "a.safetensors").read_bytes() == (tmp_path / "b.safetensors").read_bytes()
+
+
 def test_pickled_code_is_refused_and_not_executed(tmp_path: Path) -> None:
     class Evil:
         def __reduce__(self) -> tuple[Any, tuple[str]]:

@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from dlgsanet.network.dynamic_conv import dynamic_depthwise_conv
+from export.lowerings import LOWERINGS, TAPS
+
+
+def filter_maker(channels: int) -> nn.Conv2d:
+    return nn.Conv2d(channels // 4, channels // 6 * TAPS, 1, dtype=torch.float64).requires_grad_(False)
+
+
+@pytest.mark.parametrize("name", LOWERINGS)
+@pytest.mark.parametrize(("channels", "tile"), [(12, (1, 1)), (24, (5, 9)), (18, (8, 3)), (48, (7, 8))])
+def test_a_lowering_is_the_dynamic_convolution(name: str, channels: int, tile: tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    last = filter_maker(channels)
+    u = torch.randn(1, channels, *tile, dtype=torch.float64)
+    z = torch.randn(1, channels // 4, *tile, dtype=torch.float64)
+    expected = dynamic_depthwise_conv(u, last(z), 7)
+    found = LOWERINGS[name].make(last, tile)(u, z)
+    assert torch.allclose(found, expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", LOWERINGS)
+def test_a_flipped_tap_is_seen(name: str) -> None:
+    torch.manual_seed(0)
+    last, tile = filter_maker(12), (6, 5)
+    u = torch.randn(1, 12, *tile, dtype=torch.float64)
+    z = torch.randn(1, 3, *tile, dtype=torch.float64)
+    expected = dynamic_depthwise_conv(u, last(z), 7)
+    last.weight[[10, 11]] = last.weight[[11, 10]]  # two taps of the first filter change places
+    assert not torch.allclose(LOWERINGS[name].make(last, tile)(u, z), expected, rtol=0, atol=1e-6)

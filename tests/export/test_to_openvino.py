@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from dlgsanet.imaging.errors import BackendError
+from dlgsanet.network.model import DLGSANet
+from export import to_openvino
+from export.rewrite import rewrite
+from export.targets import Target
+from export.to_onnx import build_onnx, onnx_bytes
+from export.to_openvino import RT_INFO_KEY, convert_openvino
+
+MakeModel = Callable[..., DLGSANet]
+ToDb = Callable[[np.ndarray, np.ndarray], float]
+
+TILE = (20, 27)
+
+
+@pytest.fixture
+def onnx_file(make_model: MakeModel, tmp_path: Path) -> Path:
+    result = rewrite(make_model(), Target("openvino", "fp32", TILE))
+    path = tmp_path / "graph.onnx"
+    path.write_bytes(onnx_bytes(build_onnx(result.model, name="s", tile=TILE, scale=4, opset=18), None))
+    return path
+
+
+def test_openvino_agrees_with_torch_and_carries_the_keys(
+    make_model: MakeModel, onnx_file: Path, tmp_path: Path, to_db: ToDb
+) -> None:
+    openvino = pytest.importorskip("openvino")
+    convert_openvino(onnx_file, tmp_path / "a.xml", half=False, metadata={"id": "x", "tile": "[1, 2]"})
+    model = openvino.Core().read_model(tmp_path / "a.xml")
+    assert model.get_rt_info([RT_INFO_KEY, "id"]).astype(str) == "x"
+    assert model.get_rt_info([RT_INFO_KEY, "tile"]).astype(str) == "[1, 2]"
+    assert [port.any_name for port in (*model.inputs, *model.outputs)] == ["lr", "sr"]
+    hints = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1}
+    lr = np.random.default_rng(0).random((1, 3, *TILE), dtype=np.float32)
+    found = openvino.Core().compile_model(model, "CPU", hints)({"lr": lr})["sr"]
+    with torch.inference_mode():
+        assert to_db(found, make_model()(torch.from_numpy(lr)).numpy()) > 110
+
+
+def test_half_stores_half_and_nothing_names_the_machine(onnx_file: Path, tmp_path: Path) -> None:
+    pytest.importorskip("openvino")
+    for name, half in (("full", False), ("half", True)):
+        convert_openvino(onnx_file, tmp_path / f"{name}.xml", half=half, metadata={})
+    sizes = [(tmp_path / f"{name}.bin").stat().st_size for name in ("full", "half")]
+    assert sizes[1] < 0.6 * sizes[0]
+    for path in (tmp_path, Path(__file__).resolve().parents[2]):
+        assert str(path).encode() not in (tmp_path / "full.xml").read_bytes()
+
+
+def test_the_same_bytes_every_time(onnx_file: Path, tmp_path: Path) -> None:
+    pytest.importorskip("openvino")
+    for name in ("one", "two"):
+        convert_openvino(onnx_file, tmp_path / name / "m.xml", half=False, metadata={"b": "1", "a": "2"})
+    for suffix in (".xml", ".bin"):
+        files = [(tmp_path / name / "m").with_suffix(suffix).read_bytes() for name in ("one", "two")]
+        assert files[0] == files[1]
+
+
+def test_a_broken_graph_is_one_line(tmp_path: Path) -> None:
+    pytest.importorskip("openvino")
+    (tmp_path / "bad.onnx").write_bytes(b"not a graph")
+    with pytest.raises(BackendError, match=r"could not convert a\.xml") as caught:
+        convert_openvino(tmp_path / "bad.onnx", tmp_path / "a.xml", half=False, metadata={})
+    assert "\n" not in str(caught.value)
+
+
+def test_a_crash_of_the_converter_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    real = subprocess.run
+
+    def crash(command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
+        script = "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"
+        return real([sys.executable, "-c", script], **options)
+
+    monkeypatch.setattr(to_openvino.subprocess, "run", crash)
+    with pytest.raises(BackendError, match="ended by signal 11"):
+        convert_openvino(tmp_path / "x.onnx", tmp_path / "a.xml", half=False, metadata={})
