@@ -4,124 +4,97 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, fields
+from dataclasses import MISSING, Field, asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from types import UnionType
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from dlgsanet.imaging.errors import InputError, unknown
-from dlgsanet.network.config import ModelConfig, named_config
+from dlgsanet.training.sections import (
+    DataSection,
+    DistillSection,
+    LossSection,
+    ModelSection,
+    OptimizerSection,
+    RunSection,
+    ScheduleSection,
+    StageSection,
+)
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
 
-PRECISIONS = ("fp32", "bf16")
-SCHEDULES = ("cosine", "step")
-
-
-@dataclass(frozen=True)
-class ModelSection:
-    """Which network, and the checkpoint (shipped name or path) it starts from, if any."""
-
-    variant: str
-    scale: int
-    start_from: str = ""
-
-    def config(self) -> ModelConfig:
-        """The network's hyperparameters."""
-        return named_config(self.variant, self.scale)
-
-
-@dataclass(frozen=True)
-class DataSection:
-    """Folders of HR photographs, and how patches are drawn. `patch` is the LR side in pixels.
-
-    Of `candidates` random positions the one with the most detail is taken: many photographs are half sky.
-    """
-
-    train: str
-    validation: str = ""
-    patch: int = 48
-    batch: int = 16
-    candidates: int = 1
-
-
-@dataclass(frozen=True)
-class OptimizerSection:
-    """Adam, and the decay of the moving average of the weights (which is what is evaluated and shipped)."""
-
-    learning_rate: float = 5e-4
-    betas: tuple[float, ...] = (0.9, 0.99)
-    ema: float = 0.999
-    clip_norm: float = 0.0
-
-
-@dataclass(frozen=True)
-class ScheduleSection:
-    """`cosine` falls to `minimum`; `step` multiplies by `factor` at each milestone (a share of all steps)."""
-
-    steps: int
-    kind: str = "cosine"
-    warmup: int = 0
-    minimum: float = 1e-6
-    milestones: tuple[float, ...] = (0.5, 0.8, 0.9, 0.95)
-    factor: float = 0.5
-
-
-@dataclass(frozen=True)
-class RunSection:
-    """Seed, arithmetic and how often things are written. `precision` bf16 means autocast; weights stay fp32."""
-
-    seed: int = 0
-    precision: str = "fp32"
-    threads: int = 0
-    log_every: int = 50
-    validate_every: int = 1000
-    save_every: int = 500
+TABLES = {
+    "model": ModelSection,
+    "data": DataSection,
+    "schedule": ScheduleSection,
+    "optimizer": OptimizerSection,
+    "loss": LossSection,
+    "distill": DistillSection,
+    "run": RunSection,
+}
+STAGES = "stages"  # the one list of tables
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """A whole run."""
+    """A whole run. Raises InputError for tables that contradict one another."""
 
     model: ModelSection
     data: DataSection
     schedule: ScheduleSection
-    optimizer: OptimizerSection = OptimizerSection()
-    run: RunSection = RunSection()
+    optimizer: OptimizerSection = field(default_factory=OptimizerSection)
+    loss: LossSection = field(default_factory=LossSection)
+    distill: DistillSection = field(default_factory=DistillSection)
+    run: RunSection = field(default_factory=RunSection)
+    stages: tuple[StageSection, ...] = ()
 
     def __post_init__(self) -> None:
-        self.model.config()
-        if self.run.precision not in PRECISIONS:
-            raise unknown("precision", self.run.precision, PRECISIONS)
-        if self.schedule.kind not in SCHEDULES:
-            raise unknown("schedule", self.schedule.kind, SCHEDULES)
-        positive = {
-            "schedule.steps": self.schedule.steps,
-            "data.patch": self.data.patch,
-            "data.batch": self.data.batch,
-            "data.candidates": self.data.candidates,
-            "optimizer.learning_rate": self.optimizer.learning_rate,
-            "run.log_every": self.run.log_every,
-            "run.validate_every": self.run.validate_every,
-            "run.save_every": self.run.save_every,
-        }
-        for key, value in positive.items():
-            if value <= 0:
-                raise InputError(f"expected {key} above zero, found {value}: correct the configuration")
-        if not 0 <= self.optimizer.ema < 1 or len(self.optimizer.betas) != 2:
-            raise InputError("expected optimizer.ema in [0, 1) and two optimizer.betas: correct the configuration")
+        starts = [stage.start for stage in self.stages]
+        if starts != sorted(set(starts)):
+            raise InputError(f"expected stages in the order of their start, found {starts}: sort them")
+        for _, batch in self.sizes():
+            if batch % self.optimizer.accumulate:
+                raise InputError(
+                    f"expected a batch that is a multiple of optimizer.accumulate = {self.optimizer.accumulate}, "
+                    f"found {batch}: change one of them"
+                )
+        if self.run.compile and self.distill.features:
+            raise InputError(
+                "expected run.compile or distill.features, found both: features are tapped inside the network, "
+                "which a compiled one hides; drop one"
+            )
+
+    def size(self, step: int) -> tuple[int, int]:
+        """LR patch side and batch of a step."""
+        begun = [stage for stage in self.stages if step >= stage.start * self.schedule.steps]
+        if not begun:
+            return self.data.patch, self.data.batch
+        return begun[-1].patch, begun[-1].batch or self.data.batch
+
+    def sizes(self) -> tuple[tuple[int, int], ...]:
+        """All the patch sides and batches, in the order of the stages."""
+        later = [(stage.patch, stage.batch or self.data.batch) for stage in self.stages]
+        return (self.data.patch, self.data.batch), *later
+
+    def stored(self) -> dict[str, Any]:
+        """Nested dictionaries and lists: what a training state keeps."""
+        content: dict[str, Any] = _plain(asdict(self))
+        return content
 
     def differences(self, other: Mapping[str, Any]) -> list[str]:
-        """Fields, as `section.key`, in which a stored configuration differs from this one."""
-        mine, theirs = asdict(self), dict(other)
-        return [
-            f"{section}.{key}"
-            for section, values in mine.items()
-            for key, value in values.items()
-            if _plain(theirs.get(section, {}).get(key)) != _plain(value)
-        ]
+        """Fields, as `table.key`, in which a stored configuration differs; keys it lacks count as defaults."""
+        mine, other = self.stored(), _plain(other)
+        different = []
+        for table, kind in TABLES.items():
+            theirs = {**_defaults(kind), **other.get(table, {})}
+            keys = [*mine[table], *(key for key in theirs if key not in mine[table])]
+            different += [f"{table}.{key}" for key in keys if theirs.get(key) != mine[table].get(key)]
+        if other.get(STAGES, []) != mine[STAGES]:
+            different.append(STAGES)
+        return different
 
 
 def read_config(path: str | Path) -> TrainConfig:
@@ -137,25 +110,28 @@ def read_config(path: str | Path) -> TrainConfig:
 
 def config_from_dict(content: Mapping[str, Any]) -> TrainConfig:
     """The typed configuration of nested tables; InputError for what does not fit."""
-    sections = {"model": ModelSection, "data": DataSection, "schedule": ScheduleSection,
-                "optimizer": OptimizerSection, "run": RunSection}  # fmt: skip
     for key in content:
-        if key not in sections:
-            raise unknown("section", key, sections)
+        if key not in TABLES and key != STAGES:
+            raise unknown("section", key, [*TABLES, STAGES])
+    stages = content.get(STAGES, [])
+    if not isinstance(stages, (list, tuple)):
+        raise InputError(f"expected tables [[{STAGES}]], found {stages!r}")
     return TrainConfig(
-        model=_section(ModelSection, "model", content),
-        data=_section(DataSection, "data", content),
-        schedule=_section(ScheduleSection, "schedule", content),
-        optimizer=_section(OptimizerSection, "optimizer", content),
-        run=_section(RunSection, "run", content),
+        model=_section(ModelSection, "model", content.get("model", {})),
+        data=_section(DataSection, "data", content.get("data", {})),
+        schedule=_section(ScheduleSection, "schedule", content.get("schedule", {})),
+        optimizer=_section(OptimizerSection, "optimizer", content.get("optimizer", {})),
+        loss=_section(LossSection, "loss", content.get("loss", {})),
+        distill=_section(DistillSection, "distill", content.get("distill", {})),
+        run=_section(RunSection, "run", content.get("run", {})),
+        stages=tuple(_section(StageSection, STAGES, stage) for stage in stages),
     )
 
 
 T = TypeVar("T")
 
 
-def _section(kind: type[T], name: str, content: Mapping[str, Any]) -> T:
-    table = content.get(name, {})
+def _section(kind: type[T], name: str, table: Any) -> T:
     if not isinstance(table, Mapping):
         raise InputError(f"expected a table [{name}], found {table!r}")
     types = get_type_hints(kind)
@@ -164,23 +140,37 @@ def _section(kind: type[T], name: str, content: Mapping[str, Any]) -> T:
         if key not in types:
             raise unknown(f"key in [{name}]", key, types)
         values[key] = _typed(f"{name}.{key}", value, types[key])
-    for field in fields(kind):  # type: ignore[arg-type]
-        if field.default is MISSING and field.name not in values:
-            raise InputError(f"expected {name}.{field.name} in the configuration, found none: add it")
+    for one in _fields(kind):
+        if one.default is MISSING and one.name not in values:
+            raise InputError(f"expected {name}.{one.name} in the configuration, found none: add it")
     return kind(**values)
 
 
 def _typed(key: str, value: Any, kind: Any) -> Any:
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if kind in (int, float, str) and type(value) is kind:
-        return value
-    numbers = isinstance(value, (list, tuple)) and all(isinstance(item, (int, float)) for item in value)
-    if numbers and kind not in (int, float, str):
-        return tuple(float(item) for item in value)
-    wanted = getattr(kind, "__name__", str(kind))
+    """`value` as the type of its field: a scalar, a list of one scalar type, or a choice of these."""
+    choices = get_args(kind) if isinstance(kind, UnionType) else (kind,)
+    for choice in choices:
+        if get_origin(choice) is tuple and isinstance(value, (list, tuple)):
+            item = get_args(choice)[0]
+            return tuple(_typed(key, one, item) for one in value)
+        if choice is float and type(value) is int:
+            return float(value)
+        if type(value) is choice:
+            return value
+    wanted = " or ".join(getattr(choice, "__name__", str(choice)) for choice in choices)
     raise InputError(f"expected {key} of type {wanted}, found {value!r}: correct the configuration")
 
 
+def _fields(kind: type[Any]) -> tuple[Field[Any], ...]:
+    return fields(kind)
+
+
+def _defaults(kind: type[Any]) -> dict[str, Any]:
+    return {one.name: _plain(one.default) for one in _fields(kind) if one.default is not MISSING}
+
+
 def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
+    """Tuples as lists: what `torch.load(weights_only=True)` reads back, and what TOML gives."""
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value

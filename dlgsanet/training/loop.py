@@ -1,57 +1,55 @@
-"""The training loop: fit a module to batches, with a moving average, resumable to the same losses."""
+"""The training loop: any module, any objective, one process or many; resumable to the same losses."""
 
 from __future__ import annotations
 
-import copy
 import math
-import pickle  # noqa: TID251  (only the name of its error)
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dlgsanet.imaging.atomic import new_file
 from dlgsanet.imaging.errors import BackendError, InputError
-from dlgsanet.training.config import OptimizerSection, ScheduleSection, TrainConfig
+from dlgsanet.training.objective import Objective
+from dlgsanet.training.sections import OptimizerSection, ScheduleSection
+from dlgsanet.training.state import TrainState, new_state, update_average
+from dlgsanet.training.workers import Worker, accumulating
 
 Batch = tuple[Tensor, Tensor]
-Draw = Callable[[np.random.Generator], Batch]
+Draw = Callable[[int, np.random.Generator], Batch]  # (step, random numbers) -> LR and HR of this process
+AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
+_SMALLEST_SCALE = 1e-6  # of an fp16 loss; gradients that overflow even so are broken
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to fit: the schedule, the optimizer, and the arithmetic (`fp32`, or `bf16`/`fp16` for autocast)."""
+
+    schedule: ScheduleSection
+    optimizer: OptimizerSection = field(default_factory=OptimizerSection)
+    precision: str = "fp32"
 
 
 @dataclass(frozen=True)
 class Progress:
-    """What the loop reports after each step: mean L1 since the last report, images per second, rate."""
+    """What the loop reports after each step: its loss, the rate, the images of all processes, and how long it took."""
 
     step: int
     loss: float
     learning_rate: float
-    images_per_s: float
+    images: int
+    seconds: float
 
 
-@dataclass
-class TrainState:
-    """Everything that changes during a run; saved whole, so that a resumed run repeats the same losses."""
+class NonFiniteStep(BackendError):
+    """A step whose loss or gradients are not finite; the weights are those before it."""
 
-    model: nn.Module
-    average: nn.Module
-    optimizer: torch.optim.Adam
-    rng: np.random.Generator
-    step: int = 0
-    best_psnr: float = 0.0
-    seconds: float = 0.0
-
-
-def new_state(model: nn.Module, options: OptimizerSection, seed: int) -> TrainState:
-    """State of a run that begins now. The average starts as a copy of the weights."""
-    beta1, beta2 = options.betas
-    optimizer = torch.optim.Adam(model.parameters(), options.learning_rate, betas=(beta1, beta2))
-    average = copy.deepcopy(model).eval().requires_grad_(False)
-    return TrainState(model, average, optimizer, np.random.default_rng(seed))
+    def __init__(self, message: str, step: int, batch: Batch) -> None:
+        super().__init__(message)
+        self.step = step
+        self.batch = batch
 
 
 def learning_rate(step: int, base: float, schedule: ScheduleSection) -> float:
@@ -64,82 +62,88 @@ def learning_rate(step: int, base: float, schedule: ScheduleSection) -> float:
     return base * schedule.factor ** sum(step >= milestone * schedule.steps for milestone in schedule.milestones)
 
 
-def fit(state: TrainState, config: TrainConfig, draw: Draw, after_step: Callable[[Progress], None]) -> None:
+def fit(
+    module: nn.Module,
+    draw: Draw,
+    recipe: Recipe,
+    *,
+    objective: Objective | None = None,
+    seed: int = 0,
+    after_step: Callable[[Progress], None] = lambda _: None,
+) -> nn.Module:
+    """Train any module (N, 3, H, W) -> (N, 3, sH, sW) where it lies; returns the moving average, in eval mode.
+
+    For rooms that fine-tune a network they changed. `draw(step, rng)` gives LR and HR in [0, 1]; `objective`
+    (default: L1 against HR) must hold `module` as its student. The module itself is trained in place. Raises
+    NonFiniteStep.
+    """
+    state = new_state(objective or Objective(module), recipe.optimizer, seed, recipe.precision)
+    if state.model is not module:
+        raise ValueError("expected an objective whose student is the module")
+    advance(state, recipe, draw, Worker(state.device), after_step)
+    return state.average
+
+
+def advance(
+    state: TrainState, recipe: Recipe, draw: Draw, worker: Worker, after_step: Callable[[Progress], None]
+) -> None:
     """Train from `state.step` to the end of the schedule; `after_step` is called after every step.
 
-    Loss: mean absolute error (L1). Raises BackendError when the loss is not finite, before it can spoil the
-    weights. What `after_step` raises passes through with the state consistent.
+    Raises NonFiniteStep, before the weights are spoilt, in all processes at once. What `after_step` raises
+    passes through with the state consistent.
     """
-    autocast = config.run.precision == "bf16"
-    state.model.train()
-    while state.step < config.schedule.steps:
+    state.objective.train()
+    module = worker.wrap(state.objective)
+    while state.step < recipe.schedule.steps:
         started = time.perf_counter()  # noqa: TID251  (for the progress line; no benchmark)
-        rate = learning_rate(state.step, config.optimizer.learning_rate, config.schedule)
+        rate = learning_rate(state.step, recipe.optimizer.learning_rate, recipe.schedule)
         for group in state.optimizer.param_groups:
             group["lr"] = rate
-        lr, hr = draw(state.rng)
-        with torch.autocast(lr.device.type, torch.bfloat16, enabled=autocast):
-            sr = state.model(lr)
-        loss = (sr.float() - hr).abs().mean()
-        value = float(loss.detach())
-        if not math.isfinite(value):
-            raise BackendError(f"the loss became {value} at step {state.step}: lower optimizer.learning_rate")
-        state.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        if config.optimizer.clip_norm > 0:
-            nn.utils.clip_grad_norm_(state.model.parameters(), config.optimizer.clip_norm)
-        state.optimizer.step()
-        _update_average(state, config.optimizer.ema)
+        lr, hr = draw(state.step, state.rng)
+        batch = lr.to(state.device, non_blocking=True), hr.to(state.device, non_blocking=True)
+        loss = worker.mean(_gradients(state, module, recipe, batch))
+        _optimize(state, recipe.optimizer, loss, batch)
+        update_average(state, recipe.optimizer.ema)
         state.step += 1
         seconds = time.perf_counter() - started  # noqa: TID251
         state.seconds += seconds
-        after_step(Progress(state.step, value, rate, lr.shape[0] / seconds))
+        after_step(Progress(state.step, loss, rate, worker.count * lr.shape[0], seconds))
 
 
-@torch.no_grad()
-def _update_average(state: TrainState, decay: float) -> None:
-    # A young average would remember the random start: let it forget faster in the first steps.
-    weight = 1 - min(decay, (1 + state.step) / (10 + state.step))
-    averaged = [p.detach() for p in state.average.parameters()]
-    torch._foreach_lerp_(averaged, [p.detach() for p in state.model.parameters()], weight)
-
-
-def save_state(path: Path, state: TrainState, config: TrainConfig) -> None:
-    """Write the whole state, atomically: a full disk leaves the previous checkpoint as it was."""
-    content = {
-        "config": _plain(asdict(config)),
-        "model": state.model.state_dict(),
-        "average": state.average.state_dict(),
-        "optimizer": state.optimizer.state_dict(),
-        "rng": state.rng.bit_generator.state,
-        "step": state.step,
-        "best_psnr": state.best_psnr,
-        "seconds": state.seconds,
-    }
-    with new_file(path) as temporary:
-        torch.save(content, temporary)
-
-
-def load_state(path: Path, state: TrainState, config: TrainConfig) -> None:
-    """Continue a saved run. Raises InputError if the file is damaged or is another configuration's run."""
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
-        raise InputError(f"cannot resume from {path}: it is damaged or not a training state; remove it") from error
-    if fields := config.differences(content["config"]):
+def _gradients(state: TrainState, module: nn.Module, recipe: Recipe, batch: Batch) -> float:
+    """Leave the gradients of the batch's mean loss in the parameters, part by part; returns that loss."""
+    dtype = AUTOCAST.get(recipe.precision)
+    parts = recipe.optimizer.accumulate
+    if batch[0].shape[0] % parts:
         raise InputError(
-            f"cannot resume from {path}: it was another configuration's run, which differs in {', '.join(fields)}; "
-            "choose another output folder"
+            f"expected the {batch[0].shape[0]} patches of a process to be a multiple of optimizer.accumulate, "
+            f"found {parts}: change one of them"
         )
-    state.model.load_state_dict(content["model"])
-    state.average.load_state_dict(content["average"])
-    state.optimizer.load_state_dict(content["optimizer"])
-    state.rng.bit_generator.state = content["rng"]
-    state.step, state.best_psnr, state.seconds = content["step"], content["best_psnr"], content["seconds"]
+    state.optimizer.zero_grad(set_to_none=True)
+    total = torch.zeros((), device=state.device)
+    for part, (lr, hr) in enumerate(zip(batch[0].chunk(parts), batch[1].chunk(parts), strict=True), 1):
+        with accumulating(module, more=part < parts):
+            with torch.autocast(state.device.type, dtype, enabled=dtype is not None):
+                loss = module(lr, hr) / parts
+            state.scaler.scale(loss).backward()
+        total += loss.detach()
+    return float(total)
 
 
-def _plain(value: Any) -> Any:
-    """Tuples as lists: what `weights_only` reads back."""
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    return list(value) if isinstance(value, tuple) else value
+def _optimize(state: TrainState, options: OptimizerSection, loss: float, batch: Batch) -> None:
+    """One step of Adam, unless the loss or the gradients are not finite."""
+    if not math.isfinite(loss):
+        raise _fault(state, f"the loss became {loss}", batch)
+    state.scaler.unscale_(state.optimizer)
+    limit = options.clip_norm or math.inf  # infinite: only the norm is wanted
+    norm = float(nn.utils.clip_grad_norm_(state.objective.parameters(), limit))
+    scaled = state.scaler.is_enabled()  # fp16 gradients may overflow: the step is left out, the scale lowered
+    if not math.isfinite(norm) and not (scaled and state.scaler.get_scale() > _SMALLEST_SCALE):
+        raise _fault(state, f"the gradients' norm became {norm}", batch)
+    state.scaler.step(state.optimizer)
+    state.scaler.update()
+
+
+def _fault(state: TrainState, what: str, batch: Batch) -> NonFiniteStep:
+    message = f"{what} at step {state.step}: lower optimizer.learning_rate or set optimizer.clip_norm"
+    return NonFiniteStep(message, state.step, batch)

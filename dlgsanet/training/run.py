@@ -2,178 +2,115 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from torch import Tensor
+from rich.progress import Progress as Bar
 
-from dlgsanet.checkpoints import read_checkpoint, save_checkpoint
-from dlgsanet.imaging.errors import InputError
-from dlgsanet.network.config import ModelConfig
-from dlgsanet.network.model import DLGSANet
-from dlgsanet.training import loop
+from dlgsanet.imaging.atomic import new_file
+from dlgsanet.imaging.errors import BackendError
+from dlgsanet.training import build
 from dlgsanet.training.config import TrainConfig
-from dlgsanet.training.data import PatchSampler, PatchStore, open_store
-from dlgsanet.training.interrupt import stop_between_steps
-from dlgsanet.training.validate import Score, ValidationSet, open_validation, validate
+from dlgsanet.training.interrupt import StopRequest, stop_between_steps
+from dlgsanet.training.journal import progress_bar
+from dlgsanet.training.loop import Draw, NonFiniteStep, Progress, advance
+from dlgsanet.training.prefetch import ahead
+from dlgsanet.training.reporter import FINAL, LAST, Reporter
+from dlgsanet.training.state import TrainState, load_state, new_state
+from dlgsanet.training.workers import Worker, join
 
-LAST, BEST, FINAL, LOG = "last.pt", "best.safetensors", "final.safetensors", "log.jsonl"
-
-
-@dataclass(frozen=True)
-class RunFiles:
-    """Where a run keeps what it writes."""
-
-    folder: Path
-
-    @property
-    def last(self) -> Path:
-        """The whole training state, for resuming."""
-        return self.folder / LAST
-
-    def append_log(self, record: Mapping[str, Any]) -> None:
-        """Add one line to the run's log."""
-        with (self.folder / LOG).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(record) + "\n")
+_NAMED = 8  # unusable images spelt out
 
 
 def train(config: TrainConfig, folder: Path, cache: Path, console: Console) -> Path:
     """Train, or go on with the run in `folder`; returns the final checkpoint (moving average, safetensors).
 
-    Raises InputError for unusable data or a folder of another configuration. On KeyboardInterrupt the state
-    is saved first.
+    Under torchrun every process calls it; the first one writes and speaks. Raises InputError for unusable data
+    or a folder of another configuration. On KeyboardInterrupt the state is saved first.
     """
     if config.run.threads:
         torch.set_num_threads(config.run.threads)
-    torch.manual_seed(config.run.seed)
-    folder.mkdir(parents=True, exist_ok=True)
-    files = RunFiles(folder)
-    state = loop.new_state(_initial_model(config), config.optimizer, config.run.seed)
-    if files.last.exists():
-        loop.load_state(files.last, state, config)
-        console.print(f"resumed at step {state.step} of {config.schedule.steps}")
-    images = open_validation(config.data.validation, config.model.scale) if config.data.validation else None
-    with _progress(console) as bar:
-        store = _prepared_store(config, cache, bar)
-        if store.skipped:
-            console.print(f"skipped {len(store.skipped)} images: {'; '.join(store.skipped[:3])}")
-        reporter = _Reporter(config, state, files, images, bar, console)
-        with stop_between_steps() as stop:
-
-            def after_step(progress: loop.Progress) -> None:
-                reporter.after_step(progress)
-                if stop.requested:
-                    loop.save_state(files.last, state, config)
-                    console.print(f"stopped at step {state.step}; the same command goes on from there")
-                    raise KeyboardInterrupt
-
-            loop.fit(state, config, _drawer(config, store), after_step)
-    loop.save_state(files.last, state, config)
-    reporter.save(FINAL, validate(state.average, images) if images else None)
+    with join(config.run.device) as worker:
+        speaker = console if worker.leads else Console(quiet=True)
+        state = start_state(config, worker.device)
+        folder.mkdir(parents=True, exist_ok=True)
+        if (folder / LAST).exists():
+            load_state(folder / LAST, state, config)
+            speaker.print(f"resumed at step {state.step} of {config.schedule.steps}")
+        with progress_bar(speaker) as bar:
+            draw = _prepared(config, cache, worker, bar, speaker)
+            reporter = Reporter(config, folder, state, bar, speaker) if worker.leads else None
+            _complete(config, state, draw, worker, reporter, folder)
     return folder / FINAL
 
 
-def _initial_model(config: TrainConfig) -> DLGSANet:
-    model = DLGSANet(config.model.config())
-    if config.model.start_from:
-        _copy_fitting(read_checkpoint(config.model.start_from).state, model, config.model.config())
-    # Twice as fast on a CPU: the 1x1 and the depthwise convolutions gain. (torch's stubs lack this form of `to`.)
-    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return model
+def start_state(config: TrainConfig, device: torch.device) -> TrainState:
+    """A run's state before its first step; the network is compiled on its first use if that is wanted."""
+    torch.manual_seed(config.run.seed)
+    objective = build.initial_objective(config, device)
+    state = new_state(objective, config.optimizer, config.run.seed, config.run.precision)
+    if config.run.compile:
+        state.model.compile()  # in place: names of parameters stay; the average, which validates, stays plain
+    return state
 
 
-def _copy_fitting(source: Mapping[str, Tensor], model: DLGSANet, wanted: ModelConfig) -> None:
-    """Start from other weights: all tensors of the same shape. Only the upsampler may differ (another scale)."""
-    own = model.state_dict()
-    odd = [key for key in own if key not in source or source[key].shape != own[key].shape]
-    if any(not key.startswith("upsample.") for key in odd):
-        raise InputError(f"expected model.start_from to be a {wanted.variant} network, found other shapes in {odd[0]}")
-    model.load_state_dict({**own, **{key: source[key] for key in own if key not in odd}})
-
-
-def _prepared_store(config: TrainConfig, cache: Path, bar: Progress) -> PatchStore:
+def _prepared(config: TrainConfig, cache: Path, worker: Worker, bar: Bar, console: Console) -> Draw:
+    """The drawing of batches, with the images open and the unusable ones named."""
     task = bar.add_task("preparing", total=None, note="")
-    store = open_store(
-        config.data.train, config.model.scale, cache, lambda done, total: bar.update(task, completed=done, total=total)
-    )
+
+    def show(folder: str, done: int, total: int) -> None:
+        bar.update(task, completed=done, total=total, note=folder)
+
+    stores = build.open_stores(config, cache, worker, show)
     bar.remove_task(task)
-    return store
+    samplers = build.samplers(config, stores)
+    _name(console, "that cannot be used", [line for store in stores for line in store.skipped])
+    for patch, sampler in samplers.items():
+        _name(console, f"smaller than a patch of {patch * sampler.scale} pixels", sampler.too_small)
+    return build.drawer(config, samplers, worker)
 
 
-def _drawer(config: TrainConfig, store: PatchStore) -> loop.Draw:
-    sampler = PatchSampler(store, config.data.patch, config.data.candidates)
-
-    def draw(rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-        lr, hr = sampler.batch(config.data.batch, rng)
-        return torch.from_numpy(lr).to(memory_format=torch.channels_last), torch.from_numpy(hr)
-
-    return draw
+def _name(console: Console, what: str, images: Sequence[str]) -> None:
+    if images:
+        more = f"; and {len(images) - _NAMED} more" if len(images) > _NAMED else ""
+        console.print(f"skipped {len(images)} images {what}: {'; '.join(images[:_NAMED])}{more}", markup=False)
 
 
-class _Reporter:
-    """What happens between steps: progress bar, log, validation, checkpoints."""
-
-    def __init__(
-        self,
-        config: TrainConfig,
-        state: loop.TrainState,
-        files: RunFiles,
-        images: ValidationSet | None,
-        bar: Progress,
-        console: Console,
-    ) -> None:
-        self.config, self.state, self.files, self.images = config, state, files, images
-        self.bar, self.console = bar, console
-        self.task = bar.add_task("training", total=config.schedule.steps, completed=state.step, note="")
-        self.losses: list[float] = []
-
-    def after_step(self, progress: loop.Progress) -> None:
-        run, step = self.config.run, progress.step
-        self.losses.append(progress.loss)
-        if step % run.log_every == 0:
-            loss = sum(self.losses) / len(self.losses)
-            self.losses.clear()
-            note = f"loss {loss:.5f}  {progress.images_per_s:.1f} img/s"
-            self.bar.update(self.task, completed=step, note=note)
-            record = {"step": step, "loss": loss, "lr": progress.learning_rate, "images_per_s": progress.images_per_s}
-            self.files.append_log({**record, "seconds": round(self.state.seconds, 1)})
-        if self.images and step % run.validate_every == 0:
-            self._validate(self.images)
-        if step % run.save_every == 0:
-            loop.save_state(self.files.last, self.state, self.config)
-
-    def _validate(self, images: ValidationSet) -> None:
-        score = validate(self.state.average, images)
-        self.console.print(f"step {self.state.step}: {images.name} {score.psnr_db:.3f} dB / {score.ssim:.4f}")
-        self.files.append_log({"step": self.state.step, "psnr_db": score.psnr_db, "ssim": score.ssim})
-        if score.psnr_db > self.state.best_psnr:
-            self.state.best_psnr = score.psnr_db
-            self.save(BEST, score)
-
-    def save(self, name: str, score: Score | None) -> None:
-        """Write the moving average with what is known about it."""
-        average = self.state.average
-        assert isinstance(average, DLGSANet)
-        facts = {"steps": str(self.state.step), "seconds": f"{self.state.seconds:.0f}"}
-        if score and self.images:
-            facts["validation"] = f"{self.images.name} {score.psnr_db:.3f} dB / {score.ssim:.4f}"
-        save_checkpoint(self.files.folder / name, average, facts)
+def _complete(
+    config: TrainConfig, state: TrainState, draw: Draw, worker: Worker, reporter: Reporter | None, folder: Path
+) -> None:
+    """Train to the end, reporting after each step; a faulty step's batch is kept."""
+    # On a CPU drawing costs little, and a thread would only take the step's own core.
+    drawing = ahead(draw) if worker.device.type == "cuda" else nullcontext(draw)
+    with stop_between_steps() as stop, drawing as drawn:
+        try:
+            advance(state, build.recipe(config), drawn, worker, _after_step(reporter, worker, stop))
+        except NonFiniteStep as fault:
+            path = folder / f"fault-step{fault.step}-process{worker.rank}.pt"
+            _keep_fault(fault, state, path)
+            raise BackendError(f"{fault}; its batch and the weights before it are in {path}") from fault
+    if reporter:
+        reporter.finish()
 
 
-def _progress(console: Console) -> Progress:
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
-    )
-    return Progress(*columns, console=console)
+def _after_step(reporter: Reporter | None, worker: Worker, stop: StopRequest) -> Callable[[Progress], None]:
+    def after_step(progress: Progress) -> None:
+        if reporter:
+            reporter.after_step(progress)
+        if worker.any(stop.requested):
+            if reporter:
+                reporter.save_state()
+                reporter.console.print(f"stopped at step {progress.step}; the same command goes on from there")
+            raise KeyboardInterrupt
+
+    return after_step
+
+
+def _keep_fault(fault: NonFiniteStep, state: TrainState, path: Path) -> None:
+    """What it takes to repeat a step that failed: its batch, and the weights before it."""
+    content = {"step": fault.step, "lr": fault.batch[0], "hr": fault.batch[1], "model": state.model.state_dict()}
+    with new_file(path) as temporary:
+        torch.save(content, temporary)

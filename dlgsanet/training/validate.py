@@ -10,10 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from dlgsanet.imaging.errors import InputError
-from dlgsanet.imaging.files import list_images, read_rgb8, to_hwc, to_nchw
-from dlgsanet.imaging.resize import crop_to_multiple, downscale_matlab8
+from dlgsanet.imaging.files import to_hwc, to_nchw
 from dlgsanet.metrics import psnr, ssim
+from dlgsanet.training.sources import find_pairs, read_pair
 
 
 @dataclass(frozen=True)
@@ -34,23 +33,22 @@ class Score:
 
 
 def open_validation(folder: str | Path, scale: int) -> ValidationSet:
-    """HR images of `folder` (or its `HR/`), with LR images made by the exact bicubic. Raises InputError."""
-    root = Path(folder)
-    pairs = []
-    for path in list_images(root / "HR" if (root / "HR").is_dir() else root):
-        hr = np.ascontiguousarray(crop_to_multiple(read_rgb8(path), scale))
-        pairs.append((downscale_matlab8(hr, scale), hr))
-    if not pairs:
-        raise InputError(f"expected HR images in {root}, found none")
-    return ValidationSet(root.name, scale, tuple(pairs))
+    """The images of a folder in any known layout; LR made by the exact bicubic where there is none.
+
+    Raises InputError for a folder without images and for an image that cannot be read: a mean over fewer images
+    is another figure.
+    """
+    pairs = tuple(read_pair(pair, scale) for pair in find_pairs(folder, scale))
+    return ValidationSet(Path(folder).name, scale, pairs)
 
 
 @torch.inference_mode()
 def validate(model: nn.Module, images: ValidationSet) -> Score:
-    """Scores of a model in eval mode (whole images, no tiles, fp32)."""
+    """Scores of a model in eval mode (whole images, no tiles, fp32), on the device where it lies."""
+    device = next((p.device for p in model.parameters()), torch.device("cpu"))
     figures = []
     for lr, hr in images.pairs:
-        sr = to_hwc(model(torch.from_numpy(to_nchw(lr))).float().numpy())
+        sr = to_hwc(model(torch.from_numpy(to_nchw(lr)).to(device)).float().cpu().numpy())
         sr = np.clip(sr, 0, 1)
         figures.append((psnr(sr, hr, border=images.scale), ssim(sr, hr, border=images.scale)))
     means = np.mean(figures, axis=0)

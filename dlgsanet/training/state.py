@@ -1,0 +1,127 @@
+"""Everything that changes during a run, saved whole, so that a resumed run repeats the same losses."""
+
+from __future__ import annotations
+
+import copy
+import pickle  # noqa: TID251  (only the name of its error)
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from dlgsanet.imaging.atomic import new_file
+from dlgsanet.imaging.errors import InputError
+from dlgsanet.training.config import TrainConfig
+from dlgsanet.training.objective import Objective
+from dlgsanet.training.sections import OptimizerSection
+
+_STUDENT = "student."
+
+
+@dataclass
+class TrainState:
+    """The objective with its student, the moving average of the student's weights, and how far the run is."""
+
+    objective: Objective
+    average: nn.Module
+    optimizer: torch.optim.Adam
+    scaler: torch.amp.GradScaler
+    rng: np.random.Generator
+    step: int = 0
+    best_psnr: float = 0.0
+    seconds: float = 0.0
+
+    @property
+    def model(self) -> nn.Module:
+        """The network that is trained."""
+        return self.objective.student
+
+    @property
+    def device(self) -> torch.device:
+        """Where it is trained."""
+        return next(self.objective.parameters()).device
+
+
+def new_state(objective: Objective, options: OptimizerSection, seed: int, precision: str = "fp32") -> TrainState:
+    """State of a run that begins now. The average starts as a copy of the weights."""
+    beta1, beta2 = options.betas
+    optimizer = torch.optim.Adam(objective.parameters(), options.learning_rate, betas=(beta1, beta2))
+    average = copy.deepcopy(objective.student).eval().requires_grad_(False)
+    device = next(objective.parameters()).device
+    # Small gradients would vanish in fp16: the loss is scaled up and the gradients down again.
+    scaler = torch.amp.GradScaler(device.type, enabled=precision == "fp16")
+    return TrainState(objective, average, optimizer, scaler, np.random.default_rng(seed))
+
+
+@torch.no_grad()
+def update_average(state: TrainState, decay: float) -> None:
+    """Move the average towards the weights; its buffers are the model's."""
+    # A young average would remember the random start: let it forget faster in the first steps.
+    weight = 1 - min(decay, (1 + state.step) / (10 + state.step))
+    averaged = [p.detach() for p in state.average.parameters()]
+    torch._foreach_lerp_(averaged, [p.detach() for p in state.model.parameters()], weight)
+    for own, other in zip(state.average.buffers(), state.model.buffers(), strict=True):
+        own.copy_(other)
+
+
+def save_state(path: Path, state: TrainState, config: TrainConfig) -> None:
+    """Write the whole state, atomically: a full disk leaves the previous checkpoint as it was."""
+    content = {
+        "config": config.stored(),
+        "model": state.model.state_dict(),
+        "objective": _beside_student(state.objective),
+        "average": state.average.state_dict(),
+        "optimizer": state.optimizer.state_dict(),
+        "scaler": state.scaler.state_dict(),
+        "rng": state.rng.bit_generator.state,
+        "torch_rng": _torch_rng(state.device),
+        "step": state.step,
+        "best_psnr": state.best_psnr,
+        "seconds": state.seconds,
+    }
+    with new_file(path) as temporary:
+        torch.save(content, temporary)
+
+
+def load_state(path: Path, state: TrainState, config: TrainConfig) -> None:
+    """Continue a saved run. Raises InputError if the file is damaged or is another configuration's run."""
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+        raise InputError(f"cannot resume from {path}: it is damaged or not a training state; remove it") from error
+    if fields := config.differences(content["config"]):
+        raise InputError(
+            f"cannot resume from {path}: it was another configuration's run, which differs in {', '.join(fields)}; "
+            "choose another output folder"
+        )
+    state.model.load_state_dict(content["model"])
+    beside = content.get("objective", {})  # states of version 0.1 lack it, the scaler and torch's random numbers
+    state.objective.load_state_dict({**state.objective.state_dict(), **beside})
+    state.average.load_state_dict(content["average"])
+    state.optimizer.load_state_dict(content["optimizer"])
+    if content.get("scaler"):
+        state.scaler.load_state_dict(content["scaler"])
+    state.rng.bit_generator.state = content["rng"]
+    _set_torch_rng(content.get("torch_rng", {}), state.device)
+    state.step, state.best_psnr, state.seconds = content["step"], content["best_psnr"], content["seconds"]
+
+
+def _beside_student(objective: Objective) -> dict[str, Tensor]:
+    return {key: value for key, value in objective.state_dict().items() if not key.startswith(_STUDENT)}
+
+
+def _torch_rng(device: torch.device) -> dict[str, Tensor]:
+    """For modules that draw random numbers of their own (ours does not)."""
+    own = {"cpu": torch.get_rng_state()}
+    return {**own, "cuda": torch.cuda.get_rng_state(device)} if device.type == "cuda" else own
+
+
+def _set_torch_rng(saved: Mapping[str, Any], device: torch.device) -> None:
+    if "cpu" in saved:
+        torch.set_rng_state(saved["cpu"])
+    if "cuda" in saved and device.type == "cuda":
+        torch.cuda.set_rng_state(saved["cuda"], device)
