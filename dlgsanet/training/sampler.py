@@ -105,4 +105,6 @@ def _fits(image: StoredImage, patch: int) -> bool:
 
 
 def _as_floats(patches: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-    return np.stack(patches).transpose(0, 3, 1, 2).astype(np.float32) / np.float32(255)
+    pixels = np.stack(patches).transpose(0, 3, 1, 2).astype(np.float32)
+    pixels /= np.float32(255)
+    return pixels

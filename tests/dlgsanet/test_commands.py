@@ -1,0 +1,50 @@
+"""The verb `train` through the front door."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dlgsanet.__main__ import main
+from dlgsanet.imaging.files import write_picture
+
+RECIPE = """
+model = {{ variant = "nano", scale = 2 }}
+data = {{ train = "{train}", patch = 8, batch = 2 }}
+schedule = {{ steps = 2 }}
+run = {{ threads = 1, device = "cpu" }}
+"""
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    pixels = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    write_picture(tmp_path / "photos" / "a.png", pixels)
+    path = tmp_path / "mine.toml"
+    path.write_text(RECIPE.format(train=tmp_path / "photos"))
+    return path
+
+
+def test_dry_run_writes_nothing(
+    recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    assert main(["train", "--dry-run", str(recipe)]) == 0
+    said = capsys.readouterr().err
+    assert "2 steps of 2 patches of 8x8" in said and "estimated time" in said and "training images: 1" in said
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_the_run_is_named_after_its_recipe(recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", str(recipe)]) == 0
+    assert (tmp_path / "runs" / "mine" / "final.safetensors").is_file()
+
+
+def test_a_dry_run_without_its_images_fails(recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    recipe.write_text(RECIPE.format(train=tmp_path / "elsewhere"))
+    assert main(["train", "--dry-run", str(recipe)]) == 2
+    assert "elsewhere" in capsys.readouterr().err
