@@ -126,3 +126,20 @@ def test_another_configuration_cannot_resume(config: TrainConfig, tmp_path: Path
     train(short, tmp_path / "run", tmp_path / "cache", quiet)
     with pytest.raises(InputError, match=r"differs in schedule\.steps"):
         train(config, tmp_path / "run", tmp_path / "cache", quiet)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
+@pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
+def test_training_on_a_gpu_goes_on_and_stays_near_the_cpu(
+    tables: Tables, precision: str, losses: Losses, tmp_path: Path, quiet: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train(config_from_dict(tables), tmp_path / "cpu", tmp_path / "cache", quiet)
+    tables["run"].update(device="cuda", precision=precision)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        interrupt_at(3, signal.SIGINT, patch)
+        train(config_from_dict(tables), tmp_path / "gpu", tmp_path / "cache", quiet)
+    train(config_from_dict(tables), tmp_path / "gpu", tmp_path / "cache", quiet)
+    assert losses(tmp_path / "gpu") == pytest.approx(
+        losses(tmp_path / "cpu"), rel=1e-3 if precision == "fp32" else 0.03
+    )
