@@ -15,12 +15,17 @@ class StopRequest:
 
     def __init__(self) -> None:
         self.requested = False
+        self._asked_by_user = False
 
     def receive(self, number: int, frame: FrameType | None) -> None:
-        """Signal handler: the first request waits for the step's end, a second one stops at once."""
-        if self.requested:
+        """Signal handler: the first request waits for the step's end, a second Ctrl-C stops at once.
+
+        SIGTERM is never that second one: after a Ctrl-C torchrun sends it to every process of its own accord.
+        """
+        if self._asked_by_user and number == signal.SIGINT:
             raise KeyboardInterrupt
         self.requested = True
+        self._asked_by_user = self._asked_by_user or number == signal.SIGINT
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -43,9 +44,17 @@ class Journal:
     def _drop_after(self, step: int) -> None:
         """A run that was killed had logged steps that the saved state knows nothing of; they will come again."""
         lines = self._path.read_text(encoding="utf-8").splitlines()
-        kept = [line for line in lines if json.loads(line).get("step", 0) <= step]
+        kept = [line for line in lines if _step(line) <= step]
         if len(kept) < len(lines):
             atomic.write_text(self._path, "".join(f"{line}\n" for line in kept))
+
+
+def _step(line: str) -> float:
+    try:
+        step: float = json.loads(line)["step"]
+    except (json.JSONDecodeError, KeyError):
+        return math.inf  # half a line: the run was killed while it wrote
+    return step
 
 
 def _event_writer(folder: Path, step: int) -> Any:

@@ -16,6 +16,8 @@ def test_lines_beyond_the_resumed_step_are_dropped(tmp_path: Path) -> None:
     journal = Journal(tmp_path, 0, tensorboard=False)
     for step in (1, 2, 3):
         journal.write({"step": step, "loss": 0.5})
+    with (tmp_path / LOG).open("a") as file:
+        file.write('{"step": 4, "lo')  # killed while writing
     Journal(tmp_path, 2, tensorboard=False).write({"step": 3, "loss": 0.25})
     records = [json.loads(line) for line in (tmp_path / LOG).read_text().splitlines()]
     assert [(record["step"], record["loss"]) for record in records] == [(1, 0.5), (2, 0.5), (3, 0.25)]
