@@ -18,6 +18,7 @@ from dlgsanet.imaging.errors import GateError
 from dlgsanet.network.config import RGB_MEAN
 from dlgsanet.network.model import DLGSANet
 from export.float64 import in_float64
+from export.threads import single_thread
 
 LIMIT = 1e-9
 """Largest error allowed, relative to the larger of 1 and the reference's largest output. Rounding reaches about
@@ -83,7 +84,7 @@ def certify(
 
 
 def _compare(name: str, judge: nn.Module, rewritten: nn.Module, lr: Tensor) -> Case:
-    with torch.inference_mode():
+    with torch.inference_mode(), single_thread():
         expected, found = judge(lr), rewritten(lr)
     error = float((found - expected).abs().max())
     return Case(name, error, error / max(1.0, float(expected.abs().max())))

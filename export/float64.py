@@ -24,21 +24,23 @@ class TapByTap(nn.Module):
         super().__init__()
         assert not isinstance(conv.padding, str)
         self.pad_h, self.pad_w = (int(side) for side in conv.padding)
-        self.weight, self.bias = conv.weight, conv.bias
+        self.weight = conv.weight.detach()
+        self.bias = None if conv.bias is None else conv.bias.detach()
 
     def forward(self, x: Tensor) -> Tensor:
-        padded = F.pad(x, [self.pad_w, self.pad_w, self.pad_h, self.pad_h])
         kh, kw = self.weight.shape[2:]
-        h, w = padded.shape[2] - kh + 1, padded.shape[3] - kw + 1
-        out = torch.zeros(x.shape[0], x.shape[1], h, w, dtype=x.dtype)
+        h, w = x.shape[2] + 2 * self.pad_h - kh + 1, x.shape[3] + 2 * self.pad_w - kw + 1
+        out = x.new_empty(x.shape[0], x.shape[1], h, w)
         step = max(1, BLOCK // (h * w * x.element_size()))
         for low in range(0, x.shape[1], step):
             channels = slice(low, low + step)
-            source, total, taps = padded[:, channels], out[:, channels], self.weight[channels, 0, :, :, None, None]
-            for i in range(kh):
-                for j in range(kw):
-                    total.addcmul_(source[:, :, i : i + h, j : j + w], taps[:, i, j])
-        return out if self.bias is None else out + self.bias[:, None, None]
+            source = F.pad(x[:, channels], [self.pad_w, self.pad_w, self.pad_h, self.pad_h])
+            total, taps = out[:, channels], self.weight[channels, 0, :, :, None, None]
+            torch.mul(source[:, :, :h, :w], taps[:, 0, 0], out=total)
+            for tap in range(1, kh * kw):
+                i, j = divmod(tap, kw)
+                total.addcmul_(source[:, :, i : i + h, j : j + w], taps[:, i, j])
+        return out if self.bias is None else out.add_(self.bias[:, None, None])
 
 
 def in_float64(model: nn.Module) -> nn.Module:

@@ -17,6 +17,7 @@ from dlgsanet.imaging.files import read_rgb8, to_nchw, write_picture
 from dlgsanet.imaging.resize import crop_to_multiple, downscale_matlab8
 from dlgsanet.network.model import DLGSANet
 from dlgsanet.numpy_model import NumpyModel
+from export.threads import single_thread
 from runtimes.manifest import PackEntry
 from runtimes.tiling import DEFAULT_OVERLAP, upscale_tiled
 
@@ -65,7 +66,9 @@ def write_pack(
             if progress is not None:
                 progress(f"reference of {photograph.name} in tiles of {tile[0]}x{tile[1]}")
             place = f"reference/sr/{photograph.name}-{tile[0]}x{tile[1]}.npy"
-            _save(bundle / place, upscale_tiled(NumpyModel(model), to_nchw(lr), model.scale, tile, DEFAULT_OVERLAP))
+            with single_thread():
+                sr = upscale_tiled(NumpyModel(model), to_nchw(lr), model.scale, tile, DEFAULT_OVERLAP)
+            _save(bundle / place, sr)
             answers[f"{tile[0]}x{tile[1]}"] = place
         entries.append(
             PackEntry(photograph.name, photograph.source, photograph.licence, places["lr"], places["hr"], answers)
