@@ -91,10 +91,12 @@ def read_sample(item: Item, scale: int) -> Sample:
     Raises InputError: an unreadable file, one too small to be judged, or an LR that is not HR's size divided
     by the scale.
     """
-    hr = np.ascontiguousarray(crop_to_multiple(read_rgb8(item.hr), scale)).astype(np.uint8, copy=False)
-    if min(hr.shape[:2]) < SSIM_WINDOW + 2 * scale:
-        least = SSIM_WINDOW + 2 * scale
-        raise InputError(f"expected at least {least}x{least} pixels in {item.hr}, found {hr.shape[1]}x{hr.shape[0]}")
+    whole = read_rgb8(item.hr)
+    least = -(-(SSIM_WINDOW + 2 * scale) // scale) * scale
+    if min(whole.shape[:2]) < least:
+        found = f"{whole.shape[1]}x{whole.shape[0]}"
+        raise InputError(f"expected at least {least}x{least} pixels in {item.hr}, found {found}; use larger images")
+    hr = np.ascontiguousarray(crop_to_multiple(whole, scale)).astype(np.uint8, copy=False)
     if item.lr is None:
         return Sample(item, hr, downscale_matlab8(hr, scale))
     lr = read_rgb8(item.lr)

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from benchmarks import show
 from benchmarks.datasets import open_photographs
+from dlgsanet.imaging.atomic import require_writable_folder
 from dlgsanet.imaging.errors import (
     BackendError,
     EdgeError,
@@ -49,6 +50,7 @@ def run_demo(output: Path) -> None:
     """
     if output.exists() and not output.is_dir():
         raise InputError(f"expected a folder or nothing at {output}, found a file; choose another with -o")
+    require_writable_folder(output)
     console = show.out()
     data = open_photographs(_SCALE)
     console.print(Text(f"data: {data.name}: {data.terms}"), soft_wrap=True)

@@ -21,11 +21,13 @@ from dlgsanet.imaging.errors import InputError
 def write_report(results: Sequence[Path], output: Path) -> None:
     """Read the result files and write the page, atomically.
 
-    Raises InputError: no files, one that is no result file of this schema, none with a record, a place that
-    cannot be written.
+    Raises InputError: no files, one that is no result file of this schema, none with a record, an `output`
+    not called .html (a result file must not be overwritten by mistake), a place that cannot be written.
     """
     if not results:
         raise InputError("expected result files of `check --json` and `bench --json`, found none")
+    if output.suffix.lower() not in (".html", ".htm"):
+        raise InputError(f"expected the page's file name to end in .html, found {output}; correct -o")
     write_text(output, render([read_result(path) for path in results]))
 
 

@@ -54,6 +54,14 @@ def parse_requirement(text: str) -> Requirement:
     return Requirement(text.strip(), left, sign == "<", factor, right)
 
 
+def require_known(requirement: Requirement, names: Sequence[tuple[str, Tile]]) -> None:
+    """Refuse, before anything is measured, what the (name, tile) to be measured cannot answer.
+
+    Raises InputError as `judge_requirement`.
+    """
+    _pairs(requirement, [Timing(name, tile, ()) for name, tile in names], {})
+
+
 def judge_requirement(
     requirement: Requirement, timings: Sequence[Timing], missing: Mapping[str, str], model_sha256: str
 ) -> list[RatioRecord]:
@@ -62,6 +70,13 @@ def judge_requirement(
     `missing` maps names that could not be timed here to the reason. Raises InputError for a name that is
     unknown or ambiguous or two sides without a common tile, UnavailableError for a side that was not timed.
     """
+    return [_judge(requirement, left, right, model_sha256) for left, right in _pairs(requirement, timings, missing)]
+
+
+def _pairs(
+    requirement: Requirement, timings: Sequence[Timing], missing: Mapping[str, str]
+) -> list[tuple[Timing, Timing]]:
+    """What to compare, for each common tile."""
     left = _resolve(requirement.left, timings, missing)
     right = _resolve(requirement.right, timings, missing)
     common = sorted(left.keys() & right.keys())
@@ -71,7 +86,7 @@ def judge_requirement(
         )
     if any(left[tile].name == right[tile].name for tile in common):
         raise InputError(f"--require {requirement.text!r}: expected two different things, found one twice")
-    return [_judge(requirement, left[tile], right[tile], model_sha256) for tile in common]
+    return [(left[tile], right[tile]) for tile in common]
 
 
 def _judge(requirement: Requirement, left: Timing, right: Timing, model_sha256: str) -> RatioRecord:
@@ -108,6 +123,8 @@ def _resolve(prefix: str, timings: Sequence[Timing], missing: Mapping[str, str])
     for name, reason in missing.items():
         if name.startswith(prefix):
             raise UnavailableError(f"--require cannot be judged: {name} was not measured here: {reason}")
+    if prefix.startswith("torch-"):
+        raise InputError(f"--require names {prefix}, which is not timed in this run; add --peer official or reference")
     raise unknown("name in --require", prefix, [*names, *missing])
 
 

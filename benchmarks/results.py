@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -18,7 +17,7 @@ from benchmarks import typed_json
 from benchmarks.environment import Environment
 from benchmarks.gates import GateName
 from benchmarks.stats import Order
-from dlgsanet.imaging.atomic import write_text
+from dlgsanet.imaging.atomic import require_replaceable, require_writable_folder, write_text
 from dlgsanet.imaging.errors import InputError
 from runtimes import strict_json
 
@@ -213,13 +212,27 @@ def new_result(
 
 
 def require_place(path: str | Path) -> None:
-    """Refuse a place where no file can be written, before hours of measuring instead of after. Raises InputError."""
+    """Refuse a place for --json before hours of measuring instead of after. Raises InputError.
+
+    No file can be written there, or one stands there that is no result file: it would be lost, be it an image
+    or the manifest of a bundle.
+    """
     place = Path(path)
-    if place.is_dir():
-        raise InputError(f"expected a file name for --json, found the folder {place}")
-    folder = next(parent for parent in place.absolute().parents if parent.exists())
-    if not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise InputError(f"cannot write {place}: {folder} is not a writable folder; choose another place")
+    require_replaceable(place)
+    require_writable_folder(place.absolute().parent)
+    if place.is_file() and place.stat().st_size and not _is_result(place):
+        raise InputError(f"{place} holds something other than a result file and would be lost; choose another name")
+
+
+def _is_result(place: Path) -> bool:
+    """Whether a file looks like a result file of any schema."""
+    if place.stat().st_size > MAX_BYTES:
+        return False
+    try:
+        value = strict_json.parse(place.read_bytes(), place.name)
+    except (InputError, OSError):
+        return False
+    return isinstance(value, dict) and {"schema", "environment", "records"} <= value.keys()
 
 
 def write_result(path: str | Path, result: ResultFile) -> None:

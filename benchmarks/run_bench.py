@@ -13,7 +13,7 @@ from rich.text import Text
 from benchmarks import latency, show
 from benchmarks.environment import describe_environment
 from benchmarks.latency import Contestant, Timed, bench, compare_all, tile_pictures
-from benchmarks.requirements import judge_requirement, parse_requirement
+from benchmarks.requirements import judge_requirement, parse_requirement, require_known
 from benchmarks.results import RatioRecord, new_result, require_place, write_result
 from benchmarks.run_check import choose, model_of
 from benchmarks.torch_peers import PEERS, open_peer, peer_id, try_formats
@@ -55,10 +55,14 @@ def run_bench(options: BenchOptions) -> None:
             raise unknown("peer", peer, PEERS)
     manifest = read_manifest(options.bundle)
     artifacts = choose(manifest, options.artifacts)
+    tiles = sorted({artifact.tile for artifact in artifacts})
+    names = [(artifact.id, artifact.tile) for artifact in artifacts]
+    names += [(peer_id(peer, tile), tile) for peer in options.peers for tile in tiles]
+    for requirement in requirements:
+        require_known(requirement, names)
     environment = describe_environment(options.machine)
     if environment.busy:
         Console(stderr=True).print(Text(f"warning: {environment.busy}"), soft_wrap=True)
-    tiles = sorted({artifact.tile for artifact in artifacts})
     pictures = tile_pictures(options.bundle, manifest, tiles)
     contestants = [_artifact(artifact, options) for artifact in artifacts]
     contestants += [_peer(peer, tile, pictures[tile], options) for peer in options.peers for tile in tiles]

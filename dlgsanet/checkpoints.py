@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeGuard
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -148,19 +149,26 @@ def _read_pickle(path: Path) -> dict[str, Tensor]:
             "executed: save the plain state dict, or convert it to safetensors where you trust it"
         ) from error
     except Exception as error:
-        reason = _first_line(error)
+        reason = f"{type(error).__name__}: truncated, damaged or no checkpoint"  # the text tells of torch's insides
         raise InputError(f"cannot read {path} as a PyTorch checkpoint ({reason}): download it again") from error
     if isinstance(content, dict):
         for slot in _BASICSR_SLOTS:
             if isinstance(content.get(slot), dict):
                 content = content[slot]
                 break
-    if not isinstance(content, dict) or not content or not all(isinstance(v, Tensor) for v in content.values()):
+    if not _is_state(content):
+        names = sorted(map(str, content)) if isinstance(content, dict) else [type(content).__name__]
         raise InputError(
             f"expected tensors by name (bare, or under params_ema or params) in {path}, "
-            f"found {_some(sorted(map(str, content))) if isinstance(content, dict) else type(content).__name__}"
+            f"found {_some(names) or 'nothing'}: save the plain state dict"
         )
     return content
+
+
+def _is_state(content: object) -> TypeGuard[dict[str, Tensor]]:
+    if not isinstance(content, dict) or not content:
+        return False
+    return all(isinstance(key, str) and isinstance(value, Tensor) for key, value in content.items())
 
 
 def _check_state(state: Mapping[str, Tensor], config: ModelConfig, name: str) -> None:
@@ -178,6 +186,8 @@ def _check_state(state: Mapping[str, Tensor], config: ModelConfig, name: str) ->
     ]
     if shapes:
         problems.append(f"mis-shaped {_some(shapes)}")
+    if whole := [f"{key} of {value.dtype}" for key, value in state.items() if not value.is_floating_point()]:
+        problems.append(f"not of floating point {_some(whole)}")
     if problems:
         raise InputError(f"{name} is not a complete {config.variant} x{config.scale} checkpoint: {'; '.join(problems)}")
 

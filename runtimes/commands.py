@@ -164,7 +164,7 @@ def _planned(console: Console, sources: list[Path], output: Path, scale: int, fo
 
     from runtimes.upscale import plan
 
-    with Progress(console=console, transient=True) as progress:
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("checking the inputs", total=len(sources))
         return plan(sources, output, scale, force, lambda: progress.advance(task))
 
@@ -182,7 +182,7 @@ def _upscale_all(console: Console, run: Runner, jobs: list[Job], overlap: int) -
         TimeRemainingColumn(),
     )
     total = sum(count_tiles(run, job, overlap) for job in jobs)
-    with Progress(*columns, console=console) as progress:
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task("upscaling", total=total)
         for job in jobs:
             upscale_picture(run, job, overlap, lambda: progress.advance(task))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from dlgsanet.imaging.atomic import require_writable_folder
 from dlgsanet.imaging.errors import InputError, UnavailableError
 from dlgsanet.imaging.files import Picture, list_images, read_picture, to_hwc, to_nchw, write_picture
 from dlgsanet.imaging.resize import resize_bicubic
@@ -62,7 +62,7 @@ def plan(
     Raises InputError for the first thing wrong: an unreadable picture, two with one output, an output that
     is an input, one that exists already (unless `force`), a folder that cannot be written.
     """
-    require_writable(folder)
+    require_writable_folder(folder)
     taken: dict[Path, Path] = {}
     inputs = {source.resolve(): source for source in sources}
     for source in sources:
@@ -83,21 +83,6 @@ def plan(
         if progress is not None:
             progress()
     return jobs
-
-
-def require_writable(folder: Path) -> None:
-    """Prove that files can be made in `folder`, or where it will be made; leaves nothing. Raises
-    InputError."""
-    place = folder.absolute()
-    while not place.exists() and place != place.parent:
-        place = place.parent
-    if not place.is_dir():
-        raise InputError(f"expected a folder to write to, found the file '{place}'; choose another output folder")
-    try:
-        with tempfile.TemporaryFile(dir=place):
-            pass
-    except OSError as error:
-        raise InputError(f"cannot write to '{place}': {error.strerror}; choose another output folder") from error
 
 
 def count_tiles(run: Runner, job: Job, overlap: int) -> int:

@@ -7,6 +7,7 @@ import hashlib
 import os
 import secrets
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -47,14 +48,37 @@ def new_file(path: str | Path) -> Iterator[Path]:
     """Give a temporary sibling to write, of the same suffix; it becomes `path` when the block succeeds.
 
     An existing file is replaced only then. Whatever leaves the block (KeyboardInterrupt too) removes the
-    temporary file and the folders that were made for it. A full or read-only disk raises InputError.
+    temporary file and the folders that were made for it. A full or read-only disk raises InputError, and so
+    does a device such as /dev/null: to replace it would take it away from the whole machine.
     """
     target = Path(path)
-    if target.is_dir():
-        raise InputError(f"cannot write {target}: expected a file name, found a folder; add a file name")
+    require_replaceable(target)
     with _sibling(target, target.suffix) as temporary:
         yield temporary
         temporary.replace(target)
+
+
+def require_replaceable(path: str | Path) -> None:
+    """Raise InputError where `path` is something that a file cannot replace: a folder, a device, a pipe."""
+    target = Path(path)
+    if target.is_dir():
+        raise InputError(f"cannot write {target}: expected a file name, found a folder; add a file name")
+    if target.exists() and not target.is_file():
+        raise InputError(f"cannot write {target}: expected a file name, found a device or pipe; choose another name")
+
+
+def require_writable_folder(path: str | Path) -> None:
+    """Prove that files can be made in a folder, or where it will be made; leaves nothing. Raises InputError."""
+    place = Path(path).absolute()
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    if not place.is_dir():
+        raise InputError(f"expected a folder to write to, found the file '{place}'; choose another output folder")
+    try:
+        with tempfile.TemporaryFile(dir=place):
+            pass
+    except OSError as error:
+        raise InputError(f"cannot write to '{place}': {error.strerror}; choose another output folder") from error
 
 
 @contextmanager

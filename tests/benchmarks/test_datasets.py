@@ -97,7 +97,7 @@ def test_a_truncated_image_is_found_before_any_work(tmp_path: Path) -> None:
         open_folder(tmp_path, 4)
 
 
-@pytest.mark.parametrize(("height", "words"), [(3, "at least 4x4"), (16, r"at least 19x19 .*a\.png")])
+@pytest.mark.parametrize(("height", "words"), [(3, r"at least 20x20 .*a\.png"), (19, r"at least 20x20 .*a\.png")])
 def test_an_image_too_small_to_be_judged_is_refused(tmp_path: Path, height: int, words: str) -> None:
     save(tmp_path / "a.png", height, 40)
     with pytest.raises(InputError, match=words):

@@ -77,6 +77,12 @@ def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path: Path) -> None:
     assert (tmp_path / "demo").read_text() == "mine"
 
 
+def test_a_place_that_cannot_be_written_is_refused_before_any_work(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(InputError, match="found the file"):
+        demo.run_demo(tmp_path / "file" / "demo")
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 def test_ctrl_c_leaves_no_step_running(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     alive = tmp_path / "pid"

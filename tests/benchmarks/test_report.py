@@ -190,3 +190,11 @@ def test_without_its_packages_the_report_says_which_extra_brings_them(monkeypatc
     monkeypatch.setitem(sys.modules, "jinja2", None)
     with pytest.raises(UnavailableError, match=r"needs the package jinja2.*dlgsanet-edge\[report\]"):
         commands.report([Path("r.json")], Path("r.html"))
+
+
+def test_a_result_file_named_as_the_page_is_kept(tmp_path: Path) -> None:
+    place = tmp_path / "r.json"
+    place.write_text("measured for hours")
+    with pytest.raises(InputError, match=r"end in \.html"):
+        write_report([place], place)
+    assert place.read_text() == "measured for hours"

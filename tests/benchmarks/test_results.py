@@ -161,11 +161,24 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 def test_a_place_that_cannot_be_written_is_refused_before_measuring(tmp_path: Path) -> None:
     require_place(tmp_path / "new" / "deep" / "r.json")
     assert not list(tmp_path.iterdir())
-    with pytest.raises(InputError, match="found the folder"):
+    with pytest.raises(InputError, match="found a folder"):
         require_place(tmp_path)
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match="not a writable folder"):
+    with pytest.raises(InputError, match="found the file"):
         require_place(tmp_path / "file" / "r.json")
+
+
+def test_only_a_result_file_is_replaced_by_one(tmp_path: Path) -> None:
+    place = tmp_path / "r.json"
+    place.touch()
+    require_place(place)
+    place.write_text('{"schema": 7, "environment": {}, "records": []}')
+    require_place(place)
+    for other in ('{"schema": 1, "name": "nano-x4", "artifacts": []}', "\x89PNG", "[1]"):
+        place.write_text(other)
+        with pytest.raises(InputError, match="would be lost"):
+            require_place(place)
+        assert place.read_text() == other
 
 
 JSON = st.recursive(

@@ -78,6 +78,9 @@ def test_the_exit_follows_the_worst_and_what_was_measured_is_kept(
         ({"require": ("a<=b",)}, "expected --require like"),
         ({"peers": ("oficial",)}, "did you mean official"),
         ({"artifacts": ("nothing",)}, "unknown artifact"),
+        ({"require": ("fake-fp32<fakr-fp32",)}, "unknown name in --require 'fakr-fp32'"),
+        ({"require": ("fake-fp32<0.9*torch-official",)}, "add --peer official"),
+        ({"require": ("fake-fp32<fake-fp32-8x8",)}, "one twice"),
     ],
 )
 def test_wrong_usage_is_refused_before_any_work(

@@ -101,6 +101,16 @@ def test_damaged_files(tmp_path: Path, suffix: str, content: bytes) -> None:
         read_checkpoint(path)
 
 
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [({1: torch.zeros(1)}, "found 1"), ({"params": {}}, "found nothing"), (torch.zeros(1), "found Tensor")],
+)
+def test_what_holds_no_named_tensors_is_refused(tmp_path: Path, content: object, words: str) -> None:
+    torch.save(content, tmp_path / "x.pth")
+    with pytest.raises(InputError, match=words):
+        read_checkpoint(tmp_path / "x.pth")
+
+
 @pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
 def test_truncated_files(tmp_path: Path, state: dict[str, Tensor], suffix: str) -> None:
     path = tmp_path / f"x{suffix}"
@@ -119,6 +129,7 @@ def test_truncated_files(tmp_path: Path, state: dict[str, Tensor], suffix: str) 
         ("other", "another network"),
         ("nan", "non-finite values in upsample.0.bias"),
         ("index", "consecutive"),
+        ("whole", "not of floating point upsample.0.bias of torch.int64"),
     ],
 )
 def test_wrong_keys_are_named(tmp_path: Path, state: dict[str, Tensor], change: str, words: str) -> None:
@@ -130,6 +141,8 @@ def test_wrong_keys_are_named(tmp_path: Path, state: dict[str, Tensor], change: 
         state["deep_feature_extraction.2.bias"] = torch.zeros(7)
     elif change == "nan":
         state["upsample.0.bias"] = torch.full((27,), torch.nan)
+    elif change == "whole":
+        state["upsample.0.bias"] = torch.zeros(27, dtype=torch.int64)
     elif change == "index":
         state["deep_feature_extraction.99999999.body.0.x"] = torch.zeros(1)
     else:

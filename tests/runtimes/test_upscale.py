@@ -15,10 +15,11 @@ import pytest
 import typer
 
 from dlgsanet.__main__ import main
+from dlgsanet.imaging import atomic
 from dlgsanet.imaging.errors import InputError, UnavailableError
 from dlgsanet.imaging.files import read_picture, write_picture
 from dlgsanet.imaging.resize import resize_bicubic
-from runtimes import commands, upscale
+from runtimes import commands
 from runtimes.torch_runner import TorchRunner
 from runtimes.upscale import Job, plan, upscale_picture
 
@@ -207,7 +208,7 @@ def test_an_output_that_cannot_be_written_is_said_first(bundle, photo, tmp_path,
     def refuse(*_, **__):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(upscale.tempfile, "TemporaryFile", refuse)
+    monkeypatch.setattr(atomic.tempfile, "TemporaryFile", refuse)
     capsys.readouterr()
     assert command(bundle, photo, "-o", tmp_path / "out") == 2
     assert "Permission denied" in capsys.readouterr().err
@@ -225,7 +226,9 @@ def test_a_bundle_that_was_changed_is_refused(bundle, photo, tmp_path, capsys):
 
 def test_a_missing_device_is_exit_3(bundle, photo, tmp_path, capsys):
     assert command(bundle, photo, "-o", tmp_path / "out", "--device", "TPU") == 3
-    assert "CPUExecutionProvider" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "CPUExecutionProvider" in said
+    assert said.startswith("dlgsanet: ") and said.count("\n") == 1  # no bar, no empty line in a log
 
 
 def test_an_overlap_that_does_not_fit(bundle, photo, tmp_path, capsys):

@@ -145,6 +145,23 @@ def test_a_folder_in_the_place_of_a_file_is_refused(tmp_path):
         atomic.write_text(tmp_path, "x")
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_pipe_or_device_in_the_place_of_a_file_is_kept(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(InputError, match="found a device or pipe"):
+        atomic.write_text(pipe, "x")
+    assert pipe.is_fifo() and listing(tmp_path) == ["pipe"]
+
+
+def test_a_folder_is_proved_writable_and_left_as_it_was(tmp_path):
+    atomic.require_writable_folder(tmp_path / "new" / "deep")
+    assert listing(tmp_path) == []
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(InputError, match="found the file"):
+        atomic.require_writable_folder(tmp_path / "file" / "deep")
+
+
 def test_a_file_in_the_place_of_a_parent_folder_is_one_line(tmp_path):
     (tmp_path / "file").write_text("x")
     for attempt in (
