@@ -133,6 +133,13 @@ def test_ablations_export(make_model: MakeModel, tmp_path: Path, to_db: ToDb, dy
     assert to_db(found, np.load(tmp_path / "b" / entry.sr["24x20"])) > LEAST_DB["fp32"]
 
 
+def test_a_checkpoint_of_the_authors_form_exports(conformance: Path, tmp_path: Path) -> None:
+    options = ExportOptions(("onnxruntime",), ((24, 20),), activation="softmax")
+    manifest = export_bundle(conformance / "softmax-static-x2.pth", tmp_path / "b", options)
+    assert manifest.scale == 2 and manifest.artifacts[0].lowering == "static"
+    assert manifest.source.config["activation"] == "softmax" and not manifest.source.config["dynamic"]
+
+
 def test_the_activation_and_the_lowering_can_be_chosen(checkpoint: Path, tmp_path: Path) -> None:
     options = ExportOptions(("onnxruntime",), ((24, 20),), lowering="shift", activation="gelu")
     manifest = export_bundle(checkpoint, tmp_path / "b", options)
