@@ -67,9 +67,7 @@ def downscale_matlab8(img: NDArray[np.uint8], scale: int) -> NDArray[np.uint8]:
     return result
 
 
-def resize_bicubic(
-    img: NDArray[np.floating], height: int, width: int, antialias: bool = True
-) -> NDArray[np.float32]:
+def resize_bicubic(img: NDArray[np.floating], height: int, width: int, antialias: bool = True) -> NDArray[np.float32]:
     """Resize HWC float (any range; not clamped) to (height, width, C) float32, edges mirrored.
 
     `antialias` widens the kernel along an axis that shrinks. Raises InputError on an empty image or size.
