@@ -199,6 +199,8 @@ class Runner(ABC):
 
 def _require_image(lr: Array) -> None:
     """Refuse what is not a batch of NCHW float32 RGB images in [0, 1]."""
+    if not isinstance(lr, np.ndarray):
+        raise InputError(f"expected a NumPy array, found {type(lr).__name__}; convert it, as a tensor with .numpy()")
     if lr.ndim != 4 or lr.shape[1] != 3 or 0 in lr.shape:
         raise InputError(f"expected an image of shape N x 3 x H x W, found {lr.shape}")
     if lr.dtype != np.float32:

@@ -99,6 +99,7 @@ def test_the_device_is_taken_on_enter_only(make: Make, lr, bundle: Path):
         (lambda x: x.astype(np.float64), "float64"),
         (lambda x: (x * 255).astype(np.uint8), "uint8"),
         (lambda x: x * 255, "divide by"),
+        (lambda x: x.tolist(), "NumPy array, found list"),
         (lambda x: x - 0.5, r"expected pixels in \[0, 1\]"),
         (lambda x: np.where(x > 0.9, np.float32(np.nan), x), "NaN"),
         (lambda x: np.where(x > 0.9, np.float32(-np.inf), x), "NaN or infinity"),
