@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
 import traceback
@@ -85,6 +86,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = [word for word in words if word != "--debug"]  # accepted before and after the verb
     if not debug:
         warnings.simplefilter("ignore")  # libraries' remarks on odd files: errors stay one line
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a file's name that the terminal cannot show is no failure
     try:
         return _run(words)
     except (KeyboardInterrupt, typer.Abort):

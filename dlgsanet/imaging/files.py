@@ -18,7 +18,7 @@ from PIL import Image
 from dlgsanet.imaging import atomic
 from dlgsanet.imaging.decode import read_samples
 from dlgsanet.imaging.errors import InputError
-from dlgsanet.imaging.png16 import png16_bytes
+from dlgsanet.imaging.png16 import png_bytes
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm")
 _WRITERS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -31,6 +31,7 @@ _WRITERS: dict[str, tuple[str, dict[str, Any]]] = {
     ".tiff": ("TIFF", {"compression": "tiff_adobe_deflate"}),
 }
 _ALPHA_SUFFIXES = frozenset({".png", ".webp", ".tif", ".tiff"})
+_LARGE_PIXELS = 16_000_000  # below, Pillow's files are smaller; above, its memory is too large
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # BT.601, full range
 
 
@@ -106,7 +107,8 @@ def write_picture(
         if alpha.shape != rgb.shape[:2]:
             raise InputError(f"expected alpha of shape {rgb.shape[:2]}, found {alpha.shape}")
         samples = np.concatenate([samples, _quantised(alpha, bits)[..., None]], axis=2)
-    atomic.write_bytes(target, png16_bytes(samples, icc) if bits == 16 else _bytes8(samples, target, icc))
+    large = suffix == ".png" and samples.shape[0] * samples.shape[1] > _LARGE_PIXELS
+    atomic.write_bytes(target, png_bytes(samples, icc) if bits == 16 or large else _bytes8(samples, target, icc))
 
 
 def list_images(folder: str | Path) -> list[Path]:

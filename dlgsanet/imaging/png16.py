@@ -1,7 +1,8 @@
 """Sixteen-bit PNG without loss: Pillow keeps only the high byte of every colour sample.
 
 Reading leaves inflating, unfiltering and interlacing to Pillow, but asks it twice: once to take the high byte
-of each sample and once the low byte, by naming the other byte order. Writing is a few lines of zlib.
+of each sample and once the low byte, by naming the other byte order. Writing is a few lines of zlib, and serves
+large 8-bit pictures too, of which Pillow would make a copy with four bytes per pixel.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ _LAYOUTS: dict[int, tuple[int, str, tuple[str, ...]]] = {
     6: (4, "RGBA", ("RGBA;16B", "RGBA;16L")),
 }
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_STRIP_ROWS = 64
 _COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
 
 
@@ -61,19 +63,26 @@ def _read_bytes(stream: BinaryIO, mode: str, raw_mode: str) -> NDArray[np.uint8]
         return np.asarray(image)
 
 
-def png16_bytes(samples: NDArray[np.uint16], icc: bytes | None = None) -> bytes:
-    """A PNG file of HWC uint16 (C = 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA)."""
+def png_bytes(samples: NDArray[Any], icc: bytes | None = None) -> bytes:
+    """A PNG file of HWC uint8 or uint16 (C = 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA).
+
+    Memory beyond `samples` and the file: a strip of rows.
+    """
     height, width, channels = samples.shape
-    rows = samples.astype(">u2").view(np.uint8).reshape(height, -1)
-    filtered = np.empty((height, rows.shape[1] + 1), np.uint8)
-    filtered[:, 0] = 2  # filter "up": the difference to the row above, modulo 256
-    filtered[0, 1:] = rows[0]
-    np.subtract(rows[1:], rows[:-1], out=filtered[1:, 1:])
-    header = struct.pack(">IIBBBBB", width, height, 16, _COLOUR_TYPES[channels], 0, 0, 0)
-    chunks = [_chunk(b"IHDR", header), _chunk(b"IDAT", zlib.compress(filtered.data)), _chunk(b"IEND", b"")]
+    header = struct.pack(">IIBBBBB", width, height, samples.itemsize * 8, _COLOUR_TYPES[channels], 0, 0, 0)
+    chunks = [_SIGNATURE, _chunk(b"IHDR", header)]
     if icc:
-        chunks.insert(1, _chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(icc)))
-    return b"".join([_SIGNATURE, *chunks])
+        chunks.append(_chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(icc)))
+    packer = zlib.compressobj()
+    above = np.zeros((1, width * channels * samples.itemsize), np.uint8)
+    for top in range(0, height, _STRIP_ROWS):
+        strip = np.ascontiguousarray(samples[top : top + _STRIP_ROWS], samples.dtype.newbyteorder(">"))
+        rows = np.concatenate([above, strip.view(np.uint8).reshape(len(strip), -1)])
+        filtered = np.full((len(strip), rows.shape[1] + 1), 2, np.uint8)  # 2: the difference to the row above
+        np.subtract(rows[1:], rows[:-1], out=filtered[:, 1:])
+        chunks.append(_chunk(b"IDAT", packer.compress(filtered.data)))
+        above = rows[-1:]
+    return b"".join([*chunks, _chunk(b"IDAT", packer.flush()), _chunk(b"IEND", b"")])
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import sys
 import types
 from typing import Any
 
@@ -101,3 +103,16 @@ def test_a_package_missing_inside_a_verb_names_the_extra_too(
 def test_every_verb_has_help(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert door.main([verb, "--help"]) == 0
     assert capsys.readouterr().out.strip()
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "utf-8", "cp1252"])
+def test_a_name_that_the_terminal_cannot_show_is_no_failure(monkeypatch: pytest.MonkeyPatch, encoding: str) -> None:
+    def verb() -> None:
+        sys.stdout.write("\u65e5\udcff.png\n")
+
+    fake_room(monkeypatch, verb)
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding=encoding))
+    assert door.main(["train"]) == 0
+    sys.stdout.flush()
+    assert written.getvalue().endswith(b".png\n")

@@ -18,7 +18,7 @@ from PIL import Image
 from dlgsanet.imaging import decode
 from dlgsanet.imaging.decode import read_samples
 from dlgsanet.imaging.errors import InputError
-from dlgsanet.imaging.png16 import png16_bytes
+from dlgsanet.imaging.png16 import png_bytes
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::PIL.Image.DecompressionBombWarning")
 
@@ -32,7 +32,7 @@ def encoded(form: str, image: Image.Image | None = None, **options: object) -> b
 
 
 def deep() -> bytes:
-    return png16_bytes(RGB.astype(np.uint16) * 257)
+    return png_bytes(RGB.astype(np.uint16) * 257)
 
 
 GOOD = {

@@ -23,7 +23,7 @@ from dlgsanet.imaging.files import (
     to_uint8,
     write_picture,
 )
-from dlgsanet.imaging.png16 import png16_bytes
+from dlgsanet.imaging.png16 import png_bytes
 
 here = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -94,7 +94,7 @@ def test_palette(tmp_path, transparency):
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 def test_sixteen_bits(tmp_path, channels):
     samples = noise(5, 7, channels, peak=65535)
-    (tmp_path / "x.png").write_bytes(png16_bytes(samples))
+    (tmp_path / "x.png").write_bytes(png_bytes(samples))
     picture = read_picture(tmp_path / "x.png")
     assert (picture.bits, picture.grey) == (16, channels <= 2)
     colour = samples[..., :-1] if channels in (2, 4) else samples
@@ -116,7 +116,7 @@ def test_a_sixteen_bit_colour_key_is_compared_in_sixteen_bits(tmp_path):
     samples[0, 1, 2] = 1001  # the same high byte, one channel
     body = b"tRNS" + np.array([1000] * 3, ">u2").tobytes()
     chunk = struct.pack(">I", 6) + body + struct.pack(">I", zlib.crc32(body))
-    plain = png16_bytes(samples)
+    plain = png_bytes(samples)
     at = plain.index(b"IDAT") - 4
     (tmp_path / "x.png").write_bytes(plain[:at] + chunk + plain[at:])
     np.testing.assert_array_equal(read_picture(tmp_path / "x.png").alpha, [[0, 1, 0]])
@@ -151,7 +151,7 @@ def test_the_colour_profile_is_kept(tmp_path):
 
 def test_rgb8_rounds_sixteen_bits_and_refuses_transparency(tmp_path):
     samples = np.array([[[0, 128, 129], [65535, 65406, 65407]]], np.uint16)
-    (tmp_path / "x.png").write_bytes(png16_bytes(samples))
+    (tmp_path / "x.png").write_bytes(png_bytes(samples))
     assert read_rgb8(tmp_path / "x.png").tolist() == [[[0, 0, 1], [255, 254, 255]]]
     opaque = np.dstack([noise(2, 2, 3), np.full((2, 2), 255, np.uint8)])
     np.testing.assert_array_equal(read_rgb8(saved(tmp_path / "y.png", Image.fromarray(opaque))), opaque[..., :3])
@@ -329,3 +329,16 @@ def test_to_nchw_refuses(bad):
 def test_to_hwc_refuses(shape):
     with pytest.raises(InputError):
         to_hwc(np.ones(shape))
+
+
+@pytest.mark.parametrize(("alpha", "grey"), [(False, False), (True, False), (False, True), (True, True)])
+def test_large_pictures_are_written_alike(tmp_path, monkeypatch, alpha, grey):
+    rng = np.random.default_rng(0)
+    rgb, mask = rng.integers(0, 256, (70, 9, 3), np.uint8), rng.integers(0, 256, (70, 9), np.uint8)
+    for name, limit in (("small", 10**6), ("large", 10)):
+        monkeypatch.setattr(files, "_LARGE_PIXELS", limit)
+        files.write_picture(tmp_path / f"{name}.png", rgb, mask if alpha else None, grey=grey, icc=b"profile")
+    small, large = (files.read_picture(tmp_path / f"{name}.png") for name in ("small", "large"))
+    assert np.array_equal(small.rgb, large.rgb) and small.icc == large.icc == b"profile"
+    assert (small.bits, small.grey) == (large.bits, large.grey)
+    assert not alpha or np.array_equal(small.alpha, large.alpha)
