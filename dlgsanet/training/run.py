@@ -10,7 +10,7 @@ import torch
 from rich.console import Console
 from rich.progress import Progress as Bar
 
-from dlgsanet.imaging.atomic import new_file
+from dlgsanet.imaging.atomic import new_file, require_writable_folder
 from dlgsanet.imaging.errors import BackendError
 from dlgsanet.training import build
 from dlgsanet.training.config import TrainConfig
@@ -36,6 +36,7 @@ def train(config: TrainConfig, folder: Path, cache: Path, console: Console) -> P
     with join(config.run.device) as worker:
         speaker = console if worker.leads else Console(quiet=True)
         state = start_state(config, worker.device)
+        require_writable_folder(folder)
         folder.mkdir(parents=True, exist_ok=True)
         if (folder / LAST).exists():
             load_state(folder / LAST, state, config)

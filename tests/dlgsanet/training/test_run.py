@@ -121,6 +121,13 @@ def test_the_batch_of_a_faulty_step_is_kept(
     assert not (tmp_path / "run" / "last.pt").exists()
 
 
+def test_a_file_in_the_place_of_the_run_is_one_line(config: TrainConfig, tmp_path: Path, quiet: Console) -> None:
+    (tmp_path / "run").write_text("mine")
+    with pytest.raises(InputError, match="found the file"):
+        train(config, tmp_path / "run", tmp_path / "cache", quiet)
+    assert (tmp_path / "run").read_text() == "mine"
+
+
 def test_another_configuration_cannot_resume(config: TrainConfig, tmp_path: Path, quiet: Console) -> None:
     short = replace(config, schedule=replace(config.schedule, steps=1))
     train(short, tmp_path / "run", tmp_path / "cache", quiet)
