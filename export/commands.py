@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -147,4 +148,4 @@ def _summary(manifest: Manifest, output: Path, console: Console) -> None:
         table.add_row(artifact.id, f"{size:.2f}", artifact.lowering, str(len(artifact.rewrites)), error)
     console.print(table)
     _plain(console, "certificate: largest error against the reference in float64, relative to the output")
-    _plain(console, f"next: dlgsanet check {output}")
+    _plain(console, f"next: dlgsanet check {shlex.quote(str(output))}")

@@ -37,12 +37,12 @@ def train(config: TrainConfig, folder: Path, cache: Path, console: Console) -> P
         speaker = console if worker.leads else Console(quiet=True)
         state = start_state(config, worker.device)
         require_writable_folder(folder)
-        folder.mkdir(parents=True, exist_ok=True)
         if (folder / LAST).exists():
             load_state(folder / LAST, state, config)
             speaker.print(f"resumed at step {state.step} of {config.schedule.steps}")
         with progress_bar(speaker) as bar:
             draw = _prepared(config, cache, worker, bar, speaker)
+            folder.mkdir(parents=True, exist_ok=True)  # not before: unusable data leave no empty folder behind
             reporter = Reporter(config, folder, state, bar, speaker) if worker.leads else None
             _complete(config, state, draw, worker, reporter, folder)
     return folder / FINAL

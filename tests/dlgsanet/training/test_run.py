@@ -104,6 +104,7 @@ def test_validation_keeps_the_best_and_test_images_are_refused(
     tables["data"]["forbidden"], tables["data"]["validation"] = [str(tmp_path / "Set1")], ""
     with pytest.raises(InputError, match="no test image"):
         train(config_from_dict(tables), tmp_path / "other", tmp_path / "cache", quiet)
+    assert not (tmp_path / "other").exists()  # refused data leave no empty run behind
 
 
 def test_the_batch_of_a_faulty_step_is_kept(
