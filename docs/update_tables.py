@@ -58,7 +58,7 @@ def latency() -> str:
         "| artifact | median, ms (95 % interval) | p95, ms | output MP/s | peak memory, MB | as fast as torch today |",
         "|---|---|---|---|---|---|",
     ]
-    for file in results("*-bench*.json"):
+    for file in results("nano-x4-bench-*.json"):
         ratios = {ratio.artifact: ratio for ratio in file.ratios if ratio.other.startswith(BASELINE)}
         inverse = {ratio.other: ratio for ratio in file.ratios if ratio.artifact.startswith(BASELINE)}
         lines += [_latency_row(record, ratios, inverse) for record in file.latency]
@@ -86,8 +86,8 @@ def _latency_row(record: LatencyRecord, ratios: Mapping[str, RatioRecord], inver
 
 def overlap() -> str:
     """What tiling costs, by tile and overlap."""
-    content = json.loads((RESULTS / "overlap-nano-x4.json").read_text(encoding="utf-8"))
-    return table([Row(**row) for row in content["rows"]])
+    contents = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(RESULTS.glob("overlap-*.json"))]
+    return table([Row(**row) for content in contents for row in content["rows"]])
 
 
 TABLES: Mapping[str, Callable[[], str]] = {
