@@ -21,6 +21,7 @@ RESULTS = ROOT / "benchmarks" / "results"
 PAGES = ("README.md", "docs/tiling.md", "docs/export.md")
 BLOCK = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 BASELINE = "torch-official"
+TILING_ITSELF = "*tiling itself: the reference, tiled against whole*"
 
 
 def results(pattern: str) -> list[ResultFile]:
@@ -40,16 +41,19 @@ def accuracy() -> str:
 
 
 def _accuracy_row(record: AccuracyRecord) -> str:
+    name = TILING_ITSELF if record.artifact.startswith("torch-reference") else record.artifact
     if record.psnr_db is None or record.drop_db is None or record.worst_drop_db is None:
-        return f"| {record.artifact} | {record.dataset} | not run here: {record.reason} | | | | |"
+        return f"| {name} | {record.dataset} | not run here | | | | |"
     near = "identical"
     if record.to_reference_db is not None and record.to_reference_worst_db is not None:
         near = f"{record.to_reference_db:.1f} / {record.to_reference_worst_db:.1f}"
-    drop = f"{record.drop_db:.4f} / {record.worst_drop_db:.4f}"
-    return (
-        f"| {record.artifact} | {record.dataset} | {record.psnr_db:.2f} | {record.ssim:.4f} | {drop} | {near} "
-        f"| {record.gate} |"
-    )
+    drop = f"{_signless_zero(record.drop_db)} / {_signless_zero(record.worst_drop_db)}"
+    return f"| {name} | {record.dataset} | {record.psnr_db:.2f} | {record.ssim:.4f} | {drop} | {near} | {record.gate} |"
+
+
+def _signless_zero(decibels: float) -> str:
+    """Four digits; a loss too small for them has no sign."""
+    return f"{round(decibels, 4) + 0.0:.4f}"
 
 
 def latency() -> str:
@@ -68,7 +72,7 @@ def latency() -> str:
 def _latency_row(record: LatencyRecord, ratios: Mapping[str, RatioRecord], inverse: Mapping[str, RatioRecord]) -> str:
     name = f"{record.model} {record.artifact}"
     if record.p50_ms is None or record.p95_ms is None:
-        return f"| {name} | not run here: {record.reason} | | | | |"
+        return f"| {name} | not run here | | | | |"
     if record.artifact in ratios:
         ratio = ratios[record.artifact]
         speed = f"{1 / ratio.ratio:.1f} ({1 / ratio.ratio_high:.1f} to {1 / ratio.ratio_low:.1f})"
