@@ -14,11 +14,13 @@ from pathlib import Path
 
 from benchmarks.overlap_study import Row, table
 from benchmarks.results import AccuracyRecord, LatencyRecord, RatioRecord, ResultFile, read_result
+from dlgsanet.checkpoints import read_checkpoint, shipped_names
+from dlgsanet.network.count import parameters
 from export.targets import markdown_table
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
-PAGES = ("README.md", "docs/tiling.md", "docs/export.md")
+PAGES = ("README.md", "docs/tiling.md", "docs/export.md", "docs/checkpoints.md")
 BLOCK = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 BASELINE = "torch-official"
 TILING_ITSELF = "*tiling itself: the reference, tiled against whole*"
@@ -94,11 +96,25 @@ def overlap() -> str:
     return table([Row(**row) for content in contents for row in content["rows"]])
 
 
+def weights() -> str:
+    """The shipped checkpoints and their scores, from the files themselves."""
+    lines = ["| name | parameters | Set5, PSNR / SSIM | B100, PSNR / SSIM | steps |", "|---|---|---|---|---|"]
+    for name in shipped_names():
+        checkpoint = read_checkpoint(name)
+        facts = checkpoint.metadata
+        count = f"{parameters(checkpoint.config):,}"
+        lines.append(
+            f"| [`{name}`](../dlgsanet/weights/{name}.md) | {count} | {facts['set5']} | {facts['b100']} | {facts['steps']} |"
+        )
+    return "\n".join(lines)
+
+
 TABLES: Mapping[str, Callable[[], str]] = {
     "accuracy": accuracy,
     "latency": latency,
     "overlap": overlap,
     "targets": markdown_table,
+    "weights": weights,
 }
 
 
