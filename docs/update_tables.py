@@ -102,10 +102,9 @@ def weights() -> str:
     for name in shipped_names():
         checkpoint = read_checkpoint(name)
         facts = checkpoint.metadata
+        link = f"[`{name}`](../dlgsanet/weights/{name}.md)"
         count = f"{parameters(checkpoint.config):,}"
-        lines.append(
-            f"| [`{name}`](../dlgsanet/weights/{name}.md) | {count} | {facts['set5']} | {facts['b100']} | {facts['steps']} |"
-        )
+        lines.append(f"| {link} | {count} | {facts['set5']} | {facts['b100']} | {facts['steps']} |")
     return "\n".join(lines)
 
 
