@@ -65,8 +65,8 @@ def check(
 ) -> None:
     """Judge every artifact: against the reference network and against HR.
 
-    Without --data it uses the parity pack inside the bundle. Exit code 1: a gate failed; 3: nothing could run
-    here; 70: a backend crashed.
+    Without --data and --photographs it uses the parity pack inside the bundle. Exit code 1: a gate failed; 3:
+    nothing could run here; 70: a backend crashed.
     """
     from benchmarks.run_check import CheckOptions, run_check
 

@@ -53,7 +53,7 @@ def formats(
         here = "installed" if not row.missing else f"missing {', '.join(row.missing)}: {install_line(row)}"
         hints = "".join(f", {key}={value}" for key, value in row.hints)
         lines.append(f"{row.name:<{width}}  {row.note}")
-        lines.append(f"{'':<{width}}  lowering {row.lowering}{hints}; {row.files}; [{row.extra}] {here}")
+        lines.append(f"{'':<{width}}  lowering {row.lowering}{hints}; {row.files}; [{row.extras}] {here}")
     lines += [f"not {name}: {reason}" for name, reason in table_json()["refused"].items()]
     sys.stdout.write("\n".join(lines) + "\n")
 

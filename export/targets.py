@@ -22,8 +22,8 @@ DEFAULT_OPSET = 18
 class Row:
     """One line of the table.
 
-    `packages` are imported by the exporter, `extra` brings them; `hints` are settings that a runner must pin
-    in the engine; `lowering` is the default form of the dynamic convolution (measured, see docs).
+    `packages` are imported by the exporter, `extra` brings those that `[export]` lacks; `hints` are settings that
+    a runner must pin in the engine; `lowering` is the default form of the dynamic convolution.
     """
 
     backend: str
@@ -39,6 +39,11 @@ class Row:
     def name(self) -> str:
         """`<backend>-<precision>`, what `--to` accepts."""
         return f"{self.backend}-{self.precision}"
+
+    @property
+    def extras(self) -> str:
+        """The extras that exporting takes, as pip writes them: `export,openvino`."""
+        return ",".join(dict.fromkeys(("export", self.extra)))
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -183,7 +188,7 @@ def require_packages(rows: Sequence[Row]) -> None:
 
 def install_line(row: Row) -> str:
     """What to type to get the packages of a row."""
-    return f"pip install 'dlgsanet-edge[{','.join(dict.fromkeys(('export', row.extra)))}]'"
+    return f"pip install 'dlgsanet-edge[{row.extras}]'"
 
 
 def parse_tile(text: str) -> tuple[int, int]:
@@ -204,7 +209,7 @@ def markdown_table() -> str:
         "|---|---|---|---|---|",
     ]
     for row in TARGETS:
-        lines.append(f"| `{row.name}` | `[{row.extra}]` | `{row.lowering}` | {row.files} | {row.note} |")
+        lines.append(f"| `{row.name}` | `[{row.extras}]` | `{row.lowering}` | {row.files} | {row.note} |")
     return "\n".join(lines) + "\n"
 
 
