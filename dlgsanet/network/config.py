@@ -74,7 +74,7 @@ class ModelConfig:
         return replace(self, activation=activation)
 
 
-# Table 1 of the facts: C, G, B. `nano` is ours, for real-time use; the others are the paper's.
+# Channels, groups, blocks. `nano` is ours, for real-time use; the others are the paper's.
 VARIANTS = {"nano": (24, 2, 2), "tiny": (48, 3, 3), "light": (48, 4, 3), "full": (90, 6, 4)}
 
 

@@ -1,7 +1,7 @@
 """Parameters and multiply-adds of a configuration, in two conventions that must not be mixed.
 
 `true_macs` counts every multiply-add of the convolutions, dynamic filters and attention once. `official_flops`
-repeats the authors' own counter, whose figures are the published ones; it differs in five places, each marked.
+repeats the authors' own counter, whose figures are the published ones; it differs in six places, each marked.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def official_flops(config: ModelConfig, size: Size) -> int:
     filters = c * hyper + taps * c + hyper * config.filter_groups * taps  # depthwise counted on C, not C//4
     local = 2 * c * c + filters + taps * c
     gdfn = 6 * c * c  # its depthwise convolution lacks the number of pixels: see the constant below
-    norms = 4 * c
+    norms = 4 * c  # no multiply-adds of a convolution: not in the true count
     pair = local + 4 * c * c + 27 * c + 2 * gdfn + norms
     body = 3 * c * c  # for a 3x3 convolution
     upsampler = 27 * c  # without s*s
