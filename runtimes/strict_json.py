@@ -53,17 +53,15 @@ class Node:
             self.fail("an object")
         return {key: Node(value, f"{self.where}.{key}") for key, value in self.value.items()}
 
-    def fields(self, required: Collection[str], optional: Collection[str] = ()) -> dict[str, Node]:
+    def fields(self, required: Collection[str]) -> dict[str, Node]:
         """The object's members; a missing required field and an unknown one are both refused."""
         found = self.mapping()
         missing = [key for key in required if key not in found]
-        unknown = [key for key in found if key not in required and key not in optional]
+        unknown = [key for key in found if key not in required]
         if missing:
             raise InputError(f"{self.where}: field '{missing[0]}' is missing; make the bundle again")
         if unknown:
-            raise InputError(
-                f"{self.where}: unknown field '{unknown[0]}'; expected only {', '.join((*required, *optional))}"
-            )
+            raise InputError(f"{self.where}: unknown field '{unknown[0]}'; expected only {', '.join(required)}")
         return found
 
     def items(self) -> list[Node]:
