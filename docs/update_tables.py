@@ -23,7 +23,7 @@ RESULTS = ROOT / "benchmarks" / "results"
 PAGES = ("README.md", "docs/tiling.md", "docs/export.md", "docs/checkpoints.md")
 BLOCK = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 BASELINE = "torch-official"
-TILING_ITSELF = "*tiling itself: the reference, tiled against whole*"
+TILING_ITSELF = "*reference, tiled against whole*"
 
 
 def results(pattern: str) -> list[ResultFile]:
@@ -32,18 +32,19 @@ def results(pattern: str) -> list[ResultFile]:
 
 
 def accuracy() -> str:
-    """Every artifact of nano-x4 against the reference and HR, on each data set."""
+    """Every artifact of the shipped networks against the reference and HR, on each data set."""
     lines = [
         "| artifact | images | PSNR, dB | SSIM | drop, dB: mean / worst image | dB to reference: mean / worst | gate |",
         "|---|---|---|---|---|---|---|",
     ]
-    for file in results("nano-x4-check-*.json"):
+    for file in results("*-check-*.json"):
         lines += [_accuracy_row(record) for record in file.accuracy]
     return "\n".join(lines)
 
 
 def _accuracy_row(record: AccuracyRecord) -> str:
-    name = TILING_ITSELF if record.artifact.startswith("torch-reference") else record.artifact
+    tiling_itself = record.artifact.startswith("torch-reference")
+    name = f"{record.model} {TILING_ITSELF if tiling_itself else record.artifact}"
     if record.psnr_db is None or record.drop_db is None or record.worst_drop_db is None:
         return f"| {name} | {record.dataset} | not run here | | | | |"
     near = "identical"
