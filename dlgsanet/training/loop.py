@@ -75,8 +75,10 @@ def fit(
 
     For rooms that fine-tune a network they changed. `draw(step, rng)` gives LR and HR in [0, 1]; `objective`
     (default: L1 against HR) must hold `module` as its student. The module itself is trained in place. Raises
-    NonFiniteStep.
+    NonFiniteStep, and InputError for a module whose parameters are all frozen.
     """
+    if not any(parameter.requires_grad for parameter in module.parameters()):
+        raise InputError("expected a module with trainable parameters, found none: call module.requires_grad_() first")
     state = new_state(objective or Objective(module), recipe.optimizer, seed, recipe.precision)
     if state.model is not module:
         raise ValueError("expected an objective whose student is the module")

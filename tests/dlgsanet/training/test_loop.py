@@ -105,6 +105,12 @@ def test_faults_stop_before_they_spoil_the_weights(where: str, words: str) -> No
     assert all(torch.equal(value, before[-1][key]) for key, value in model.state_dict().items())
 
 
+def test_a_frozen_module_is_refused() -> None:
+    """`load_model` gives one: it is meant for inference."""
+    with pytest.raises(InputError, match=r"requires_grad_\(\)"):
+        fit(small().requires_grad_(False), draw, RECIPE)
+
+
 def test_schedules() -> None:
     cosine = ScheduleSection(100, warmup=10)
     rates = [learning_rate(step, 1.0, cosine) for step in range(101)]
