@@ -14,6 +14,7 @@ from PIL import Image
 from benchmarks.datasets import Dataset, Sample
 from benchmarks.results import Crop
 from dlgsanet.imaging.files import to_hwc, to_uint8
+from dlgsanet.imaging.liveliest import Box, liveliest_box
 from dlgsanet.imaging.resize import upscale_bicubic8
 from runtimes.tiling import Array
 
@@ -24,28 +25,6 @@ FIRST = 2
 """Crops of so many images are kept in any case, and one of the image with the largest |drop| so far."""
 
 _MARGIN = 4  # LR pixels around a crop: bicubic looks at two
-Box = tuple[int, int, int, int]
-
-
-def liveliest_box(hr: NDArray[np.uint8], scale: int) -> Box:
-    """Top, left, height, width of the crop with the strongest mean gradient; multiples of the scale."""
-    grey = hr.mean(axis=2, dtype=np.float32)
-    energy = np.zeros_like(grey)
-    energy[1:] += np.abs(np.diff(grey, axis=0))
-    energy[:, 1:] += np.abs(np.diff(grey, axis=1))
-    height, width = (min(side, SIDE) // scale * scale for side in grey.shape)
-    sums = np.zeros((grey.shape[0] + 1, grey.shape[1] + 1))
-    sums[1:, 1:] = energy.cumsum(axis=0, dtype=np.float64).cumsum(axis=1)
-    tops = np.arange(0, grey.shape[0] - height + 1, scale)
-    lefts = np.arange(0, grey.shape[1] - width + 1, scale)
-    inside = (
-        sums[np.ix_(tops + height, lefts + width)]
-        - sums[np.ix_(tops, lefts + width)]
-        - sums[np.ix_(tops + height, lefts)]
-        + sums[np.ix_(tops, lefts)]
-    )
-    row, column = np.unravel_index(int(inside.argmax()), inside.shape)
-    return int(tops[row]), int(lefts[column]), height, width
 
 
 def bicubic_crop(lr: NDArray[np.uint8], scale: int, box: Box) -> NDArray[np.uint8]:
@@ -66,7 +45,7 @@ def cut(nchw: Array, box: Box) -> NDArray[np.uint8]:
 
 def make_crop(sample: Sample, dataset: Dataset, model_sha256: str, outputs: Mapping[str, Array]) -> Crop:
     """The liveliest piece of one image from HR, bicubic and `outputs` (name -> 1 x 3 x sH x sW), as PNG."""
-    box = liveliest_box(sample.hr, dataset.scale)
+    box = liveliest_box(sample.hr, SIDE, dataset.scale)
     top, left, height, width = box
     pictures = {
         "HR": sample.hr[top : top + height, left : left + width],

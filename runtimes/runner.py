@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TypeVar
@@ -130,10 +130,9 @@ class Runner(ABC):
         OutputError for an output that is not finite, constant for an input that is not, or of a wrong shape.
         `checked=False` runs the engine only: for timing, after a checked run of the same input.
         """
-        if not checked:
-            self._require_open()
-            return self._infer(tile)
         self._require_open()
+        if not checked:
+            return self._infer(tile)
         self._require_tile(tile)
         sr = self._infer(tile)
         self._require_output(tile, sr)
@@ -148,12 +147,21 @@ class Runner(ABC):
         _require_image(lr)
         return upscale_tiled(self.infer, lr, self.scale, self.tile_for((lr.shape[2], lr.shape[3]), overlap), overlap)
 
-    def rows(self, lr: Array, overlap: int = DEFAULT_OVERLAP) -> Iterator[tuple[int, Array]]:
+    def rows(
+        self, lr: Array, overlap: int = DEFAULT_OVERLAP, on_tile: Callable[[], None] | None = None
+    ) -> Iterator[tuple[int, Array]]:
         """Like calling, for one image, but yields `(y0, strip)` of finished HR rows: memory of one row of
-        tiles."""
+        tiles. `on_tile` is called after every tile."""
         self._require_open()
         _require_image(lr)
-        return iter_rows(self.infer, lr, self.scale, self.tile_for((lr.shape[2], lr.shape[3]), overlap), overlap)
+
+        def infer(tile: Array) -> Array:
+            sr = self.infer(tile)
+            if on_tile is not None:
+                on_tile()
+            return sr
+
+        return iter_rows(infer, lr, self.scale, self.tile_for((lr.shape[2], lr.shape[3]), overlap), overlap)
 
     def tile_for(self, image_hw: tuple[int, int], overlap: int = DEFAULT_OVERLAP) -> tuple[int, int]:
         """The tile (H, W) used for this image: the nearest one, or the whole image where any size is

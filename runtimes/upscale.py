@@ -6,19 +6,18 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dlgsanet.imaging.atomic import require_writable_folder
 from dlgsanet.imaging.errors import InputError, UnavailableError
-from dlgsanet.imaging.files import Picture, list_images, read_picture, to_hwc, to_nchw, write_picture
+from dlgsanet.imaging.files import Picture, list_images, quantise, read_picture, to_hwc, to_nchw, write_picture
 from dlgsanet.imaging.resize import resize_bicubic
 from runtimes import open_runner
 from runtimes.manifest import read_manifest
 from runtimes.runner import Runner, RunOptions
-from runtimes.tiling import Array, iter_rows, tile_count
+from runtimes.tiling import Array, tile_count
 
 Say = Callable[[str], None]
 
@@ -102,23 +101,10 @@ def upscale_picture(run: Runner, job: Job, overlap: int, on_tile: Callable[[], N
     if picture.rgb.shape[:2] != (job.height, job.width):
         raise InputError(f"'{job.source}' changed while it waited for its turn; run the command again")
 
-    def infer(tile: Array) -> Array:
-        sr = run.infer(tile)
-        on_tile()
-        return sr
-
     samples = np.empty((height, width, 3), np.uint8 if picture.bits == 8 else np.uint16)
-    lr = to_nchw(picture.rgb)
-    tile = run.tile_for((job.height, job.width), overlap)
-    for y0, strip in iter_rows(infer, lr, run.scale, tile, overlap):
-        samples[y0 : y0 + strip.shape[2]] = _samples(to_hwc(strip), picture.bits)
+    for y0, strip in run.rows(to_nchw(picture.rgb), overlap, on_tile):
+        samples[y0 : y0 + strip.shape[2]] = quantise(to_hwc(strip), picture.bits)
     write_picture(job.target, samples, _alpha(picture, height, width), picture.bits, grey=picture.grey, icc=picture.icc)
-
-
-def _samples(rgb: Array, bits: int) -> NDArray[Any]:
-    peak = 255 if bits == 8 else 65535
-    scaled: Array = np.rint(np.clip(rgb, 0, 1) * np.float32(peak))
-    return scaled.astype(np.uint8 if bits == 8 else np.uint16)
 
 
 def _alpha(picture: Picture, height: int, width: int) -> Array | None:

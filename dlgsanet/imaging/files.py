@@ -100,13 +100,13 @@ def write_picture(
         raise InputError(f"cannot write {target}: {suffix} keeps no transparency; use .png")
     if rgb.ndim != 3 or rgb.shape[2] != 3 or 0 in rgb.shape:
         raise InputError(f"expected HWC pixels with 3 channels, found shape {rgb.shape}")
-    samples = _quantised(rgb, bits)
+    samples = quantise(rgb, bits)
     if grey:
         samples = _luma(samples)
     if alpha is not None:
         if alpha.shape != rgb.shape[:2]:
             raise InputError(f"expected alpha of shape {rgb.shape[:2]}, found {alpha.shape}")
-        samples = np.concatenate([samples, _quantised(alpha, bits)[..., None]], axis=2)
+        samples = np.concatenate([samples, quantise(alpha, bits)[..., None]], axis=2)
     large = suffix == ".png" and samples.shape[0] * samples.shape[1] > _LARGE_PIXELS
     atomic.write_bytes(target, png_bytes(samples, icc) if bits == 16 or large else _bytes8(samples, target, icc))
 
@@ -125,7 +125,20 @@ def list_images(folder: str | Path) -> list[Path]:
 
 def to_uint8(rgb: NDArray[Any]) -> NDArray[np.uint8]:
     """Float in [0, 1] to uint8, clipped and rounded; any shape. Raises InputError on NaN or infinity."""
-    return _quantised(rgb, 8)
+    return quantise(rgb, 8)
+
+
+def quantise(values: NDArray[Any], bits: int) -> NDArray[Any]:
+    """Float in [0, 1] to unsigned integers, clipped and rounded; integers of the right depth as they are."""
+    dtype, peak = (np.dtype(np.uint8), 255) if bits == 8 else (np.dtype(np.uint16), 65535)
+    if values.dtype == dtype:
+        return values
+    if not np.issubdtype(values.dtype, np.floating):
+        raise InputError(f"expected float or {dtype} pixels for {bits} bits, found {values.dtype}")
+    if not np.isfinite(values).all():
+        raise InputError("expected finite pixels, found NaN or infinity; the model or its input is broken")
+    scaled: NDArray[Any] = np.rint(np.clip(values, 0, 1) * np.float32(peak))
+    return scaled.astype(dtype)
 
 
 def to_nchw(rgb: NDArray[Any]) -> NDArray[np.float32]:
@@ -157,19 +170,6 @@ def _bytes8(samples: NDArray[np.uint8], target: Path, icc: bytes | None) -> byte
         height, width = pixels.shape[:2]
         raise InputError(f"cannot write {target} of {width}x{height} as {form}: {error}; use .png") from error
     return encoded.getvalue()
-
-
-def _quantised(values: NDArray[Any], bits: int) -> NDArray[Any]:
-    """Float in [0, 1] to unsigned integers, clipped and rounded; integers of the right depth as they are."""
-    dtype, peak = (np.dtype(np.uint8), 255) if bits == 8 else (np.dtype(np.uint16), 65535)
-    if values.dtype == dtype:
-        return values
-    if not np.issubdtype(values.dtype, np.floating):
-        raise InputError(f"expected float or {dtype} pixels for {bits} bits, found {values.dtype}")
-    if not np.isfinite(values).all():
-        raise InputError("expected finite pixels, found NaN or infinity; the model or its input is broken")
-    scaled: NDArray[Any] = np.rint(np.clip(values, 0, 1) * np.float32(peak))
-    return scaled.astype(dtype)
 
 
 def _luma(samples: NDArray[Any]) -> NDArray[Any]:

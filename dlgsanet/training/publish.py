@@ -21,12 +21,14 @@ from dlgsanet.checkpoints import build_model, read_checkpoint, save_checkpoint
 from dlgsanet.imaging.atomic import write_text
 from dlgsanet.imaging.errors import InputError
 from dlgsanet.imaging.files import read_rgb8, to_hwc, to_nchw, to_uint8, write_picture
+from dlgsanet.imaging.liveliest import liveliest_box
 from dlgsanet.imaging.resize import crop_to_multiple, downscale_matlab8, upscale_bicubic8
 from dlgsanet.metrics import psnr
 from dlgsanet.network.model import DLGSANet
 from dlgsanet.training.validate import Score, open_validation, validate
 
 PANEL = 192  # HR pixels of a side of each of the three panels
+GRID = 16  # the panels' place is a multiple of so many HR pixels
 _CAPTION = 18  # pixels above each panel
 
 
@@ -63,7 +65,7 @@ def card(name: str, model: DLGSANet, described: Mapping[str, str], scores: Mappi
     config = model.config
     count = sum(p.numel() for p in model.parameters())
     rows = "\n".join(f"| {title} | {score.psnr_db:.2f} | {score.ssim:.4f} |" for title, score in scores.items())
-    hours = float(described["seconds"]) / 3600 if "seconds" in described else 0.0
+    hours = f"{float(described['seconds']) / 3600:.1f}" if "seconds" in described else "unknown"
     return (
         f"# {name}\n"
         f"DLGSANet {config.variant} x{config.scale}: C={config.channels}, G={config.groups}, B={config.blocks}, "
@@ -74,7 +76,7 @@ def card(name: str, model: DLGSANet, described: Mapping[str, str], scores: Mappi
         "Y channel of BT.601, 8 bits, border = scale, LR by the exact MATLAB-style bicubic; "
         "whole images in torch fp32.\n\n"
         f"- **Training data:** {described['training_data']}\n"
-        f"- **Recipe:** {described['recipe']}; {described.get('steps', 'unknown')} steps, {hours:.1f} hours "
+        f"- **Recipe:** {described['recipe']}; {described.get('steps', 'unknown')} steps, {hours} hours "
         f"on {described['hardware']}\n"
         f"- **Licence:** {described['licence']}\n"
     )
@@ -88,7 +90,9 @@ def panels(model: DLGSANet, photograph: NDArray[np.uint8]) -> NDArray[np.uint8]:
     lr = downscale_matlab8(hr, scale)
     sr = to_uint8(to_hwc(model(torch.from_numpy(to_nchw(lr))).numpy()))
     cubic = upscale_bicubic8(lr, scale)
-    top, left = _liveliest(hr)
+    if min(hr.shape[:2]) < PANEL:
+        raise InputError(f"expected a picture of at least {PANEL}x{PANEL} pixels, found {hr.shape[1]}x{hr.shape[0]}")
+    top, left, _, _ = liveliest_box(hr, PANEL, GRID)
     sheet = Image.new("RGB", (3 * PANEL + 20, PANEL + _CAPTION), "white")
     named = {"HR": hr, f"bicubic {_db(cubic, hr, scale)}": cubic, f"this model {_db(sr, hr, scale)}": sr}
     for place, (caption, pixels) in enumerate(named.items()):
@@ -100,16 +104,6 @@ def panels(model: DLGSANet, photograph: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def _db(pixels: NDArray[np.uint8], hr: NDArray[np.uint8], scale: int) -> str:
     return f"{psnr(pixels, hr, border=scale):.2f} dB"
-
-
-def _liveliest(hr: NDArray[np.uint8]) -> tuple[int, int]:
-    """Top left of the square with the largest mean gradient, on a coarse grid."""
-    if min(hr.shape[:2]) < PANEL:
-        raise InputError(f"expected a picture of at least {PANEL}x{PANEL} pixels, found {hr.shape[1]}x{hr.shape[0]}")
-    green = hr[..., 1].astype(np.float32)
-    energy = np.abs(np.diff(green, axis=0))[:, :-1] + np.abs(np.diff(green, axis=1))[:-1]
-    places = [(y, x) for y in range(0, hr.shape[0] - PANEL + 1, 16) for x in range(0, hr.shape[1] - PANEL + 1, 16)]
-    return max(places, key=lambda place: float(energy[place[0] :, place[1] :][:PANEL, :PANEL].mean()))
 
 
 def main(
