@@ -46,6 +46,7 @@ class Estimate:
     device: str
     processes: int
     memory_mib: float
+    operators: str
     stages: tuple[StageEstimate, ...]
 
     @property
@@ -64,6 +65,7 @@ class Estimate:
         return [
             f"network: {self.parameters:,} parameters",
             f"measured on: {place}",
+            self.operators,
             *stages,
             f"memory of a process: {self.memory_mib:.0f} MiB",
             f"estimated time: {clock_time(self.seconds)} (preparation and validation not counted)",
@@ -75,14 +77,14 @@ def estimate(config: TrainConfig) -> Estimate:
     if config.run.threads:
         torch.set_num_threads(config.run.threads)
     with join(config.run.device) as worker:
-        state = start_state(config, worker.device)
+        state, choice = start_state(config, worker.device)
         counts = Counter(config.size(step) for step in range(config.schedule.steps))
         stages = tuple(
             StageEstimate(patch, batch, steps, _ms_per_step(config, state, worker, patch, batch))
             for (patch, batch), steps in counts.items()
         )
         parameters = sum(p.numel() for p in state.model.parameters())
-        return Estimate(parameters, str(worker.device), worker.count, _memory_mib(worker.device), stages)
+        return Estimate(parameters, str(worker.device), worker.count, _memory_mib(worker.device), str(choice), stages)
 
 
 def count_images(config: TrainConfig) -> int:

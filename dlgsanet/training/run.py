@@ -12,8 +12,10 @@ from rich.progress import Progress as Bar
 
 from dlgsanet.imaging.atomic import new_file, require_writable_folder
 from dlgsanet.imaging.errors import BackendError
+from dlgsanet.kernels.choice import Choice, apply_kernels, choose_kernels
 from dlgsanet.training import build
 from dlgsanet.training.config import TrainConfig
+from dlgsanet.training.heap import keep_freed_memory
 from dlgsanet.training.interrupt import StopRequest, stop_between_steps
 from dlgsanet.training.journal import progress_bar
 from dlgsanet.training.loop import Draw, NonFiniteStep, Progress, advance
@@ -35,11 +37,12 @@ def train(config: TrainConfig, folder: Path, cache: Path, console: Console) -> P
         torch.set_num_threads(config.run.threads)
     with join(config.run.device) as worker:
         speaker = console if worker.leads else Console(quiet=True)
-        state = start_state(config, worker.device)
+        state, choice = start_state(config, worker.device)
         require_writable_folder(folder)
         if (folder / LAST).exists():
             load_state(folder / LAST, state, config)
             speaker.print(f"resumed at step {state.step} of {config.schedule.steps}")
+        speaker.print(str(choice), markup=False)
         with progress_bar(speaker) as bar:
             draw = _prepared(config, cache, worker, bar, speaker)
             folder.mkdir(parents=True, exist_ok=True)  # not before: unusable data leave no empty folder behind
@@ -48,14 +51,21 @@ def train(config: TrainConfig, folder: Path, cache: Path, console: Console) -> P
     return folder / FINAL
 
 
-def start_state(config: TrainConfig, device: torch.device) -> TrainState:
-    """A run's state before its first step; the network is compiled on its first use if that is wanted."""
+def start_state(config: TrainConfig, device: torch.device) -> tuple[TrainState, Choice]:
+    """A run's state before its first step, and the form of its operators; compiled on first use if that is wanted.
+
+    The moving average, which validates and is shipped, keeps the reference's plain form.
+    """
     torch.manual_seed(config.run.seed)
+    choice = choose_kernels(config.run.kernels, device, config.run.precision, config.run.compile)
     objective = build.initial_objective(config, device)
     state = new_state(objective, config.optimizer, config.run.seed, config.run.precision)
+    apply_kernels(state.model, choice)
     if config.run.compile:
-        state.model.compile()  # in place: names of parameters stay; the average, which validates, stays plain
-    return state
+        state.model.compile()  # in place: names of parameters stay
+    if device.type == "cpu":
+        keep_freed_memory()
+    return state, choice
 
 
 def _prepared(config: TrainConfig, cache: Path, worker: Worker, bar: Bar, console: Console) -> Draw:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dlgsanet.imaging.errors import InputError, unknown
+from dlgsanet.kernels import KERNELS
 from dlgsanet.network.config import ModelConfig, named_config
 
 PRECISIONS = ("fp32", "bf16", "fp16")
@@ -168,7 +169,8 @@ class RunSection:
     """Seed, arithmetic and how often things are written.
 
     `precision` bf16 and fp16 mean autocast (fp16 with a scaled loss); weights stay fp32. `device` auto is CUDA
-    where there is one. `compile` sends the network through torch.compile. `tensorboard` writes event files.
+    where there is one. `compile` sends the network through torch.compile. `kernels` chooses the form of the slowest
+    operators (auto: C on a CPU with a compiler). `tensorboard` writes event files.
     """
 
     seed: int = 0
@@ -179,12 +181,14 @@ class RunSection:
     save_every: int = 500
     device: str = "auto"
     compile: bool = False
+    kernels: str = "auto"
     channels_last: bool = True
     tensorboard: bool = False
 
     def __post_init__(self) -> None:
         require_known("precision", self.precision, PRECISIONS)
         require_known("device", self.device, DEVICES)
+        require_known("kernels", self.kernels, KERNELS)
         require_positive(
             "run", log_every=self.log_every, validate_every=self.validate_every, save_every=self.save_every
         )

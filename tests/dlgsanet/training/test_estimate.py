@@ -25,7 +25,9 @@ def test_a_run_in_stages(tables: Tables) -> None:
 
 
 def test_figures_add_up_and_are_said() -> None:
-    found = Estimate(85_744, "cpu", 2, 300.4, (StageEstimate(32, 16, 1000, 500.0), StageEstimate(48, 8, 500, 1000.0)))
+    found = Estimate(
+        85_744, "cpu", 2, 300.4, "operators: c", (StageEstimate(32, 16, 1000, 500.0), StageEstimate(48, 8, 500, 1000.0))
+    )
     assert found.seconds == 1000
     said = "\n".join(found.lines())
     for words in (

@@ -1,0 +1,3 @@
+"""Fast forms of the network's operators for training: the same numbers up to rounding, chosen by name."""
+
+KERNELS = ("auto", "plain", "c")  # what run.kernels may say

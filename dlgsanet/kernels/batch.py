@@ -1,0 +1,45 @@
+"""Sharing the images of a batch among threads that run compiled code, which works without Python's lock."""
+
+from __future__ import annotations
+
+import ctypes
+import itertools
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import torch
+from torch import Tensor
+
+from dlgsanet.imaging.errors import BackendError
+
+FORMATS = {torch.float32: 0, torch.bfloat16: 1}  # what the C sources call `half`
+Part = tuple[int, int]  # first image, and the one after the last
+
+
+def require_supported(t: Tensor) -> None:
+    """Refuse what the C forms cannot read."""
+    if t.device.type != "cpu" or t.dtype not in FORMATS:
+        raise ValueError(f"expected fp32 or bf16 on a CPU, found {t.dtype} on {t.device}")
+
+
+def parts(images: int) -> list[Part]:
+    """The batch in as many parts as torch has threads."""
+    count = max(1, min(images, torch.get_num_threads()))
+    cuts = [images * part // count for part in range(count + 1)]
+    return list(itertools.pairwise(cuts))
+
+
+def in_threads(work: Callable[[int, Part], int], shared: Sequence[Part]) -> None:
+    """Do every part, `work(number, part)`; what it returns is the C functions' "no memory"."""
+    if len(shared) == 1:
+        failed = work(0, shared[0])
+    else:
+        with ThreadPoolExecutor(len(shared)) as pool:
+            failed = max(pool.map(work, range(len(shared)), shared))
+    if failed:
+        raise BackendError("a compiled operator found no memory for its rows of one image: lower data.batch")
+
+
+def pointer(t: Tensor) -> ctypes.c_void_p:
+    """Where a tensor's elements begin."""
+    return ctypes.c_void_p(t.data_ptr())

@@ -1,0 +1,82 @@
+"""Compiles the C sources of this folder for the processor at hand, once, and loads them."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from dlgsanet.imaging.atomic import new_file
+from dlgsanet.imaging.errors import UnavailableError
+
+_FOLDER = Path(__file__).parent
+_HEADER = "vectors.h"
+_FLAGS = ("-std=gnu11", "-O3", "-shared", "-fPIC")
+_SECONDS = 120  # a compiler that takes longer hangs
+
+
+def compiler() -> str | None:
+    """The C compiler: what CC names, else cc, gcc or clang; None where there is none."""
+    names = [os.environ["CC"]] if os.environ.get("CC") else ["cc", "gcc", "clang"]
+    return next((path for name in names if (path := shutil.which(name))), None)
+
+
+@functools.cache
+def load_library(source: str, *definitions: tuple[str, int]) -> ctypes.CDLL:
+    """The library of one source file with its constants, compiled on first use and kept in the user's cache.
+
+    Raises UnavailableError when there is no compiler or it refuses.
+    """
+    command = compiler()
+    if command is None:
+        raise UnavailableError("expected a C compiler (cc, gcc, clang or $CC), found none: install one")
+    path = _FOLDER / source
+    options = [*_FLAGS, _for_this_processor(), *(f"-D{name}={value}" for name, value in definitions)]
+    target = _cache() / f"{path.stem}-{_key(path, command, options)}.so"
+    if not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with new_file(target) as temporary:
+            _compile([command, *options, str(path), "-o", str(temporary)])
+    return ctypes.CDLL(str(target))
+
+
+def _compile(command: Sequence[str]) -> None:
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise UnavailableError(f"the C compiler {command[0]} did not run: {error}") from error
+    if done.returncode:
+        lines = done.stderr.strip().splitlines() or ["without a word"]
+        raise UnavailableError(f"the C compiler {command[0]} failed: {lines[0]}")
+
+
+def _for_this_processor() -> str:
+    return "-march=native" if platform.machine().lower() in ("x86_64", "amd64", "i686") else "-mcpu=native"
+
+
+def _cache() -> Path:
+    home = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(home) / "dlgsanet"
+
+
+def _key(source: Path, command: str, options: Sequence[str]) -> str:
+    """Another one for another source, compiler, option or processor: what is cached always fits."""
+    texts = [path.read_text(encoding="utf-8") for path in (source, _FOLDER / _HEADER)]
+    parts = [*texts, command, *options, sys.platform, _processor()]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def _processor() -> str:
+    """What the processor can do: home folders are shared between machines."""
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        lines = info.read_text(encoding="utf-8", errors="replace").splitlines()
+        return next((line for line in lines if line.startswith(("flags", "Features"))), "")
+    return platform.processor()

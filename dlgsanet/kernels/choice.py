@@ -1,0 +1,65 @@
+"""Which form of the operators a training run uses, in words that the run prints: never a silent fallback."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from dlgsanet.imaging.errors import InputError, UnavailableError
+from dlgsanet.kernels.c_library import compiler, load_library
+from dlgsanet.kernels.twins import fuse
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The form that is used, and why it is this one."""
+
+    name: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"operators: {self.name} ({self.reason})"
+
+
+def choose_kernels(wanted: str, device: torch.device, precision: str, compiled: bool) -> Choice:
+    """The form for a run. Raises InputError or UnavailableError when the one asked for cannot run here."""
+    if wanted == "auto":
+        return _automatic(device, precision, compiled)
+    if reason := _obstacle(wanted, device, precision, compiled):
+        raise InputError(f"expected run.kernels that fit the run, found {wanted!r}: {reason}; set it to auto or plain")
+    if wanted == "c" and compiler() is None:
+        raise UnavailableError("run.kernels is c, and there is no C compiler here (cc, gcc, clang or $CC): install one")
+    return Choice(wanted, "as configured")
+
+
+def _automatic(device: torch.device, precision: str, compiled: bool) -> Choice:
+    if obstacle := _obstacle("c", device, precision, compiled):
+        return Choice("plain", obstacle)
+    try:
+        load_library("gated_conv.c")
+    except UnavailableError as error:
+        return Choice("plain", str(error))
+    return Choice("c", "fastest on a CPU")
+
+
+def _obstacle(name: str, device: torch.device, precision: str, compiled: bool) -> str:
+    if name == "plain":
+        return ""
+    if compiled:
+        return "torch.compile cannot see into fused operators"
+    if name == "c" and device.type != "cpu":
+        return f"the C form is for CPUs, and this run is on {device.type}"
+    if name == "c" and precision == "fp16":
+        return "the C form knows fp32 and bf16, and this run is in fp16"
+    return ""
+
+
+def apply_kernels(model: nn.Module, choice: Choice) -> None:
+    """Put the chosen operators into `model`, in place; parameters and their names stay. Plain changes nothing."""
+    if choice.name == "c":
+        from dlgsanet.kernels.dynamic_conv_c import dynamic_conv_c
+        from dlgsanet.kernels.gated_conv_c import gated_conv_c
+
+        fuse(model, dynamic_conv_c, gated_conv_c)

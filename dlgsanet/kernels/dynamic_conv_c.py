@@ -1,0 +1,80 @@
+"""The dynamic convolution with its filters made on the way, in C: for training on a CPU."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from dlgsanet.kernels.batch import FORMATS, Part, in_threads, parts, pointer, require_supported
+from dlgsanet.kernels.c_library import load_library
+
+_SOURCE = "dynamic_conv.c"
+
+
+class _Picture(ctypes.Structure):
+    _fields_ = (("data", ctypes.c_void_p), ("half", ctypes.c_int64), ("strides", ctypes.c_int64 * 4))
+
+
+class _Extent(ctypes.Structure):
+    _fields_ = tuple((name, ctypes.c_int64) for name in ("groups", "height", "width", "first", "last"))
+
+
+def dynamic_conv_c(u: Tensor, z: Tensor, weight: Tensor, bias: Tensor, kernel: int) -> Tensor:
+    """dynamic_depthwise_conv(u, conv2d(z, weight, bias), kernel), on a CPU, without the filters' tensor.
+
+    u: (N, C, H, W), fp32 or bf16, any memory format; z: (N, R, H, W); weight: (G*K*K, R, 1, 1) and bias: (G*K*K),
+    used in fp32, as are the filters and all sums. Returns (N, C, H, W) in the dtype and format of `u`.
+    Differentiable once in all four. Uses as many threads as torch. Raises UnavailableError without a C compiler.
+    """
+    require_supported(u)
+    result: Tensor = _DynamicConv.apply(u, z.to(u.dtype), weight.float(), bias.float(), kernel)  # type: ignore[no-untyped-call]
+    return result
+
+
+class _DynamicConv(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, u: Tensor, z: Tensor, weight: Tensor, bias: Tensor, kernel: int) -> Tensor:
+        weight, bias = weight.contiguous(), bias.contiguous()
+        ctx.save_for_backward(u, z, weight, bias)
+        ctx.kernel = kernel
+        out = torch.empty_like(u)
+        run = _library(u, z, weight, kernel).dynamic_conv_forward
+        given = [*_pictures(u, z), pointer(weight), pointer(bias), *_pictures(out)]
+        in_threads(lambda _, part: int(run(*given, _extent(u, weight, kernel, part))), parts(u.shape[0]))
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, None]:
+        u, z, weight, bias = ctx.saved_tensors
+        grad = grad.to(u.dtype)
+        grad_u, grad_z = torch.empty_like(u), torch.empty_like(z)
+        shared = parts(u.shape[0])
+        grad_weight, grad_bias = weight.new_zeros(len(shared), *weight.shape), bias.new_zeros(len(shared), *bias.shape)
+        run = _library(u, z, weight, ctx.kernel).dynamic_conv_backward
+        given = [*_pictures(u, z), pointer(weight), pointer(bias), *_pictures(grad, grad_u, grad_z)]
+
+        def work(number: int, part: Part) -> int:
+            sums = pointer(grad_weight[number]), pointer(grad_bias[number])
+            return int(run(*given, *sums, _extent(u, weight, ctx.kernel, part)))
+
+        in_threads(work, shared)
+        return grad_u, grad_z, grad_weight.sum(0), grad_bias.sum(0), None
+
+
+def _library(u: Tensor, z: Tensor, weight: Tensor, kernel: int) -> ctypes.CDLL:
+    groups = weight.shape[0] // kernel**2
+    return load_library(_SOURCE, ("K", kernel), ("M", u.shape[1] // groups), ("R", z.shape[1]))
+
+
+def _pictures(*tensors: Tensor) -> list[Any]:
+    """By reference, which keeps the structures alive."""
+    return [ctypes.byref(_Picture(t.data_ptr(), FORMATS[t.dtype], (ctypes.c_int64 * 4)(*t.stride()))) for t in tensors]
+
+
+def _extent(u: Tensor, weight: Tensor, kernel: int, part: Part) -> Any:
+    return ctypes.byref(_Extent(weight.shape[0] // kernel**2, u.shape[2], u.shape[3], *part))

@@ -1,0 +1,67 @@
+"""The middle of the gated feed-forward network in C: for training on a CPU."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from dlgsanet.kernels.batch import FORMATS, Part, in_threads, parts, pointer, require_supported
+from dlgsanet.kernels.c_library import load_library
+
+_SOURCE = "gated_conv.c"
+
+
+class _Extent(ctypes.Structure):
+    _fields_ = tuple((name, ctypes.c_int64) for name in ("half", "channels", "height", "width", "first", "last"))
+
+
+def gated_conv_c(x: Tensor, weight: Tensor) -> Tensor:
+    """GELU(a) * b, where a and b are the halves of a depthwise 3x3 convolution of x: (N, 2C, H, W) -> (N, C, H, W).
+
+    x: fp32 or bf16 on a CPU; weight: (2C, 1, 3, 3), used in fp32, as are all sums. The result has the dtype of x and is
+    channels-last. The GELU is the exact one up to 2e-7. Differentiable once in both; only x is kept for the backward
+    pass. Uses as many threads as torch. Raises UnavailableError without a C compiler.
+    """
+    require_supported(x)
+    x = x.contiguous(memory_format=torch.channels_last)
+    result: Tensor = _GatedConv.apply(x, weight.float())  # type: ignore[no-untyped-call]
+    return result
+
+
+class _GatedConv(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
+        weight = weight.contiguous()
+        ctx.save_for_backward(x, weight)
+        n, c, h, w = x.shape
+        out = torch.empty((n, c // 2, h, w), dtype=x.dtype, memory_format=torch.channels_last)
+        run = load_library(_SOURCE).gated_conv_forward
+        given = pointer(x), pointer(weight), pointer(out)
+        in_threads(lambda _, part: int(run(*given, _extent(x, part))), parts(n))
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:
+        x, weight = ctx.saved_tensors
+        grad = grad.to(x.dtype).contiguous(memory_format=torch.channels_last)
+        grad_x = torch.empty(x.shape, dtype=x.dtype, memory_format=torch.channels_last)
+        shared = parts(x.shape[0])
+        grad_weight = torch.empty(len(shared), *weight.shape)
+        run = load_library(_SOURCE).gated_conv_backward
+        given = pointer(x), pointer(weight), pointer(grad), pointer(grad_x)
+
+        def work(number: int, part: Part) -> int:
+            return int(run(*given, pointer(grad_weight[number]), _extent(x, part)))
+
+        in_threads(work, shared)
+        return grad_x, grad_weight.sum(0)
+
+
+def _extent(x: Tensor, part: Part) -> Any:
+    _, c, h, w = x.shape
+    return ctypes.byref(_Extent(FORMATS[x.dtype], c // 2, h, w, *part))
