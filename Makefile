@@ -1,5 +1,5 @@
 # make demo   the whole path on a shipped checkpoint: export, check, bench, report
-# make test   ruff, mypy and the fast tests
+# make test   ruff, mypy and the fast tests (make slow, make test-triton: the others)
 # Each makes .venv and installs what it needs on first use; later calls install nothing.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -10,8 +10,9 @@ TESTED := $(shell $(PYTHON) -c 'import sys; print("-c constraints.txt" if sys.ve
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(TESTED)
 # torch first: whatever depends on it must find this build and not fetch another.
 TORCH := torch==2.13.0
+TRITON := triton==3.9.0
 
-.PHONY: demo test lint slow docs clean
+.PHONY: demo test test-triton lint slow docs clean
 
 demo: $(VENV)/.ready-demo
 	$(BIN)/dlgsanet demo -o demo
@@ -23,6 +24,11 @@ lint: $(VENV)/.ready-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# The Triton operators by Triton's interpreter: no GPU needed, but a package of 280 MB.
+test-triton: $(VENV)/.ready-test
+	$(PIP) $(TRITON)
+	$(BIN)/python -m pytest tests/dlgsanet/kernels/test_dynamic_conv_triton.py
 
 slow: $(VENV)/.ready-test
 	$(BIN)/python -m pytest -m slow

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 from dataclasses import dataclass
 
 import torch
 from torch import nn
 
 from dlgsanet.imaging.errors import InputError, UnavailableError
-from dlgsanet.kernels.c_library import compiler, load_library
+from dlgsanet.kernels.c_library import load_library
 from dlgsanet.kernels.twins import fuse
 
 
@@ -29,8 +30,10 @@ def choose_kernels(wanted: str, device: torch.device, precision: str, compiled: 
         return _automatic(device, precision, compiled)
     if reason := _obstacle(wanted, device, precision, compiled):
         raise InputError(f"expected run.kernels that fit the run, found {wanted!r}: {reason}; set it to auto or plain")
-    if wanted == "c" and compiler() is None:
-        raise UnavailableError("run.kernels is c, and there is no C compiler here (cc, gcc, clang or $CC): install one")
+    if wanted == "c":
+        load_library("gated_conv.c")
+    if wanted == "triton" and importlib.util.find_spec("triton") is None:
+        raise UnavailableError("run.kernels is triton, and the package triton is not installed: pip install triton")
     return Choice(wanted, "as configured")
 
 
@@ -53,6 +56,8 @@ def _obstacle(name: str, device: torch.device, precision: str, compiled: bool) -
         return f"the C form is for CPUs, and this run is on {device.type}"
     if name == "c" and precision == "fp16":
         return "the C form knows fp32 and bf16, and this run is in fp16"
+    if name == "triton" and device.type != "cuda":
+        return f"the Triton form is for CUDA, and this run is on {device.type}"
     return ""
 
 
@@ -63,3 +68,7 @@ def apply_kernels(model: nn.Module, choice: Choice) -> None:
         from dlgsanet.kernels.gated_conv_c import gated_conv_c
 
         fuse(model, dynamic_conv_c, gated_conv_c)
+    elif choice.name == "triton":
+        from dlgsanet.kernels.dynamic_conv_triton import dynamic_conv_triton
+
+        fuse(model, dynamic_conv_triton, None)

@@ -1,0 +1,43 @@
+"""What every fused form is held to: the plain one in float64, values and all gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from dlgsanet.network.dynamic_conv import dynamic_depthwise_conv
+
+
+def plain_conv(u: Tensor, z: Tensor, weight: Tensor, bias: Tensor, kernel: int) -> Tensor:
+    return dynamic_depthwise_conv(u, F.conv2d(z, weight, bias), kernel)
+
+
+def plain_gate(x: Tensor, weight: Tensor) -> Tensor:
+    a, b = F.conv2d(x, weight, padding=1, groups=weight.shape[0]).chunk(2, dim=1)
+    return F.gelu(a) * b
+
+
+def conv_inputs(shape: tuple[int, int, int, int], groups: int, maps: int, kernel: int) -> tuple[Tensor, ...]:
+    n, _, h, w = shape
+    torch.manual_seed(0)
+    rows = groups * kernel**2
+    return torch.randn(shape), torch.randn(n, maps, h, w), torch.randn(rows, maps, 1, 1), torch.randn(rows)
+
+
+def outcomes(form: Callable[..., Tensor], inputs: tuple[Tensor, ...], *fixed: int) -> list[Tensor]:
+    """The output and the gradient of every input, for one and the same gradient of the output."""
+    leaves = [t.detach().clone(memory_format=torch.preserve_format).requires_grad_() for t in inputs]
+    out = form(*leaves, *fixed)
+    torch.manual_seed(1)
+    out.backward(torch.randn(out.shape).to(out.dtype))
+    return [out.detach(), *(leaf.grad for leaf in leaves if leaf.grad is not None)]
+
+
+def worst_error(found: list[Tensor], wanted: list[Tensor]) -> float:
+    """Largest difference relative to the root mean square of the tensor it is in."""
+    assert len(found) == len(wanted)
+    pairs = zip(found, wanted, strict=True)
+    return max(float((a.double() - b).abs().max() / b.square().mean().sqrt().clamp_min(1e-30)) for a, b in pairs)

@@ -1,0 +1,52 @@
+"""Compiling once, for this processor, with one line when it cannot be done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dlgsanet.imaging.errors import UnavailableError
+from dlgsanet.kernels.c_library import compiler, load_library
+
+
+@pytest.fixture(autouse=True)
+def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    load_library.cache_clear()
+    yield tmp_path / "dlgsanet"
+    load_library.cache_clear()
+
+
+def test_is_compiled_once_and_kept(empty_cache: Path) -> None:
+    load_library("gated_conv.c")
+    (made,) = empty_cache.iterdir()
+    stamp = made.stat().st_mtime_ns
+    load_library.cache_clear()
+    load_library("gated_conv.c")
+    assert [path.stat().st_mtime_ns for path in empty_cache.iterdir()] == [stamp]
+
+
+def test_constants_make_another_library(empty_cache: Path) -> None:
+    load_library("dynamic_conv.c", ("K", 3), ("M", 2), ("R", 2))
+    load_library("dynamic_conv.c", ("K", 3), ("M", 2), ("R", 3))
+    assert len(list(empty_cache.iterdir())) == 2
+
+
+def test_without_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.delenv("CC", raising=False)
+    assert compiler() is None
+    with pytest.raises(UnavailableError, match=r"expected a C compiler .* found none: install one"):
+        load_library("gated_conv.c")
+
+
+def test_a_compiler_that_fails_is_quoted(tmp_path: Path, empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = tmp_path / "broken-cc"
+    broken.write_text("#!/bin/sh\necho 'no space left for objects' >&2\nexit 1\n")
+    broken.chmod(0o755)
+    monkeypatch.setenv("CC", str(broken))
+    with pytest.raises(UnavailableError, match="broken-cc failed: no space left for objects"):
+        load_library("gated_conv.c")
+    assert not empty_cache.exists() or not list(empty_cache.iterdir())
