@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from benchmarks.overlap_study import Row, table
+from benchmarks import overlap_study, training_study
 from benchmarks.results import AccuracyRecord, LatencyRecord, RatioRecord, ResultFile, read_result
 from dlgsanet.checkpoints import read_checkpoint, shipped_names
 from dlgsanet.network.count import parameters
@@ -20,7 +20,7 @@ from export.targets import markdown_table
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
-PAGES = ("README.md", "docs/tiling.md", "docs/export.md", "docs/checkpoints.md")
+PAGES = ("README.md", "docs/tiling.md", "docs/export.md", "docs/checkpoints.md", "docs/training.md")
 BLOCK = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 BASELINE = "torch-official"
 TILING_ITSELF = "*reference, tiled against whole*"
@@ -94,7 +94,14 @@ def _latency_row(record: LatencyRecord, ratios: Mapping[str, RatioRecord], inver
 def overlap() -> str:
     """What tiling costs, by tile and overlap."""
     contents = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(RESULTS.glob("overlap-*.json"))]
-    return table([Row(**row) for content in contents for row in content["rows"]])
+    rows = [overlap_study.Row(**row) for content in contents for row in content["rows"]]
+    return overlap_study.table(rows)
+
+
+def training_speed() -> str:
+    """Images a second of a training step, in the plain and the fused form."""
+    text = (RESULTS / "training-speed.json").read_text(encoding="utf-8")
+    return training_study.table(training_study.read_rows(text))
 
 
 def weights() -> str:
@@ -114,6 +121,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "latency": latency,
     "overlap": overlap,
     "targets": markdown_table,
+    "training-speed": training_speed,
     "weights": weights,
 }
 

@@ -151,3 +151,16 @@ def test_training_on_a_gpu_goes_on_and_stays_near_the_cpu(
     assert losses(tmp_path / "gpu") == pytest.approx(
         losses(tmp_path / "cpu"), rel=1e-3 if precision == "fp32" else 0.03
     )
+
+
+def test_fused_operators_learn_the_same_and_are_named(
+    tables: Tables, losses: Losses, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for form in ("plain", "c"):
+        config = config_from_dict({**tables, "run": {**tables["run"], "kernels": form}})
+        train(config, tmp_path / form, tmp_path / "cache", Console(soft_wrap=True))
+    assert "operators: plain (as configured)" in (said := capsys.readouterr().out)
+    assert "operators: c (as configured)" in said
+    assert losses(tmp_path / "c") == pytest.approx(losses(tmp_path / "plain"), rel=1e-4)
+    plain, fused = (load_model(tmp_path / form / "final.safetensors").state_dict() for form in ("plain", "c"))
+    assert list(plain) == list(fused)
