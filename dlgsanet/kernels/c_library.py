@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dlgsanet.imaging.atomic import new_file
-from dlgsanet.imaging.errors import UnavailableError
+from dlgsanet.imaging.errors import InputError, UnavailableError
 
 _FOLDER = Path(__file__).parent
 _HEADER = "vectors.h"
@@ -32,7 +32,7 @@ def compiler() -> str | None:
 def load_library(source: str, *definitions: tuple[str, int]) -> ctypes.CDLL:
     """The library of one source file with its constants, compiled on first use and kept in the user's cache.
 
-    Raises UnavailableError when there is no compiler or it refuses.
+    Raises UnavailableError when there is no compiler, it refuses, or the library can be neither kept nor loaded.
     """
     command = compiler()
     if command is None:
@@ -40,11 +40,22 @@ def load_library(source: str, *definitions: tuple[str, int]) -> ctypes.CDLL:
     path = _FOLDER / source
     options = [*_FLAGS, _for_this_processor(), *(f"-D{name}={value}" for name, value in definitions)]
     target = _cache() / f"{path.stem}-{_key(path, command, options)}.so"
-    if not target.exists():
-        target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        if (kept := _loaded(target)) is not None:
+            return kept
         with new_file(target) as temporary:
             _compile([command, *options, str(path), "-o", str(temporary)])
-    return ctypes.CDLL(str(target))
+        return ctypes.CDLL(str(target))
+    except (InputError, OSError) as error:  # a read-only home, or one that forbids running what lies in it
+        raise UnavailableError(f"compiled operators cannot be kept: {error}; set XDG_CACHE_HOME") from error
+
+
+def _loaded(target: Path) -> ctypes.CDLL | None:
+    """What was compiled before; None where there is nothing, or something damaged."""
+    try:
+        return ctypes.CDLL(str(target))
+    except OSError:
+        return None
 
 
 def _compile(command: Sequence[str]) -> None:
@@ -62,7 +73,7 @@ def _for_this_processor() -> str:
 
 
 def _cache() -> Path:
-    home = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111  (never raises)
     return Path(home) / "dlgsanet"
 
 

@@ -50,3 +50,22 @@ def test_a_compiler_that_fails_is_quoted(tmp_path: Path, empty_cache: Path, monk
     with pytest.raises(UnavailableError, match="broken-cc failed: no space left for objects"):
         load_library("gated_conv.c")
     assert not empty_cache.exists() or not list(empty_cache.iterdir())
+
+
+def test_a_cache_that_cannot_be_written_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    with pytest.raises(UnavailableError, match="compiled operators cannot be kept"):
+        load_library("gated_conv.c")
+
+
+def test_a_damaged_library_is_made_again(empty_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    load_library("gated_conv.c")
+    (made,) = empty_cache.iterdir()
+    other = tmp_path / "other" / "dlgsanet" / made.name  # not the same file: that one is mapped into this process
+    other.parent.mkdir(parents=True)
+    other.write_bytes(b"no library")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "other"))
+    load_library.cache_clear()
+    load_library("gated_conv.c")
+    assert other.read_bytes()[:4] == made.read_bytes()[:4] != b"no l"
