@@ -32,7 +32,7 @@ class CalibrationOptions:
     the places."""
 
     folder: str = ""
-    tiles: int = 32
+    tiles: int = 96
     seed: int = 0
 
     def __post_init__(self) -> None:

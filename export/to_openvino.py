@@ -19,13 +19,22 @@ RT_INFO_KEY = "dlgsanet_edge"
 HOME = Path(__file__).resolve().parent.parent  # the folder that holds our packages, wherever we run
 
 
-def convert_openvino(onnx_file: Path, xml: Path, *, half: bool, metadata: Mapping[str, str]) -> None:
+def convert_openvino(
+    onnx_file: Path, xml: Path, *, half: bool, metadata: Mapping[str, str], calibration: Path | None = None
+) -> None:
     """Convert `onnx_file` to `xml` and the .bin beside it, with `metadata` as rt_info under RT_INFO_KEY.
 
-    `half` stores the weights in fp16. The same input gives the same bytes. Raises BackendError, with the last
-    line the converter said, when it fails or crashes.
+    `half` stores the weights in fp16. `calibration` is an NPY file of tiles (N, 3, H, W): with it the dense
+    convolutions are quantized to INT8. The same input gives the same bytes. Raises BackendError, with the last line the
+    converter said, when it fails or crashes.
     """
-    job = {"onnx": str(onnx_file), "xml": str(xml), "half": half, "metadata": dict(metadata)}
+    job = {
+        "onnx": str(onnx_file),
+        "xml": str(xml),
+        "half": half,
+        "metadata": dict(metadata),
+        "calibration": str(calibration) if calibration else None,
+    }
     path = os.pathsep.join(filter(None, (str(HOME), os.environ.get("PYTHONPATH"))))
     done = subprocess.run(
         [sys.executable, "-m", "export.to_openvino"],
@@ -50,6 +59,12 @@ def _convert(job: Mapping[str, Any]) -> None:
     import openvino
 
     model = openvino.Core().read_model(job["onnx"])
+    if job["calibration"]:
+        import numpy as np
+
+        from export.quantize_openvino import quantize_dense
+
+        model = quantize_dense(model, np.load(job["calibration"], allow_pickle=False))
     for key, value in job["metadata"].items():
         model.set_rt_info(value, [RT_INFO_KEY, key])
     openvino.save_model(model, job["xml"], compress_to_fp16=job["half"])
