@@ -136,6 +136,26 @@ class RatioRecord:
 
 
 @dataclass(frozen=True)
+class RungRecord:
+    """One step of the dB ladder, means over the images: against the step `before`, against the ladder's top (unclamped
+    RGB), and against HR; None where there is no step before, or no error at all."""
+
+    step: str
+    before: str | None
+    model: str
+    model_sha256: str
+    tile: tuple[int, int]
+    dataset: str
+    protocol: str
+    psnr_db: float | None
+    drop_db: float | None
+    to_before_db: float | None
+    to_before_worst_db: float | None
+    to_top_db: float | None
+    kind: Literal["rung"] = "rung"
+
+
+@dataclass(frozen=True)
 class DatasetNote:
     """What was measured on, and on which terms it may be used; `images` is their number."""
 
@@ -170,7 +190,7 @@ class Crop:
                 raise ValueError(f"the crop {name[:40]!r} is not a PNG")
 
 
-Record = AccuracyRecord | LatencyRecord | RatioRecord
+Record = AccuracyRecord | LatencyRecord | RatioRecord | RungRecord
 
 
 @dataclass(frozen=True)

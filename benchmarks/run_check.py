@@ -41,6 +41,7 @@ class CheckOptions:
     json: Path | None = None
     machine: str | None = None
     crops: bool = True
+    ladder: bool = False
 
 
 def run_check(options: CheckOptions) -> None:
@@ -60,12 +61,14 @@ def run_check(options: CheckOptions) -> None:
     subjects = [_subject(artifact, manifest.scale, options) for artifact in chosen]
     model = model_of(manifest)
     with show.progress(steps(subjects, dataset)) as step:
-        checked = check(subjects, dataset, reference, model, max_drop_db=options.max_drop_db, step=step)
+        checked = check(
+            subjects, dataset, reference, model, max_drop_db=options.max_drop_db, ladder=options.ladder, step=step
+        )
     note = DatasetNote(dataset.name, dataset.sha256, len(dataset.items), dataset.lr_source, dataset.terms)
     _print(checked, note, reference.description)
     if options.json is not None:
         crops = checked.crops if options.crops else ()
-        write_result(options.json, new_result(environment, checked.records, (note,), crops))
+        write_result(options.json, new_result(environment, (*checked.records, *checked.rungs), (note,), crops))
     conclude(checked, options.artifacts)
 
 
@@ -143,3 +146,5 @@ def _print(checked: Checked, note: DatasetNote, reference: str) -> None:
     console.print(show.accuracy_table(checked.records))
     for line in show.reasons(checked.records):
         console.print(Text(line), soft_wrap=True)
+    if checked.rungs:
+        console.print(show.ladder_table(checked.rungs))
