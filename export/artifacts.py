@@ -19,6 +19,7 @@ from export.calibration import CalibrationOptions, CalibrationSet, calibration_s
 from export.certificate import Certificate, certify
 from export.pack import PHOTOGRAPHS
 from export.rewrite import RewriteResult, rewrite
+from export.subprocesses import run_job
 from export.targets import Target
 from runtimes.manifest import SCHEMA, Artifact, Calibration, Port, Source, artifact_id
 
@@ -106,7 +107,8 @@ class ArtifactWriter:
 
         if target.backend == "onnxruntime":
             path = self._place(f"onnx/{name}.onnx")
-            (self.bundle / path).write_bytes(onnx_bytes(proven.onnx, keys))
+            graph = self._quantized(target, proven.onnx) if target.row.calibrated else proven.onnx
+            (self.bundle / path).write_bytes(onnx_bytes(graph, keys))
             return (path,)
         if target.backend == "openvino":
             from export.to_openvino import convert_openvino
@@ -138,6 +140,20 @@ class ArtifactWriter:
                 self.say(f"warning: {warning}")
             self._tiles[target.tile] = found
         return self._tiles[target.tile]
+
+    def _quantized(self, target: Target, graph: Any) -> Any:
+        """The INT8 form of an ONNX graph."""
+        import onnx
+
+        from export.to_onnx import onnx_bytes
+
+        with tempfile.TemporaryDirectory() as folder:
+            source, result = Path(folder) / "fp32.onnx", Path(folder) / "int8.onnx"
+            source.write_bytes(onnx_bytes(graph, None))
+            tiles = self._write_tiles(target, Path(folder) / "tiles.npy")
+            job = {"source": str(source), "target": str(result), "tiles": str(tiles)}
+            run_job("export.quantize_onnxruntime", job, "ONNX Runtime could not quantize the graph", result)
+            return onnx.load(result)
 
     def _write_tiles(self, target: Target, path: Path) -> Path | None:
         if not target.row.calibrated:

@@ -8,15 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from export.quantized_layers import stays
+
 QUANTIZED = "Convolution"
 """The dense convolutions, 1x1 and 3x3. Measured on nano x4: depthwise convolutions, matrix products and elementwise
 operators in INT8 cost decibels (worst tile 50 dB to the reference down to 44) and gain no time."""
-
-KEPT = ("overlap_embed", "upsample", "ffn.project_out")
-"""Parts of names of dense convolutions that stay as they are. The first one alone costs more than all others together
-(41 dB on its worst tile), the last one comes next, then those that read the products of the feed-forward gates,
-whose rare large values widen the range: 44.1 dB with none of them kept, 45.6 with the ends, 50.5 with all three
-(worst tile of Set5)."""
 
 _NOT_COMPUTED = ("Parameter", "Constant", "Result")
 
@@ -32,7 +28,7 @@ def quantize_dense(model: Any, tiles: NDArray[np.float32]) -> Any:
 
     logging.getLogger("nncf").setLevel(logging.ERROR)
     kinds = {op.get_type_name() for op in model.get_ops()} - {QUANTIZED, *_NOT_COMPUTED}
-    kept = [name for name in _dense(model) if any(part in name for part in KEPT)]
+    kept = [name for name in _dense(model) if stays(name)]
     quantized = nncf.quantize(
         model,
         nncf.Dataset([tile[None] for tile in tiles]),

@@ -62,6 +62,10 @@ TARGETS: tuple[Row, ...] = (
         "ONNX; runs in ONNX Runtime on any of its execution providers",
     ),
     Row(
+        "onnxruntime", "int8", "export", ("onnx", "onnxruntime"), (), "basis", ".onnx",
+        "dense convolutions in INT8 (Q/DQ, calibrated), everything else in fp32; only when asked for",
+    ),
+    Row(
         "openvino", "fp32", "openvino", ("onnx", "openvino"),
         (("INFERENCE_PRECISION_HINT", "f32"),), "basis", ".xml + .bin",
         "OpenVINO IR; without the pinned hint newer CPUs would compute in bf16",

@@ -6,17 +6,14 @@ Run as `python -m export.to_openvino` it reads a job as JSON from its standard i
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dlgsanet.imaging.errors import BackendError
+from export.subprocesses import run_job
 
 RT_INFO_KEY = "dlgsanet_edge"
-HOME = Path(__file__).resolve().parent.parent  # the folder that holds our packages, wherever we run
 
 
 def convert_openvino(
@@ -35,24 +32,7 @@ def convert_openvino(
         "metadata": dict(metadata),
         "calibration": str(calibration) if calibration else None,
     }
-    path = os.pathsep.join(filter(None, (str(HOME), os.environ.get("PYTHONPATH"))))
-    done = subprocess.run(
-        [sys.executable, "-m", "export.to_openvino"],
-        input=json.dumps(job),
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": path},
-        check=False,
-    )
-    if done.returncode != 0 or not xml.with_suffix(".bin").is_file():
-        raise BackendError(f"OpenVINO could not convert {xml.name}: {_reason(done)}; please report this")
-
-
-def _reason(done: subprocess.CompletedProcess[str]) -> str:
-    if done.returncode < 0:
-        return f"its process was ended by signal {-done.returncode}"
-    lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
-    return lines[-1] if lines else f"its process returned {done.returncode}"
+    run_job("export.to_openvino", job, f"OpenVINO could not convert {xml.name}", xml.with_suffix(".bin"))
 
 
 def _convert(job: Mapping[str, Any]) -> None:

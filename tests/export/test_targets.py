@@ -60,7 +60,7 @@ def test_refused_pairs_are_not_in_the_table() -> None:
     ("to", "precision", "expected"),
     [
         ([], [], names(default_targets())),
-        ([], ["int8"], ["openvino-int8"]),
+        ([], ["int8"], ["onnxruntime-int8", "openvino-int8"]),
         (["openvino-int8-mixed"], [], ["openvino-int8-mixed"]),
         (["onnxruntime"], [], ["onnxruntime-fp32"]),
         (["openvino"], [], ["openvino-fp32", "openvino-bf16", "openvino-fp16"]),
