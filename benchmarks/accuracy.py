@@ -13,11 +13,12 @@ from benchmarks import accuracy_records
 from benchmarks.accuracy_records import Context, Model, Subject, Tile, Tiled
 from benchmarks.crops import Shelf, make_crop
 from benchmarks.datasets import Dataset, Sample
+from benchmarks.diagnosis import Signs, diagnosis, signs
 from benchmarks.figures import Yardstick, yardstick
 from benchmarks.gates import Figures, Verdict, judge
 from benchmarks.ladder import WHOLE, Ladder
 from benchmarks.reference import Reference
-from benchmarks.results import AccuracyRecord, Crop, ImageRow, RungRecord
+from benchmarks.results import AccuracyRecord, Crop, DiagnosisRecord, ImageRow, RungRecord
 from benchmarks.torch_peers import peer_id
 from dlgsanet.imaging.errors import BackendError, UnavailableError
 from dlgsanet.imaging.files import to_nchw
@@ -37,6 +38,7 @@ class Checked:
     crops: tuple[Crop, ...]
     crashed: tuple[str, ...]
     rungs: tuple[RungRecord, ...] = ()
+    diagnoses: tuple[DiagnosisRecord, ...] = ()
 
 
 @dataclass
@@ -46,6 +48,7 @@ class _Progress:
     subject: Subject
     info: RunInfo | None = None
     rows: list[ImageRow] = field(default_factory=list)
+    signs: list[Signs] = field(default_factory=list)
     over: Verdict | None = None
     crash: str | None = None
 
@@ -98,7 +101,13 @@ def check(
         for run in runs
     ]
     crashed = tuple(run.crash for run in runs if run.crash)
-    return Checked((*records, *costs.values()), shelf.crops, crashed, rungs.records(context) if rungs else ())
+    return Checked(
+        (*records, *costs.values()),
+        shelf.crops,
+        crashed,
+        rungs.records(context) if rungs else (),
+        tuple(diagnosis(run.subject, run.signs, context) for run in runs if run.signs and run.over is None),
+    )
 
 
 def steps(subjects: Sequence[Subject], dataset: Dataset) -> int:
@@ -171,4 +180,6 @@ def _one_output(run: _Progress, target: Yardstick, overlap: int) -> Array | None
         run.over, run.crash = Verdict("fail", str(error)), str(error)
         return None
     run.rows.append(target.row(sr))
+    if run.subject.precision != "fp32":
+        run.signs.append(signs(sr, target.output))
     return sr

@@ -156,6 +156,26 @@ class RungRecord:
 
 
 @dataclass(frozen=True)
+class DiagnosisRecord:
+    """How an artifact's pictures differ from the reference's, means over the images (see benchmarks/diagnosis.py):
+    shares of samples at or beyond black and white more than the reference has; mean shift of R, G, B, and errors by
+    frequency (low, middle, high) and by texture, in 8-bit levels."""
+
+    artifact: str
+    model: str
+    model_sha256: str
+    dataset: str
+    protocol: str
+    black: float
+    white: float
+    shift: tuple[float, float, float]
+    bands: tuple[float, float, float]
+    flat: float
+    textured: float
+    kind: Literal["diagnosis"] = "diagnosis"
+
+
+@dataclass(frozen=True)
 class DatasetNote:
     """What was measured on, and on which terms it may be used; `images` is their number."""
 
@@ -190,7 +210,7 @@ class Crop:
                 raise ValueError(f"the crop {name[:40]!r} is not a PNG")
 
 
-Record = AccuracyRecord | LatencyRecord | RatioRecord | RungRecord
+Record = AccuracyRecord | LatencyRecord | RatioRecord | RungRecord | DiagnosisRecord
 
 
 @dataclass(frozen=True)
@@ -218,6 +238,16 @@ class ResultFile:
     def ratios(self) -> tuple[RatioRecord, ...]:
         """The comparisons of `bench`."""
         return tuple(record for record in self.records if isinstance(record, RatioRecord))
+
+    @property
+    def rungs(self) -> tuple[RungRecord, ...]:
+        """The ladder of `check --ladder`."""
+        return tuple(record for record in self.records if isinstance(record, RungRecord))
+
+    @property
+    def diagnoses(self) -> tuple[DiagnosisRecord, ...]:
+        """How pictures of artifacts below fp32 differ, from `check`."""
+        return tuple(record for record in self.records if isinstance(record, DiagnosisRecord))
 
 
 def new_result(

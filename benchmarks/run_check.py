@@ -68,7 +68,10 @@ def run_check(options: CheckOptions) -> None:
     _print(checked, note, reference.description)
     if options.json is not None:
         crops = checked.crops if options.crops else ()
-        write_result(options.json, new_result(environment, (*checked.records, *checked.rungs), (note,), crops))
+        write_result(
+            options.json,
+            new_result(environment, (*checked.records, *checked.rungs, *checked.diagnoses), (note,), crops),
+        )
     conclude(checked, options.artifacts)
 
 
@@ -146,5 +149,7 @@ def _print(checked: Checked, note: DatasetNote, reference: str) -> None:
     console.print(show.accuracy_table(checked.records))
     for line in show.reasons(checked.records):
         console.print(Text(line), soft_wrap=True)
+    if checked.diagnoses:
+        console.print(show.diagnosis_table(checked.diagnoses))
     if checked.rungs:
         console.print(show.ladder_table(checked.rungs))

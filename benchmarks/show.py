@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from benchmarks.gates import GateName
-from benchmarks.results import AccuracyRecord, LatencyRecord, RatioRecord, RungRecord
+from benchmarks.results import AccuracyRecord, DiagnosisRecord, LatencyRecord, RatioRecord, RungRecord
 
 _WIDTH = 160  # of the widest table
 _STYLES: dict[GateName, str] = {"pass": "green", "fail": "bold red", "stated": "yellow", "not run": "yellow"}
@@ -113,6 +113,21 @@ def ladder_table(rungs: Sequence[RungRecord]) -> Table:
             number(rung.to_top_db, ".2f"),
         )
         table.add_row(*map(Text, cells))
+    return table
+
+
+def diagnosis_table(diagnoses: Sequence[DiagnosisRecord]) -> Table:
+    """How pictures below fp32 differ from the reference's; shares in per mille, the rest in 8-bit levels."""
+    title = "against the reference (levels of 255; clipped: more than the reference, per mille)"
+    table = Table(box=None, header_style="bold", pad_edge=False, title=title, title_justify="left")
+    table.add_column("artifact", no_wrap=True)
+    names = ("black", "white", "shift R", "G", "B", "error low", "middle", "high freq.", "flat", "textured")
+    for name in names:
+        table.add_column(name, justify="right", no_wrap=True)
+    for record in diagnoses:
+        clipped = (f"{1e3 * share:+.2f}" for share in (record.black, record.white))
+        errors = (f"{value:.3f}" for value in (*record.bands, record.flat, record.textured))
+        table.add_row(Text(record.artifact), *clipped, *(f"{value:+.3f}" for value in record.shift), *errors)
     return table
 
 
