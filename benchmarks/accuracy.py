@@ -13,10 +13,12 @@ from benchmarks import accuracy_records
 from benchmarks.accuracy_records import Context, Model, Subject, Tile, Tiled
 from benchmarks.crops import Shelf, make_crop
 from benchmarks.datasets import Dataset, Sample
+from benchmarks.diagnosis import Signs, diagnosis, signs
 from benchmarks.figures import Yardstick, yardstick
 from benchmarks.gates import Figures, Verdict, judge
+from benchmarks.ladder import WHOLE, Ladder
 from benchmarks.reference import Reference
-from benchmarks.results import AccuracyRecord, Crop, ImageRow
+from benchmarks.results import AccuracyRecord, Crop, DiagnosisRecord, ImageRow, RungRecord
 from benchmarks.torch_peers import peer_id
 from dlgsanet.imaging.errors import BackendError, UnavailableError
 from dlgsanet.imaging.files import to_nchw
@@ -35,6 +37,8 @@ class Checked:
     records: tuple[AccuracyRecord, ...]
     crops: tuple[Crop, ...]
     crashed: tuple[str, ...]
+    rungs: tuple[RungRecord, ...] = ()
+    diagnoses: tuple[DiagnosisRecord, ...] = ()
 
 
 @dataclass
@@ -44,6 +48,7 @@ class _Progress:
     subject: Subject
     info: RunInfo | None = None
     rows: list[ImageRow] = field(default_factory=list)
+    signs: list[Signs] = field(default_factory=list)
     over: Verdict | None = None
     crash: str | None = None
 
@@ -64,22 +69,28 @@ def check(
     model: Model,
     *,
     max_drop_db: float | None = None,
+    ladder: bool = False,
     step: Callable[[str], None] = lambda doing: None,
 ) -> Checked:
     """Measure and judge every subject on every image.
 
     A subject that is not available here becomes a `not run` record, one that crashes or gives no picture a
-    failed one; neither stops the others. `step` is called before each piece of work, at most `steps(...)`
-    times. Raises InputError for a bundle or an image that cannot be used.
+    failed one; neither stops the others. With `ladder` every step is also
+    compared with the one before. `step` is called before each piece of work, at most `steps(...)` times. Raises
+    InputError for a bundle or an image that cannot be used.
     """
     judge(Figures("fp32", "fp32", 0.0, 0.0, None, None, 0.0), max_drop_db)  # refuses a senseless limit now
     context = Context(dataset, reference, model, max_drop_db)
     tilings = {tile: _Tiling(context.protocol(tile)) for tile in _tiles(subjects)}
     shelf = Shelf()
+    rungs = Ladder(subjects) if ladder else None
     with ExitStack() as stack:
         runs = [_open(subject, stack, step) for subject in subjects]
         for sample in dataset.samples():
             outputs, drop = _one_image(sample, runs, tilings, reference, step)
+            if rungs:
+                rungs.add(sample, outputs, context)
+            outputs.pop(WHOLE, None)
             if outputs and shelf.wants(drop):
                 shelf = shelf.put(make_crop(sample, dataset, model.sha256, outputs), drop)
     costs = {tile: accuracy_records.tiling(tile, it.whole, it.tiled, context) for tile, it in tilings.items()}
@@ -90,7 +101,13 @@ def check(
         for run in runs
     ]
     crashed = tuple(run.crash for run in runs if run.crash)
-    return Checked((*records, *costs.values()), shelf.crops, crashed)
+    return Checked(
+        (*records, *costs.values()),
+        shelf.crops,
+        crashed,
+        rungs.records(context) if rungs else (),
+        tuple(diagnosis(run.subject, run.signs, context) for run in runs if run.signs and run.over is None),
+    )
 
 
 def steps(subjects: Sequence[Subject], dataset: Dataset) -> int:
@@ -128,7 +145,7 @@ def _one_image(
     name = sample.item.name
     step(f"{name}: reference, whole image")
     whole = reference.whole(sample)
-    outputs: dict[str, Array] = {}
+    outputs: dict[str, Array] = {} if whole is None else {WHOLE: whole}
     drops = [0.0]
     for tile, tiling in tilings.items():
         alive = [run for run in runs if run.subject.tile == tile and run.over is None]
@@ -163,4 +180,6 @@ def _one_output(run: _Progress, target: Yardstick, overlap: int) -> Array | None
         run.over, run.crash = Verdict("fail", str(error)), str(error)
         return None
     run.rows.append(target.row(sr))
+    if run.subject.precision != "fp32":
+        run.signs.append(signs(sr, target.output))
     return sr

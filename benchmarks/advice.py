@@ -6,7 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from benchmarks.environment import Environment
-from benchmarks.results import AccuracyRecord, Crop, DatasetNote, LatencyRecord, RatioRecord, ResultFile
+from benchmarks.results import (
+    AccuracyRecord,
+    Crop,
+    DatasetNote,
+    DiagnosisRecord,
+    LatencyRecord,
+    RatioRecord,
+    ResultFile,
+    RungRecord,
+)
 
 
 @dataclass(frozen=True)
@@ -18,6 +27,8 @@ class Machine:
     accuracy: tuple[AccuracyRecord, ...]
     latency: tuple[LatencyRecord, ...]
     ratios: tuple[RatioRecord, ...]
+    rungs: tuple[RungRecord, ...] = ()
+    diagnoses: tuple[DiagnosisRecord, ...] = ()
 
     @property
     def environment(self) -> Environment:
@@ -31,6 +42,8 @@ class Machine:
             accuracy=tuple(it for it in self.accuracy if it.model_sha256 == sha256),
             latency=tuple(it for it in self.latency if it.model_sha256 == sha256),
             ratios=tuple(it for it in self.ratios if it.model_sha256 == sha256),
+            rungs=tuple(it for it in self.rungs if it.model_sha256 == sha256),
+            diagnoses=tuple(it for it in self.diagnoses if it.model_sha256 == sha256),
         )
 
 
@@ -135,10 +148,14 @@ def _machine(group: Sequence[ResultFile]) -> Machine:
     accuracy = {(it.artifact, it.protocol, it.model_sha256): it for result in group for it in result.accuracy}
     latency = {(it.artifact, it.model_sha256): it for result in group for it in result.latency}
     ratios = {(it.artifact, it.other, it.model_sha256, it.required): it for result in group for it in result.ratios}
+    rungs = {(it.step, it.protocol, it.model_sha256): it for result in group for it in result.rungs}
+    diagnoses = {(it.artifact, it.protocol, it.model_sha256): it for result in group for it in result.diagnoses}
     return Machine(
         group[0].environment.machine,
         tuple(result.environment for result in group),
         tuple(accuracy.values()),
         tuple(latency.values()),
         tuple(ratios.values()),
+        tuple(rungs.values()),
+        tuple(diagnoses.values()),
     )

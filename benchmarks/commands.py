@@ -57,6 +57,9 @@ def check(
     max_drop: Annotated[
         float | None, typer.Option(help="A limit of your own for the mean drop, in dB.", show_default=False)
     ] = None,
+    ladder: Annotated[
+        bool, typer.Option("--ladder", help="Also print what each step costs, from torch to the last artifact.")
+    ] = False,
     json: Json = None,
     machine: Machine = None,
     crops: Annotated[
@@ -81,6 +84,7 @@ def check(
         json=json,
         machine=machine,
         crops=crops,
+        ladder=ladder,
     )
     run_check(options)
 

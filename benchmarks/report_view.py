@@ -10,6 +10,7 @@ from benchmarks.advice import Advice, Machine, Model, advise
 from benchmarks.charts import Point, Strip, Style
 from benchmarks.results import AccuracyRecord, Crop, LatencyRecord, RatioRecord
 from benchmarks.stats import Interval
+from benchmarks.worth import int8_lines
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,7 @@ class MachineView:
 
     machine: Machine
     advice: Advice | None
+    int8: tuple[str, ...]
     latency: tuple[LatencyRecord, ...]
     comparisons: tuple[RatioRecord, ...]
     charts: tuple[Chart, ...]
@@ -184,7 +186,8 @@ def _machine_view(machine: Machine, style: Mapping[str, Style], key: str) -> Mac
         found.append(Chart(f"Latency of one tile of {words}", alt, svg))
         found += _psnr_charts(machine, mine, advice, style, f"{key}-psnr-{tile[0]}x{tile[1]}")
     latency = tuple(sorted(machine.latency, key=lambda it: (it.p50_ms is None, it.p50_ms or 0.0)))
-    return MachineView(machine, advice, latency, tuple(show.shown_ratios(machine.ratios)), tuple(found))
+    int8 = tuple(int8_lines(machine.latency, machine.ratios))
+    return MachineView(machine, advice, int8, latency, tuple(show.shown_ratios(machine.ratios)), tuple(found))
 
 
 def _psnr_charts(

@@ -136,6 +136,46 @@ class RatioRecord:
 
 
 @dataclass(frozen=True)
+class RungRecord:
+    """One step of the dB ladder, means over the images: against the step `before`, against the ladder's top (unclamped
+    RGB), and against HR; None where there is no step before, or no error at all."""
+
+    step: str
+    before: str | None
+    model: str
+    model_sha256: str
+    tile: tuple[int, int]
+    dataset: str
+    protocol: str
+    psnr_db: float | None
+    drop_db: float | None
+    to_before_db: float | None
+    to_before_worst_db: float | None
+    to_top_db: float | None
+    kind: Literal["rung"] = "rung"
+
+
+@dataclass(frozen=True)
+class DiagnosisRecord:
+    """How an artifact's pictures differ from the reference's, means over the images (see benchmarks/diagnosis.py):
+    shares of samples at or beyond black and white more than the reference has; mean shift of R, G, B, and errors by
+    frequency (low, middle, high) and by texture, in 8-bit levels."""
+
+    artifact: str
+    model: str
+    model_sha256: str
+    dataset: str
+    protocol: str
+    black: float
+    white: float
+    shift: tuple[float, float, float]
+    bands: tuple[float, float, float]
+    flat: float
+    textured: float
+    kind: Literal["diagnosis"] = "diagnosis"
+
+
+@dataclass(frozen=True)
 class DatasetNote:
     """What was measured on, and on which terms it may be used; `images` is their number."""
 
@@ -170,7 +210,7 @@ class Crop:
                 raise ValueError(f"the crop {name[:40]!r} is not a PNG")
 
 
-Record = AccuracyRecord | LatencyRecord | RatioRecord
+Record = AccuracyRecord | LatencyRecord | RatioRecord | RungRecord | DiagnosisRecord
 
 
 @dataclass(frozen=True)
@@ -198,6 +238,16 @@ class ResultFile:
     def ratios(self) -> tuple[RatioRecord, ...]:
         """The comparisons of `bench`."""
         return tuple(record for record in self.records if isinstance(record, RatioRecord))
+
+    @property
+    def rungs(self) -> tuple[RungRecord, ...]:
+        """The ladder of `check --ladder`."""
+        return tuple(record for record in self.records if isinstance(record, RungRecord))
+
+    @property
+    def diagnoses(self) -> tuple[DiagnosisRecord, ...]:
+        """How pictures of artifacts below fp32 differ, from `check`."""
+        return tuple(record for record in self.records if isinstance(record, DiagnosisRecord))
 
 
 def new_result(

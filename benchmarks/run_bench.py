@@ -17,6 +17,7 @@ from benchmarks.requirements import judge_requirement, parse_requirement, requir
 from benchmarks.results import RatioRecord, new_result, require_place, write_result
 from benchmarks.run_check import choose, model_of
 from benchmarks.torch_peers import PEERS, open_peer, peer_id, try_formats
+from benchmarks.worth import int8_lines
 from dlgsanet.imaging.errors import BackendError, GateError, SpeedGateError, UnavailableError, unknown
 from runtimes import open_runner
 from runtimes.manifest import Artifact, Manifest, read_manifest
@@ -126,5 +127,7 @@ def _print(timed: Timed, ratios: Sequence[RatioRecord], manifest: Manifest) -> N
     for record in timed.records:
         if record.note:
             console.print(Text(f"{record.artifact}: {record.note}"), soft_wrap=True)
+    for line in int8_lines(timed.records, ratios):
+        console.print(Text(line), soft_wrap=True)
     for ratio in show.shown_ratios(ratios):
         console.print(Text(show.ratio_line(ratio)), soft_wrap=True)

@@ -17,7 +17,9 @@ from benchmarks.environment import describe_environment
 from benchmarks.isolated import IsolatedRunner
 from benchmarks.reference import open_reference
 from benchmarks.results import AccuracyRecord, DatasetNote, new_result, require_place, write_result
+from dlgsanet.imaging.content import content_hash
 from dlgsanet.imaging.errors import BackendError, GateError, InputError, UnavailableError, unknown
+from dlgsanet.imaging.files import read_rgb8
 from runtimes import open_runner
 from runtimes.manifest import Artifact, Manifest, read_manifest
 
@@ -39,6 +41,7 @@ class CheckOptions:
     json: Path | None = None
     machine: str | None = None
     crops: bool = True
+    ladder: bool = False
 
 
 def run_check(options: CheckOptions) -> None:
@@ -52,17 +55,23 @@ def run_check(options: CheckOptions) -> None:
     manifest = read_manifest(options.bundle)
     chosen = choose(manifest, options.artifacts)
     dataset = open_data(options.data, options.photographs, options.bundle, manifest)
+    refuse_calibrated(dataset, manifest)
     reference = open_reference(options.bundle, manifest, dataset, options.threads)
     environment = describe_environment(options.machine)
     subjects = [_subject(artifact, manifest.scale, options) for artifact in chosen]
     model = model_of(manifest)
     with show.progress(steps(subjects, dataset)) as step:
-        checked = check(subjects, dataset, reference, model, max_drop_db=options.max_drop_db, step=step)
+        checked = check(
+            subjects, dataset, reference, model, max_drop_db=options.max_drop_db, ladder=options.ladder, step=step
+        )
     note = DatasetNote(dataset.name, dataset.sha256, len(dataset.items), dataset.lr_source, dataset.terms)
     _print(checked, note, reference.description)
     if options.json is not None:
         crops = checked.crops if options.crops else ()
-        write_result(options.json, new_result(environment, checked.records, (note,), crops))
+        write_result(
+            options.json,
+            new_result(environment, (*checked.records, *checked.rungs, *checked.diagnoses), (note,), crops),
+        )
     conclude(checked, options.artifacts)
 
 
@@ -88,6 +97,19 @@ def open_data(folder: Path | None, photographs: bool, bundle: Path, manifest: Ma
     if folder is not None:
         return open_folder(folder, manifest.scale)
     return open_photographs(manifest.scale) if photographs else open_pack(bundle, manifest)
+
+
+def refuse_calibrated(dataset: Dataset, manifest: Manifest) -> None:
+    """Raise InputError where an image to evaluate on is one that the ranges were learnt from, by its pixels."""
+    if manifest.calibration is None:
+        return
+    known = {digest: name for name, digest in manifest.calibration.images.items()}
+    for item in dataset.items:
+        if (name := known.get(content_hash(read_rgb8(item.hr)))) is not None:
+            raise InputError(
+                f"expected images that calibration has not seen, found {item.hr.name} (is {name} of the calibration): "
+                "evaluate on others, or export again with another --calibration"
+            )
 
 
 def model_of(manifest: Manifest) -> Model:
@@ -127,3 +149,7 @@ def _print(checked: Checked, note: DatasetNote, reference: str) -> None:
     console.print(show.accuracy_table(checked.records))
     for line in show.reasons(checked.records):
         console.print(Text(line), soft_wrap=True)
+    if checked.diagnoses:
+        console.print(show.diagnosis_table(checked.diagnoses))
+    if checked.rungs:
+        console.print(show.ladder_table(checked.rungs))

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from benchmarks.gates import GateName
-from benchmarks.results import AccuracyRecord, LatencyRecord, RatioRecord
+from benchmarks.results import AccuracyRecord, DiagnosisRecord, LatencyRecord, RatioRecord, RungRecord
 
 _WIDTH = 160  # of the widest table
 _STYLES: dict[GateName, str] = {"pass": "green", "fail": "bold red", "stated": "yellow", "not run": "yellow"}
@@ -91,6 +91,43 @@ def latency_table(records: Sequence[LatencyRecord]) -> Table:
             record.reported_precision or "-",
         )
         table.add_row(Text(record.artifact), *map(Text, cells), _gate(record.gate))
+    return table
+
+
+def ladder_table(rungs: Sequence[RungRecord]) -> Table:
+    """The dB ladder, one row for each step."""
+    table = Table(box=None, header_style="bold", pad_edge=False, title="ladder", title_justify="left")
+    table.add_column("step", no_wrap=True)
+    table.add_column("made from", no_wrap=True)
+    for name in ("PSNR dB", "drop dB", "dB to it", "worst", "dB to the top"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for rung in rungs:
+        nothing_lost = "identical" if rung.before and rung.drop_db is not None and rung.to_before_db is None else None
+        cells = (
+            rung.step,
+            rung.before or "-",
+            number(rung.psnr_db, ".3f"),
+            number(rung.drop_db, "+.5f"),
+            nothing_lost or number(rung.to_before_db, ".2f"),
+            nothing_lost or number(rung.to_before_worst_db, ".2f"),
+            number(rung.to_top_db, ".2f"),
+        )
+        table.add_row(*map(Text, cells))
+    return table
+
+
+def diagnosis_table(diagnoses: Sequence[DiagnosisRecord]) -> Table:
+    """How pictures below fp32 differ from the reference's; shares in per mille, the rest in 8-bit levels."""
+    title = "against the reference (levels of 255; clipped: more than the reference, per mille)"
+    table = Table(box=None, header_style="bold", pad_edge=False, title=title, title_justify="left")
+    table.add_column("artifact", no_wrap=True)
+    names = ("black", "white", "shift R", "G", "B", "error low", "middle", "high freq.", "flat", "textured")
+    for name in names:
+        table.add_column(name, justify="right", no_wrap=True)
+    for record in diagnoses:
+        clipped = (f"{1e3 * share:+.2f}" for share in (record.black, record.white))
+        errors = (f"{value:.3f}" for value in (*record.bands, record.flat, record.textured))
+        table.add_row(Text(record.artifact), *clipped, *(f"{value:+.3f}" for value in record.shift), *errors)
     return table
 
 

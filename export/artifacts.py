@@ -10,14 +10,18 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from dlgsanet.imaging.atomic import sha256_file
 from dlgsanet.imaging.errors import BackendError
 from dlgsanet.network.model import DLGSANet
+from export.calibration import CalibrationOptions, CalibrationSet, calibration_set
 from export.certificate import Certificate, certify
 from export.pack import PHOTOGRAPHS
 from export.rewrite import RewriteResult, rewrite
+from export.subprocesses import run_job
 from export.targets import Target
-from runtimes.manifest import SCHEMA, Artifact, Port, Source, artifact_id
+from runtimes.manifest import SCHEMA, Artifact, Calibration, Port, Source, artifact_id
 
 RANGE = (0.0, 1.0)  # of the pixels in, and of the pixels out but for overshoot: nothing is clamped
 
@@ -40,8 +44,10 @@ class ArtifactWriter:
     source: Source
     tools: Mapping[str, str]
     lowering: str | None
+    calibration: CalibrationOptions
     say: Callable[[str], None]
     _proven: dict[tuple[object, ...], Proven] = field(default_factory=dict)
+    _tiles: dict[tuple[int, int], CalibrationSet] = field(default_factory=dict)
 
     def write(self, target: Target) -> Artifact:
         """Write the files of one target and return its manifest entry."""
@@ -65,7 +71,7 @@ class ArtifactWriter:
             lowering=proven.result.lowering,
             rewrites=proven.result.rewrites,
             hints=dict(target.row.hints),
-            calibration_sha256=None,
+            calibration_sha256=self._calibration(target).sha256 if target.row.calibrated else None,
             certificate=proven.certificate.as_json(),
         )
 
@@ -101,7 +107,8 @@ class ArtifactWriter:
 
         if target.backend == "onnxruntime":
             path = self._place(f"onnx/{name}.onnx")
-            (self.bundle / path).write_bytes(onnx_bytes(proven.onnx, keys))
+            graph = self._quantized(target, proven.onnx) if target.row.calibrated else proven.onnx
+            (self.bundle / path).write_bytes(onnx_bytes(graph, keys))
             return (path,)
         if target.backend == "openvino":
             from export.to_openvino import convert_openvino
@@ -110,11 +117,49 @@ class ArtifactWriter:
             with tempfile.TemporaryDirectory() as folder:
                 graph, xml = Path(folder) / "graph.onnx", Path(folder) / f"{name}.xml"
                 graph.write_bytes(onnx_bytes(proven.onnx, None))
-                convert_openvino(graph, xml, half=target.precision == "fp16", metadata=_texts(keys))
+                tiles = self._write_tiles(target, Path(folder) / "tiles.npy")
+                half = target.precision == "fp16"
+                convert_openvino(graph, xml, half=half, metadata=_texts(keys), calibration=tiles)
                 for path in paths:  # copied by us, so that a full disk is told from a failed conversion
                     shutil.copyfile(Path(folder) / Path(path).name, self.bundle / path)
             return paths
         raise BackendError(f"export/artifacts.py has no writer for {target.backend}: please report this")
+
+    def used_calibration(self) -> Calibration | None:
+        """What the manifest says of the tiles that were used; None when nothing was calibrated."""
+        if not self._tiles:
+            return None
+        sets = list(self._tiles.values())
+        return Calibration(self.calibration.tiles, self.calibration.seed, sets[0].images)
+
+    def _calibration(self, target: Target) -> CalibrationSet:
+        if target.tile not in self._tiles:
+            self.say(f"choosing calibration tiles of {target.tile[0]}x{target.tile[1]}")
+            found = calibration_set(self.model.scale, target.tile, self.calibration)
+            for warning in found.warnings:
+                self.say(f"warning: {warning}")
+            self._tiles[target.tile] = found
+        return self._tiles[target.tile]
+
+    def _quantized(self, target: Target, graph: Any) -> Any:
+        """The INT8 form of an ONNX graph."""
+        import onnx
+
+        from export.to_onnx import onnx_bytes
+
+        with tempfile.TemporaryDirectory() as folder:
+            source, result = Path(folder) / "fp32.onnx", Path(folder) / "int8.onnx"
+            source.write_bytes(onnx_bytes(graph, None))
+            tiles = self._write_tiles(target, Path(folder) / "tiles.npy")
+            job = {"source": str(source), "target": str(result), "tiles": str(tiles)}
+            run_job("export.quantize_onnxruntime", job, "ONNX Runtime could not quantize the graph", result)
+            return onnx.load(result)
+
+    def _write_tiles(self, target: Target, path: Path) -> Path | None:
+        if not target.row.calibrated:
+            return None
+        np.save(path, self._calibration(target).tiles, allow_pickle=False)
+        return path
 
     def _place(self, path: str) -> str:
         (self.bundle / path).parent.mkdir(parents=True, exist_ok=True)
@@ -139,6 +184,7 @@ class ArtifactWriter:
             "certificate": proven.certificate.as_json(),
             "source": asdict(self.source),
             "tools": dict(self.tools),
+            "calibration_sha256": self._calibration(target).sha256 if target.row.calibrated else None,
         }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -15,6 +15,7 @@ from dlgsanet.imaging.atomic import new_directory, sha256_file
 from dlgsanet.imaging.errors import InputError
 from dlgsanet.network.model import DLGSANet
 from export.artifacts import ArtifactWriter
+from export.calibration import CalibrationOptions
 from export.card import model_card
 from export.lowerings import lowering
 from export.memory import require_memory
@@ -22,9 +23,9 @@ from export.pack import write_pack
 from export.targets import (
     DEFAULT_OPSET,
     DEFAULT_TILE,
-    TARGETS,
     Row,
     Target,
+    default_targets,
     installed_targets,
     parse_targets,
     require_packages,
@@ -35,7 +36,7 @@ from runtimes.tiling import DEFAULT_OVERLAP
 Progress = Callable[[str], None]
 
 CHECKPOINT = "reference/checkpoint.safetensors"
-TOOLS = ("torch", "numpy", "onnx", "openvino")  # whose versions go into the manifest, where installed
+TOOLS = ("torch", "numpy", "onnx", "openvino", "nncf")  # whose versions go into the manifest, where installed
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,8 @@ class ExportOptions:
 
     `targets` are names of `export.targets.TARGETS` (`openvino-bf16`) or backends; none means every target whose
     packages are installed here. `tiles` are (H, W) in LR pixels. `lowering` replaces each target's default form
-    of the dynamic convolution, `activation` the attention's activation that the checkpoint states. `force`
-    replaces an existing bundle, once the new one is complete.
+    of the dynamic convolution, `activation` the attention's activation that the checkpoint states. `calibration` is
+    what INT8 learns its ranges from. `force` replaces an existing bundle, once the new one is complete.
     """
 
     targets: tuple[str, ...] = ()
@@ -53,6 +54,7 @@ class ExportOptions:
     lowering: str | None = None
     opset: int = DEFAULT_OPSET
     activation: str | None = None
+    calibration: CalibrationOptions = field(default_factory=CalibrationOptions)
     force: bool = False
 
 
@@ -84,7 +86,7 @@ def _rows(options: ExportOptions, say: Progress) -> tuple[Row, ...]:
     if options.targets:
         return parse_targets(options.targets, ())
     rows = installed_targets()
-    for row in TARGETS:
+    for row in default_targets():
         if row not in rows:
             say(f"left out {row.name}: {', '.join(row.missing)} not installed")
     return rows
@@ -118,7 +120,7 @@ def _write(
     model = build_model(checkpoint)
     tools = _tools()
     source = Source(checkpoint.name, checkpoint.sha256, asdict(checkpoint.config), dict(checkpoint.metadata))
-    writer = ArtifactWriter(bundle, model, source, tools, options.lowering, say)
+    writer = ArtifactWriter(bundle, model, source, tools, options.lowering, options.calibration, say)
     artifacts = tuple(writer.write(target) for target in targets)
     tiles = tuple(dict.fromkeys(target.tile for target in targets))
     entries = write_pack(model, tiles, bundle, say)
@@ -131,6 +133,7 @@ def _write(
         artifacts=artifacts,
         reference=_reference(bundle, model, checkpoint, entries),
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        calibration=writer.used_calibration(),
     )
 
 

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dlgsanet.imaging.errors import UnavailableError
+from dlgsanet.imaging.errors import InputError, UnavailableError
 from dlgsanet.network.config import ACTIVATIONS
 from export.targets import (
     LOWERINGS,
     TARGETS,
     install_line,
-    installed_targets,
     parse_targets,
     parse_tile,
     require_packages,
@@ -81,6 +80,11 @@ def export(
         str | None,
         typer.Option(help=f"Of the attention map, if the file does not say: {', '.join(ACTIVATIONS)}."),
     ] = None,
+    calibration: Annotated[
+        str | None,
+        typer.Option(metavar="DIR", help="HR images that INT8 learns its ranges from. Default: scikit-image's."),
+    ] = None,
+    calibration_tiles: Annotated[int, typer.Option(help="How many tiles of them.")] = 96,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing bundle.")] = False,
 ) -> None:
     """Rewrite a checkpoint into friendly operators, prove it, and write a bundle of artifacts."""
@@ -94,7 +98,12 @@ def export(
             missing = TARGETS[0]
             raise UnavailableError(f"no target's packages are installed here: {install_line(missing)}")
     require_packages(rows)
+    if calibration is not None and not any(row.calibrated for row in rows):
+        raise InputError(
+            "--calibration is for INT8 targets, and none is asked for: add --precision int8 or leave it out"
+        )
     from export.bundle import ExportOptions
+    from export.calibration import CalibrationOptions
     from export.targets import DEFAULT_TILE
 
     options = ExportOptions(
@@ -102,6 +111,7 @@ def export(
         tiles=tuple(parse_tile(text) for text in tile) if tile else (DEFAULT_TILE,),
         lowering=lowering,
         activation=activation,
+        calibration=CalibrationOptions(calibration or "", calibration_tiles),
         force=force,
     )
     manifest = _export_with_progress(model, output, options, console)
@@ -112,8 +122,7 @@ def _installed(rows: Sequence[Row], console: Console) -> tuple[Row, ...]:
     for row in rows:
         if row.missing:
             _plain(console, f"left out {row.name}: needs {', '.join(row.missing)} ({install_line(row)})")
-    here = installed_targets()
-    return tuple(row for row in rows if row in here)
+    return tuple(row for row in rows if not row.missing)
 
 
 def _export_with_progress(model: str, output: Path, options: ExportOptions, console: Console) -> Manifest:

@@ -46,6 +46,11 @@ class Row:
         return ",".join(dict.fromkeys(("export", self.extra)))
 
     @property
+    def calibrated(self) -> bool:
+        """Whether ranges are learnt from pictures: such a row is exported only when it is asked for."""
+        return self.precision in ("int8", "int8-mixed")
+
+    @property
     def missing(self) -> tuple[str, ...]:
         """The packages that this Python lacks."""
         return tuple(name for name in self.packages if importlib.util.find_spec(name) is None)
@@ -55,6 +60,10 @@ TARGETS: tuple[Row, ...] = (
     Row(
         "onnxruntime", "fp32", "export", ("onnx",), (), "basis", ".onnx",
         "ONNX; runs in ONNX Runtime on any of its execution providers",
+    ),
+    Row(
+        "onnxruntime", "int8", "export", ("onnx", "onnxruntime"), (), "basis", ".onnx",
+        "dense convolutions in INT8 (Q/DQ, calibrated), everything else in fp32; only when asked for",
     ),
     Row(
         "openvino", "fp32", "openvino", ("onnx", "openvino"),
@@ -70,6 +79,16 @@ TARGETS: tuple[Row, ...] = (
         "openvino", "fp16", "openvino", ("onnx", "openvino"),
         (("INFERENCE_PRECISION_HINT", "f16"),), "basis", ".xml + .bin",
         "weights stored in fp16 (half the size); computes in fp16 where the device can",
+    ),
+    Row(
+        "openvino", "int8", "openvino", ("onnx", "openvino", "nncf"),
+        (("INFERENCE_PRECISION_HINT", "f32"),), "basis", ".xml + .bin",
+        "dense convolutions in INT8 (NNCF, calibrated), everything else in fp32; only when asked for",
+    ),
+    Row(
+        "openvino", "int8-mixed", "openvino", ("onnx", "openvino", "nncf"),
+        (("INFERENCE_PRECISION_HINT", "bf16"),), "basis", ".xml + .bin",
+        "dense convolutions in INT8 (NNCF, calibrated), everything else in bf16; only when asked for",
     ),
 )  # fmt: skip
 
@@ -139,11 +158,11 @@ def target_names() -> tuple[str, ...]:
 
 
 def parse_targets(to: Sequence[str], precision: Sequence[str]) -> tuple[Row, ...]:
-    """The rows asked for, in the table's order; all of them when neither is given.
+    """The rows asked for, in the table's order; all that need no calibration when neither is given.
 
     `to` holds row names (`openvino-bf16`) or backends, `precision` precisions. A backend means all its
-    precisions, or those of `precision`; precisions alone mean every backend that has them. Raises InputError
-    for an unknown name, and for a pair that cannot be, with the reason.
+    precisions that need no calibration, or those of `precision`; precisions alone mean every backend that has
+    them. Raises InputError for an unknown name, and for a pair that cannot be, with the reason.
     """
     for word in precision:
         if word not in precisions():
@@ -153,13 +172,13 @@ def parse_targets(to: Sequence[str], precision: Sequence[str]) -> tuple[Row, ...
     for word in to:
         wanted |= _rows_of_word(word, precision, rows)
     if not to:
-        wanted = {row.name for row in TARGETS if not precision or row.precision in precision}
+        wanted = {row.name for row in TARGETS if (row.precision in precision if precision else not row.calibrated)}
     return tuple(row for row in TARGETS if row.name in wanted)
 
 
 def _rows_of_word(word: str, precision: Sequence[str], rows: Collection[str]) -> set[str]:
     if word in backends():
-        chosen = precision or [row.precision for row in TARGETS if row.backend == word]
+        chosen = precision or [row.precision for row in TARGETS if row.backend == word and not row.calibrated]
         return {row_of(word, each).name for each in chosen}
     if word in rows:
         backend, _, own = word.partition("-")
@@ -174,9 +193,14 @@ def _rows_of_word(word: str, precision: Sequence[str], rows: Collection[str]) ->
     raise unknown("target", word, target_names())
 
 
+def default_targets() -> tuple[Row, ...]:
+    """What is exported when nothing is named: the rows that need no calibration."""
+    return tuple(row for row in TARGETS if not row.calibrated)
+
+
 def installed_targets() -> tuple[Row, ...]:
-    """The rows whose packages this Python has."""
-    return tuple(row for row in TARGETS if not row.missing)
+    """Those of the default rows whose packages this Python has."""
+    return tuple(row for row in default_targets() if not row.missing)
 
 
 def require_packages(rows: Sequence[Row]) -> None:
@@ -223,6 +247,7 @@ def table_json() -> dict[str, Any]:
             "extra": row.extra,
             "packages": list(row.packages),
             "missing": list(row.missing),
+            "calibrated": row.calibrated,
             "hints": dict(row.hints),
             "lowering": row.lowering,
             "files": row.files,

@@ -6,50 +6,45 @@ Run as `python -m export.to_openvino` it reads a job as JSON from its standard i
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dlgsanet.imaging.errors import BackendError
+from export.subprocesses import run_job
 
 RT_INFO_KEY = "dlgsanet_edge"
-HOME = Path(__file__).resolve().parent.parent  # the folder that holds our packages, wherever we run
 
 
-def convert_openvino(onnx_file: Path, xml: Path, *, half: bool, metadata: Mapping[str, str]) -> None:
+def convert_openvino(
+    onnx_file: Path, xml: Path, *, half: bool, metadata: Mapping[str, str], calibration: Path | None = None
+) -> None:
     """Convert `onnx_file` to `xml` and the .bin beside it, with `metadata` as rt_info under RT_INFO_KEY.
 
-    `half` stores the weights in fp16. The same input gives the same bytes. Raises BackendError, with the last
-    line the converter said, when it fails or crashes.
+    `half` stores the weights in fp16. `calibration` is an NPY file of tiles (N, 3, H, W): with it the dense
+    convolutions are quantized to INT8. The same input gives the same bytes. Raises BackendError, with the last line the
+    converter said, when it fails or crashes.
     """
-    job = {"onnx": str(onnx_file), "xml": str(xml), "half": half, "metadata": dict(metadata)}
-    path = os.pathsep.join(filter(None, (str(HOME), os.environ.get("PYTHONPATH"))))
-    done = subprocess.run(
-        [sys.executable, "-m", "export.to_openvino"],
-        input=json.dumps(job),
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": path},
-        check=False,
-    )
-    if done.returncode != 0 or not xml.with_suffix(".bin").is_file():
-        raise BackendError(f"OpenVINO could not convert {xml.name}: {_reason(done)}; please report this")
-
-
-def _reason(done: subprocess.CompletedProcess[str]) -> str:
-    if done.returncode < 0:
-        return f"its process was ended by signal {-done.returncode}"
-    lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
-    return lines[-1] if lines else f"its process returned {done.returncode}"
+    job = {
+        "onnx": str(onnx_file),
+        "xml": str(xml),
+        "half": half,
+        "metadata": dict(metadata),
+        "calibration": str(calibration) if calibration else None,
+    }
+    run_job("export.to_openvino", job, f"OpenVINO could not convert {xml.name}", xml.with_suffix(".bin"))
 
 
 def _convert(job: Mapping[str, Any]) -> None:
     import openvino
 
     model = openvino.Core().read_model(job["onnx"])
+    if job["calibration"]:
+        import numpy as np
+
+        from export.quantize_openvino import quantize_dense
+
+        model = quantize_dense(model, np.load(job["calibration"], allow_pickle=False))
     for key, value in job["metadata"].items():
         model.set_rt_info(value, [RT_INFO_KEY, key])
     openvino.save_model(model, job["xml"], compress_to_fp16=job["half"])

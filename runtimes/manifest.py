@@ -22,6 +22,7 @@ __all__ = [
     "PRECISIONS",
     "SCHEMA",
     "Artifact",
+    "Calibration",
     "Manifest",
     "PackEntry",
     "Port",
@@ -84,6 +85,16 @@ class Artifact:
 
 
 @dataclass(frozen=True)
+class Calibration:
+    """What quantized artifacts learnt their ranges from: how many tiles, the seed of their places, and the images by
+    name with the hash of their decoded pixels, which must not be evaluated on."""
+
+    tiles: int
+    seed: int
+    images: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class Source:
     """The checkpoint that everything was made from: `config` as the reference network's fields."""
 
@@ -128,6 +139,7 @@ class Manifest:
     artifacts: tuple[Artifact, ...]
     reference: Reference
     created: str
+    calibration: Calibration | None = None
 
 
 def artifact_id(backend: str, precision: str, variant: str | None, tile: tuple[int, int]) -> str:
@@ -199,9 +211,18 @@ def _manifest(value: Any) -> Manifest:
         artifacts=tuple(_artifact(item) for item in found["artifacts"].items()),
         reference=_reference(found["reference"]),
         created=found["created"].text(),
+        calibration=_calibration(found["calibration"]),
     )
     _require_consistent(manifest)
     return manifest
+
+
+def _calibration(node: Node) -> Calibration | None:
+    if node.value is None:
+        return None
+    found = node.fields(_names(Calibration))
+    images = {name: item.sha256() for name, item in found["images"].mapping().items()}
+    return Calibration(found["tiles"].integer(least=1), found["seed"].integer(), images)
 
 
 def _names(record: type) -> tuple[str, ...]:

@@ -27,15 +27,19 @@ _CHILDREN: Mapping[str, Mapping[int, str]] = {
     "tensor": {13: "entry"},
 }
 _MAX_DEPTH = 64
+_KERNEL_RANK = 4  # of a convolution's weight
 
 
 @dataclass(frozen=True)
 class OnnxFacts:
-    """`external`: locations of external data; `domains`: operator sets; `weights`: elements per type name."""
+    """`external`: locations of external data; `domains`: operator sets; `weights`: elements per type name; `kernels`:
+    how many tensors have four dimensions, per type name; `operators`: nodes per operator."""
 
     external: tuple[str, ...]
     domains: tuple[str, ...]
     weights: Mapping[str, int]
+    kernels: Mapping[str, int]
+    operators: Mapping[str, int]
 
     @property
     def precision(self) -> str:
@@ -48,6 +52,8 @@ def read_facts(data: bytes) -> OnnxFacts:
     external: list[str] = []
     domains: set[str] = set()
     weights: Counter[str] = Counter()
+    kernels: Counter[str] = Counter()
+    operators: Counter[str] = Counter()
     stack: list[tuple[str, memoryview, int]] = [("model", memoryview(data), 0)]
     while stack:
         kind, message, depth = stack.pop()
@@ -63,22 +69,26 @@ def read_facts(data: bytes) -> OnnxFacts:
         if kind == "opset":
             domains.add(_text(fields, 1))
         elif kind == "tensor":
-            _count_weights(fields, weights)
+            _count_weights(fields, weights, kernels)
+        elif kind == "node":
+            operators[_text(fields, 4)] += 1
         elif kind == "entry" and _text(fields, 1) == "location":
             external.append(_text(fields, 2))
-    return OnnxFacts(tuple(external), tuple(sorted(domains)), dict(weights))
+    return OnnxFacts(tuple(external), tuple(sorted(domains)), dict(weights), dict(kernels), dict(operators))
 
 
-def _count_weights(fields: list[tuple[int, int | memoryview]], weights: Counter[str]) -> None:
-    elements, kind = 1, "other"
+def _count_weights(fields: list[tuple[int, int | memoryview]], weights: Counter[str], kernels: Counter[str]) -> None:
+    elements, rank, kind = 1, 0, "other"
     for number, value in fields:
         if number == 1:  # dims: one varint each, or packed
             for size in [value] if isinstance(value, int) else _varints(value):
                 elements *= size
+                rank += 1
         elif number == 2 and isinstance(value, int):
             kind = DATA_TYPES.get(value, "other")
     if kind != "other":  # shapes and indices are not weights
         weights[kind] += elements
+        kernels[kind] += rank == _KERNEL_RANK
 
 
 def _text(fields: list[tuple[int, int | memoryview]], wanted: int) -> str:

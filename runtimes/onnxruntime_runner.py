@@ -3,6 +3,7 @@ lists."""
 
 from __future__ import annotations
 
+import tempfile
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -38,19 +39,21 @@ class OnnxRuntimeRunner(Runner):
         facts = read_facts(model)
         # From bytes, what was hashed is what runs; a model in several files can be opened from its path only.
         source = str(self._bundle / artifact.path) if self._uses_other_files(facts) else model
-        try:
-            self._session = ort.InferenceSession(
-                source, _session_options(ort, provider, threads), providers=[provider], enable_fallback=0
-            )
-        except Exception as error:
-            raise BackendError(f"{artifact.id}: ONNX Runtime cannot load it: {error}") from error
-        self._require_as_asked(provider)
+        with tempfile.TemporaryDirectory() as folder:
+            optimized = Path(folder) / "optimized.onnx" if artifact.precision == "int8" else None
+            options = _session_options(ort, provider, threads, optimized)
+            try:
+                self._session = ort.InferenceSession(source, options, providers=[provider], enable_fallback=0)
+            except Exception as error:
+                raise BackendError(f"{artifact.id}: ONNX Runtime cannot load it: {error}") from error
+            self._require_as_asked(provider)
+            reported = facts.precision if optimized is None else integer_precision(facts, optimized)
         return RunInfo(
             artifact=artifact.id,
             backend="onnxruntime",
             device=provider,
             requested_precision=artifact.precision,
-            reported_precision=facts.precision,
+            reported_precision=reported,
             threads=threads,
             versions={"onnxruntime": ort.__version__, "numpy": version("numpy")},
         )
@@ -97,13 +100,28 @@ class OnnxRuntimeRunner(Runner):
         self._session = None
 
 
-def _session_options(ort: Any, provider: str, threads: int) -> Any:
+def integer_precision(source: OnnxFacts, optimized: Path) -> str:
+    """`int8` where every quantized convolution became an integer kernel in the graph that ONNX Runtime made of the
+    model, else `fp32`: Q/DQ pairs that are not fused only round, and compute in fp32.
+
+    Raises UnavailableError where the provider leaves no graph to look at.
+    """
+    if not optimized.is_file():
+        raise UnavailableError("whether integer kernels run can be seen on CPUExecutionProvider only: use --device CPU")
+    integer = read_facts(optimized.read_bytes()).operators.get("QLinearConv", 0)
+    wanted = source.kernels.get("int8", 0)
+    return "int8" if 0 < wanted <= integer else "fp32"
+
+
+def _session_options(ort: Any, provider: str, threads: int, optimized: Path | None) -> Any:
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3  # errors only: warnings are not for the user's terminal
     # Without it the pool spins on after a run, and steals the cores from whatever is timed next.
     options.add_session_config_entry("session.force_spinning_stop", "1")
+    if optimized is not None and provider == "CPUExecutionProvider":
+        options.optimized_model_filepath = str(optimized)
     if provider != "CPUExecutionProvider":
         # A node that the provider lacks would run on the CPU without a word.
         options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")

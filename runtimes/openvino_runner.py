@@ -24,6 +24,7 @@ HINTS = (PRECISION_HINT, "EXECUTION_MODE_HINT", "DYNAMIC_QUANTIZATION_GROUP_SIZE
 
 # OpenVINO's element types -> precisions as in artifact ids
 _TYPES = {"f32": "fp32", "f16": "fp16", "bf16": "bf16", "i8": "int8", "u8": "int8"}
+_BESIDE_INT8 = {"fp32": "int8", "bf16": "int8-mixed"}  # what INT8 dense convolutions are called, by their neighbours
 
 
 class OpenVinoRunner(Runner):
@@ -101,19 +102,31 @@ class OpenVinoRunner(Runner):
 
 
 def reported_precision(compiled: Any) -> str:
-    """The precision that most convolutions of the compiled network really run in, named as in artifact ids.
+    """The precision that the convolutions of the compiled network really run in, named as in artifact ids.
 
-    The compiled model's own INFERENCE_PRECISION_HINT is the answer only where the device shows no layers: a
-    hint that the hardware cannot do is changed or ignored without an error.
+    Most of the dense and most of the other (depthwise) ones decide; INT8 beside bf16 is `int8-mixed`, INT8 beside
+    fp32 or INT8 is `int8`, any other pair is what most of all run in. The compiled model's own
+    INFERENCE_PRECISION_HINT is the answer only where the device shows no layers: a hint that the hardware cannot do
+    is changed or ignored without an error.
     """
-    layers = Counter(
-        _rt(op, "runtimePrecision")
-        for op in compiled.get_runtime_model().get_ops()
-        if _rt(op, "layerType").lower() in ("convolution", "groupconvolution")
-    )
+    dense: Counter[str] = Counter()
+    other: Counter[str] = Counter()
+    for op in compiled.get_runtime_model().get_ops():
+        if "convolution" in (kind := _rt(op, "layerType").lower()):
+            depthwise = kind == "groupconvolution" or "_dw" in _rt(op, "primitiveType")
+            (other if depthwise else dense)[_rt(op, "runtimePrecision")] += 1
     hint = str(compiled.get_property(PRECISION_HINT).to_string())
-    found = layers.most_common(1)[0][0] if layers else hint
-    return _TYPES.get(found, found)
+    if _named(_most(dense)) == "int8" and (beside := _named(_most(other) or hint)) in _BESIDE_INT8:
+        return _BESIDE_INT8[beside]
+    return _named(_most(dense + other) or hint)
+
+
+def _named(kind: str) -> str:
+    return _TYPES.get(kind, kind)
+
+
+def _most(layers: Counter[str]) -> str:
+    return layers.most_common(1)[0][0] if layers else ""
 
 
 def _rt(op: Any, key: str) -> str:

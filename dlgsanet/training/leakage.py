@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
+from dlgsanet.imaging.content import content_hash
 from dlgsanet.imaging.errors import InputError
 from dlgsanet.training.sources import find_pairs, read_pair
 from dlgsanet.training.store import PatchStore
@@ -35,13 +32,6 @@ def refuse_leaks(stores: Sequence[PatchStore], folders: Sequence[str | Path]) ->
             f"expected no test image among the training images, found {len(leaks)}: {', '.join(leaks[:_NAMED])}{rest}; "
             "remove them from the training folder"
         )
-
-
-def content_hash(pixels: NDArray[np.uint8]) -> str:
-    """SHA-256 of the shape and the pixels."""
-    digest = hashlib.sha256(repr(pixels.shape).encode())
-    digest.update(np.ascontiguousarray(pixels).data)
-    return digest.hexdigest()
 
 
 def _leaks(store: PatchStore, known: dict[tuple[int, ...], dict[str, str]]) -> list[str]:

@@ -41,7 +41,8 @@ def test_export_writes_a_bundle_and_says_what_is_in_it(
         (["--tile", "100000"], 2, "GiB are free"),
         (["--lowering", "unfold"], 2, "unknown lowering"),
         (["--activation", "tanh"], 2, "unknown attention activation"),
-        (["--calibration", "photos"], 2, "No such option"),
+        (["--calibration", "photos"], 2, "--calibration is for INT8 targets"),
+        (["--precision", "int8", "--calibration-tiles", "0"], 2, "at least 1 calibration tile"),
     ],
 )
 def test_wrong_usage_is_one_line(

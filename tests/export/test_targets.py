@@ -13,6 +13,7 @@ from export.targets import (
     Row,
     Target,
     backends,
+    default_targets,
     markdown_table,
     parse_targets,
     parse_tile,
@@ -46,6 +47,8 @@ def test_openvino_pins_the_precision_it_is_named_after() -> None:
         "fp32": "f32",
         "bf16": "bf16",
         "fp16": "f16",
+        "int8": "f32",
+        "int8-mixed": "bf16",
     }
 
 
@@ -56,7 +59,9 @@ def test_refused_pairs_are_not_in_the_table() -> None:
 @pytest.mark.parametrize(
     ("to", "precision", "expected"),
     [
-        ([], [], names(TARGETS)),
+        ([], [], names(default_targets())),
+        ([], ["int8"], ["onnxruntime-int8", "openvino-int8"]),
+        (["openvino-int8-mixed"], [], ["openvino-int8-mixed"]),
         (["onnxruntime"], [], ["onnxruntime-fp32"]),
         (["openvino"], [], ["openvino-fp32", "openvino-bf16", "openvino-fp16"]),
         (["openvino"], ["bf16"], ["openvino-bf16"]),

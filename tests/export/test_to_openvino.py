@@ -12,7 +12,7 @@ import torch
 
 from dlgsanet.imaging.errors import BackendError
 from dlgsanet.network.model import DLGSANet
-from export import to_openvino
+from export import subprocesses
 from export.rewrite import rewrite
 from export.targets import Target
 from export.to_onnx import build_onnx, onnx_bytes
@@ -82,6 +82,6 @@ def test_a_crash_of_the_converter_is_one_line(monkeypatch: pytest.MonkeyPatch, t
         script = "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"
         return real([sys.executable, "-c", script], **options)
 
-    monkeypatch.setattr(to_openvino.subprocess, "run", crash)
+    monkeypatch.setattr(subprocesses.subprocess, "run", crash)
     with pytest.raises(BackendError, match="ended by signal 11"):
         convert_openvino(tmp_path / "x.onnx", tmp_path / "a.xml", half=False, metadata={})

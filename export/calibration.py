@@ -1,0 +1,139 @@
+"""The pictures that quantization learns its ranges from: few tiles, chosen to cover what photographs do."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dlgsanet.imaging.content import content_hash
+from dlgsanet.imaging.errors import InputError, UnavailableError
+from dlgsanet.imaging.files import list_images, read_rgb8, to_nchw
+from dlgsanet.imaging.resize import crop_to_multiple, downscale_matlab8
+
+# Of scikit-image, and none of those that `check` and the demo evaluate on (nor the other view of the motorcycle).
+PHOTOGRAPHS = (
+    "brick.png", "coffee.png", "grass.png", "gravel.png", "hubble_deep_field.jpg", "ihc.png", "retina.jpg",
+    "rocket.jpg",
+)  # fmt: skip
+CANDIDATES = 24  # places tried in each image
+FEW_TILES = 8
+FLAT = 0.02  # standard deviation of a tile's grey values below which there is nothing to learn from it
+
+
+@dataclass(frozen=True)
+class CalibrationOptions:
+    """Where tiles come from (`folder` of HR images; empty: photographs of scikit-image), how many, and the seed of
+    the places."""
+
+    folder: str = ""
+    tiles: int = 96
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.tiles < 1:
+            raise InputError(f"expected at least 1 calibration tile, found {self.tiles}: give more")
+
+
+@dataclass(frozen=True)
+class CalibrationSet:
+    """`tiles`: (N, 3, H, W) float32 RGB in [0, 1]. `images`: name -> hash of its decoded pixels, by which `check`
+    refuses to evaluate on it. `warnings`: one line each."""
+
+    tiles: NDArray[np.float32]
+    images: Mapping[str, str]
+    seed: int
+    warnings: tuple[str, ...]
+
+    @property
+    def sha256(self) -> str:
+        """Of the tiles: the same ranges can be learnt again only from the same hash."""
+        shape = repr(self.tiles.shape).encode()
+        return hashlib.sha256(shape + np.ascontiguousarray(self.tiles).tobytes()).hexdigest()
+
+
+def calibration_set(scale: int, tile: tuple[int, int], options: CalibrationOptions) -> CalibrationSet:
+    """Cut LR tiles (H, W) from the images, made LR as the benchmarks' are, and keep the most different ones.
+
+    Images smaller than a tile are continued by reflection, as in tiling. Raises InputError for a folder without
+    usable images, UnavailableError when the default photographs are not installed.
+    """
+    paths = _images(options.folder)
+    rng = np.random.default_rng(options.seed)
+    images: dict[str, str] = {}
+    candidates: list[NDArray[np.uint8]] = []
+    for path in paths:
+        hr = read_rgb8(path)
+        images[path.name] = content_hash(hr)
+        hr = np.ascontiguousarray(crop_to_multiple(hr, scale)).astype(np.uint8, copy=False)
+        if min(hr.shape[:2]) < 2 * scale:
+            raise InputError(f"expected calibration images of at least {2 * scale} pixels a side, found {path.name}")
+        candidates += _cuts(downscale_matlab8(hr, scale), tile, rng)
+    chosen = most_different([features(cut) for cut in candidates], options.tiles)
+    tiles = [candidates[index] for index in chosen]
+    stacked = np.concatenate([to_nchw(cut) for cut in tiles]).astype(np.float32)
+    return CalibrationSet(stacked, images, options.seed, _warnings(tiles, len(paths)))
+
+
+def _images(folder: str) -> list[Path]:
+    if folder:
+        return list_images(folder)
+    spec = importlib.util.find_spec("skimage")
+    if spec is None or not spec.submodule_search_locations:
+        raise UnavailableError(
+            "the default calibration photographs come with scikit-image, found none: pip install "
+            "'dlgsanet-edge[report]', or give a folder with --calibration"
+        )
+    data = Path(spec.submodule_search_locations[0]) / "data"
+    found = [data / name for name in PHOTOGRAPHS if (data / name).is_file()]
+    if not found:
+        raise UnavailableError("this scikit-image carries no photographs: give a folder with --calibration")
+    return found
+
+
+def _cuts(lr: NDArray[np.uint8], tile: tuple[int, int], rng: np.random.Generator) -> list[NDArray[np.uint8]]:
+    missing = [max(0, side - length) for side, length in zip(tile, lr.shape[:2], strict=True)]
+    lr = np.pad(lr, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="reflect")
+    tops = rng.integers(0, lr.shape[0] - tile[0] + 1, CANDIDATES)
+    lefts = rng.integers(0, lr.shape[1] - tile[1] + 1, CANDIDATES)
+    places = sorted(set(zip(tops.tolist(), lefts.tolist(), strict=True)))
+    return [lr[top : top + tile[0], left : left + tile[1]] for top, left in places]
+
+
+def features(tile: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """What a tile contributes: mean of each colour, lowest and highest value, contrast, detail; each about 0..1."""
+    pixels = tile.astype(np.float64) / 255
+    grey = pixels.mean(2)
+    detail = np.abs(np.diff(grey, axis=0)).mean() + np.abs(np.diff(grey, axis=1)).mean()
+    return np.array([*pixels.mean((0, 1)), pixels.min(), pixels.max(), 2 * grey.std(), 5 * detail])
+
+
+def most_different(points: Sequence[NDArray[np.float64]], count: int) -> list[int]:
+    """Indices of `count` points, each the farthest from those before it; the first has the largest contrast and
+    detail. Fewer when points coincide: a repeated tile teaches nothing."""
+    table = np.stack(points)
+    chosen = [int(table[:, -2:].sum(1).argmax())]
+    distance = np.linalg.norm(table - table[chosen[0]], axis=1)
+    while len(chosen) < min(count, len(points)) and distance.max() > 0:
+        chosen.append(int(distance.argmax()))
+        distance = np.minimum(distance, np.linalg.norm(table - table[chosen[-1]], axis=1))
+    return chosen
+
+
+def _warnings(tiles: Sequence[NDArray[np.uint8]], images: int) -> tuple[str, ...]:
+    flat = sum((tile / 255).mean(2).std() < FLAT for tile in tiles)
+    found = []
+    if len(tiles) < FEW_TILES:
+        found.append(f"only {len(tiles)} different calibration tiles: ranges may be too narrow, give more images")
+    if images == 1:
+        found.append("all calibration tiles come from one image: give several")
+    if 2 * flat > len(tiles):
+        found.append(
+            f"{flat} of {len(tiles)} calibration tiles are flat: ranges may be too narrow, give livelier images"
+        )
+    return tuple(found)

@@ -1,0 +1,76 @@
+"""The dB ladder: who was made from whom, and figures that follow from the pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import pytest
+
+from benchmarks.accuracy_records import Context, Model, Subject
+from benchmarks.datasets import Dataset, Item, Sample
+from benchmarks.ladder import WHOLE, Ladder, steps
+from benchmarks.reference import StoredReference
+from dlgsanet.imaging.files import to_nchw
+from runtimes.runner import Runner
+
+TILE = (16, 16)
+TILED = "torch-reference-16x16"
+
+
+def subject(name: str) -> Subject:
+    precision = name.partition("-")[2]
+    return Subject(f"{name}-16x16", precision, TILE, cast(Runner, None))
+
+
+def chain(*names: str) -> dict[str, str | None]:
+    return {step.name.removesuffix("-16x16"): step.before for step in steps([subject(name) for name in names], TILE)}
+
+
+def test_every_step_names_the_one_it_was_made_from() -> None:
+    found = chain("openvino-int8-mixed", "openvino-bf16", "openvino-int8", "openvino-fp32", "onnxruntime-fp32")
+    assert list(found)[:3] == [WHOLE, "torch-reference", "onnxruntime-fp32"]
+    assert found["onnxruntime-fp32"] == TILED
+    assert found["openvino-fp32"] == "onnxruntime-fp32-16x16"
+    assert found["openvino-bf16"] == found["openvino-int8"] == "openvino-fp32-16x16"
+    assert found["openvino-int8-mixed"] == "openvino-bf16-16x16"
+
+
+def test_what_the_bundle_lacks_is_stepped_over() -> None:
+    assert chain("openvino-int8-mixed")["openvino-int8-mixed"] == TILED
+    assert chain("openvino-bf16", "onnxruntime-fp32")["openvino-bf16"] == "onnxruntime-fp32-16x16"
+
+
+@pytest.fixture
+def sample() -> Sample:
+    hr = np.random.default_rng(0).integers(40, 200, (32, 32, 3)).astype(np.uint8)
+    return Sample(Item("a", Path("a.png")), hr, hr[::2, ::2])
+
+
+@pytest.fixture
+def context() -> Context:
+    data = Dataset("set", 2, (), "given", "", "a" * 64)
+    return Context(data, StoredReference("stored", 4), Model("m", "b" * 64, 2), None)
+
+
+def test_figures_follow_from_the_pictures(sample: Sample, context: Context) -> None:
+    ladder = Ladder([subject("openvino-fp32"), subject("openvino-bf16")])
+    perfect = to_nchw(sample.hr).astype(np.float32)
+    outputs = {TILED: perfect, "openvino-fp32-16x16": perfect, "openvino-bf16-16x16": perfect + np.float32(0.01)}
+    ladder.add(sample, outputs, context)
+    tiled, fp32, bf16 = ladder.records(context)  # without the whole image the tiled reference is the top
+    assert (tiled.step, tiled.before) == (TILED, None) and tiled.to_before_db is None
+    assert fp32.to_before_db is None and fp32.drop_db == 0  # identical
+    assert bf16.before == "openvino-fp32-16x16"
+    assert bf16.to_before_db == pytest.approx(40, abs=1e-3) == bf16.to_before_worst_db == bf16.to_top_db
+
+
+def test_an_artifact_that_did_not_run_is_stepped_over(sample: Sample, context: Context) -> None:
+    ladder = Ladder([subject("openvino-fp32"), subject("openvino-bf16")])
+    perfect = to_nchw(sample.hr).astype(np.float32)
+    ladder.add(sample, {TILED: perfect, "openvino-bf16-16x16": perfect + np.float32(0.1)}, context)
+    _, bf16 = ladder.records(context)
+    assert bf16.step == "openvino-bf16-16x16"
+    assert bf16.before == TILED
+    assert bf16.to_before_db == pytest.approx(20, abs=1e-3)
