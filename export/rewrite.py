@@ -19,16 +19,19 @@ from export.passes.attention import SCALE_AFTER_MATMUL, SPLIT_QKV, UNROLL_TLC
 from export.passes.base import Context, Pass
 from export.passes.colour import FOLD_INPUT_MEAN, FOLD_OUTPUT_MEAN, FixedNet
 from export.passes.ffn import SLICE_GDFN, SPLIT_GDFN
+from export.passes.half import NORMALISE_BY_PEAK, UNIT_BY_PEAK
 from export.passes.norm import FOLD_NORM_AFFINE, LAYER_NORM_NCHW
 from export.targets import Target
 
 PASSES: tuple[Pass, ...] = (
     LAYER_NORM_NCHW,
     FOLD_NORM_AFFINE,
+    NORMALISE_BY_PEAK,
     SLICE_GDFN,
     SPLIT_GDFN,
     UNROLL_TLC,
     SCALE_AFTER_MATMUL,
+    UNIT_BY_PEAK,
     SPLIT_QKV,
     EXPOSE_FILTERS,
     COMPOSE_FILTER_INPUT,
@@ -36,6 +39,12 @@ PASSES: tuple[Pass, ...] = (
     FOLD_OUTPUT_MEAN,
     FOLD_INPUT_MEAN,
 )
+
+
+HALF_ONLY = (NORMALISE_BY_PEAK, UNIT_BY_PEAK)
+NOT_IN_HALF = (SCALE_AFTER_MATMUL, SPLIT_GDFN, SPLIT_QKV)
+"""What a target that computes in fp16 leaves out: q k^T of rows that were not scaled overflows, and two narrow
+convolutions in place of a wide one are twice the operators and weight blobs in the file."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +79,12 @@ class RewriteResult:
         return tuple(step.name for step in self.applied)
 
 
+def passes_for(target: Target) -> tuple[Pass, ...]:
+    """The passes of a target, in order: those that keep fp16 in range where it computes in fp16, else the fast ones."""
+    without = NOT_IN_HALF if target.row.half_safe else HALF_ONLY
+    return tuple(step for step in PASSES if step not in without)
+
+
 def rewrite(
     model: DLGSANet, target: Target, *, lowering_name: str | None = None, only: Collection[str] | None = None
 ) -> RewriteResult:
@@ -88,8 +103,9 @@ def rewrite(
     context = Context(target.tile, chosen)
     applied: list[Applied] = []
     refused: list[Refused] = []
+    wanted = {step.name for step in passes_for(target)} if only is None else set(only)
     for step in PASSES:
-        if only is None or step.name in only:
+        if step.name in wanted:
             _run(step, fixed, context, applied, refused)
     return RewriteResult(
         fixed.eval().requires_grad_(False),
