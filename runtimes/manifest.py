@@ -311,7 +311,7 @@ def _require_shapes(artifact: Artifact, scale: int) -> None:
     height, width = artifact.tile
     for port, factor in ((artifact.input, 1), (artifact.output, scale)):
         expected = (1, 3, height * factor, width * factor)
-        if port.layout == "NCHW" and port.shape != expected:
+        if port.layout.startswith("NCHW") and port.shape != expected:
             raise InputError(
                 f"manifest: artifact '{artifact.id}': '{port.name}' has shape {list(port.shape)}, expected "
                 f"{list(expected)} for a {height}x{width} tile at x{scale}"

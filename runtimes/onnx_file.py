@@ -8,10 +8,13 @@ would follow an external-data path in the file to any place on the disk.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dlgsanet.imaging.errors import InputError
+from runtimes import wire
+
+WHAT = "an ONNX file"
 
 # TensorProto.DataType -> names as in artifact ids
 DATA_TYPES = {1: "fp32", 2: "int8", 3: "int8", 10: "fp16", 11: "fp64", 16: "bf16", 21: "int4", 22: "int4"}
@@ -59,7 +62,7 @@ def read_facts(data: bytes) -> OnnxFacts:
         kind, message, depth = stack.pop()
         if depth > _MAX_DEPTH:
             raise InputError("the ONNX file is nested too deeply to be a network; export the bundle again")
-        fields = list(_fields(message))
+        fields = list(wire.fields(message, WHAT))
         children = _CHILDREN.get(kind, {})
         stack.extend(
             (children[number], value, depth + 1)
@@ -81,7 +84,7 @@ def _count_weights(fields: list[tuple[int, int | memoryview]], weights: Counter[
     elements, rank, kind = 1, 0, "other"
     for number, value in fields:
         if number == 1:  # dims: one varint each, or packed
-            for size in [value] if isinstance(value, int) else _varints(value):
+            for size in [value] if isinstance(value, int) else wire.varints(value, WHAT):
                 elements *= size
                 rank += 1
         elif number == 2 and isinstance(value, int):
@@ -94,44 +97,3 @@ def _count_weights(fields: list[tuple[int, int | memoryview]], weights: Counter[
 def _text(fields: list[tuple[int, int | memoryview]], wanted: int) -> str:
     found = [value for number, value in fields if number == wanted and isinstance(value, memoryview)]
     return bytes(found[-1]).decode("utf-8", "replace") if found else ""
-
-
-def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """Yield (field number, value): an int for varints, the bytes for everything with a length."""
-    position = 0
-    while position < len(message):
-        key, position = _varint(message, position)
-        number, wire = key >> 3, key & 7
-        if wire == 0:
-            value, position = _varint(message, position)
-            yield number, value
-            continue
-        if wire not in (1, 2, 5):
-            raise InputError(f"expected an ONNX file, found protocol-buffer wire type {wire}; export again")
-        size = {1: 8, 5: 4}.get(wire, 0)
-        if wire == 2:
-            size, position = _varint(message, position)
-        if position + size > len(message):
-            raise InputError("expected an ONNX file, found a truncated one; export the bundle again")
-        yield number, message[position : position + size]
-        position += size
-
-
-def _varints(data: memoryview) -> Iterator[int]:
-    position = 0
-    while position < len(data):
-        value, position = _varint(data, position)
-        yield value
-
-
-def _varint(data: memoryview, position: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        if position >= len(data) or shift > 63:
-            raise InputError("expected an ONNX file, found a broken one; export the bundle again")
-        byte = data[position]
-        position += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, position
-        shift += 7

@@ -5,15 +5,25 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
+import numpy as np
+
 from dlgsanet.imaging.errors import InputError
 from runtimes.manifest import Artifact, Port
+from runtimes.tiling import Array
+
+ARRAY = "NCHW"
+PICTURE = "NCHW pixels"
+"""Layout of a port that takes or gives an 8-bit RGB picture; its shape is written as NCHW, its range is 0 to 255."""
+
+_FED = {ARRAY: ("float32", (0.0, 1.0)), PICTURE: ("uint8", (0.0, 255.0))}
 
 
-def require_host_ports(artifact: Artifact, hints: Collection[str]) -> None:
+def require_host_ports(artifact: Artifact, hints: Collection[str], pictures: bool = False) -> None:
     """Refuse ports that a runner cannot feed from the host, and hints that it does not know. Raises
-    InputError."""
+    InputError. `pictures`: the runner also feeds ports of layout PICTURE."""
+    layouts = (ARRAY, PICTURE) if pictures else (ARRAY,)
     for port in (artifact.input, artifact.output):
-        if (port.layout, port.dtype) != ("NCHW", "float32") or artifact.input.range != (0.0, 1.0):
+        if port.layout not in layouts or (port.dtype, port.range) != _FED[port.layout]:
             raise InputError(
                 f"{artifact.id}: '{port.name}' is {port.layout} {port.dtype} in "
                 f"{list(port.range)}, expected NCHW "
@@ -25,6 +35,17 @@ def require_host_ports(artifact: Artifact, hints: Collection[str]) -> None:
                 f"{artifact.id}: the manifest pins '{hint}', which this runner does not know; "
                 f"it knows {', '.join(hints) or 'no hints'}"
             )
+
+
+def to_pixels(tile: Array) -> Array:
+    """float32 in [0, 1] -> whole numbers from 0 to 255, still float32."""
+    pixels: Array = np.rint(np.clip(tile, 0, 1) * np.float32(255))
+    return pixels
+
+
+def from_pixels(pixels: Array) -> Array:
+    """Whole numbers from 0 to 255 -> float32 in [0, 1]."""
+    return pixels / np.float32(255)
 
 
 def require_port(artifact_id: str, port: Port, found: Mapping[str, tuple[object, ...]]) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import shutil
+import subprocess
+import sys
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -186,3 +189,32 @@ def bundle(_built_bundle: Path, tmp_path: Path) -> Path:
 def picture() -> np.ndarray:
     """1 x 3 x 37 x 50 float32 in [0, 1]: larger than the tiles, and no multiple of them."""
     return np.random.default_rng(3).random((1, 3, 37, 50), dtype=np.float32)
+
+
+@pytest.fixture(scope="session")
+def _built_packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle of the tiny network as two Core ML packages, fp32 and fp16."""
+    pytest.importorskip("google.protobuf")
+    if importlib.util.find_spec("coremltools") is None:
+        pytest.skip("coremltools is not installed")
+    bundle = tmp_path_factory.mktemp("coreml") / "bundle"
+    for folder in ("coreml", "reference"):
+        (bundle / folder).mkdir(parents=True)
+    (bundle / "reference" / "model.safetensors").write_bytes(b"weights")
+    np.savez(bundle.parent / "weights.npz", weight=WEIGHT, bias=BIAS)
+    artifacts = []
+    for precision in ("fp32", "fp16"):
+        path = f"coreml/{precision}.mlpackage"
+        script = Path(__file__).with_name("coreml_kit.py")
+        places = (bundle / path, bundle.parent / "weights.npz", *TILE, precision)
+        subprocess.run([sys.executable, str(script), *map(str, places)], check=True, capture_output=True)
+        files = {str(f.relative_to(bundle)): sha(f.read_bytes()) for f in (bundle / path).rglob("*") if f.is_file()}
+        artifacts.append(make_artifact("coreml", precision, TILE, path, files))
+    write_manifest(bundle, make_manifest(artifacts))
+    return bundle
+
+
+@pytest.fixture
+def packages(_built_packages: Path, tmp_path: Path) -> Path:
+    """A copy of the Core ML bundle that a test may damage."""
+    return Path(shutil.copytree(_built_packages, tmp_path / "packages"))

@@ -1,0 +1,260 @@
+"""The model specification of a package (`model.mlmodel`) as plain records.
+
+Field numbers are those of Core ML's Model.proto, MIL.proto and FeatureTypes.proto (published with coremltools).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dlgsanet.imaging.errors import InputError
+from runtimes import wire
+
+WHAT = "a Core ML model"
+VERSIONS = (7, 8, 9)
+"""Specification versions that are understood: iOS 16, 17, 18 and the macOS of the same years."""
+
+DTYPES = {
+    1: "bool",
+    2: "string",
+    10: "fp16",
+    11: "fp32",
+    21: "int8",
+    22: "int16",
+    23: "int32",
+    31: "uint8",
+    32: "uint16",
+    33: "uint32",
+}
+NUMPY = {
+    "bool": np.dtype(np.bool_),
+    "fp16": np.dtype("<f2"),
+    "fp32": np.dtype("<f4"),
+    "int8": np.dtype("i1"),
+    "int16": np.dtype("<i2"),
+    "int32": np.dtype("<i4"),
+    "uint8": np.dtype("u1"),
+    "uint16": np.dtype("<u2"),
+    "uint32": np.dtype("<u4"),
+}
+IMAGE_RGB = 20
+MAX_ELEMENTS = 1 << 28
+"""Of one tensor: 1 GiB in fp32. A tile of ours has less; more would only fill the memory."""
+
+Anything = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class TensorType:
+    """`dtype` as in DTYPES, `shape` with fixed sizes."""
+
+    dtype: str
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Blob:
+    """A constant that lies in a weight file of the package, `offset` bytes from its beginning."""
+
+    file: str
+    offset: int
+    type: TensorType
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One operation. `inputs`: parameter -> names of values, or constants written in place; `constants`: attributes
+    other than the name."""
+
+    kind: str
+    name: str
+    inputs: Mapping[str, tuple[str | Anything | Blob, ...]]
+    constants: Mapping[str, Anything | Blob]
+    outputs: tuple[tuple[str, TensorType], ...]
+
+
+@dataclass(frozen=True)
+class Feature:
+    """An input or output of the model: an array of `shape`, or an 8-bit RGB picture of that NCHW shape."""
+
+    name: str
+    shape: tuple[int, ...]
+    image: bool
+    description: str
+
+
+@dataclass(frozen=True)
+class Model:
+    """A whole specification: features as apps see them, and the main function's operations in order."""
+
+    version: int
+    inputs: tuple[Feature, ...]
+    outputs: tuple[Feature, ...]
+    operations: tuple[Operation, ...]
+    results: tuple[str, ...]
+    metadata: Mapping[str, str]
+
+
+def read_model(data: bytes) -> Model:
+    """Parse `model.mlmodel`. Raises InputError, naming it, for anything that is not understood completely."""
+    root = wire.message(memoryview(data), WHAT)
+    version = _int(root, 1)
+    if version not in VERSIONS:
+        raise InputError(
+            f"expected a Core ML specification of version {VERSIONS[0]} to {VERSIONS[-1]}, found {version}: "
+            "update dlgsanet-edge or export again"
+        )
+    if 502 not in root:
+        raise InputError("expected an ML Program, found another kind of Core ML model; export the bundle again")
+    description = _message(root, 2)
+    functions = _map(_message(root, 502), 2)
+    if list(functions) != ["main"]:
+        raise InputError(f"expected one function called main, found {', '.join(functions) or 'none'}")
+    main = functions["main"]
+    blocks = _map(main, 3)
+    opset = _text(main, 2)
+    if opset not in blocks:
+        raise InputError(f"expected operations for {opset or 'an operator set'}, found {', '.join(blocks) or 'none'}")
+    return Model(
+        version=version,
+        inputs=tuple(_feature(item) for item in _messages(description, 1)),
+        outputs=tuple(_feature(item) for item in _messages(description, 10)),
+        operations=tuple(_operation(item) for item in _messages(blocks[opset], 3)),
+        results=tuple(_string(item) for item in blocks[opset].get(2, [])),
+        metadata=_metadata(_message(description, 100)),
+    )
+
+
+def _feature(item: wire.Message) -> Feature:
+    name, kind = _text(item, 1), _message(item, 3)
+    if 4 in kind:
+        image = _message(kind, 4)
+        if _int(image, 3) != IMAGE_RGB or 21 in image or 31 in image:
+            raise InputError(f"'{name}': expected an RGB picture of one size, found another kind; export again")
+        return Feature(name, (1, 3, _int(image, 2), _int(image, 1)), True, _text(item, 2))
+    if 5 not in kind:
+        raise InputError(f"'{name}': expected an array or a picture, found another kind of feature; export again")
+    return Feature(name, _integers(_message(kind, 5), 1), False, _text(item, 2))
+
+
+def _metadata(item: wire.Message) -> dict[str, str]:
+    names = {"shortDescription": 1, "versionString": 2, "author": 3, "license": 4}
+    found = {name: _text(item, number) for name, number in names.items()}
+    return found | {_text(entry, 1): _text(entry, 2) for entry in _messages(item, 100)}
+
+
+def _operation(item: wire.Message) -> Operation:
+    attributes = {_text(entry, 1): _message(entry, 2) for entry in _messages(item, 5)}
+    kind = _text(item, 1)
+    name = str(_value(attributes.pop("name"))) if "name" in attributes else kind
+    if 4 in item:
+        raise InputError(f"operation {kind} ({name}) has blocks of its own, which are not understood; export again")
+    return Operation(
+        kind=kind,
+        name=name,
+        inputs={_text(entry, 1): _bindings(_message(entry, 2)) for entry in _messages(item, 2)},
+        constants={key: _value(value) for key, value in attributes.items()},
+        outputs=tuple((_text(out, 1), _type(_message(out, 2))) for out in _messages(item, 3)),
+    )
+
+
+def _bindings(argument: wire.Message) -> tuple[str | Anything | Blob, ...]:
+    return tuple(_text(item, 1) if 1 in item else _value(_message(item, 2)) for item in _messages(argument, 1))
+
+
+def _type(item: wire.Message) -> TensorType:
+    if 1 not in item:
+        raise InputError("expected tensors only, found a list, tuple or state in the program; export again")
+    tensor = _message(item, 1)
+    dtype = DTYPES.get(_int(tensor, 1))
+    if dtype is None:
+        raise InputError(f"expected one of the types {', '.join(DTYPES.values())}, found type {_int(tensor, 1)}")
+    sizes = []
+    for dimension in _messages(tensor, 3):
+        if 1 not in dimension:
+            raise InputError("expected fixed shapes, found one of unknown size; export again with a fixed tile")
+        sizes.append(_int(_message(dimension, 1), 1))
+    if int(np.prod(sizes, dtype=np.float64)) > MAX_ELEMENTS:
+        raise InputError(
+            f"expected tensors of at most {MAX_ELEMENTS} elements, found shape {sizes}: give a smaller tile"
+        )
+    return TensorType(dtype, tuple(sizes))
+
+
+def _value(item: wire.Message) -> Anything | Blob:
+    kind = _type(_message(item, 2))
+    if 5 in item:
+        blob = _message(item, 5)
+        return Blob(_text(blob, 1), _int(blob, 2), kind)
+    immediate = _message(item, 3)
+    if 1 not in immediate:
+        raise InputError("expected constant tensors only, found a list or tuple in the program; export again")
+    return _tensor(_message(immediate, 1), kind)
+
+
+def _tensor(item: wire.Message, kind: TensorType) -> Anything:
+    """The array that a TensorValue holds: one field for each family of types, small types as raw bytes."""
+    array: Anything
+    if 7 in item:
+        array = np.frombuffer(_bytes(_message(item, 7), 1), NUMPY[kind.dtype])
+    elif 1 in item:
+        array = np.frombuffer(_bytes(_message(item, 1), 1), "<f4")
+    elif 4 in item:
+        array = np.array([_string(text) for text in _message(item, 4).get(1, [])])
+    elif 2 in item or 3 in item:
+        array = np.array(_integers(_message(item, 2 if 2 in item else 3), 1), np.int64).astype(NUMPY[kind.dtype])
+    else:  # false and zero are what proto3 leaves out
+        array = np.zeros(kind.shape, NUMPY.get(kind.dtype, np.dtype(np.int32)))
+    if array.size != int(np.prod(kind.shape)):
+        raise InputError(f"expected a constant of shape {list(kind.shape)}, found {array.size} elements; export again")
+    return array.reshape(kind.shape)
+
+
+def _messages(item: wire.Message, number: int) -> list[wire.Message]:
+    return [wire.message(_view(value), WHAT) for value in item.get(number, [])]
+
+
+def _message(item: wire.Message, number: int) -> wire.Message:
+    """The sub-message, empty where proto3 left it out."""
+    found = _messages(item, number)
+    return found[-1] if found else {}
+
+
+def _map(item: wire.Message, number: int) -> dict[str, wire.Message]:
+    return {_text(entry, 1): _message(entry, 2) for entry in _messages(item, number)}
+
+
+def _view(value: wire.Field) -> memoryview:
+    if isinstance(value, int):
+        raise InputError(f"expected {WHAT}, found a number in place of a message; export the bundle again")
+    return value
+
+
+def _string(value: wire.Field) -> str:
+    return bytes(_view(value)).decode("utf-8", "replace")
+
+
+def _text(item: wire.Message, number: int) -> str:
+    return _string(item[number][-1]) if number in item else ""
+
+
+def _bytes(item: wire.Message, number: int) -> bytes:
+    return b"".join(bytes(_view(value)) for value in item.get(number, []))
+
+
+def _int(item: wire.Message, number: int) -> int:
+    found: Sequence[int] = _integers(item, number)
+    return found[-1] if found else 0
+
+
+def _integers(item: wire.Message, number: int) -> tuple[int, ...]:
+    """Signed numbers, one by one or packed."""
+    found: list[int] = []
+    for value in item.get(number, []):
+        found += [value] if isinstance(value, int) else list(wire.varints(value, WHAT))
+    return tuple(number - (1 << 64) if number >= 1 << 63 else number for number in found)
