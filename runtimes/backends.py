@@ -27,6 +27,7 @@ BACKENDS = {
     for backend in (
         Backend("onnxruntime", "onnxruntime", "onnxruntime"),
         Backend("openvino", "openvino", "openvino"),
+        Backend("coreml", "coremltools", "coreml"),
     )
 }
 
@@ -42,6 +43,14 @@ def backend_runner(bundle: Path, artifact: Artifact, scale: int, options: RunOpt
         from runtimes.openvino_runner import OpenVinoRunner
 
         return OpenVinoRunner(bundle, artifact, scale, options)
+    if artifact.backend == "coreml":
+        from runtimes.mil_runner import REFERENCE, MilRunner
+
+        if options.device == REFERENCE:
+            return MilRunner(bundle, artifact, scale)
+        from runtimes.coreml_runner import CoreMLRunner
+
+        return CoreMLRunner(bundle, artifact, scale, options)
     raise UnavailableError(
         f"artifact '{artifact.id}': this version has no runner for '{artifact.backend}'; it runs {', '.join(BACKENDS)}"
     )

@@ -32,6 +32,7 @@ TOLERANCE = 0.002
 """The probe's numbers are exact in every precision, its outputs (0.13 at most) are rounded once, to 8 bits
 in bf16."""
 
+ON_MACOS = "installed; Core ML itself runs on macOS only, `check` judges its packages with an interpreter"
 OK, MISSING, BROKEN, NO_RUNNER = "ok", "missing", "broken", "no runner"
 
 
@@ -50,7 +51,7 @@ ENGINES = (
     Engine("onnxruntime", "onnxruntime", "onnxruntime", "runs onnxruntime-* artifacts"),
     Engine("openvino", "openvino", "openvino", "runs openvino-* artifacts"),
     Engine("torch", "torch", "torch", "the reference: export, train, upscale --model"),
-    Engine("coreml", "coremltools", "coreml", "Core ML artifacts", has_runner=False),
+    Engine("coreml", "coremltools", "coreml", "runs coreml-* artifacts, on macOS", has_runner=sys.platform == "darwin"),
     Engine("tensorrt", "tensorrt", "", "TensorRT engines", has_runner=False),
     Engine("tensorrt-rtx", "tensorrt_rtx", "tensorrt-rtx", "TensorRT-RTX engines", has_runner=False),
 )
@@ -94,7 +95,8 @@ def examine(engine: Engine, timeout_s: float = TIMEOUT_S) -> Finding:
         install = f'pip install "dlgsanet-edge[{engine.extra}]"' if engine.extra else "comes with the device"
         return Finding(engine.name, MISSING, None, (), engine.role, install)
     if not engine.has_runner:
-        return Finding(engine.name, NO_RUNNER, found, (), engine.role, "installed; not run by this version")
+        why = ON_MACOS if engine.name == "coreml" else "installed; not run by this version"
+        return Finding(engine.name, NO_RUNNER, found, (), engine.role, why)
     try:
         devices = _probe(engine, timeout_s)
     except BackendError as error:
@@ -197,12 +199,25 @@ def _probe_openvino(openvino: ModuleType) -> tuple[Device, ...]:
     return tuple(proved)
 
 
-PROBES = {"onnxruntime": _probe_onnxruntime, "openvino": _probe_openvino}
+def _probe_coreml(coremltools: ModuleType) -> tuple[Device, ...]:
+    """Compute on every set of units of this Mac. Core ML may use the CPU in each of them."""
+    from runtimes.coreml_runner import UNITS, probe_package
+
+    found = []
+    for name, unit in UNITS.items():
+        _require_right(probe_package(coremltools, unit), name)
+        found.append(Device(name, f"Core ML {unit.lower()}", ("fp32",) if name == "CPU" else ("fp16",)))
+    return tuple(found)
+
+
+PROBES = {"onnxruntime": _probe_onnxruntime, "openvino": _probe_openvino, "coreml": _probe_coreml}
 
 
 def main(name: str) -> None:
     """Probe engine `name` in this process and print its devices as JSON; any failure ends the process."""
-    devices = PROBES[name](importlib.import_module(name))
+    probe = PROBES[name]
+    module = {engine.name: engine.module for engine in ENGINES}[name]
+    devices = probe(importlib.import_module(module))
     sys.stdout.write(json.dumps([asdict(device) for device in devices]) + "\n")
 
 
