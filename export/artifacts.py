@@ -22,6 +22,7 @@ from export.rewrite import RewriteResult, rewrite
 from export.subprocesses import run_job
 from export.targets import Target
 from runtimes.manifest import SCHEMA, Artifact, Calibration, Port, Source, artifact_id
+from runtimes.ports import PICTURE
 
 RANGE = (0.0, 1.0)  # of the pixels in, and of the pixels out but for overshoot: nothing is clamped
 
@@ -33,6 +34,14 @@ class Proven:
     result: RewriteResult
     certificate: Certificate
     onnx: Any
+
+
+@dataclass(frozen=True)
+class Written:
+    """The files of one artifact, inside the bundle; `path` is the one (or the package folder) to load."""
+
+    path: str
+    files: tuple[str, ...]
 
 
 @dataclass
@@ -52,22 +61,21 @@ class ArtifactWriter:
     def write(self, target: Target) -> Artifact:
         """Write the files of one target and return its manifest entry."""
         proven = self._prove(target)
-        name = artifact_id(target.backend, target.precision, None, target.tile)
+        name = artifact_id(target.backend, target.precision, target.variant, target.tile)
         self.say(f"writing {name}")
         keys = self._keys(name, target, proven)
-        paths = self._convert(name, target, proven, keys)
-        height, width = target.tile
-        scale = self.model.scale
+        written = self._convert(name, target, proven, keys)
+        ports = self._ports(target)
         return Artifact(
             id=name,
             backend=target.backend,
             precision=target.precision,
-            variant=None,
+            variant=target.variant,
             tile=target.tile,
-            path=paths[0],
-            files={path: sha256_file(self.bundle / path) for path in paths},
-            input=_port("lr", height, width),
-            output=_port("sr", height * scale, width * scale),
+            path=written.path,
+            files={path: sha256_file(self.bundle / path) for path in written.files},
+            input=ports[0],
+            output=ports[1],
             lowering=proven.result.lowering,
             rewrites=proven.result.rewrites,
             hints=dict(target.row.hints),
@@ -78,7 +86,7 @@ class ArtifactWriter:
     def _prove(self, target: Target) -> Proven:
         from export.to_onnx import build_onnx
 
-        key = (target.tile, self.lowering or target.row.lowering, target.opset)
+        key = (target.tile, self.lowering or target.row.lowering, target.graph_opset, target.row.half_safe)
         if key not in self._proven:
             size = f"{target.tile[0]}x{target.tile[1]}"
             self.say(f"rewriting for {size} ({key[1]})")
@@ -96,20 +104,20 @@ class ArtifactWriter:
                 name=self.source.name,
                 tile=target.tile,
                 scale=self.model.scale,
-                opset=target.opset,
+                opset=target.graph_opset,
             )
             self._proven[key] = Proven(result, certificate, graph)
         return self._proven[key]
 
-    def _convert(self, name: str, target: Target, proven: Proven, keys: Mapping[str, Any]) -> tuple[str, ...]:
-        """Write the backend's files; their paths inside the bundle, the one to load first."""
+    def _convert(self, name: str, target: Target, proven: Proven, keys: Mapping[str, Any]) -> Written:
+        """Write the backend's files."""
         from export.to_onnx import onnx_bytes
 
         if target.backend == "onnxruntime":
             path = self._place(f"onnx/{name}.onnx")
             graph = self._quantized(target, proven.onnx) if target.row.calibrated else proven.onnx
             (self.bundle / path).write_bytes(onnx_bytes(graph, keys))
-            return (path,)
+            return Written(path, (path,))
         if target.backend == "openvino":
             from export.to_openvino import convert_openvino
 
@@ -122,7 +130,10 @@ class ArtifactWriter:
                 convert_openvino(graph, xml, half=half, metadata=_texts(keys), calibration=tiles)
                 for path in paths:  # copied by us, so that a full disk is told from a failed conversion
                     shutil.copyfile(Path(folder) / Path(path).name, self.bundle / path)
-            return paths
+            return Written(paths[0], paths)
+        if target.backend == "coreml":
+            graph = self._quantized(target, proven.onnx) if target.row.calibrated else proven.onnx
+            return self._convert_coreml(name, target, onnx_bytes(graph, None), keys)
         raise BackendError(f"export/artifacts.py has no writer for {target.backend}: please report this")
 
     def used_calibration(self) -> Calibration | None:
@@ -161,23 +172,44 @@ class ArtifactWriter:
         np.save(path, self._calibration(target).tiles, allow_pickle=False)
         return path
 
+    def _convert_coreml(self, name: str, target: Target, onnx: bytes, keys: Mapping[str, Any]) -> Written:
+        from export.to_coreml import PackageOptions, convert_coreml, label
+
+        path = self._place(f"coreml/{name}.mlpackage")
+        options = PackageOptions(
+            target.precision, target.tile, self.model.scale, target.image, target.deployment, self.source.name
+        )
+        with tempfile.TemporaryDirectory() as folder:
+            graph, package = Path(folder) / "graph.onnx", Path(folder) / f"{name}.mlpackage"
+            graph.write_bytes(onnx)
+            convert_coreml(graph, package, options, label(options, _texts(keys), self.source.metadata))
+            shutil.copytree(package, self.bundle / path)
+        found = sorted((self.bundle / path).rglob("*"))
+        return Written(path, tuple(str(item.relative_to(self.bundle).as_posix()) for item in found if item.is_file()))
+
+    def _ports(self, target: Target) -> tuple[Port, Port]:
+        """The artifact's input and output."""
+        height, width = target.tile
+        scale = self.model.scale
+        make = _picture if target.image else _port
+        return make("lr", height, width), make("sr", height * scale, width * scale)
+
     def _place(self, path: str) -> str:
         (self.bundle / path).parent.mkdir(parents=True, exist_ok=True)
         return path
 
     def _keys(self, name: str, target: Target, proven: Proven) -> dict[str, Any]:
         """The manifest's keys that go inside the artifact."""
-        height, width = target.tile
-        scale = self.model.scale
+        ports = self._ports(target)
         return {
             "schema": SCHEMA,
             "id": name,
             "backend": target.backend,
             "precision": target.precision,
             "tile": list(target.tile),
-            "scale": scale,
-            "input": asdict(_port("lr", height, width)),
-            "output": asdict(_port("sr", height * scale, width * scale)),
+            "scale": self.model.scale,
+            "input": asdict(ports[0]),
+            "output": asdict(ports[1]),
             "lowering": proven.result.lowering,
             "rewrites": list(proven.result.rewrites),
             "hints": dict(target.row.hints),
@@ -190,6 +222,10 @@ class ArtifactWriter:
 
 def _port(name: str, height: int, width: int) -> Port:
     return Port(name, "NCHW", "float32", RANGE, (1, 3, height, width))
+
+
+def _picture(name: str, height: int, width: int) -> Port:
+    return Port(name, PICTURE, "uint8", (0.0, 255.0), (1, 3, height, width))
 
 
 def _texts(keys: Mapping[str, Any]) -> dict[str, str]:

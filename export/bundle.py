@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -21,6 +21,7 @@ from export.lowerings import lowering
 from export.memory import require_memory
 from export.pack import write_pack
 from export.targets import (
+    DEFAULT_DEPLOYMENT,
     DEFAULT_OPSET,
     DEFAULT_TILE,
     Row,
@@ -36,7 +37,14 @@ from runtimes.tiling import DEFAULT_OVERLAP
 Progress = Callable[[str], None]
 
 CHECKPOINT = "reference/checkpoint.safetensors"
-TOOLS = ("torch", "numpy", "onnx", "openvino", "nncf")  # whose versions go into the manifest, where installed
+TOOLS = (
+    "torch",
+    "numpy",
+    "onnx",
+    "openvino",
+    "nncf",
+    "coremltools",
+)  # whose versions the manifest gives, where installed
 
 
 @dataclass(frozen=True)
@@ -46,7 +54,8 @@ class ExportOptions:
     `targets` are names of `export.targets.TARGETS` (`openvino-bf16`) or backends; none means every target whose
     packages are installed here. `tiles` are (H, W) in LR pixels. `lowering` replaces each target's default form
     of the dynamic convolution, `activation` the attention's activation that the checkpoint states. `calibration` is
-    what INT8 learns its ranges from. `force` replaces an existing bundle, once the new one is complete.
+    what INT8 learns its ranges from. `force` replaces an existing bundle, once the new one is complete. For Core ML:
+    `image` also writes packages that take and give 8-bit pictures, `deployment` is the oldest system to run them.
     """
 
     targets: tuple[str, ...] = ()
@@ -56,6 +65,8 @@ class ExportOptions:
     activation: str | None = None
     calibration: CalibrationOptions = field(default_factory=CalibrationOptions)
     force: bool = False
+    image: bool = False
+    deployment: str = DEFAULT_DEPLOYMENT
 
 
 def export_bundle(
@@ -103,7 +114,9 @@ def _targets(rows: Sequence[Row], options: ExportOptions, checkpoint: Checkpoint
     tiles = tuple(dict.fromkeys(options.tiles))
     if not tiles or not rows:
         raise InputError("expected at least one target and one tile, found none: give --to and --tile")
-    targets = tuple(Target(row.backend, row.precision, tile, options.opset) for tile in tiles for row in rows)
+    targets = tuple(target for tile in tiles for row in rows for target in _of_row(row, tile, options))
+    if options.image and not any(target.image for target in targets):
+        raise InputError("--image is about Core ML packages, found no such target: add --to coreml")
     for tile in tiles:
         if min(tile) <= DEFAULT_OVERLAP:
             raise InputError(
@@ -112,6 +125,14 @@ def _targets(rows: Sequence[Row], options: ExportOptions, checkpoint: Checkpoint
             )
         require_memory(checkpoint.config, tile)
     return targets
+
+
+def _of_row(row: Row, tile: tuple[int, int], options: ExportOptions) -> Iterator[Target]:
+    """The artifacts of a row at a tile: one, and for Core ML with pictures if asked for."""
+    target = Target(row.backend, row.precision, tile, options.opset, deployment=options.deployment)
+    yield target
+    if row.backend == "coreml" and options.image:
+        yield replace(target, image=True)
 
 
 def _write(

@@ -13,12 +13,16 @@ import typer
 from dlgsanet.imaging.errors import InputError, UnavailableError
 from dlgsanet.network.config import ACTIVATIONS
 from export.targets import (
+    DEFAULT_DEPLOYMENT,
+    DEPLOYMENTS,
     LOWERINGS,
+    SHAPES,
     TARGETS,
     install_line,
     parse_targets,
     parse_tile,
     require_packages,
+    require_shapes,
     table_json,
     target_names,
 )
@@ -85,12 +89,20 @@ def export(
         typer.Option(metavar="DIR", help="HR images that INT8 learns its ranges from. Default: scikit-image's."),
     ] = None,
     calibration_tiles: Annotated[int, typer.Option(help="How many tiles of them.")] = 96,
+    image: Annotated[
+        bool, typer.Option("--image", help="Core ML: also packages that take and give 8-bit pictures, for apps.")
+    ] = False,
+    deployment: Annotated[
+        str, typer.Option(help=f"Core ML: the oldest system that must run it, {', '.join(DEPLOYMENTS)}.")
+    ] = DEFAULT_DEPLOYMENT,
+    shapes: Annotated[str, typer.Option(help="Core ML: fixed; enumerated and range are refused, with why.")] = SHAPES,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing bundle.")] = False,
 ) -> None:
     """Rewrite a checkpoint into friendly operators, prove it, and write a bundle of artifacts."""
     from rich.console import Console
 
     console = Console(stderr=True)
+    require_shapes(shapes)
     rows = parse_targets(to or (), precision or ())
     if not to:  # nothing was named: what is not installed is left out, and said
         rows = _installed(rows, console)
@@ -113,6 +125,8 @@ def export(
         activation=activation,
         calibration=CalibrationOptions(calibration or "", calibration_tiles),
         force=force,
+        image=image,
+        deployment=deployment,
     )
     manifest = _export_with_progress(model, output, options, console)
     _summary(manifest, output, console)

@@ -16,6 +16,16 @@ LOWERINGS = ("basis", "basis-fused", "shift")  # forms of the dynamic convolutio
 DEFAULT_TILE = (128, 128)  # LR pixels
 OPSETS = (18, 19, 20, 21)  # ONNX operator sets that export.to_onnx writes
 DEFAULT_OPSET = 18
+COREML_OPSET = 20  # of the graph that Core ML packages are made from: it has Gelu as one operator
+DEPLOYMENTS = ("iOS16", "iOS17", "iOS18")  # oldest systems: iOS17 is also macOS14, and so on
+DEFAULT_DEPLOYMENT = "iOS17"
+SHAPES = "fixed"
+SHAPES_REFUSED = {
+    "enumerated": "the attention windows of a tile are constants of its graph, so that one program cannot serve "
+    "several tiles; give --tile several times: a package each, and every image runs on the nearest",
+    "range": "the Neural Engine does not take a RangeDim (Core ML runs such a package on the CPU), and the attention "
+    "windows of a tile are constants of its graph; give --tile several times: a package each",
+}
 
 
 @dataclass(frozen=True)
@@ -23,7 +33,8 @@ class Row:
     """One line of the table.
 
     `packages` are imported by the exporter, `extra` brings those that `[export]` lacks; `hints` are settings that
-    a runner must pin in the engine; `lowering` is the default form of the dynamic convolution.
+    a runner must pin in the engine; `lowering` is the default form of the dynamic convolution; `half_safe` chooses
+    the rewriting that keeps every intermediate value within fp16.
     """
 
     backend: str
@@ -34,6 +45,7 @@ class Row:
     lowering: str
     files: str
     note: str
+    half_safe: bool = False
 
     @property
     def name(self) -> str:
@@ -49,6 +61,11 @@ class Row:
     def calibrated(self) -> bool:
         """Whether ranges are learnt from pictures: such a row is exported only when it is asked for."""
         return self.precision in ("int8", "int8-mixed")
+
+    @property
+    def on_request(self) -> bool:
+        """Whether it is exported only when it is named: what is calibrated, and tables, slow to make and coarse."""
+        return self.calibrated or self.precision.startswith("pal")
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -90,9 +107,31 @@ TARGETS: tuple[Row, ...] = (
         (("INFERENCE_PRECISION_HINT", "bf16"),), "basis", ".xml + .bin",
         "dense convolutions in INT8 (NNCF, calibrated), everything else in bf16; only when asked for",
     ),
+    *(
+        Row(
+            "coreml", precision, "coreml",
+            ("onnx", "coremltools", *(("sklearn",) if precision.startswith("pal") else ())),
+            (), "basis", ".mlpackage", note,
+            half_safe=True,
+        )
+        for precision, note in (
+            ("fp32", "ML Program in fp32: CPU and GPU only, the Neural Engine has no fp32"),
+            ("fp16", "ML Program in fp16, for the Neural Engine"),
+            ("int8w", "fp16 with int8 weights, one scale for each output channel"),
+            ("pal8", "fp16 with weights from tables of 256 values; only when asked for"),
+            ("pal6", "fp16 with weights from tables of 64 values; only when asked for, judged by --max-drop"),
+            ("pal4", "fp16 with weights from tables of 16 values; only when asked for, judged by --max-drop"),
+        )
+    ),
+    Row(
+        "coreml", "int8", "coreml", ("onnx", "onnxruntime", "coremltools"), (), "basis", ".mlpackage",
+        "dense convolutions in INT8 (ranges from ONNX Runtime's calibration), the rest in fp16; only when asked for",
+        half_safe=True,
+    ),
 )  # fmt: skip
 
 REFUSED = {
+    ("coreml", "bf16"): "Core ML computes in fp32 or fp16 only; use coreml-fp16",
     ("onnxruntime", "bf16"): "ONNX Runtime has no bf16 convolution on CPUs; use openvino-bf16",
     ("onnxruntime", "fp16"): "ONNX Runtime computes fp16 as casts around fp32 on CPUs; use openvino-fp16",
 }
@@ -102,6 +141,8 @@ REFUSED = {
 class Target:
     """What to export for: one row of the table, a fixed tile (H, W) in LR pixels and an ONNX operator set.
 
+    For Core ML: `image` takes and gives 8-bit pictures in place of arrays, `deployment` is the oldest system.
+
     Raises InputError when it cannot be: an unknown backend or precision, a pair that does not go together
     (with the reason), a tile that is not positive, an operator set that is not written.
     """
@@ -110,6 +151,8 @@ class Target:
     precision: str
     tile: tuple[int, int] = DEFAULT_TILE
     opset: int = DEFAULT_OPSET
+    image: bool = False
+    deployment: str = DEFAULT_DEPLOYMENT
 
     def __post_init__(self) -> None:
         row_of(self.backend, self.precision)
@@ -120,11 +163,30 @@ class Target:
             raise InputError(
                 f"expected an ONNX operator set from {OPSETS[0]} to {OPSETS[-1]}, found {self.opset}: choose one"
             )
+        if self.deployment not in DEPLOYMENTS:
+            raise unknown("deployment target", self.deployment, DEPLOYMENTS)
+        if (self.backend, self.precision, self.deployment) == ("coreml", "int8", "iOS16"):
+            raise InputError("coreml-int8 needs operators that iOS17 brought: give --deployment iOS17")
+        if self.backend == "coreml" and self.deployment == "iOS18" and self.precision not in ("fp32", "fp16"):
+            raise InputError(
+                f"{self.row.name} is written with operators of iOS16 and 17; those of iOS18 are not judged here: give "
+                " --deployment iOS17, newer systems run it as well"
+            )
 
     @property
     def row(self) -> Row:
         """The line of the table that this target stands on."""
         return row_of(self.backend, self.precision)
+
+    @property
+    def variant(self) -> str | None:
+        """What the artifact's id says beside backend and precision."""
+        return "image" if self.image else None
+
+    @property
+    def graph_opset(self) -> int:
+        """The operator set of the ONNX graph that this target is made from."""
+        return COREML_OPSET if self.backend == "coreml" else self.opset
 
 
 def row_of(backend: str, precision: str) -> Row:
@@ -158,10 +220,10 @@ def target_names() -> tuple[str, ...]:
 
 
 def parse_targets(to: Sequence[str], precision: Sequence[str]) -> tuple[Row, ...]:
-    """The rows asked for, in the table's order; all that need no calibration when neither is given.
+    """The rows asked for, in the table's order; all but those on request when neither is given.
 
     `to` holds row names (`openvino-bf16`) or backends, `precision` precisions. A backend means all its
-    precisions that need no calibration, or those of `precision`; precisions alone mean every backend that has
+    precisions but those on request, or those of `precision`; precisions alone mean every backend that has
     them. Raises InputError for an unknown name, and for a pair that cannot be, with the reason.
     """
     for word in precision:
@@ -172,13 +234,13 @@ def parse_targets(to: Sequence[str], precision: Sequence[str]) -> tuple[Row, ...
     for word in to:
         wanted |= _rows_of_word(word, precision, rows)
     if not to:
-        wanted = {row.name for row in TARGETS if (row.precision in precision if precision else not row.calibrated)}
+        wanted = {row.name for row in TARGETS if (row.precision in precision if precision else not row.on_request)}
     return tuple(row for row in TARGETS if row.name in wanted)
 
 
 def _rows_of_word(word: str, precision: Sequence[str], rows: Collection[str]) -> set[str]:
     if word in backends():
-        chosen = precision or [row.precision for row in TARGETS if row.backend == word and not row.calibrated]
+        chosen = precision or [row.precision for row in TARGETS if row.backend == word and not row.on_request]
         return {row_of(word, each).name for each in chosen}
     if word in rows:
         backend, _, own = word.partition("-")
@@ -194,8 +256,8 @@ def _rows_of_word(word: str, precision: Sequence[str], rows: Collection[str]) ->
 
 
 def default_targets() -> tuple[Row, ...]:
-    """What is exported when nothing is named: the rows that need no calibration."""
-    return tuple(row for row in TARGETS if not row.calibrated)
+    """What is exported when nothing is named."""
+    return tuple(row for row in TARGETS if not row.on_request)
 
 
 def installed_targets() -> tuple[Row, ...]:
@@ -226,6 +288,14 @@ def parse_tile(text: str) -> tuple[int, int]:
     return sides[0], sides[-1]
 
 
+def require_shapes(shapes: str) -> None:
+    """Core ML packages have one fixed shape; InputError says why the others are refused."""
+    if shapes in SHAPES_REFUSED:
+        raise InputError(f"--shapes {shapes} is refused: {SHAPES_REFUSED[shapes]}")
+    if shapes != SHAPES:
+        raise unknown("kind of shapes", shapes, (SHAPES, *SHAPES_REFUSED))
+
+
 def markdown_table() -> str:
     """The table as Markdown, for the README."""
     lines = [
@@ -252,6 +322,7 @@ def table_json() -> dict[str, Any]:
             "lowering": row.lowering,
             "files": row.files,
             "note": row.note,
+            "on_request": row.on_request,
         }
         for row in TARGETS
     ]

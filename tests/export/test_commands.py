@@ -76,7 +76,7 @@ def test_a_missing_backend_that_was_asked_for_is_unavailable(
 def test_by_default_a_missing_backend_is_left_out_and_said(
     checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    hide(monkeypatch, "openvino")
+    hide(monkeypatch, "openvino", "coremltools")
     assert main(["export", str(checkpoint), "-o", str(tmp_path / "b"), *SMALL]) == 0
     said = capsys.readouterr().err
     assert "left out openvino-bf16: needs openvino (pip install 'dlgsanet-edge[export,openvino]')" in said
