@@ -179,7 +179,7 @@ def _one_output(run: _Progress, target: Yardstick, overlap: int) -> Array | None
     except BackendError as error:
         run.over, run.crash = Verdict("fail", str(error)), str(error)
         return None
-    run.rows.append(target.row(sr))
+    run.rows.append(target.row(sr, pictures=run.subject.pictures))
     if run.subject.precision != "fp32":
         run.signs.append(signs(sr, target.output))
     return sr

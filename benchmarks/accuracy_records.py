@@ -20,12 +20,18 @@ Tile = tuple[int, int]
 
 @dataclass(frozen=True)
 class Subject:
-    """One artifact to be judged; `runner` is not open yet."""
+    """One artifact to be judged; `runner` is not open yet.
+
+    `pictures`: it takes and gives 8 bits, so the reference's output is rounded before the two are compared. `note` is
+    one line that its records must say even when it passes.
+    """
 
     artifact: str
     precision: str
     tile: Tile
     runner: Runner
+    pictures: bool = False
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -91,6 +97,7 @@ def artifact(
         ssim_drop=summary.ssim_drop,
     )
     verdict = judge(figures, context.max_drop_db)
+    verdict = Verdict(verdict.gate, "; ".join(part for part in (verdict.reason, subject.note) if part))
     return replace(_filled(blank, summary, rows, verdict), tiling_drop_db=tiling_drop_db)
 
 

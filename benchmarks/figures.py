@@ -28,13 +28,14 @@ class Yardstick:
     psnr_db: float
     ssim: float
 
-    def row(self, sr: Array) -> ImageRow:
+    def row(self, sr: Array, *, pictures: bool = False) -> ImageRow:
         """`sr`, 1 x 3 x sH x sW finite, against this output (unclamped RGB) and against HR (the protocol).
 
-        The drop is this output's PSNR minus that of `sr`.
+        The drop is this output's PSNR minus that of `sr`. `pictures`: `sr` has 8 bits, so this output is rounded to
+        8 bits before the two are compared; else the rounding alone, 59 dB, would drown what is to be seen.
         """
         psnr, ssim = _against_hr(self.sample, sr, self.protocol)
-        distance = metrics.psnr_float(sr, self.output)
+        distance = metrics.psnr_float(sr, _to_8_bits(self.output) if pictures else self.output)
         return ImageRow(
             image=self.sample.item.name,
             psnr_db=finite(psnr),
@@ -102,6 +103,11 @@ def mean(values: Iterable[float]) -> float:
 def finite(value: float) -> float | None:
     """The value, or None for what JSON cannot hold."""
     return value if math.isfinite(value) else None
+
+
+def _to_8_bits(output: Array) -> Array:
+    rounded: Array = np.rint(np.clip(output, 0, 1) * np.float32(255)) / np.float32(255)
+    return rounded
 
 
 def _against_hr(sample: Sample, sr: Array, protocol: Protocol) -> tuple[float, float]:

@@ -19,6 +19,7 @@ from runtimes.tiling import Array
 
 WHOLE = "torch-reference-whole"
 _SIXTEEN = ("bf16", "fp16")
+_FROM_SIXTEEN = ("int8-mixed", "int8w", "pal8", "pal6", "pal4")  # what is computed in 16 bits, with smaller weights
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ class Ladder:
 def steps(subjects: Sequence[Subject], tile: Tile) -> list[Step]:
     """All outputs of one tile size, each after the one that it was made from."""
     tiled = peer_id("reference", tile)
-    names = {(_backend(it), it.precision): it.artifact for it in subjects}
+    names = {(_backend(it), it.precision): it.artifact for it in subjects if not it.pictures}
     ordered = sorted(subjects, key=lambda it: (_backend(it) != "onnxruntime", _rank(it.precision)))
     return [Step(WHOLE, None), Step(tiled, WHOLE), *(Step(it.artifact, _before(it, names, tiled)) for it in ordered)]
 
@@ -100,7 +101,9 @@ def steps(subjects: Sequence[Subject], tile: Tile) -> list[Step]:
 def _before(subject: Subject, names: Mapping[tuple[str, str], str], tiled: str) -> str:
     backend, precision = _backend(subject), subject.precision
     wanted: list[tuple[str, str]] = []
-    if precision == "int8-mixed":
+    if subject.pictures:
+        wanted.append((backend, precision))
+    if precision in _FROM_SIXTEEN:
         wanted += [(backend, other) for other in _SIXTEEN]
     if precision != "fp32":
         wanted.append((backend, "fp32"))

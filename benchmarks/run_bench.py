@@ -18,9 +18,10 @@ from benchmarks.results import RatioRecord, new_result, require_place, write_res
 from benchmarks.run_check import choose, model_of
 from benchmarks.torch_peers import PEERS, open_peer, peer_id, try_formats
 from benchmarks.worth import int8_lines
-from dlgsanet.imaging.errors import BackendError, GateError, SpeedGateError, UnavailableError, unknown
+from dlgsanet.imaging.errors import BackendError, GateError, InputError, SpeedGateError, UnavailableError, unknown
 from runtimes import open_runner
 from runtimes.manifest import Artifact, Manifest, read_manifest
+from runtimes.mil_runner import REFERENCE
 from runtimes.tiling import Array
 
 Tile = tuple[int, int]
@@ -48,6 +49,8 @@ def run_bench(options: BenchOptions) -> None:
     artifact gave no picture or ran another precision than asked for. UnavailableError: nothing, or nothing of
     what was asked for by name, could run here. InputError: wrong options or a bundle that cannot be used.
     """
+    if options.device == REFERENCE:
+        raise InputError(f"{REFERENCE} is an interpreter, its times say nothing of any device: bench on a Mac")
     if options.json is not None:
         require_place(options.json)
     requirements = [parse_requirement(text) for text in options.require]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -22,6 +23,11 @@ from dlgsanet.imaging.errors import BackendError, GateError, InputError, Unavail
 from dlgsanet.imaging.files import read_rgb8
 from runtimes import open_runner
 from runtimes.manifest import Artifact, Manifest, read_manifest
+from runtimes.mil.card import card
+from runtimes.mil_runner import REFERENCE, read_package
+from runtimes.ports import PICTURE
+
+NOT_ON_APPLE = f"not run on Apple hardware: judged by {REFERENCE}, an interpreter of the saved package"
 
 
 @dataclass(frozen=True)
@@ -136,9 +142,14 @@ def _first_reason(records: Sequence[AccuracyRecord]) -> str:
 
 
 def _subject(artifact: Artifact, scale: int, options: CheckOptions) -> Subject:
-    opener = partial(open_runner, options.bundle, artifact.id, device=options.device, threads=options.threads)
+    device, note = options.device, ""
+    if artifact.backend == "coreml" and sys.platform != "darwin":
+        summary = card(read_package(options.bundle, artifact)[0]).summary
+        device, note = REFERENCE, f"{NOT_ON_APPLE}; {summary}"
+    opener = partial(open_runner, options.bundle, artifact.id, device=device, threads=options.threads)
     runner = IsolatedRunner(artifact.id, scale, (artifact.tile,), opener)
-    return Subject(artifact.id, artifact.precision, artifact.tile, runner)
+    pictures = artifact.output.layout == PICTURE
+    return Subject(artifact.id, artifact.precision, artifact.tile, runner, pictures=pictures, note=note)
 
 
 def _print(checked: Checked, note: DatasetNote, reference: str) -> None:

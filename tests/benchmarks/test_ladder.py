@@ -37,6 +37,15 @@ def test_every_step_names_the_one_it_was_made_from() -> None:
     assert found["openvino-int8-mixed"] == "openvino-bf16-16x16"
 
 
+def test_small_weights_come_from_fp16_and_pictures_from_arrays() -> None:
+    names = ["coreml-pal4", "coreml-int8w", "coreml-fp16", "coreml-fp32"]
+    picture = Subject("coreml-fp16-image-16x16", "fp16", TILE, cast(Runner, None), pictures=True)
+    found = {step.name: step.before for step in steps([*map(subject, names), picture], TILE)}
+    assert found["coreml-pal4-16x16"] == found["coreml-int8w-16x16"] == "coreml-fp16-16x16"
+    assert found["coreml-fp16-16x16"] == "coreml-fp32-16x16" and found["coreml-fp32-16x16"] == TILED
+    assert found[picture.artifact] == "coreml-fp16-16x16"
+
+
 def test_what_the_bundle_lacks_is_stepped_over() -> None:
     assert chain("openvino-int8-mixed")["openvino-int8-mixed"] == TILED
     assert chain("openvino-bf16", "onnxruntime-fp32")["openvino-bf16"] == "onnxruntime-fp32-16x16"
