@@ -24,6 +24,7 @@ VERBS = {
     "doctor": ("runtimes", "What this machine can run, proved by a tiny computation per backend.", ""),
     "export": ("export", "Rewrite a checkpoint and write a bundle of proven artifacts.", "export"),
     "build": ("runtimes", "Build a bundle's engine on the device that will run it.", ""),
+    "card": ("runtimes", "What Core ML packages ask of the Neural Engine, computed from the saved programs.", ""),
     "check": ("benchmarks", "The two-sided accuracy gate: against the reference and against HR.", ""),
     "bench": ("benchmarks", "Latency of every artifact, interleaved.", ""),
     "report": ("benchmarks", "One page from one or many machines' result files.", "report"),

@@ -1,4 +1,4 @@
-"""The verbs of this room: `doctor`, `build`, `upscale`. They work where no torch is installed."""
+"""The verbs of this room: `doctor`, `build`, `card`, `upscale`. They work where no torch is installed."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ def register(app: typer.Typer, load_model: LoadModel | None = None) -> None:
     missing."""
     app.command("doctor")(doctor)
     app.command("build")(build)
+    app.command("card")(card)
     app.command("upscale")(_upscale_verb(load_model))
 
 
@@ -82,6 +83,24 @@ def build(bundle: Annotated[Path, typer.Argument(help="Bundle folder.")]) -> Non
         f"{', '.join(backends) or 'no artifacts'}, "
         "which run as they are); this version exports none"
     )
+
+
+def card(
+    bundle: Annotated[Path, typer.Argument(help="Bundle folder.")],
+    artifact: Annotated[str, typer.Option(help="Only Core ML artifacts whose names begin so.")] = "coreml",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the cards as JSON.")] = False,
+) -> None:
+    """Show what Core ML packages ask of the Neural Engine, and how much of fp16 real pictures use."""
+    from dataclasses import asdict
+
+    from runtimes.package_cards import describe, package_cards
+
+    found = package_cards(bundle, artifact)
+    if as_json:
+        sys.stdout.write(json.dumps({name: asdict(package) for name, package in found.items()}, indent=2) + "\n")
+        return
+    for name, package in found.items():
+        sys.stdout.write("\n".join(describe(name, package)) + "\n")
 
 
 def _upscale_verb(load_model: LoadModel | None) -> Callable[..., None]:
