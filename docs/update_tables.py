@@ -20,7 +20,7 @@ from export.targets import markdown_table
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
-PAGES = ("README.md", "docs/tiling.md", "docs/export.md", "docs/checkpoints.md", "docs/training.md")
+PAGES = ("README.md", "docs/tiling.md", "docs/export.md", "docs/checkpoints.md", "docs/training.md", "docs/coreml.md")
 BLOCK = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 BASELINE = "torch-official"
 TILING_ITSELF = "*reference, tiled against whole*"
@@ -91,6 +91,40 @@ def _latency_row(record: LatencyRecord, ratios: Mapping[str, RatioRecord], inver
     )
 
 
+def coreml() -> str:
+    """Core ML packages on the interpreter, on each data set."""
+    head = [
+        "| package | images | PSNR, dB | SSIM | drop, dB: mean / worst image | dB to reference: mean / worst | gate |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    records = [record for file in results("coreml-check-*.json") for record in file.accuracy]
+    return "\n".join(head + [_accuracy_row(it) for it in records if it.artifact.startswith("coreml")])
+
+
+def coreml_cards() -> str:
+    """Sizes of the packages, and what their programs ask of the Neural Engine."""
+    lines = [
+        "| package | MB | of fp32's | weights, of fp32's | operators | leave the engine | memory for padding "
+        "| moved by a tile, MB | fp16 range used |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for path in sorted(RESULTS.glob("coreml-cards-*.json")):
+        packages = json.loads(path.read_text(encoding="utf-8"))
+        full = next(package for name, package in packages.items() if name.startswith("coreml-fp32-"))
+        for name, package in packages.items():
+            if "-image-" in name:
+                continue  # the same program with four operators more
+            card, size = package["card"], package["package_bytes"]
+            off = ", ".join(f"{count} ({why})" for why, count in card["off_engine"].items())
+            lines.append(
+                f"| {path.stem.removeprefix('coreml-cards-')} {name} | {size / 1e6:.2f} "
+                f"| {size / full['package_bytes']:.2f} | {card['weight_bytes'] / full['card']['weight_bytes']:.2f} "
+                f"| {card['operators']} | {off} | x{card['padding']:.2f} | {card['moved_bytes'] / 1e6:.0f} "
+                f"| {100 * max(package['range_used'].values()):.2f} % |"
+            )
+    return "\n".join(lines)
+
+
 def overlap() -> str:
     """What tiling costs, by tile and overlap."""
     contents = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(RESULTS.glob("overlap-*.json"))]
@@ -118,6 +152,8 @@ def weights() -> str:
 
 TABLES: Mapping[str, Callable[[], str]] = {
     "accuracy": accuracy,
+    "coreml": coreml,
+    "coreml-cards": coreml_cards,
     "latency": latency,
     "overlap": overlap,
     "targets": markdown_table,
