@@ -17,19 +17,23 @@ from dlgsanet.network.model import DLGSANet
 from export.lowerings import COMPOSE_FILTER_INPUT, EXPOSE_FILTERS, LOWER_DYNAMIC_CONV, STATIC, lowering
 from export.passes.attention import SCALE_AFTER_MATMUL, SPLIT_QKV, UNROLL_TLC
 from export.passes.base import Context, Pass
+from export.passes.cells import ATTEND_BY_CELLS
 from export.passes.colour import FOLD_INPUT_MEAN, FOLD_OUTPUT_MEAN, FixedNet
 from export.passes.ffn import SLICE_GDFN, SPLIT_GDFN
 from export.passes.norm import FOLD_NORM_AFFINE, LAYER_NORM_NCHW
+from export.passes.stream import TURN_STREAM
 from export.targets import Target
 
 PASSES: tuple[Pass, ...] = (
     LAYER_NORM_NCHW,
     FOLD_NORM_AFFINE,
+    TURN_STREAM,
     SLICE_GDFN,
     SPLIT_GDFN,
     UNROLL_TLC,
     SCALE_AFTER_MATMUL,
     SPLIT_QKV,
+    ATTEND_BY_CELLS,
     EXPOSE_FILTERS,
     COMPOSE_FILTER_INPUT,
     LOWER_DYNAMIC_CONV,
