@@ -110,7 +110,7 @@ def _targets(rows: Sequence[Row], options: ExportOptions, checkpoint: Checkpoint
                 f"expected a tile larger than the {DEFAULT_OVERLAP} LR pixels that neighbouring tiles share, found "
                 f"{tile[0]}x{tile[1]}: give a larger --tile"
             )
-        require_memory(checkpoint.config, tile)
+        require_memory(checkpoint.config, tile, options.lowering)
     return targets
 
 

@@ -12,7 +12,10 @@ from typing import Any
 
 from dlgsanet.imaging.errors import InputError, UnavailableError, unknown
 
-LOWERINGS = ("basis", "basis-fused", "shift")  # forms of the dynamic convolution, see export.lowerings
+UNFOLD = "unfold"  # the naive form, for comparison
+LOWERINGS = ("basis", "basis-fused", "basis-grouped", "shift", "rows", "channels-last", UNFOLD)
+"""Forms of the dynamic convolution, see export.lowerings."""
+
 DEFAULT_TILE = (128, 128)  # LR pixels
 OPSETS = (18, 19, 20, 21)  # ONNX operator sets that export.to_onnx writes
 DEFAULT_OPSET = 18

@@ -187,7 +187,7 @@ def test_a_requested_target_that_is_not_installed_is_an_error(
         (ExportOptions(tiles=((0, 128),)), "at least 1x1"),
         (ExportOptions(tiles=((16, 128),)), "larger than the 16 LR pixels"),
         (ExportOptions(tiles=((10**6, 10**6),)), "GiB are free"),
-        (ExportOptions(lowering="unfold"), "unknown lowering"),
+        (ExportOptions(lowering="unfolded"), "unknown lowering"),
         (ExportOptions(activation="tanh"), "unknown attention activation"),
         (ExportOptions(opset=7), "from 18 to"),
     ],

@@ -5,7 +5,9 @@ import torch
 from torch import nn
 
 from dlgsanet.network.dynamic_conv import dynamic_depthwise_conv
-from export.lowerings import LOWERINGS, TAPS
+from export import targets
+from export.dynamic_forms import TAPS
+from export.lowerings import LOWERINGS
 
 
 def filter_maker(channels: int) -> nn.Conv2d:
@@ -33,3 +35,7 @@ def test_a_flipped_tap_is_seen(name: str) -> None:
     expected = dynamic_depthwise_conv(u, last(z), 7)
     last.weight[[10, 11]] = last.weight[[11, 10]]  # two taps of the first filter change places
     assert not torch.allclose(LOWERINGS[name].make(last, tile)(u, z), expected, rtol=0, atol=1e-6)
+
+
+def test_the_names_of_the_targets_table_are_the_forms() -> None:
+    assert tuple(LOWERINGS) == targets.LOWERINGS
