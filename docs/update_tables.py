@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from benchmarks import overlap_study, training_study
+from benchmarks import ablation, overlap_study, shapes, training_study
 from benchmarks.results import AccuracyRecord, LatencyRecord, RatioRecord, ResultFile, read_result
 from dlgsanet.checkpoints import read_checkpoint, shipped_names
 from dlgsanet.network.count import parameters
@@ -20,7 +20,9 @@ from export.targets import markdown_table
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
-PAGES = ("README.md", "docs/tiling.md", "docs/export.md", "docs/checkpoints.md", "docs/training.md")
+PAGES = (
+    "README.md", "docs/tiling.md", "docs/export.md", "docs/checkpoints.md", "docs/training.md", "docs/lowerings.md",
+)  # fmt: skip
 BLOCK = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 BASELINE = "torch-official"
 TILING_ITSELF = "*reference, tiled against whole*"
@@ -116,10 +118,50 @@ def weights() -> str:
     return "\n".join(lines)
 
 
+def peers() -> str:
+    """tiny x4 and everything that it is held against, timed in the same rounds."""
+    (file,) = results("tiny-x4-bench-128.json")
+    lines = ["| one 128x128 tile | median, ms (95 % interval) | x torch today | share of peak |", "|---|---|---|---|"]
+    ratios = {it.artifact: (1 / it.ratio, 1 / it.ratio_high) for it in file.ratios if it.other.startswith(BASELINE)}
+    ratios |= {it.other: (it.ratio, it.ratio_low) for it in file.ratios if it.artifact.startswith(BASELINE)}
+    for record in file.latency:
+        if record.p50_ms is None:
+            lines.append(f"| {record.artifact} | not run here | | |")
+            continue
+        speed = "{:.2f} (at least {:.2f})".format(*ratios[record.artifact]) if record.artifact in ratios else "1"
+        share = "" if record.peak_share is None else f"{100 * record.peak_share:.0f} %"
+        interval = f"{record.p50_ms:.1f} ({record.p50_low_ms:.1f} to {record.p50_high_ms:.1f})"
+        lines.append(f"| {record.artifact} | {interval} | {speed} | {share} |")
+    limits = ", ".join(f"{it.name} {it.per_second / 1e9:.0f} G{it.unit}/s" for it in file.limits)
+    return "\n".join([*lines, "", f"Limits on {file.environment.machine}: {limits}."])
+
+
+def basis_rank() -> str:
+    """What a compressed basis costs and gains."""
+    content = json.loads((RESULTS / "basis-rank-nano-x4.json").read_text(encoding="utf-8"))
+    lines = [
+        "| rank per block | drop on calibration, dB | drop on the images below, dB | ms | of the full basis's time |"
+    ]
+    lines.append("|---|---|---|---|---|")
+    for row in content["rows"]:
+        ranks = ", ".join(map(str, row["ranks"]))
+        lines.append(
+            f"| {ranks} of {row['full_rank']} | {row['calibration_drop_db']:.4f} | {row['drop_db']:.4f} "
+            f"| {row['p50_ms']:.1f} | {row['ratio']:.2f} |"
+        )
+    return "\n".join([*lines, "", f"{content['artifact']}, {content['model']}; images: {content['images']}."])
+
+
 TABLES: Mapping[str, Callable[[], str]] = {
     "accuracy": accuracy,
+    "basis-rank": basis_rank,
+    "growth": lambda: shapes.growth_table(results("tiny-x4-bench-shapes.json")[0].latency),
     "latency": latency,
+    "lowerings": lambda: ablation.table(ablation.read_ablation(RESULTS / "ablation-lowerings-tiny-x4.json")),
     "overlap": overlap,
+    "passes": lambda: ablation.table(ablation.read_ablation(RESULTS / "ablation-passes-tiny-x4.json")),
+    "peers": peers,
+    "shapes": lambda: shapes.table(results("tiny-x4-bench-shapes.json")[0].latency),
     "targets": markdown_table,
     "training-speed": training_speed,
     "weights": weights,

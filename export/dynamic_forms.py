@@ -8,6 +8,8 @@ Every form is a module (u, z) -> (1, C, H, W) for one tile, made from that last 
 
 from __future__ import annotations
 
+import itertools
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -18,6 +20,7 @@ from export.passes.convs import conv_like, split
 
 TAPS = KERNEL * KERNEL
 EDGE = KERNEL // 2
+BAND = 1 << 14  # pixels: 48 maps of so many float32 are 3 MB
 GROUP = 4  # steered answers that `basis-grouped` computes at once
 
 
@@ -37,11 +40,10 @@ class Shift(nn.Module):
 
     def __init__(self, last: nn.Conv2d, tile: tuple[int, int]) -> None:
         super().__init__()
-        self.last, self.tile = last, tile
+        self.last, self.tile, self.groups = last, tile, last.out_channels // TAPS
 
     def forward(self, u: Tensor, z: Tensor) -> Tensor:
-        h, w = self.tile
-        groups = self.last.out_channels // TAPS
+        (h, w), groups = self.tile, self.groups
         filters = split(self.last(z).reshape(groups, TAPS, h, w), [1] * TAPS, 1)
         padded = F.pad(u, [KERNEL // 2] * 4)
         shape = (groups, CHANNELS_PER_GROUP, h + KERNEL - 1, w + KERNEL - 1)
@@ -57,15 +59,31 @@ class Shift(nn.Module):
 
 
 class Basis(nn.Module):
-    """sum_r z[r] * DWConv7x7(u; A[:, :, r]) + DWConv7x7(u; b): the sums swapped, R + 1 static convolutions."""
+    """sum_r z[r] * DWConv7x7(u; A[:, :, r]) + DWConv7x7(u; b): the sums swapped, R + 1 static convolutions.
 
-    def __init__(self, last: nn.Conv2d) -> None:
+    A tile of more than BAND pixels is computed in bands of rows, whose answers then stay in the last-level cache.
+    """
+
+    def __init__(self, last: nn.Conv2d, tile: tuple[int, int]) -> None:
         super().__init__()
         weight, bias = _basis(last)
-        self.steered = nn.ModuleList(_depthwise(weight[:, r]) for r in range(weight.shape[1]))
-        self.constant = _depthwise(bias)
+        self.bands = bands(tile)
+        pad = EDGE if len(self.bands) == 1 else 0  # bands bring the rows above and below them along
+        self.steered = nn.ModuleList(_depthwise(weight[:, r], pad_rows=pad) for r in range(weight.shape[1]))
+        self.constant = _depthwise(bias, pad_rows=pad)
 
     def forward(self, u: Tensor, z: Tensor) -> Tensor:
+        if len(self.bands) == 1:
+            return self._band(u, z)
+        padded = F.pad(u, [0, 0, EDGE, EDGE])
+        parts = split(z, [rows for _, rows in self.bands], 2)
+        answers = [
+            self._band(padded.narrow(2, top, rows + 2 * EDGE), part)
+            for (top, rows), part in zip(self.bands, parts, strict=True)
+        ]
+        return torch.cat(answers, 2)
+
+    def _band(self, u: Tensor, z: Tensor) -> Tensor:
         total: Tensor = self.constant(u)
         for conv, z_r in zip(self.steered, split(z, [1] * len(self.steered), 1), strict=True):
             total = total + conv(u) * z_r
@@ -211,10 +229,19 @@ def _basis(last: nn.Conv2d) -> tuple[Tensor, Tensor]:
     return weight.repeat_interleave(CHANNELS_PER_GROUP, 0), bias.repeat_interleave(CHANNELS_PER_GROUP, 0)
 
 
-def _depthwise(weight: Tensor, groups: int | None = None) -> nn.Conv2d:
+def bands(tile: tuple[int, int]) -> list[tuple[int, int]]:
+    """(first row, rows) of the fewest bands of nearly equal height that hold about BAND pixels (or one row) each."""
+    h, w = tile
+    count = min(h, -(-h * w // BAND))
+    edges = [h * index // count for index in range(count + 1)]
+    return [(low, high - low) for low, high in itertools.pairwise(edges)]
+
+
+def _depthwise(weight: Tensor, groups: int | None = None, pad_rows: int = EDGE) -> nn.Conv2d:
     """A bias-free 7x7 convolution with these filters (out, 7, 7), depthwise with multiplier out / groups."""
     out = int(weight.shape[0])
     per_group = groups or out
-    conv = nn.Conv2d(per_group, out, KERNEL, padding=KERNEL // 2, groups=per_group, bias=False, dtype=weight.dtype)
+    pads = (pad_rows, EDGE)
+    conv = nn.Conv2d(per_group, out, KERNEL, padding=pads, groups=per_group, bias=False, dtype=weight.dtype)
     conv.load_state_dict({"weight": weight[:, None].contiguous()}, strict=True)
     return conv

@@ -59,7 +59,7 @@ _BASIS = "sum_r z_r DWConv(u; A_r) + DWConv(u; b)"
 LOWERINGS = {
     row.name: row
     for row in (
-        Lowering("basis", f"{_BASIS}, C/4 + 1 depthwise convolutions", lambda last, tile: Basis(last)),
+        Lowering("basis", f"{_BASIS}, C/4 + 1 depthwise convolutions", Basis),
         Lowering("basis-fused", f"{_BASIS}, the A_r as one grouped convolution of multiplier C/4", BasisFused),
         Lowering("basis-grouped", f"{_BASIS}, four A_r at once on four copies of u", BasisGrouped),
         Lowering("shift", "sum of 49 shifted inputs, each times one filter map", Shift),

@@ -19,6 +19,7 @@ from export.passes.attention import SCALE_AFTER_MATMUL, SPLIT_QKV, UNROLL_TLC
 from export.passes.base import Context, Pass
 from export.passes.cells import ATTEND_BY_CELLS
 from export.passes.colour import FOLD_INPUT_MEAN, FOLD_OUTPUT_MEAN, FixedNet
+from export.passes.factor import FACTOR_FILTERS
 from export.passes.ffn import SLICE_GDFN, SPLIT_GDFN
 from export.passes.norm import FOLD_NORM_AFFINE, LAYER_NORM_NCHW
 from export.passes.stream import TURN_STREAM
@@ -36,6 +37,7 @@ PASSES: tuple[Pass, ...] = (
     ATTEND_BY_CELLS,
     EXPOSE_FILTERS,
     COMPOSE_FILTER_INPUT,
+    FACTOR_FILTERS,
     LOWER_DYNAMIC_CONV,
     FOLD_OUTPUT_MEAN,
     FOLD_INPUT_MEAN,
@@ -93,7 +95,9 @@ def rewrite(
     applied: list[Applied] = []
     refused: list[Refused] = []
     for step in PASSES:
-        if only is None or step.name in only:
+        if only is None and step.name in target.row.without:
+            refused.append(Refused(step.name, f"left out for {target.row.name}, whose graphs it makes slower"))
+        elif only is None or step.name in only:
             _run(step, fixed, context, applied, refused)
     return RewriteResult(
         fixed.eval().requires_grad_(False),

@@ -26,7 +26,8 @@ class Row:
     """One line of the table.
 
     `packages` are imported by the exporter, `extra` brings those that `[export]` lacks; `hints` are settings that
-    a runner must pin in the engine; `lowering` is the default form of the dynamic convolution.
+    a runner must pin in the engine; `lowering` is the default form of the dynamic convolution and `without` names
+    rewriting passes that make its graphs slower (docs/lowerings.md).
     """
 
     backend: str
@@ -37,6 +38,7 @@ class Row:
     lowering: str
     files: str
     note: str
+    without: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
