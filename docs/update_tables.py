@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from benchmarks import ablation, overlap_study, shapes, training_study
+from benchmarks import ablation, overlap_study, training_study
 from benchmarks.results import AccuracyRecord, LatencyRecord, RatioRecord, ResultFile, read_result
 from dlgsanet.checkpoints import read_checkpoint, shipped_names
 from dlgsanet.network.count import parameters
@@ -136,32 +136,13 @@ def peers() -> str:
     return "\n".join([*lines, "", f"Limits on {file.environment.machine}: {limits}."])
 
 
-def basis_rank() -> str:
-    """What a compressed basis costs and gains."""
-    content = json.loads((RESULTS / "basis-rank-nano-x4.json").read_text(encoding="utf-8"))
-    lines = [
-        "| rank per block | drop on calibration, dB | drop on the images below, dB | ms | of the full basis's time |"
-    ]
-    lines.append("|---|---|---|---|---|")
-    for row in content["rows"]:
-        ranks = ", ".join(map(str, row["ranks"]))
-        lines.append(
-            f"| {ranks} of {row['full_rank']} | {row['calibration_drop_db']:.4f} | {row['drop_db']:.4f} "
-            f"| {row['p50_ms']:.1f} | {row['ratio']:.2f} |"
-        )
-    return "\n".join([*lines, "", f"{content['artifact']}, {content['model']}; images: {content['images']}."])
-
-
 TABLES: Mapping[str, Callable[[], str]] = {
     "accuracy": accuracy,
-    "basis-rank": basis_rank,
-    "growth": lambda: shapes.growth_table(results("tiny-x4-bench-shapes.json")[0].latency),
     "latency": latency,
     "lowerings": lambda: ablation.table(ablation.read_ablation(RESULTS / "ablation-lowerings-tiny-x4.json")),
     "overlap": overlap,
     "passes": lambda: ablation.table(ablation.read_ablation(RESULTS / "ablation-passes-tiny-x4.json")),
     "peers": peers,
-    "shapes": lambda: shapes.table(results("tiny-x4-bench-shapes.json")[0].latency),
     "targets": markdown_table,
     "training-speed": training_speed,
     "weights": weights,
