@@ -18,7 +18,8 @@ from benchmarks.figures import Yardstick, yardstick
 from benchmarks.gates import Figures, Verdict, judge
 from benchmarks.ladder import WHOLE, Ladder
 from benchmarks.reference import Reference
-from benchmarks.results import AccuracyRecord, Crop, DiagnosisRecord, ImageRow, RungRecord
+from benchmarks.results import AccuracyRecord, Crop, ImageRow
+from benchmarks.side_records import DiagnosisRecord, RungRecord
 from benchmarks.torch_peers import peer_id
 from dlgsanet.imaging.errors import BackendError, UnavailableError
 from dlgsanet.imaging.files import to_nchw

@@ -13,6 +13,7 @@ from benchmarks.reference import Reference
 from benchmarks.results import AccuracyRecord, ImageRow
 from benchmarks.torch_peers import peer_id
 from dlgsanet.protocol import Protocol
+from runtimes.manifest import LOW_RANK
 from runtimes.runner import RunInfo, Runner
 
 Tile = tuple[int, int]
@@ -95,6 +96,7 @@ def artifact(
         to_reference_mean_db=summary.to_reference_db,
         to_reference_worst_db=summary.to_reference_worst_db,
         ssim_drop=summary.ssim_drop,
+        approximate=f"-{LOW_RANK}-" in subject.artifact,
     )
     verdict = judge(figures, context.max_drop_db)
     verdict = Verdict(verdict.gate, "; ".join(part for part in (verdict.reason, subject.note) if part))

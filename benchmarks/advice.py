@@ -6,16 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from benchmarks.environment import Environment
-from benchmarks.results import (
-    AccuracyRecord,
-    Crop,
-    DatasetNote,
-    DiagnosisRecord,
-    LatencyRecord,
-    RatioRecord,
-    ResultFile,
-    RungRecord,
-)
+from benchmarks.results import AccuracyRecord, Crop, DatasetNote, LatencyRecord, RatioRecord, ResultFile
+from benchmarks.side_records import DiagnosisRecord, RungRecord
 
 
 @dataclass(frozen=True)

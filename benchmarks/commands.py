@@ -101,6 +101,14 @@ def bench(
             show_default=False,
         ),
     ] = None,
+    peers: Annotated[
+        Path | None,
+        typer.Option(help="Also time the networks in this folder of `python -m benchmarks.peers`.", show_default=False),
+    ] = None,
+    limits: Annotated[
+        bool,
+        typer.Option("--limits", help="Also measure the CPU's products and copies: shares of the roofline."),
+    ] = False,
     device: Device = "CPU",
     threads: Threads = None,
     runs: Annotated[int, typer.Option(min=5, help="Rounds; each runs everything once.")] = 30,
@@ -126,6 +134,8 @@ def bench(
         bundle=bundle,
         artifacts=tuple(artifact or ()),
         peers=tuple(peer or ()),
+        peer_folder=peers,
+        limits=limits,
         device=device,
         threads=threads,
         runs=runs,

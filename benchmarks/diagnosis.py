@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.accuracy_records import Context, Subject
-from benchmarks.results import DiagnosisRecord
+from benchmarks.side_records import DiagnosisRecord
 from runtimes.tiling import Array
 
 LEVELS = 255.0

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from benchmarks.accuracy_records import Context, Subject, Tile
 from benchmarks.datasets import Sample
 from benchmarks.figures import finite, mean
-from benchmarks.results import RungRecord
+from benchmarks.side_records import RungRecord
 from benchmarks.torch_peers import peer_id
 from dlgsanet import metrics
 from dlgsanet.imaging.files import to_hwc

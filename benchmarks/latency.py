@@ -19,11 +19,14 @@ from benchmarks.gates import Verdict, precision_fault
 from benchmarks.isolated import IsolatedRunner
 from benchmarks.requirements import Timing
 from benchmarks.results import LatencyRecord, RatioRecord
+from benchmarks.roofline import limit_record
+from benchmarks.side_records import LimitRecord
 from benchmarks.stats import compare, median_interval, percentile
 from dlgsanet.imaging.errors import BackendError, InputError, UnavailableError
 from dlgsanet.imaging.files import read_rgb8, to_nchw
 from runtimes.clock import time_interleaved
 from runtimes.integrity import verify
+from runtimes.limits import Limit
 from runtimes.manifest import Manifest
 from runtimes.runner import OutputError, RunInfo, Runner
 from runtimes.tiling import Array
@@ -53,6 +56,7 @@ class Timed:
 
     records: tuple[LatencyRecord, ...]
     crashed: tuple[str, ...]
+    limits: tuple[LimitRecord, ...] = ()
 
     @property
     def timings(self) -> list[Timing]:
@@ -84,8 +88,12 @@ def bench(
     *,
     runs: int = RUNS,
     step: Callable[[str], None] = lambda doing: None,
+    limits: Sequence[Limit] = (),
+    threads: int = 1,
 ) -> Timed:
     """Measure all contestants, `runs` rounds after WARMUP; `pictures` are 1 x 3 x tile float32 in [0, 1].
+
+    `limits` (of `threads`) take part in every round.
 
     One that is not available becomes a `not run` record, one that crashes or gives no picture a failed one.
     `step` is called before each of `steps(...)` pieces of work. Raises InputError for too few runs or a bad
@@ -100,10 +108,12 @@ def bench(
     with ExitStack() as stack:
         opened = [_open(entry, stack, pictures[entry.contestant.tile]) for entry in entries]
         tasks = {entry.contestant.name: task for entry, task in opened if task}
+        tasks |= {limit.name: limit.task for limit in limits if tasks}
         samples = time_interleaved(tasks, warmup=WARMUP, runs=runs, progress=lambda: step("timing, one round of all"))
     records = [_record(entry, samples.get(entry.contestant.name, []), model) for entry, _ in opened]
     crashed = tuple(entry.crash for entry, _ in opened if entry.crash)
-    return Timed(tuple(records), crashed)
+    reached = [limit_record(limit, samples[limit.name], threads) for limit in limits if limit.name in samples]
+    return Timed(tuple(records), crashed, tuple(reached))
 
 
 def steps(contestants: Sequence[Contestant], runs: int = RUNS) -> int:

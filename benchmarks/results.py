@@ -16,6 +16,7 @@ from typing import Literal
 from benchmarks import typed_json
 from benchmarks.environment import Environment
 from benchmarks.gates import GateName
+from benchmarks.side_records import DiagnosisRecord, LimitRecord, RungRecord
 from benchmarks.stats import Order
 from dlgsanet.imaging.atomic import require_replaceable, require_writable_folder, write_text
 from dlgsanet.imaging.errors import InputError
@@ -82,6 +83,8 @@ class LatencyRecord:
     interval.
 
     `load_ms` and `peak_rss_mb` (10^6 bytes) come from a process of its own, the backend's import included.
+    `network_macs` are the multiply-adds of the network itself, `lowered_macs` those of the graph; the shares are
+    what these would take at the product limit of the engine and precision (LimitRecord), over `p50_ms`.
     """
 
     artifact: str
@@ -104,6 +107,10 @@ class LatencyRecord:
     reported_precision: str | None = None
     threads: int | None = None
     note: str = ""
+    network_macs: int | None = None
+    lowered_macs: int | None = None
+    peak_share: float | None = None
+    lowered_share: float | None = None
     kind: Literal["latency"] = "latency"
 
     def __post_init__(self) -> None:
@@ -133,46 +140,6 @@ class RatioRecord:
     reason: str
     required: str | None = None
     kind: Literal["ratio"] = "ratio"
-
-
-@dataclass(frozen=True)
-class RungRecord:
-    """One step of the dB ladder, means over the images: against the step `before`, against the ladder's top (unclamped
-    RGB), and against HR; None where there is no step before, or no error at all."""
-
-    step: str
-    before: str | None
-    model: str
-    model_sha256: str
-    tile: tuple[int, int]
-    dataset: str
-    protocol: str
-    psnr_db: float | None
-    drop_db: float | None
-    to_before_db: float | None
-    to_before_worst_db: float | None
-    to_top_db: float | None
-    kind: Literal["rung"] = "rung"
-
-
-@dataclass(frozen=True)
-class DiagnosisRecord:
-    """How an artifact's pictures differ from the reference's, means over the images (see benchmarks/diagnosis.py):
-    shares of samples at or beyond black and white more than the reference has; mean shift of R, G, B, and errors by
-    frequency (low, middle, high) and by texture, in 8-bit levels."""
-
-    artifact: str
-    model: str
-    model_sha256: str
-    dataset: str
-    protocol: str
-    black: float
-    white: float
-    shift: tuple[float, float, float]
-    bands: tuple[float, float, float]
-    flat: float
-    textured: float
-    kind: Literal["diagnosis"] = "diagnosis"
 
 
 @dataclass(frozen=True)
@@ -210,7 +177,7 @@ class Crop:
                 raise ValueError(f"the crop {name[:40]!r} is not a PNG")
 
 
-Record = AccuracyRecord | LatencyRecord | RatioRecord | RungRecord | DiagnosisRecord
+Record = AccuracyRecord | LatencyRecord | RatioRecord | LimitRecord | RungRecord | DiagnosisRecord
 
 
 @dataclass(frozen=True)
@@ -233,6 +200,11 @@ class ResultFile:
     def latency(self) -> tuple[LatencyRecord, ...]:
         """The records of `bench`."""
         return tuple(record for record in self.records if isinstance(record, LatencyRecord))
+
+    @property
+    def limits(self) -> tuple[LimitRecord, ...]:
+        """What the machine reached in the rounds of `bench`."""
+        return tuple(record for record in self.records if isinstance(record, LimitRecord))
 
     @property
     def ratios(self) -> tuple[RatioRecord, ...]:

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
 
-from benchmarks import latency, show
+from benchmarks import latency, roofline, show
 from benchmarks.environment import describe_environment
 from benchmarks.latency import Contestant, Timed, bench, compare_all, tile_pictures
 from benchmarks.requirements import judge_requirement, parse_requirement, require_known
 from benchmarks.results import RatioRecord, new_result, require_place, write_result
+from benchmarks.roofline import with_shares
 from benchmarks.run_check import choose, model_of
 from benchmarks.torch_peers import PEERS, open_peer, peer_id, try_formats
 from benchmarks.worth import int8_lines
 from dlgsanet.imaging.errors import BackendError, GateError, InputError, SpeedGateError, UnavailableError, unknown
 from runtimes import open_runner
+from runtimes.limits import Limit, copy_limit, product_limits
 from runtimes.manifest import Artifact, Manifest, read_manifest
 from runtimes.mil_runner import REFERENCE
 from runtimes.tiling import Array
@@ -34,12 +36,14 @@ class BenchOptions:
     bundle: Path
     artifacts: tuple[str, ...] = ()
     peers: tuple[str, ...] = ()
+    peer_folder: Path | None = None
     device: str = "CPU"
     threads: int | None = None
     runs: int = latency.RUNS
     require: tuple[str, ...] = ()
     json: Path | None = None
     machine: str | None = None
+    limits: bool = False
 
 
 def run_bench(options: BenchOptions) -> None:
@@ -60,8 +64,10 @@ def run_bench(options: BenchOptions) -> None:
     manifest = read_manifest(options.bundle)
     artifacts = choose(manifest, options.artifacts)
     tiles = sorted({artifact.tile for artifact in artifacts})
+    others = [] if options.peer_folder is None else _others(options.peer_folder, tiles, options)
     names = [(artifact.id, artifact.tile) for artifact in artifacts]
     names += [(peer_id(peer, tile), tile) for peer in options.peers for tile in tiles]
+    names += [(other.name, other.tile) for other in others]
     for requirement in requirements:
         require_known(requirement, names)
     environment = describe_environment(options.machine)
@@ -70,9 +76,13 @@ def run_bench(options: BenchOptions) -> None:
     pictures = tile_pictures(options.bundle, manifest, tiles)
     contestants = [_artifact(artifact, options) for artifact in artifacts]
     contestants += [_peer(peer, tile, pictures[tile], options) for peer in options.peers for tile in tiles]
+    contestants += others
     model = model_of(manifest)
+    threads = options.threads or environment.threads
+    limits = _limits(artifacts, threads) if options.limits else []
     with show.progress(latency.steps(contestants, options.runs)) as step:
-        timed = bench(contestants, pictures, model, runs=options.runs, step=step)
+        timed = bench(contestants, pictures, model, runs=options.runs, step=step, limits=limits, threads=threads)
+    timed = replace(timed, records=with_shares(timed.records, artifacts, timed.limits))
     ratios = compare_all(timed.timings, model.sha256)
     _print(timed, ratios, manifest)
     required: list[RatioRecord] = []
@@ -81,7 +91,7 @@ def run_bench(options: BenchOptions) -> None:
             required += judge_requirement(requirement, timed.timings, timed.missing, model.sha256)
     finally:  # what was measured is kept, whatever becomes of the requirement
         if options.json is not None:
-            write_result(options.json, new_result(environment, (*timed.records, *ratios, *required)))
+            write_result(options.json, new_result(environment, (*timed.records, *timed.limits, *ratios, *required)))
     for record in required:
         show.out().print(Text(show.ratio_line(record)), soft_wrap=True)
     conclude(timed, required, options)
@@ -121,6 +131,17 @@ def _peer(peer: str, tile: Tile, picture: Array, options: BenchOptions) -> Conte
     return Contestant(name, "fp32", tile, partial(opener, memory_format=formats.better), formats.note)
 
 
+def _limits(artifacts: Sequence[Artifact], threads: int) -> list[Limit]:
+    families = [(artifact.backend, artifact.precision) for artifact in artifacts]
+    return [*product_limits(families, threads).values(), copy_limit(threads)]
+
+
+def _others(folder: Path, tiles: Sequence[Tile], options: BenchOptions) -> list[Contestant]:
+    from benchmarks.peers import contestants
+
+    return contestants(folder, tiles, options.device, options.threads)
+
+
 def _print(timed: Timed, ratios: Sequence[RatioRecord], manifest: Manifest) -> None:
     console = show.out()
     console.print(Text(f"{manifest.source.name}: one tile, host to host, rounds of all in turn"))
@@ -130,7 +151,7 @@ def _print(timed: Timed, ratios: Sequence[RatioRecord], manifest: Manifest) -> N
     for record in timed.records:
         if record.note:
             console.print(Text(f"{record.artifact}: {record.note}"), soft_wrap=True)
-    for line in int8_lines(timed.records, ratios):
+    for line in (*roofline.lines(timed.records, timed.limits), *int8_lines(timed.records, ratios)):
         console.print(Text(line), soft_wrap=True)
     for ratio in show.shown_ratios(ratios):
         console.print(Text(show.ratio_line(ratio)), soft_wrap=True)

@@ -11,7 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from benchmarks.gates import GateName
-from benchmarks.results import AccuracyRecord, DiagnosisRecord, LatencyRecord, RatioRecord, RungRecord
+from benchmarks.results import AccuracyRecord, LatencyRecord, RatioRecord
+from benchmarks.side_records import DiagnosisRecord, RungRecord
 
 _WIDTH = 160  # of the widest table
 _STYLES: dict[GateName, str] = {"pass": "green", "fail": "bold red", "stated": "yellow", "not run": "yellow"}

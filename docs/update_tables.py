@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from benchmarks import overlap_study, training_study
+from benchmarks import ablation, overlap_study, training_study
 from benchmarks.results import AccuracyRecord, LatencyRecord, RatioRecord, ResultFile, read_result
 from dlgsanet.checkpoints import read_checkpoint, shipped_names
 from dlgsanet.network.count import parameters
@@ -20,7 +20,10 @@ from export.targets import markdown_table
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
-PAGES = ("README.md", "docs/tiling.md", "docs/export.md", "docs/checkpoints.md", "docs/training.md", "docs/coreml.md")
+PAGES = (
+    "README.md", "docs/tiling.md", "docs/export.md", "docs/checkpoints.md", "docs/training.md", "docs/lowerings.md",
+    "docs/coreml.md",
+)  # fmt: skip
 BLOCK = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 BASELINE = "torch-official"
 TILING_ITSELF = "*reference, tiled against whole*"
@@ -150,12 +153,33 @@ def weights() -> str:
     return "\n".join(lines)
 
 
+def peers() -> str:
+    """tiny x4 and everything that it is held against, timed in the same rounds."""
+    (file,) = results("tiny-x4-bench-128.json")
+    lines = ["| one 128x128 tile | median, ms (95 % interval) | x torch today | share of peak |", "|---|---|---|---|"]
+    ratios = {it.artifact: (1 / it.ratio, 1 / it.ratio_high) for it in file.ratios if it.other.startswith(BASELINE)}
+    ratios |= {it.other: (it.ratio, it.ratio_low) for it in file.ratios if it.artifact.startswith(BASELINE)}
+    for record in file.latency:
+        if record.p50_ms is None:
+            lines.append(f"| {record.artifact} | not run here | | |")
+            continue
+        speed = "{:.2f} (at least {:.2f})".format(*ratios[record.artifact]) if record.artifact in ratios else "1"
+        share = "" if record.peak_share is None else f"{100 * record.peak_share:.0f} %"
+        interval = f"{record.p50_ms:.1f} ({record.p50_low_ms:.1f} to {record.p50_high_ms:.1f})"
+        lines.append(f"| {record.artifact} | {interval} | {speed} | {share} |")
+    limits = ", ".join(f"{it.name} {it.per_second / 1e9:.0f} G{it.unit}/s" for it in file.limits)
+    return "\n".join([*lines, "", f"Limits on {file.environment.machine}: {limits}."])
+
+
 TABLES: Mapping[str, Callable[[], str]] = {
     "accuracy": accuracy,
     "coreml": coreml,
     "coreml-cards": coreml_cards,
     "latency": latency,
+    "lowerings": lambda: ablation.table(ablation.read_ablation(RESULTS / "ablation-lowerings-tiny-x4.json")),
     "overlap": overlap,
+    "passes": lambda: ablation.table(ablation.read_ablation(RESULTS / "ablation-passes-tiny-x4.json")),
+    "peers": peers,
     "targets": markdown_table,
     "training-speed": training_speed,
     "weights": weights,

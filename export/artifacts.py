@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from dlgsanet.imaging.atomic import sha256_file
-from dlgsanet.imaging.errors import BackendError
+from dlgsanet.network.count import Size, true_macs
 from dlgsanet.network.model import DLGSANet
 from export.calibration import CalibrationOptions, CalibrationSet, calibration_set
 from export.certificate import Certificate, certify
+from export.compress import Compression
+from export.graph_files import graph_macs, ports, write_graph
 from export.pack import PHOTOGRAPHS
 from export.rewrite import RewriteResult, rewrite
-from export.subprocesses import run_job
 from export.targets import Target
-from runtimes.manifest import SCHEMA, Artifact, Calibration, Port, Source, artifact_id
-from runtimes.ports import PICTURE
-
-RANGE = (0.0, 1.0)  # of the pixels in, and of the pixels out but for overshoot: nothing is clamped
+from export.tuning import Choice
+from runtimes.manifest import LOW_RANK, SCHEMA, Artifact, Calibration, Source, artifact_id
 
 
 @dataclass(frozen=True)
@@ -36,14 +30,6 @@ class Proven:
     onnx: Any
 
 
-@dataclass(frozen=True)
-class Written:
-    """The files of one artifact, inside the bundle; `path` is the one (or the package folder) to load."""
-
-    path: str
-    files: tuple[str, ...]
-
-
 @dataclass
 class ArtifactWriter:
     """Writes artifacts below `bundle`; what two targets share (same tile, lowering, opset) is made once."""
@@ -52,52 +38,67 @@ class ArtifactWriter:
     model: DLGSANet
     source: Source
     tools: Mapping[str, str]
-    lowering: str | None
+    choose: Callable[[Target], Choice]
     calibration: CalibrationOptions
     say: Callable[[str], None]
+    compression: Compression | None = None  # then `model` is the compressed one, which the certificate is about
     _proven: dict[tuple[object, ...], Proven] = field(default_factory=dict)
     _tiles: dict[tuple[int, int], CalibrationSet] = field(default_factory=dict)
 
     def write(self, target: Target) -> Artifact:
         """Write the files of one target and return its manifest entry."""
-        proven = self._prove(target)
-        name = artifact_id(target.backend, target.precision, target.variant, target.tile)
+        choice = self.choose(target)
+        proven = self._prove(target, choice.lowering)
+        variant = "-".join(filter(None, (target.variant, LOW_RANK if self.compression else None))) or None
+        name = artifact_id(target.backend, target.precision, variant, target.tile)
         self.say(f"writing {name}")
         keys = self._keys(name, target, proven)
-        written = self._convert(name, target, proven, keys)
-        ports = self._ports(target)
+        tiles = self._calibration(target).tiles if target.row.calibrated else None
+        written = write_graph(self.bundle, name, proven.onnx, target, keys, tiles)
+        lr, sr = ports(target, self.model.scale)
         return Artifact(
             id=name,
             backend=target.backend,
             precision=target.precision,
-            variant=target.variant,
+            variant=variant,
             tile=target.tile,
             path=written.path,
             files={path: sha256_file(self.bundle / path) for path in written.files},
-            input=ports[0],
-            output=ports[1],
+            input=lr,
+            output=sr,
             lowering=proven.result.lowering,
             rewrites=proven.result.rewrites,
             hints=dict(target.row.hints),
             calibration_sha256=self._calibration(target).sha256 if target.row.calibrated else None,
             certificate=proven.certificate.as_json(),
+            graph=self._cost(target, proven),
+            choice=choice.as_json(),
         )
 
-    def _prove(self, target: Target) -> Proven:
+    def _cost(self, target: Target, proven: Proven) -> dict[str, Any]:
+        compressed = {} if self.compression is None else {"basis": self.compression.as_json()}
+        return {
+            "onnx_nodes": len(proven.onnx.graph.node),
+            "macs": graph_macs(proven.onnx),
+            "network_macs": true_macs(self.model.config, Size(*target.tile)),
+            **compressed,
+        }
+
+    def _prove(self, target: Target, lowering: str) -> Proven:
         from export.to_onnx import build_onnx
 
-        key = (target.tile, self.lowering or target.row.lowering, target.graph_opset, target.row.half_safe)
+        key = (target.tile, lowering, target.graph_opset, target.row.half_safe, target.row.without)
         if key not in self._proven:
             size = f"{target.tile[0]}x{target.tile[1]}"
-            self.say(f"rewriting for {size} ({key[1]})")
-            result = rewrite(self.model, target, lowering_name=self.lowering)
-            pictures = {photograph.name: photograph.read() for photograph in PHOTOGRAPHS}
+            self.say(f"rewriting for {size} ({lowering})")
+            result = rewrite(self.model, target, lowering_name=lowering)
+            real = PHOTOGRAPHS[0]  # each picture costs seconds, and one already has edges, texture and flat areas
             certificate = certify(
                 self.model,
                 result.model,
                 target.tile,
-                pictures,
-                progress=lambda case: self.say(f"proving {size} ({key[1]}) in float64: {case}"),
+                {real.name: real.read()},
+                progress=lambda case: self.say(f"proving {size} ({lowering}) in float64: {case}"),
             )
             graph = build_onnx(
                 result.model,
@@ -109,39 +110,12 @@ class ArtifactWriter:
             self._proven[key] = Proven(result, certificate, graph)
         return self._proven[key]
 
-    def _convert(self, name: str, target: Target, proven: Proven, keys: Mapping[str, Any]) -> Written:
-        """Write the backend's files."""
-        from export.to_onnx import onnx_bytes
-
-        if target.backend == "onnxruntime":
-            path = self._place(f"onnx/{name}.onnx")
-            graph = self._quantized(target, proven.onnx) if target.row.calibrated else proven.onnx
-            (self.bundle / path).write_bytes(onnx_bytes(graph, keys))
-            return Written(path, (path,))
-        if target.backend == "openvino":
-            from export.to_openvino import convert_openvino
-
-            paths = tuple(self._place(f"openvino/{name}{suffix}") for suffix in (".xml", ".bin"))
-            with tempfile.TemporaryDirectory() as folder:
-                graph, xml = Path(folder) / "graph.onnx", Path(folder) / f"{name}.xml"
-                graph.write_bytes(onnx_bytes(proven.onnx, None))
-                tiles = self._write_tiles(target, Path(folder) / "tiles.npy")
-                half = target.precision == "fp16"
-                convert_openvino(graph, xml, half=half, metadata=_texts(keys), calibration=tiles)
-                for path in paths:  # copied by us, so that a full disk is told from a failed conversion
-                    shutil.copyfile(Path(folder) / Path(path).name, self.bundle / path)
-            return Written(paths[0], paths)
-        if target.backend == "coreml":
-            graph = self._quantized(target, proven.onnx) if target.row.calibrated else proven.onnx
-            return self._convert_coreml(name, target, onnx_bytes(graph, None), keys)
-        raise BackendError(f"export/artifacts.py has no writer for {target.backend}: please report this")
-
     def used_calibration(self) -> Calibration | None:
         """What the manifest says of the tiles that were used; None when nothing was calibrated."""
-        if not self._tiles:
-            return None
-        sets = list(self._tiles.values())
-        return Calibration(self.calibration.tiles, self.calibration.seed, sets[0].images)
+        learnt = [found.images for found in self._tiles.values()][:1]
+        learnt += [] if self.compression is None else [self.compression.images]
+        images = {name: sha for each in learnt for name, sha in each.items()}
+        return Calibration(self.calibration.tiles, self.calibration.seed, images) if images else None
 
     def _calibration(self, target: Target) -> CalibrationSet:
         if target.tile not in self._tiles:
@@ -152,55 +126,9 @@ class ArtifactWriter:
             self._tiles[target.tile] = found
         return self._tiles[target.tile]
 
-    def _quantized(self, target: Target, graph: Any) -> Any:
-        """The INT8 form of an ONNX graph."""
-        import onnx
-
-        from export.to_onnx import onnx_bytes
-
-        with tempfile.TemporaryDirectory() as folder:
-            source, result = Path(folder) / "fp32.onnx", Path(folder) / "int8.onnx"
-            source.write_bytes(onnx_bytes(graph, None))
-            tiles = self._write_tiles(target, Path(folder) / "tiles.npy")
-            job = {"source": str(source), "target": str(result), "tiles": str(tiles)}
-            run_job("export.quantize_onnxruntime", job, "ONNX Runtime could not quantize the graph", result)
-            return onnx.load(result)
-
-    def _write_tiles(self, target: Target, path: Path) -> Path | None:
-        if not target.row.calibrated:
-            return None
-        np.save(path, self._calibration(target).tiles, allow_pickle=False)
-        return path
-
-    def _convert_coreml(self, name: str, target: Target, onnx: bytes, keys: Mapping[str, Any]) -> Written:
-        from export.to_coreml import PackageOptions, convert_coreml, label
-
-        path = self._place(f"coreml/{name}.mlpackage")
-        options = PackageOptions(
-            target.precision, target.tile, self.model.scale, target.image, target.deployment, self.source.name
-        )
-        with tempfile.TemporaryDirectory() as folder:
-            graph, package = Path(folder) / "graph.onnx", Path(folder) / f"{name}.mlpackage"
-            graph.write_bytes(onnx)
-            convert_coreml(graph, package, options, label(options, _texts(keys), self.source.metadata))
-            shutil.copytree(package, self.bundle / path)
-        found = sorted((self.bundle / path).rglob("*"))
-        return Written(path, tuple(str(item.relative_to(self.bundle).as_posix()) for item in found if item.is_file()))
-
-    def _ports(self, target: Target) -> tuple[Port, Port]:
-        """The artifact's input and output."""
-        height, width = target.tile
-        scale = self.model.scale
-        make = _picture if target.image else _port
-        return make("lr", height, width), make("sr", height * scale, width * scale)
-
-    def _place(self, path: str) -> str:
-        (self.bundle / path).parent.mkdir(parents=True, exist_ok=True)
-        return path
-
     def _keys(self, name: str, target: Target, proven: Proven) -> dict[str, Any]:
         """The manifest's keys that go inside the artifact."""
-        ports = self._ports(target)
+        lr, sr = ports(target, self.model.scale)
         return {
             "schema": SCHEMA,
             "id": name,
@@ -208,8 +136,8 @@ class ArtifactWriter:
             "precision": target.precision,
             "tile": list(target.tile),
             "scale": self.model.scale,
-            "input": asdict(ports[0]),
-            "output": asdict(ports[1]),
+            "input": asdict(lr),
+            "output": asdict(sr),
             "lowering": proven.result.lowering,
             "rewrites": list(proven.result.rewrites),
             "hints": dict(target.row.hints),
@@ -218,16 +146,3 @@ class ArtifactWriter:
             "tools": dict(self.tools),
             "calibration_sha256": self._calibration(target).sha256 if target.row.calibrated else None,
         }
-
-
-def _port(name: str, height: int, width: int) -> Port:
-    return Port(name, "NCHW", "float32", RANGE, (1, 3, height, width))
-
-
-def _picture(name: str, height: int, width: int) -> Port:
-    return Port(name, PICTURE, "uint8", (0.0, 255.0), (1, 3, height, width))
-
-
-def _texts(keys: Mapping[str, Any]) -> dict[str, str]:
-    """rt_info holds text only: strings as they are, everything else as JSON."""
-    return {key: value if isinstance(value, str) else json.dumps(value, sort_keys=True) for key, value in keys.items()}

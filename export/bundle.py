@@ -13,10 +13,12 @@ from dlgsanet import __version__
 from dlgsanet.checkpoints import Checkpoint, build_model, read_checkpoint, save_checkpoint
 from dlgsanet.imaging.atomic import new_directory, sha256_file
 from dlgsanet.imaging.errors import InputError
+from dlgsanet.imaging.files import read_rgb8
 from dlgsanet.network.model import DLGSANet
 from export.artifacts import ArtifactWriter
-from export.calibration import CalibrationOptions
+from export.calibration import CalibrationOptions, image_paths
 from export.card import model_card
+from export.compress import Compression, compress
 from export.lowerings import lowering
 from export.memory import require_memory
 from export.pack import write_pack
@@ -31,10 +33,16 @@ from export.targets import (
     parse_targets,
     require_packages,
 )
+from export.tuning import Choice, Tuner, default_cache, default_choice
 from runtimes.manifest import MANIFEST, SCHEMA, Manifest, PackEntry, Reference, Source, manifest_json
 from runtimes.tiling import DEFAULT_OVERLAP
 
 Progress = Callable[[str], None]
+
+DEFAULT_MAX_DROP = 0.05
+"""dB that an approximation may cost on its calibration images; the default gate of quantized precisions."""
+
+CALIBRATION_IMAGES = 16  # of a folder, the first by name: each costs one run of the network per try
 
 CHECKPOINT = "reference/checkpoint.safetensors"
 TOOLS = (
@@ -53,17 +61,22 @@ class ExportOptions:
 
     `targets` are names of `export.targets.TARGETS` (`openvino-bf16`) or backends; none means every target whose
     packages are installed here. `tiles` are (H, W) in LR pixels. `lowering` replaces each target's default form
-    of the dynamic convolution, `activation` the attention's activation that the checkpoint states. `calibration` is
-    what INT8 learns its ranges from. `force` replaces an existing bundle, once the new one is complete. For Core ML:
+    of the dynamic convolution, `tune` by the one that is fastest on this machine; `activation` replaces the
+    attention's activation that the checkpoint states. `basis_rank` (a rank or `auto`) compresses the filters' basis,
+    which is approximate, and holds `max_drop` dB on calibration images. `calibration` says from which images, and what
+    INT8 learns its ranges from. `force` replaces an existing bundle, once the new one is complete. For Core ML:
     `image` also writes packages that take and give 8-bit pictures, `deployment` is the oldest system to run them.
     """
 
     targets: tuple[str, ...] = ()
     tiles: tuple[tuple[int, int], ...] = (DEFAULT_TILE,)
     lowering: str | None = None
+    tune: bool = False
     opset: int = DEFAULT_OPSET
     activation: str | None = None
     calibration: CalibrationOptions = field(default_factory=CalibrationOptions)
+    basis_rank: int | str | None = None
+    max_drop: float = DEFAULT_MAX_DROP
     force: bool = False
     image: bool = False
     deployment: str = DEFAULT_DEPLOYMENT
@@ -85,6 +98,8 @@ def export_bundle(
     require_packages(rows)
     checkpoint = read_checkpoint(model, options.activation)
     targets = _targets(rows, options, checkpoint)
+    if options.tune and options.lowering is not None:
+        raise InputError(f"--tune chooses the lowering and --lowering gives it ({options.lowering}): give one of them")
     with new_directory(out, force=options.force, marker=MANIFEST) as bundle:
         manifest = _write(bundle, checkpoint, targets, options, say)
         say("writing the manifest")
@@ -123,7 +138,7 @@ def _targets(rows: Sequence[Row], options: ExportOptions, checkpoint: Checkpoint
                 f"expected a tile larger than the {DEFAULT_OVERLAP} LR pixels that neighbouring tiles share, found "
                 f"{tile[0]}x{tile[1]}: give a larger --tile"
             )
-        require_memory(checkpoint.config, tile)
+        require_memory(checkpoint.config, tile, options.lowering)
     return targets
 
 
@@ -141,7 +156,10 @@ def _write(
     model = build_model(checkpoint)
     tools = _tools()
     source = Source(checkpoint.name, checkpoint.sha256, asdict(checkpoint.config), dict(checkpoint.metadata))
-    writer = ArtifactWriter(bundle, model, source, tools, options.lowering, options.calibration, say)
+    compression = _compressed(model, options, say)
+    exported = model if compression is None else compression.model
+    choose = _chooser(options, exported, say)
+    writer = ArtifactWriter(bundle, exported, source, tools, choose, options.calibration, say, compression)
     artifacts = tuple(writer.write(target) for target in targets)
     tiles = tuple(dict.fromkeys(target.tile for target in targets))
     entries = write_pack(model, tiles, bundle, say)
@@ -156,6 +174,21 @@ def _write(
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         calibration=writer.used_calibration(),
     )
+
+
+def _compressed(model: DLGSANet, options: ExportOptions, say: Progress) -> Compression | None:
+    if options.basis_rank is None:
+        return None
+    paths = image_paths(options.calibration.folder)[:CALIBRATION_IMAGES]
+    pictures = {path.name: read_rgb8(path) for path in paths}
+    return compress(model, pictures, options.basis_rank, options.max_drop, say)
+
+
+def _chooser(options: ExportOptions, model: DLGSANet, say: Progress) -> Callable[[Target], Choice]:
+    if options.tune:
+        return Tuner(model, default_cache(), say)
+    given = options.lowering
+    return default_choice if given is None else lambda target: Choice(given, "given")
 
 
 def _reference(bundle: Path, model: DLGSANet, checkpoint: Checkpoint, entries: tuple[PackEntry, ...]) -> Reference:

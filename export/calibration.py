@@ -63,7 +63,7 @@ def calibration_set(scale: int, tile: tuple[int, int], options: CalibrationOptio
     Images smaller than a tile are continued by reflection, as in tiling. Raises InputError for a folder without
     usable images, UnavailableError when the default photographs are not installed.
     """
-    paths = _images(options.folder)
+    paths = image_paths(options.folder)
     rng = np.random.default_rng(options.seed)
     images: dict[str, str] = {}
     candidates: list[NDArray[np.uint8]] = []
@@ -80,7 +80,7 @@ def calibration_set(scale: int, tile: tuple[int, int], options: CalibrationOptio
     return CalibrationSet(stacked, images, options.seed, _warnings(tiles, len(paths)))
 
 
-def _images(folder: str) -> list[Path]:
+def image_paths(folder: str) -> list[Path]:
     if folder:
         return list_images(folder)
     spec = importlib.util.find_spec("skimage")

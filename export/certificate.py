@@ -20,9 +20,11 @@ from dlgsanet.network.model import DLGSANet
 from export.float64 import in_float64
 from export.threads import single_thread
 
-LIMIT = 1e-9
+LIMIT = 1e-10
 """Largest error allowed, relative to the larger of 1 and the reference's largest output. Rounding reaches about
-1e-13 where the inputs are extreme; a weight that went through float32 on its way already shows as 1e-8."""
+1e-13 where the inputs are extreme; a weight that went through float32 on its way already shows as 1e-8. The
+passes themselves are proven (tests) to this limit while |mean| / sqrt(variance + eps) <= 1e4 at every LayerNorm;
+beyond, both networks lose digits in proportion to that ratio: 64 * 2^-53 * ratio bounds the difference."""
 
 SEED = 0
 

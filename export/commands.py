@@ -80,13 +80,23 @@ def export(
     lowering: Annotated[
         str | None, typer.Option(help=f"Form of the dynamic convolution: {', '.join(LOWERINGS)}.")
     ] = None,
+    tune: Annotated[
+        bool, typer.Option("--tune", help="Time the forms of the dynamic convolution here and take the fastest.")
+    ] = False,
+    basis_rank: Annotated[
+        str | None,
+        typer.Option(metavar="N|auto", help="Approximate: fewer basis filters in every block; judged by `check`."),
+    ] = None,
+    max_drop: Annotated[
+        float, typer.Option(metavar="DB", help="With --basis-rank: what it may cost on the calibration images.")
+    ] = 0.05,
     activation: Annotated[
         str | None,
         typer.Option(help=f"Of the attention map, if the file does not say: {', '.join(ACTIVATIONS)}."),
     ] = None,
     calibration: Annotated[
         str | None,
-        typer.Option(metavar="DIR", help="HR images that INT8 learns its ranges from. Default: scikit-image's."),
+        typer.Option(metavar="DIR", help="HR images that INT8 and --basis-rank learn from. Default: scikit-image's."),
     ] = None,
     calibration_tiles: Annotated[int, typer.Option(help="How many tiles of them.")] = 96,
     image: Annotated[
@@ -110,19 +120,24 @@ def export(
             missing = TARGETS[0]
             raise UnavailableError(f"no target's packages are installed here: {install_line(missing)}")
     require_packages(rows)
-    if calibration is not None and not any(row.calibrated for row in rows):
+    if calibration is not None and basis_rank is None and not any(row.calibrated for row in rows):
         raise InputError(
-            "--calibration is for INT8 targets, and none is asked for: add --precision int8 or leave it out"
+            "--calibration is for INT8 targets and --basis-rank, and neither is asked for: add --precision int8 or "
+            "leave it out"
         )
     from export.bundle import ExportOptions
     from export.calibration import CalibrationOptions
+    from export.compress import parse_rank
     from export.targets import DEFAULT_TILE
 
     options = ExportOptions(
         targets=tuple(row.name for row in rows),
         tiles=tuple(parse_tile(text) for text in tile) if tile else (DEFAULT_TILE,),
         lowering=lowering,
+        tune=tune,
         activation=activation,
+        basis_rank=parse_rank(basis_rank),
+        max_drop=max_drop,
         calibration=CalibrationOptions(calibration or "", calibration_tiles),
         force=force,
         image=image,

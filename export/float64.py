@@ -1,7 +1,8 @@
 """Evaluating networks in float64 without waiting for PyTorch's slow path.
 
-PyTorch has no fast float64 depthwise convolution: it copies the input 49-fold for each channel. The same sums,
-tap by tap over a few channels that stay in the cache, are about ten times faster.
+PyTorch has no fast float64 convolution: it copies the input for every tap of the kernel. A 1x1 is a matrix product
+and needs no copy; a depthwise convolution, tap by tap over a few channels that stay in the cache, is about ten times
+faster.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from torch.nn import functional as F
 
 from export.passes.base import replace_all
 
-BLOCK = 1 << 17  # bytes of one channel block: it and its result should stay in the second-level cache
+BLOCK = 1 << 19  # bytes of one channel block: smaller ones cost calls, larger ones leave the second-level cache
 
 
 class TapByTap(nn.Module):
@@ -43,13 +44,31 @@ class TapByTap(nn.Module):
         return out if self.bias is None else out.add_(self.bias[:, None, None])
 
 
+class Pointwise(nn.Module):
+    """A dense 1x1 convolution as a product of matrices."""
+
+    def __init__(self, conv: nn.Conv2d) -> None:
+        super().__init__()
+        self.weight = conv.weight.detach()[:, :, 0, 0].contiguous()
+        self.bias = None if conv.bias is None else conv.bias.detach()[:, None]
+
+    def forward(self, x: Tensor) -> Tensor:
+        n, _, h, w = x.shape
+        out = self.weight @ x.flatten(2)
+        out = out if self.bias is None else out.add_(self.bias)
+        return out.view(n, -1, h, w)
+
+
 def in_float64(model: nn.Module) -> nn.Module:
-    """A float64 copy on the CPU, in eval mode, whose depthwise convolutions are computed tap by tap."""
+    """A float64 copy on the CPU, in eval mode, with fast forms of its 1x1 and depthwise convolutions."""
     made = copy.deepcopy(model).to("cpu").double().eval()
-    replace_all(made, nn.Conv2d, lambda conv: TapByTap(conv) if _is_depthwise(conv) else conv)
+    replace_all(made, nn.Conv2d, _fast)
     return made
 
 
-def _is_depthwise(conv: nn.Conv2d) -> bool:
-    plain = conv.stride == (1, 1) and conv.dilation == (1, 1) and not isinstance(conv.padding, str)
-    return plain and conv.groups == conv.in_channels == conv.out_channels and conv.kernel_size != (1, 1)
+def _fast(conv: nn.Conv2d) -> nn.Module:
+    if conv.stride != (1, 1) or conv.dilation != (1, 1) or isinstance(conv.padding, str):
+        return conv
+    if conv.kernel_size == (1, 1):
+        return Pointwise(conv) if conv.groups == 1 and conv.padding == (0, 0) else conv
+    return TapByTap(conv) if conv.groups == conv.in_channels == conv.out_channels else conv

@@ -18,6 +18,8 @@ LEAVES = (nn.Conv2d, nn.PixelShuffle)
 
 
 class _ScopedTracer(fx.Tracer):
+    proxy_buffer_attributes = True  # a buffer beside a traced value is an operand like any other
+
     def __init__(self) -> None:
         super().__init__()
         self._here = ""

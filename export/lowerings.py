@@ -1,9 +1,6 @@
-"""Exact forms of the per-pixel 7x7 depthwise convolution, built from operators that every backend has.
+"""Lowering the dynamic convolution: the table of its exact forms (`export.dynamic_forms`), and the passes around it.
 
-    out[c, p] = sum_k F[g(c), k, p] * u[c, p + k]        F[g, k, p] = sum_r A[g, k, r] z[r, p] + b[g, k]
-
-u: the C maps to be filtered; z: the R = C/4 maps before the last 1x1 (A, b) of the filter network; k: 49 taps.
-Which one is fastest depends on backend, precision and machine (see docs): it is chosen by measuring.
+Which form is fastest depends on backend, precision and machine (see docs): it is chosen by measuring.
 """
 
 from __future__ import annotations
@@ -11,89 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from dlgsanet.imaging.errors import unknown
-from dlgsanet.network.config import CHANNELS_PER_GROUP, KERNEL
-from dlgsanet.network.dynamic_conv import dynamic_depthwise_conv
 from dlgsanet.network.layers import MHDLSA, FilterNetwork
+from export.dynamic_forms import Basis, BasisFused, BasisGrouped, ChannelsLast, Direct, Rows, Shift, Unfold
 from export.passes.base import Context, Outcome, Pass, replace_all
-from export.passes.convs import compose_1x1, split
+from export.passes.convs import compose_1x1
+from export.targets import UNFOLD
 
-TAPS = KERNEL * KERNEL
 STATIC = "static"  # what the manifest calls the lowering of a network that has no dynamic convolution
-
-
-class Direct(nn.Module):
-    """The reference's own form, until a lowering replaces it: (u, z) -> (1, C, H, W)."""
-
-    def __init__(self, last: nn.Conv2d) -> None:
-        super().__init__()
-        self.last = last
-
-    def forward(self, u: Tensor, z: Tensor) -> Tensor:
-        return dynamic_depthwise_conv(u, self.last(z), KERNEL)
-
-
-class Shift(nn.Module):
-    """sum_k F[g(c), k] * shift_k(u): pad once, then 49 times slice, multiply by one filter map, add."""
-
-    def __init__(self, last: nn.Conv2d, tile: tuple[int, int]) -> None:
-        super().__init__()
-        self.last, self.tile = last, tile
-
-    def forward(self, u: Tensor, z: Tensor) -> Tensor:
-        h, w = self.tile
-        groups = self.last.out_channels // TAPS
-        filters = split(self.last(z).reshape(groups, TAPS, h, w), [1] * TAPS, 1)
-        padded = F.pad(u, [KERNEL // 2] * 4)
-        shape = (groups, CHANNELS_PER_GROUP, h + KERNEL - 1, w + KERNEL - 1)
-        padded = padded.reshape(shape)
-        total: Tensor | None = None
-        for i in range(KERNEL):
-            rows = padded.narrow(2, i, h)
-            for j in range(KERNEL):
-                term = rows.narrow(3, j, w) * filters[KERNEL * i + j]
-                total = term if total is None else total + term
-        assert total is not None
-        return total.reshape(1, groups * CHANNELS_PER_GROUP, h, w)
-
-
-class Basis(nn.Module):
-    """sum_r z[r] * DWConv7x7(u; A[:, :, r]) + DWConv7x7(u; b): the sums swapped, R + 1 static convolutions."""
-
-    def __init__(self, last: nn.Conv2d) -> None:
-        super().__init__()
-        weight, bias = _basis(last)
-        self.steered = nn.ModuleList(_depthwise(weight[:, r]) for r in range(weight.shape[1]))
-        self.constant = _depthwise(bias)
-
-    def forward(self, u: Tensor, z: Tensor) -> Tensor:
-        total: Tensor = self.constant(u)
-        for conv, z_r in zip(self.steered, split(z, [1] * len(self.steered), 1), strict=True):
-            total = total + conv(u) * z_r
-        return total
-
-
-class BasisFused(nn.Module):
-    """The same with the R steered convolutions as one of multiplier R, then a product and a sum over R."""
-
-    def __init__(self, last: nn.Conv2d, tile: tuple[int, int]) -> None:
-        super().__init__()
-        weight, bias = _basis(last)
-        self.tile = tile
-        self.channels, self.rank = int(weight.shape[0]), int(weight.shape[1])
-        self.steered = _depthwise(weight.flatten(0, 1), groups=self.channels)
-        self.constant = _depthwise(bias)
-
-    def forward(self, u: Tensor, z: Tensor) -> Tensor:
-        h, w = self.tile
-        answers = self.steered(u).reshape(self.channels, self.rank, h, w)
-        steered = torch.sum(answers * z, 1).reshape(1, self.channels, h, w)
-        out: Tensor = self.constant(u) + steered
-        return out
 
 
 class LocalMix(nn.Module):
@@ -130,20 +54,18 @@ class Lowering:
     make: Callable[[nn.Conv2d, tuple[int, int]], nn.Module]
 
 
+_BASIS = "sum_r z_r DWConv(u; A_r) + DWConv(u; b)"
+
 LOWERINGS = {
     row.name: row
     for row in (
+        Lowering("basis", f"{_BASIS}, C/4 + 1 depthwise convolutions", Basis),
+        Lowering("basis-fused", f"{_BASIS}, the A_r as one grouped convolution of multiplier C/4", BasisFused),
+        Lowering("basis-grouped", f"{_BASIS}, four A_r at once on four copies of u", BasisGrouped),
         Lowering("shift", "sum of 49 shifted inputs, each times one filter map", Shift),
-        Lowering(
-            "basis",
-            "sum_r z_r DWConv(u; A_r) + DWConv(u; b), C/4 + 1 depthwise convolutions",
-            lambda last, tile: Basis(last),
-        ),
-        Lowering(
-            "basis-fused",
-            "sum_r z_r DWConv(u; A_r) + DWConv(u; b), the A_r as one grouped convolution of multiplier C/4",
-            BasisFused,
-        ),
+        Lowering("rows", "sum of 7 shifted sums of 7 inputs shifted along the other axis, filters shifted back", Rows),
+        Lowering("channels-last", "sum of 49 shifted inputs, each times one filter map, channels last", ChannelsLast),
+        Lowering(UNFOLD, "all 49 neighbours as maps, times the filters, summed", Unfold),
     )
 }
 
@@ -153,24 +75,6 @@ def lowering(name: str) -> Lowering:
     if name not in LOWERINGS:
         raise unknown("lowering", name, LOWERINGS)
     return LOWERINGS[name]
-
-
-def _basis(last: nn.Conv2d) -> tuple[Tensor, Tensor]:
-    """(A, b) per channel: (C, R, 7, 7) and (C, 7, 7)."""
-    groups, rank = last.out_channels // TAPS, last.in_channels
-    assert last.bias is not None
-    weight = last.weight.detach().reshape(groups, KERNEL, KERNEL, rank).permute(0, 3, 1, 2)
-    bias = last.bias.detach().reshape(groups, KERNEL, KERNEL)
-    return weight.repeat_interleave(CHANNELS_PER_GROUP, 0), bias.repeat_interleave(CHANNELS_PER_GROUP, 0)
-
-
-def _depthwise(weight: Tensor, groups: int | None = None) -> nn.Conv2d:
-    """A bias-free 7x7 convolution with these filters (out, 7, 7), depthwise with multiplier out / groups."""
-    out = int(weight.shape[0])
-    per_group = groups or out
-    conv = nn.Conv2d(per_group, out, KERNEL, padding=KERNEL // 2, groups=per_group, bias=False, dtype=weight.dtype)
-    conv.load_state_dict({"weight": weight[:, None].contiguous()}, strict=True)
-    return conv
 
 
 def _expose(root: nn.Module, context: Context) -> Outcome:

@@ -17,15 +17,19 @@ from dlgsanet.network.model import DLGSANet
 from export.lowerings import COMPOSE_FILTER_INPUT, EXPOSE_FILTERS, LOWER_DYNAMIC_CONV, STATIC, lowering
 from export.passes.attention import SCALE_AFTER_MATMUL, SPLIT_QKV, UNROLL_TLC
 from export.passes.base import Context, Pass
+from export.passes.cells import ATTEND_BY_CELLS
 from export.passes.colour import FOLD_INPUT_MEAN, FOLD_OUTPUT_MEAN, FixedNet
+from export.passes.factor import FACTOR_FILTERS
 from export.passes.ffn import SLICE_GDFN, SPLIT_GDFN
 from export.passes.half import NORMALISE_BY_PEAK, UNIT_BY_PEAK
 from export.passes.norm import FOLD_NORM_AFFINE, LAYER_NORM_NCHW
+from export.passes.stream import TURN_STREAM
 from export.targets import Target
 
 PASSES: tuple[Pass, ...] = (
     LAYER_NORM_NCHW,
     FOLD_NORM_AFFINE,
+    TURN_STREAM,
     NORMALISE_BY_PEAK,
     SLICE_GDFN,
     SPLIT_GDFN,
@@ -33,8 +37,10 @@ PASSES: tuple[Pass, ...] = (
     SCALE_AFTER_MATMUL,
     UNIT_BY_PEAK,
     SPLIT_QKV,
+    ATTEND_BY_CELLS,
     EXPOSE_FILTERS,
     COMPOSE_FILTER_INPUT,
+    FACTOR_FILTERS,
     LOWER_DYNAMIC_CONV,
     FOLD_OUTPUT_MEAN,
     FOLD_INPUT_MEAN,
@@ -42,9 +48,9 @@ PASSES: tuple[Pass, ...] = (
 
 
 HALF_ONLY = (NORMALISE_BY_PEAK, UNIT_BY_PEAK)
-NOT_IN_HALF = (SCALE_AFTER_MATMUL, SPLIT_GDFN, SPLIT_QKV)
-"""What a target that computes in fp16 leaves out: q k^T of rows that were not scaled overflows, and two narrow
-convolutions in place of a wide one are twice the operators and weight blobs in the file."""
+NOT_IN_HALF = (TURN_STREAM, SCALE_AFTER_MATMUL, SPLIT_GDFN, SPLIT_QKV, ATTEND_BY_CELLS)
+"""What a target that computes in fp16 leaves out: q k^T of rows that were not scaled and sums of squares that were not
+overflow, and two narrow convolutions in place of a wide one are twice the operators and weight blobs in the file."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +111,11 @@ def rewrite(
     refused: list[Refused] = []
     wanted = {step.name for step in passes_for(target)} if only is None else set(only)
     for step in PASSES:
-        if step.name in wanted:
+        if step.name not in wanted:
+            continue
+        if only is None and step.name in target.row.without:
+            refused.append(Refused(step.name, f"left out for {target.row.name}, as the table of targets has it"))
+        else:
             _run(step, fixed, context, applied, refused)
     return RewriteResult(
         fixed.eval().requires_grad_(False),

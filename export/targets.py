@@ -12,7 +12,10 @@ from typing import Any
 
 from dlgsanet.imaging.errors import InputError, UnavailableError, unknown
 
-LOWERINGS = ("basis", "basis-fused", "shift")  # forms of the dynamic convolution, see export.lowerings
+UNFOLD = "unfold"  # the naive form, for comparison
+LOWERINGS = ("basis", "basis-fused", "basis-grouped", "shift", "rows", "channels-last", UNFOLD)
+"""Forms of the dynamic convolution, see export.lowerings."""
+
 DEFAULT_TILE = (128, 128)  # LR pixels
 OPSETS = (18, 19, 20, 21)  # ONNX operator sets that export.to_onnx writes
 DEFAULT_OPSET = 18
@@ -34,7 +37,8 @@ class Row:
 
     `packages` are imported by the exporter, `extra` brings those that `[export]` lacks; `hints` are settings that
     a runner must pin in the engine; `lowering` is the default form of the dynamic convolution; `half_safe` chooses
-    the rewriting that keeps every intermediate value within fp16.
+    the rewriting that keeps every intermediate value within fp16, and `without` names passes that are left out since
+    they make this row's graphs slower (docs/lowerings.md) or have no form there.
     """
 
     backend: str
@@ -46,6 +50,7 @@ class Row:
     files: str
     note: str
     half_safe: bool = False
+    without: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from runtimes.integrity import read_verified, verify
 from runtimes.strict_json import Node, parse
 
 __all__ = [
+    "LOW_RANK",
     "MANIFEST",
     "PRECISIONS",
     "SCHEMA",
@@ -38,6 +39,7 @@ __all__ = [
 
 SCHEMA = 1
 MANIFEST = "manifest.json"
+LOW_RANK = "lowrank"  # variant whose basis was compressed: approximate in any precision
 PRECISIONS = ("fp32", "fp16", "bf16", "int8", "int8-mixed", "int8w", "pal8", "pal6", "pal4")
 # A manifest holds text only; anything larger is not one of ours and would only fill the memory.
 MAX_MANIFEST_BYTES = 64 << 20
@@ -60,8 +62,8 @@ class Artifact:
     """One compiled form of the network for one backend, precision and tile (H, W in LR pixels).
 
     `path` is the file (or package directory) to load, `files` every file it consists of with its sha256, all
-    relative to the bundle. `hints` are settings that the runner must pin in the engine.
-    """
+    relative to the bundle. `hints` are settings that the runner must pin in the engine. `graph` counts nodes and
+    multiply-adds (as lowered, and of the network), `choice` says how the lowering was chosen."""
 
     id: str
     backend: str
@@ -77,6 +79,8 @@ class Artifact:
     hints: Mapping[str, str]
     calibration_sha256: str | None
     certificate: Mapping[str, Any]
+    graph: Mapping[str, Any] = field(default_factory=dict)
+    choice: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def family(self) -> str:
@@ -271,6 +275,8 @@ def _artifact(node: Node) -> Artifact:
         hints=found["hints"].text_map(),
         calibration_sha256=None if calibration.value is None else calibration.sha256(),
         certificate=found["certificate"].anything(),
+        graph=found["graph"].anything(),
+        choice=found["choice"].anything(),
     )
 
 

@@ -4,6 +4,7 @@ lists."""
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -15,6 +16,7 @@ from runtimes.integrity import read_verified, verify
 from runtimes.manifest import Artifact
 from runtimes.onnx_file import OnnxFacts, read_facts
 from runtimes.ports import require_host_ports, require_port
+from runtimes.probe import PRODUCT
 from runtimes.runner import RunInfo, Runner, RunOptions
 from runtimes.tiling import Array
 
@@ -98,6 +100,15 @@ class OnnxRuntimeRunner(Runner):
 
     def _close(self) -> None:
         self._session = None
+
+
+def open_product(threads: int) -> Callable[[Array, Array], object]:
+    """The product of two matrices (`runtimes.probe.PRODUCT`) on the CPU. Raises UnavailableError without the engine."""
+    ort = import_engine("onnxruntime")
+    provider = "CPUExecutionProvider"
+    options = _session_options(ort, provider, threads, None)
+    session = ort.InferenceSession(PRODUCT.read_bytes(), options, providers=[provider])
+    return lambda a, b: session.run(["c"], {"a": a, "b": b})
 
 
 def integer_precision(source: OnnxFacts, optimized: Path) -> str:

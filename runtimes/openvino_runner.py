@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 
-from dlgsanet.imaging.errors import BackendError, InputError
+from dlgsanet.imaging.errors import BackendError, InputError, UnavailableError
 from runtimes.backends import import_engine
 from runtimes.devices import available_threads, native_precisions, require_openvino_device
 from runtimes.integrity import read_verified
 from runtimes.manifest import Artifact
 from runtimes.ports import require_host_ports, require_port
+from runtimes.probe import PRODUCT
 from runtimes.runner import RunInfo, Runner, RunOptions
 from runtimes.tiling import Array
 
@@ -99,6 +101,22 @@ class OpenVinoRunner(Runner):
 
     def _close(self) -> None:
         self._request = None
+
+
+def open_product(precision: str, threads: int) -> Callable[[Array, Array], object]:
+    """The product of two matrices (`runtimes.probe.PRODUCT`) on the CPU, in a precision named as in artifact ids.
+
+    Raises UnavailableError without the engine, or where the CPU would compute in another precision.
+    """
+    openvino = import_engine("openvino")
+    core = openvino.Core()
+    if precision not in native_precisions(core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")):
+        raise UnavailableError(f"this CPU has no {precision} in OpenVINO")
+    hint = next(name for name, ours in _TYPES.items() if ours == precision)
+    settings = {PRECISION_HINT: hint, "NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": threads}
+    compiled = core.compile_model(core.read_model(PRODUCT.read_bytes(), b""), "CPU", settings)
+    request = compiled.create_infer_request()
+    return lambda a, b: request.infer({"a": a, "b": b})
 
 
 def reported_precision(compiled: Any) -> str:

@@ -19,10 +19,11 @@ class JointQKV(nn.Module):
         super().__init__()
         self.windows = windows
         self.qkv, self.qkv_dwconv = source.qkv, source.qkv_dwconv
+        self.channels = source.qkv.out_channels
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         cuts = self.windows.cut(self.qkv_dwconv(self.qkv(x)))
-        flat = _flatten(cuts, self.windows, self.qkv.out_channels, 3 * HEADS)
+        flat = _flatten(cuts, self.windows, self.channels, 3 * HEADS)
         q, k, v = split(flat, [HEADS] * 3, 1)
         return q, k, v
 
@@ -33,15 +34,13 @@ class SplitQKV(nn.Module):
     def __init__(self, source: JointQKV) -> None:
         super().__init__()
         self.windows = source.windows
-        c = source.qkv.out_channels // 3
+        c = self.channels = source.qkv.out_channels // 3
         self.pointwise = nn.ModuleList(slice_outputs(source.qkv, i * c, c) for i in range(3))
         self.depthwise = nn.ModuleList(slice_outputs(source.qkv_dwconv, i * c, c) for i in range(3))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        c = self.pointwise[0].out_channels
-        assert isinstance(c, int)
         parts = [depth(point(x)) for point, depth in zip(self.pointwise, self.depthwise, strict=True)]
-        q, k, v = (_flatten(self.windows.cut(part), self.windows, c, HEADS) for part in parts)
+        q, k, v = (_flatten(self.windows.cut(part), self.windows, self.channels, HEADS) for part in parts)
         return q, k, v
 
 

@@ -10,6 +10,9 @@ import numpy as np
 from runtimes.tiling import Array
 
 MODEL = Path(__file__).with_name("tiny.onnx")
+PRODUCT = Path(__file__).with_name("product.onnx")
+"""`c` = `a` @ `b`, float32, PRODUCT_SIDE x PRODUCT_SIDE each: how fast an engine multiplies on this machine."""
+PRODUCT_SIDE = 1536
 
 
 def weight() -> Array:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.results import LatencyRecord
 from runtimes.runner import Runner
 
 
@@ -24,3 +25,12 @@ def nearest(child_runners: ModuleType) -> Callable[..., Runner]:
     """Makes fake runners: see `NearestRunner`."""
     make: Any = child_runners.NearestRunner
     return make
+
+
+@pytest.fixture
+def record(monkeypatch: pytest.MonkeyPatch) -> Callable[..., LatencyRecord]:
+    """(side, ms, memory in MB) -> one square tile of `e-fp32`: see `result_examples.tile_record`."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    import result_examples
+
+    return result_examples.tile_record

@@ -171,3 +171,12 @@ def two_machines() -> list[ResultFile]:
             ],
         ),
     ]
+
+
+def tile_record(side: int, ms: float, memory: float | None = None) -> LatencyRecord:
+    """One square tile of `e-fp32`, timed at `ms` in every round."""
+    return LatencyRecord(
+        artifact=f"e-fp32-{side}x{side}", model="m", model_sha256="0" * 64, precision="fp32", tile=(side, side),
+        gate="pass", reason="", p50_ms=ms, p50_low_ms=ms, p50_high_ms=ms, p95_ms=ms, p99_ms=ms, samples_ms=(ms,) * 5,
+        output_megapixels_per_s=side * side * 16 / 1e3 / ms, peak_rss_mb=memory,
+    )  # fmt: skip

@@ -14,7 +14,7 @@ from dlgsanet.checkpoints import load_model, save_checkpoint
 from dlgsanet.imaging.errors import BackendError, GateError, InputError, UnavailableError
 from dlgsanet.imaging.files import read_rgb8, to_nchw
 from dlgsanet.network.model import DLGSANet
-from export import ExportOptions, artifacts, bundle, export_bundle, memory
+from export import ExportOptions, artifacts, bundle, export_bundle, graph_files, memory
 from export.targets import Row, default_targets
 from runtimes import open_runner
 from runtimes.manifest import MANIFEST, Manifest, read_manifest, verify
@@ -188,7 +188,7 @@ def test_a_requested_target_that_is_not_installed_is_an_error(
         (ExportOptions(tiles=((0, 128),)), "at least 1x1"),
         (ExportOptions(tiles=((16, 128),)), "larger than the 16 LR pixels"),
         (ExportOptions(tiles=((10**6, 10**6),)), "GiB are free"),
-        (ExportOptions(lowering="unfold"), "unknown lowering"),
+        (ExportOptions(lowering="unfolded"), "unknown lowering"),
         (ExportOptions(activation="tanh"), "unknown attention activation"),
         (ExportOptions(opset=7), "from 18 to"),
     ],
@@ -288,7 +288,7 @@ def test_a_full_disk_is_an_input_error_and_leaves_nothing(
     def full(*arguments: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(artifacts.shutil, "copyfile", full)
+    monkeypatch.setattr(graph_files.shutil, "copyfile", full)
     monkeypatch.setattr(artifacts, "sha256_file", full)
     with pytest.raises(InputError, match="No space left"):
         export_bundle(checkpoint, tmp_path / "b", ONE)

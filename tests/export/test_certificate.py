@@ -45,11 +45,11 @@ def swap_taps(model: nn.Module) -> None:
 
 
 def drop_a_bias(model: nn.Module) -> None:
-    model.get_submodule(f"{ATTENTION}.projections.pointwise.2").bias.data[0] = 0
+    model.get_submodule(f"{ATTENTION}.pointwise.2").bias.data[0] = 0
 
 
 def scale_a_temperature(model: nn.Module) -> None:
-    model.get_submodule(f"{ATTENTION}.scores").temperature.data[0] *= 1 + 1e-6
+    model.get_submodule(ATTENTION).temperature[..., 0] *= 1 + 1e-6
 
 
 def round_a_weight_to_float32(model: nn.Module) -> None:

@@ -39,7 +39,7 @@ def test_export_writes_a_bundle_and_says_what_is_in_it(
         (["--tile", "0"], 2, "at least 1x1"),
         (["--tile", "-1"], 2, "at least 1x1"),
         (["--tile", "100000"], 2, "GiB are free"),
-        (["--lowering", "unfold"], 2, "unknown lowering"),
+        (["--lowering", "unfolded"], 2, "unknown lowering"),
         (["--activation", "tanh"], 2, "unknown attention activation"),
         (["--calibration", "photos"], 2, "--calibration is for INT8 targets"),
         (["--precision", "int8", "--calibration-tiles", "0"], 2, "at least 1 calibration tile"),

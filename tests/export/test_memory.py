@@ -10,6 +10,7 @@ from dlgsanet.imaging.errors import InputError
 from dlgsanet.network.config import ModelConfig, named_config
 from export import memory
 from export.memory import available_bytes, export_bytes, require_memory
+from export.targets import LOWERINGS
 
 PEAK = """
 import sys, torch
@@ -42,6 +43,7 @@ def test_an_unknown_amount_of_memory_refuses_nothing(monkeypatch: pytest.MonkeyP
 def test_the_estimate_grows_with_the_tile_and_the_network() -> None:
     small, large = named_config("nano", 4), named_config("tiny", 4)
     assert export_bytes(small, (64, 64)) < export_bytes(small, (128, 64)) < export_bytes(large, (128, 64))
+    assert export_bytes(large, (64, 64)) < export_bytes(large, (64, 64), "unfold")
     assert export_bytes(ModelConfig(48, 3, 3, 4, dynamic=False), (64, 64)) < export_bytes(large, (64, 64))
 
 
@@ -51,12 +53,12 @@ def test_this_machine_says_what_it_has() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("lowering", ["basis", "basis-fused", "shift"])
+@pytest.mark.parametrize("lowering", LOWERINGS)
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the peak is read from /proc")
 def test_the_estimate_is_above_the_measured_peak(lowering: str) -> None:
     repository = Path(__file__).resolve().parents[2]
     done = subprocess.run(
         [sys.executable, "-c", PEAK, lowering], cwd=repository, capture_output=True, text=True, check=True
     )
-    estimate = export_bytes(named_config("nano", 4), (160, 160))
+    estimate = export_bytes(named_config("nano", 4), (160, 160), lowering)
     assert 0.25 * estimate < int(done.stdout) < estimate

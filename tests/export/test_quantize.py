@@ -12,6 +12,7 @@ from dlgsanet.imaging.errors import BackendError, InputError
 from dlgsanet.imaging.files import read_rgb8
 from export.bundle import ExportOptions, export_bundle
 from export.calibration import CalibrationOptions
+from export.quantized_layers import stays
 from export.to_openvino import convert_openvino
 from runtimes import open_runner
 from runtimes.manifest import read_manifest
@@ -124,3 +125,8 @@ def test_an_onnx_graph_whose_convolutions_stay_fp32_is_a_mismatch(bundle: Path, 
     (fake / "manifest.json").write_text(json.dumps(manifest))
     with open_runner(fake, entry["id"], threads=1) as run:
         assert run.info.reported_precision == "fp32"
+
+
+def test_the_sums_of_squares_of_the_normalisations_stay() -> None:
+    assert stays("deep_feature_extraction.0.body.0.norm1.variance.Conv")
+    assert not stays("deep_feature_extraction.0.body.0.IDynamicDWConv.project_in.Conv")

@@ -1,0 +1,58 @@
+"""Records that judge nothing by themselves: the dB ladder, how pictures differ, what the machine reached."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class RungRecord:
+    """One step of the dB ladder, means over the images: against the step `before`, against the ladder's top (unclamped
+    RGB), and against HR; None where there is no step before, or no error at all."""
+
+    step: str
+    before: str | None
+    model: str
+    model_sha256: str
+    tile: tuple[int, int]
+    dataset: str
+    protocol: str
+    psnr_db: float | None
+    drop_db: float | None
+    to_before_db: float | None
+    to_before_worst_db: float | None
+    to_top_db: float | None
+    kind: Literal["rung"] = "rung"
+
+
+@dataclass(frozen=True)
+class DiagnosisRecord:
+    """How an artifact's pictures differ from the reference's, means over the images (see benchmarks/diagnosis.py):
+    shares of samples at or beyond black and white more than the reference has; mean shift of R, G, B, and errors by
+    frequency (low, middle, high) and by texture, in 8-bit levels."""
+
+    artifact: str
+    model: str
+    model_sha256: str
+    dataset: str
+    protocol: str
+    black: float
+    white: float
+    shift: tuple[float, float, float]
+    bands: tuple[float, float, float]
+    flat: float
+    textured: float
+    kind: Literal["diagnosis"] = "diagnosis"
+
+
+@dataclass(frozen=True)
+class LimitRecord:
+    """What the machine reached at most in the same rounds: `per_second` of `unit` (MAC, or B read and written)."""
+
+    name: str
+    unit: str
+    per_second: float
+    threads: int
+    samples_ms: tuple[float, ...]
+    kind: Literal["limit"] = "limit"

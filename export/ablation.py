@@ -1,0 +1,76 @@
+"""Every pass left out and every lowering, timed together: `python -m export.ablation` with a job on its input.
+
+The job and the answer are JSON (`benchmarks.ablation` asks and adds what the figures depend on). Nothing is proven
+here: the passes' proofs are their tests and the certificate of every export.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dlgsanet.checkpoints import load_model
+from dlgsanet.imaging.errors import BackendError, UnavailableError
+from dlgsanet.network.model import DLGSANet
+from export.graph_files import graph_macs
+from export.passes.colour import FOLD_INPUT_MEAN
+from export.passes.factor import FACTOR_FILTERS
+from export.rewrite import PASSES
+from export.targets import LOWERINGS, Target, parse_targets
+from export.trial import Variant, build_graph, time_graphs
+
+ALL = "all passes"
+
+
+def pass_variants(lowering: str) -> tuple[Variant, ...]:
+    """All passes, and for each pass all but it (what needs it is then refused as well)."""
+    left_out = [step.name for step in PASSES if step not in (FOLD_INPUT_MEAN, FACTOR_FILTERS)]  # they do nothing here
+    return (Variant(ALL, lowering), *(Variant(f"without {name}", lowering, (name,)) for name in left_out))
+
+
+def lowering_variants(lowerings: Sequence[str] = LOWERINGS) -> tuple[Variant, ...]:
+    """Every form of the dynamic convolution with all passes."""
+    return tuple(Variant(name, name) for name in lowerings)
+
+
+def measure(
+    model: DLGSANet, target: Target, variants: Sequence[Variant], runs: int, threads: int | None
+) -> list[dict[str, Any]]:
+    """One row for each variant: nodes, multiply-adds and times in ms, or why there is no graph."""
+    graphs: dict[str, Any] = {}
+    rows: list[dict[str, Any]] = []
+    for variant in variants:
+        row: dict[str, Any] = {"target": target.row.name, "variant": variant.name, "lowering": variant.lowering}
+        try:
+            graph = build_graph(model, target, variant)
+        except BackendError as error:
+            rows.append({**row, "reason": str(error)})
+            continue
+        graphs[variant.name] = graph
+        rows.append({**row, "onnx_nodes": len(graph.graph.node), "macs": graph_macs(graph)})
+    try:
+        samples = time_graphs(graphs, target, model.scale, runs=runs, threads=threads, say=_say)
+    except UnavailableError as error:
+        return [{**row, "reason": str(error)} for row in rows]
+    return [{**row, "samples_ms": samples[row["variant"]]} if row["variant"] in samples else row for row in rows]
+
+
+def answer(job: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The rows of a job: model, targets, tile (H, W), kind (passes or lowerings), runs, threads."""
+    model = load_model(job["model"])
+    rows = []
+    for line in parse_targets(job["targets"], ()):
+        target = Target(line.backend, line.precision, tuple(job["tile"]))
+        variants = pass_variants(line.lowering) if job["kind"] == "passes" else lowering_variants()
+        rows += measure(model, target, variants, job["runs"], job["threads"])
+    return rows
+
+
+def _say(step: str) -> None:
+    sys.stderr.write(step + "\n")
+
+
+if __name__ == "__main__":
+    json.dump(answer(json.load(sys.stdin)), sys.stdout)

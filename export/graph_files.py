@@ -1,0 +1,151 @@
+"""An ONNX graph as the files of a backend, and what it costs; shared by the bundle writer and the tuner."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dlgsanet.imaging.errors import BackendError
+from export.subprocesses import run_job
+from export.targets import Target
+from runtimes.manifest import Port
+from runtimes.ports import ARRAY, PICTURE
+
+RANGE = (0.0, 1.0)  # of the pixels in, and of the pixels out but for overshoot: nothing is clamped
+
+
+@dataclass(frozen=True)
+class Written:
+    """What was written: the path to load, and every file, all relative to the bundle."""
+
+    path: str
+    files: tuple[str, ...]
+
+
+def write_graph(
+    folder: Path,
+    name: str,
+    graph: Any,
+    target: Target,
+    keys: Mapping[str, Any] | None,
+    tiles: NDArray[np.float32] | None = None,
+) -> Written:
+    """Write the backend's files below `folder`.
+
+    `keys` (those of the manifest) go inside as metadata, and a Core ML package cannot do without; `tiles` (N, 3, H, W)
+    are what INT8 learns its ranges from, None for floats. Raises BackendError when a converter fails or the backend has
+    no writer.
+    """
+    from export.to_onnx import onnx_bytes
+
+    if target.backend == "onnxruntime":
+        path = _place(folder, f"onnx/{name}.onnx")
+        (folder / path).write_bytes(onnx_bytes(graph if tiles is None else _quantized(graph, tiles), keys))
+        return Written(path, (path,))
+    if target.backend == "openvino":
+        from export.to_openvino import convert_openvino
+
+        paths = tuple(_place(folder, f"openvino/{name}{suffix}") for suffix in (".xml", ".bin"))
+        with tempfile.TemporaryDirectory() as temporary:
+            source, xml = Path(temporary) / "graph.onnx", Path(temporary) / f"{name}.xml"
+            source.write_bytes(onnx_bytes(graph, None))
+            learnt = _write_tiles(tiles, Path(temporary))
+            half = target.precision == "fp16"
+            convert_openvino(source, xml, half=half, metadata=_texts(keys or {}), calibration=learnt)
+            for path in paths:  # copied by us, so that a full disk is told from a failed conversion
+                shutil.copyfile(Path(temporary) / Path(path).name, folder / path)
+        return Written(paths[0], paths)
+    if target.backend == "coreml" and keys is not None:
+        quantized = graph if tiles is None else _quantized(graph, tiles)
+        return _write_coreml(folder, name, onnx_bytes(quantized, None), target, keys)
+    raise BackendError(f"export/graph_files.py has no writer for {target.backend}: please report this")
+
+
+def _write_coreml(folder: Path, name: str, onnx: bytes, target: Target, keys: Mapping[str, Any]) -> Written:
+    from export.to_coreml import PackageOptions, convert_coreml, label
+
+    path = _place(folder, f"coreml/{name}.mlpackage")
+    source = keys["source"]
+    options = PackageOptions(
+        target.precision, target.tile, keys["scale"], target.image, target.deployment, source["name"]
+    )
+    with tempfile.TemporaryDirectory() as temporary:
+        graph, package = Path(temporary) / "graph.onnx", Path(temporary) / f"{name}.mlpackage"
+        graph.write_bytes(onnx)
+        convert_coreml(graph, package, options, label(options, _texts(keys), source["metadata"]))
+        shutil.copytree(package, folder / path)
+    found = sorted((folder / path).rglob("*"))
+    return Written(path, tuple(str(item.relative_to(folder).as_posix()) for item in found if item.is_file()))
+
+
+def _quantized(graph: Any, tiles: NDArray[np.float32]) -> Any:
+    """The INT8 form of an ONNX graph."""
+    import onnx
+
+    from export.to_onnx import onnx_bytes
+
+    with tempfile.TemporaryDirectory() as temporary:
+        source, result = Path(temporary) / "fp32.onnx", Path(temporary) / "int8.onnx"
+        source.write_bytes(onnx_bytes(graph, None))
+        job = {"source": str(source), "target": str(result), "tiles": str(_write_tiles(tiles, Path(temporary)))}
+        run_job("export.quantize_onnxruntime", job, "ONNX Runtime could not quantize the graph", result)
+        return onnx.load(result)
+
+
+def _write_tiles(tiles: NDArray[np.float32] | None, folder: Path) -> Path | None:
+    if tiles is None:
+        return None
+    np.save(folder / "tiles.npy", tiles, allow_pickle=False)
+    return folder / "tiles.npy"
+
+
+def ports(target: Target, scale: int) -> tuple[Port, Port]:
+    """An artifact's input and output: one tile, as an array or as 8-bit pictures."""
+    height, width = target.tile
+    make = _picture if target.image else _array
+    return make("lr", height, width), make("sr", height * scale, width * scale)
+
+
+def _array(name: str, height: int, width: int) -> Port:
+    return Port(name, ARRAY, "float32", RANGE, (1, 3, height, width))
+
+
+def _picture(name: str, height: int, width: int) -> Port:
+    return Port(name, PICTURE, "uint8", (0.0, 255.0), (1, 3, height, width))
+
+
+def graph_macs(graph: Any) -> int:
+    """Multiply-adds of the convolutions and matrix products of an ONNX model, as lowered."""
+    import onnx
+
+    inferred = onnx.shape_inference.infer_shapes(graph, strict_mode=True).graph
+    values = (*inferred.value_info, *inferred.input, *inferred.output)
+    shapes = {value.name: [side.dim_value for side in value.type.tensor_type.shape.dim] for value in values}
+    shapes |= {tensor.name: list(tensor.dims) for tensor in inferred.initializer}
+    total = 0
+    for node in inferred.node:
+        out = shapes.get(node.output[0], [])
+        if node.op_type == "Conv":
+            total += math.prod(out) * math.prod(shapes[node.input[1]][1:])
+        elif node.op_type == "MatMul":
+            total += math.prod(out) * shapes[node.input[0]][-1]
+    return total
+
+
+def _place(folder: Path, path: str) -> str:
+    (folder / path).parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def _texts(keys: Mapping[str, Any]) -> dict[str, str]:
+    """rt_info holds text only: strings as they are, everything else as JSON."""
+    return {key: value if isinstance(value, str) else json.dumps(value, sort_keys=True) for key, value in keys.items()}
