@@ -12,6 +12,7 @@ import typer
 
 from dlgsanet.imaging.errors import InputError, UnavailableError
 from dlgsanet.network.config import ACTIVATIONS
+from export.target_views import table_json
 from export.targets import (
     DEFAULT_DEPLOYMENT,
     DEPLOYMENTS,
@@ -23,7 +24,6 @@ from export.targets import (
     parse_tile,
     require_packages,
     require_shapes,
-    table_json,
     target_names,
 )
 

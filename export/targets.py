@@ -8,7 +8,6 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from dlgsanet.imaging.errors import InputError, UnavailableError, unknown
 
@@ -225,7 +224,7 @@ def target_names() -> tuple[str, ...]:
 
 
 def parse_targets(to: Sequence[str], precision: Sequence[str]) -> tuple[Row, ...]:
-    """The rows asked for, in the table's order; all but those on request when neither is given.
+    """The rows asked for, in the table's order; the default ones when neither is given.
 
     `to` holds row names (`openvino-bf16`) or backends, `precision` precisions. A backend means all its
     precisions but those on request, or those of `precision`; precisions alone mean every backend that has
@@ -239,7 +238,8 @@ def parse_targets(to: Sequence[str], precision: Sequence[str]) -> tuple[Row, ...
     for word in to:
         wanted |= _rows_of_word(word, precision, rows)
     if not to:
-        wanted = {row.name for row in TARGETS if (row.precision in precision if precision else not row.on_request)}
+        chosen = [row for row in TARGETS if row.precision in precision] if precision else default_targets()
+        wanted = {row.name for row in chosen}
     return tuple(row for row in TARGETS if row.name in wanted)
 
 
@@ -261,8 +261,8 @@ def _rows_of_word(word: str, precision: Sequence[str], rows: Collection[str]) ->
 
 
 def default_targets() -> tuple[Row, ...]:
-    """What is exported when nothing is named."""
-    return tuple(row for row in TARGETS if not row.on_request)
+    """What is exported when nothing is named: not Core ML, which is for other machines and slow to judge here."""
+    return tuple(row for row in TARGETS if not row.on_request and row.backend != "coreml")
 
 
 def installed_targets() -> tuple[Row, ...]:
@@ -299,37 +299,3 @@ def require_shapes(shapes: str) -> None:
         raise InputError(f"--shapes {shapes} is refused: {SHAPES_REFUSED[shapes]}")
     if shapes != SHAPES:
         raise unknown("kind of shapes", shapes, (SHAPES, *SHAPES_REFUSED))
-
-
-def markdown_table() -> str:
-    """The table as Markdown, for the README."""
-    lines = [
-        "| target | needs | default lowering | files | |",
-        "|---|---|---|---|---|",
-    ]
-    for row in TARGETS:
-        lines.append(f"| `{row.name}` | `[{row.extras}]` | `{row.lowering}` | {row.files} | {row.note} |")
-    return "\n".join(lines) + "\n"
-
-
-def table_json() -> dict[str, Any]:
-    """The table for programs: `dlgsanet formats --json`."""
-    rows = [
-        {
-            "target": row.name,
-            "backend": row.backend,
-            "precision": row.precision,
-            "extra": row.extra,
-            "packages": list(row.packages),
-            "missing": list(row.missing),
-            "calibrated": row.calibrated,
-            "hints": dict(row.hints),
-            "lowering": row.lowering,
-            "files": row.files,
-            "note": row.note,
-            "on_request": row.on_request,
-        }
-        for row in TARGETS
-    ]
-    refused = {f"{backend}-{precision}": reason for (backend, precision), reason in REFUSED.items()}
-    return {"targets": rows, "refused": refused, "opsets": list(OPSETS), "default_tile": list(DEFAULT_TILE)}

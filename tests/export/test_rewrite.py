@@ -16,7 +16,7 @@ from dlgsanet.network.model import DLGSANet
 from export import targets
 from export.passes.colour import FOLD_INPUT_MEAN
 from export.passes.factor import FACTOR_FILTERS
-from export.rewrite import PASSES, RewriteResult, rewrite
+from export.rewrite import HALF_ONLY, PASSES, RewriteResult, rewrite
 from export.targets import LOWERINGS, Target
 
 MakeModel = Callable[..., DLGSANet]
@@ -71,7 +71,8 @@ def test_the_network_is_exact_after_each_pass(make_model: MakeModel, count: int)
     names = [step.name for step in PASSES[:count]]
     result = rewrite(model, Target("openvino", "fp32", GRID), only=names)
     assert sorted([*result.rewrites, *(step.name for step in result.refused)]) == sorted(names)
-    assert {step.name for step in result.refused} <= IDLE
+    # Those of fp16 targets come after the fast ones that leave them nothing: no target has both.
+    assert {step.name for step in result.refused} <= IDLE | {step.name for step in HALF_ONLY}
     assert error(model, result, GRID) < EXACT
 
 

@@ -7,6 +7,7 @@ import pytest
 from dlgsanet.imaging.errors import InputError, UnavailableError
 from export import targets
 from export.lowerings import LOWERINGS
+from export.target_views import markdown_table, table_json
 from export.targets import (
     REFUSED,
     TARGETS,
@@ -14,12 +15,10 @@ from export.targets import (
     Target,
     backends,
     default_targets,
-    markdown_table,
     parse_targets,
     parse_tile,
     precisions,
     require_packages,
-    table_json,
     target_names,
 )
 from runtimes.backends import BACKENDS
