@@ -5,6 +5,7 @@ torch on the whole image -> torch in tiles -> ONNX in fp32 -> the engine in fp32
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -122,7 +123,9 @@ def _backend(subject: Subject) -> str:
 
 def _record(step: Step, tile: Tile, figures: _Figures, context: Context) -> RungRecord:
     def decibels(values: Sequence[float]) -> float | None:
-        return finite(mean(values)) if values else None  # identical in every image: no error has no decibels
+        """The mean over the images that differ: no error has no decibels."""
+        some = [value for value in values if math.isfinite(value)]
+        return mean(some) if some else None
 
     return RungRecord(
         step=step.name,

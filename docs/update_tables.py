@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from benchmarks import ablation, overlap_study, training_study
@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
 PAGES = (
     "README.md", "docs/tiling.md", "docs/export.md", "docs/checkpoints.md", "docs/training.md", "docs/lowerings.md",
-    "docs/coreml.md",
+    "docs/coreml.md", "docs/precision.md",
 )  # fmt: skip
 BLOCK = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 BASELINE = "torch-official"
@@ -35,12 +35,26 @@ def results(pattern: str) -> list[ResultFile]:
 
 
 def accuracy() -> str:
+    """The shipped networks in each format on Set5, for the front page."""
+    return _accuracy([file for file in results("*-check-Set5.json") if not _is_coreml(file)])
+
+
+def accuracy_all() -> str:
     """Every artifact of the shipped networks against the reference and HR, on each data set."""
+    return _accuracy([file for file in results("*-check-*.json") if not _is_coreml(file)])
+
+
+def _is_coreml(file: ResultFile) -> bool:
+    """Core ML has a table of its own in docs/coreml.md."""
+    return any(record.artifact.startswith("coreml") for record in file.accuracy)
+
+
+def _accuracy(files: Sequence[ResultFile]) -> str:
     lines = [
         "| artifact | images | PSNR, dB | SSIM | drop, dB: mean / worst image | dB to reference: mean / worst | gate |",
         "|---|---|---|---|---|---|---|",
     ]
-    for file in results("*-check-*.json"):
+    for file in files:
         lines += [_accuracy_row(record) for record in file.accuracy]
     return "\n".join(lines)
 
@@ -173,6 +187,7 @@ def peers() -> str:
 
 TABLES: Mapping[str, Callable[[], str]] = {
     "accuracy": accuracy,
+    "accuracy-all": accuracy_all,
     "coreml": coreml,
     "coreml-cards": coreml_cards,
     "latency": latency,

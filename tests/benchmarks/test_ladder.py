@@ -75,6 +75,14 @@ def test_figures_follow_from_the_pictures(sample: Sample, context: Context) -> N
     assert bf16.to_before_db == pytest.approx(40, abs=1e-3) == bf16.to_before_worst_db == bf16.to_top_db
 
 
+def test_an_identical_image_does_not_hide_the_others(sample: Sample, context: Context) -> None:
+    ladder = Ladder([subject("openvino-fp32")])
+    perfect = to_nchw(sample.hr).astype(np.float32)
+    for error in (0.0, 0.01):
+        ladder.add(sample, {TILED: perfect, "openvino-fp32-16x16": perfect + np.float32(error)}, context)
+    assert ladder.records(context)[1].to_before_db == pytest.approx(40, abs=1e-3)
+
+
 def test_an_artifact_that_did_not_run_is_stepped_over(sample: Sample, context: Context) -> None:
     ladder = Ladder([subject("openvino-fp32"), subject("openvino-bf16")])
     perfect = to_nchw(sample.hr).astype(np.float32)
