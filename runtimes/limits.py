@@ -54,7 +54,7 @@ def copy_limit(threads: int) -> Limit:
 
 
 def _open(backend: str, precision: str, threads: int) -> Callable[[Array, Array], object]:
-    if backend == "openvino":
+    if backend == "openvino" and precision in ("fp32", "fp16", "bf16"):  # INT8 needs a quantized graph, not a hint
         from runtimes.openvino_runner import open_product
 
         return open_product(precision, threads)

@@ -30,3 +30,7 @@ def test_a_copy_reads_and_writes_all_bytes(monkeypatch: pytest.MonkeyPatch, thre
     limit = copy_limit(threads)
     limit.task()
     assert limit.unit == "B" and limit.amount == 2 * 4096
+
+
+def test_precisions_without_a_product_are_left_out() -> None:
+    assert product_limits([("openvino", "int8"), ("openvino", "int8-mixed"), ("onnxruntime", "int8")], 1) == {}
