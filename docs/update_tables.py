@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from benchmarks import ablation, overlap_study, training_study
+from benchmarks import ablation, overlap_study, shapes, training_study
 from benchmarks.results import AccuracyRecord, LatencyRecord, RatioRecord, ResultFile, read_result
 from dlgsanet.checkpoints import read_checkpoint, shipped_names
 from dlgsanet.network.count import parameters
@@ -185,9 +185,33 @@ def peers() -> str:
     return "\n".join([*lines, "", f"Limits on {file.environment.machine}: {limits}."])
 
 
+def tiles() -> str:
+    """Time and memory of every tile that was benched, and how they grow."""
+    (file,) = results("tiny-x4-tiles.json")
+    return shapes.table(file.latency) + "\n\n" + shapes.growth_table(file.latency)
+
+
+def basis_rank() -> str:
+    """What smaller bases cost and gain."""
+    content = json.loads((RESULTS / "basis-rank-nano-x4.json").read_text(encoding="utf-8"))
+    lines = [
+        "| `--basis-rank` | rank per block | energy lost, most | drop, dB (calibration / other images) | ms "
+        "| of the full basis' time |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in content["rows"]:
+        ranks = ", ".join(str(rank) for rank in row["ranks"])
+        drop = f"{_signless_zero(row['calibration_drop_db'])} / {_signless_zero(row['drop_db'])}"
+        time = f"{row['ratio']:.2f} ({row['ratio_low']:.2f} to {row['ratio_high']:.2f})"
+        asked = row["asked"] or "none"
+        lines.append(f"| {asked} | {ranks} | {max(row['lost']):.1e} | {drop} | {row['p50_ms']:.1f} | {time} |")
+    return "\n".join(lines)
+
+
 TABLES: Mapping[str, Callable[[], str]] = {
     "accuracy": accuracy,
     "accuracy-all": accuracy_all,
+    "basis-rank": basis_rank,
     "coreml": coreml,
     "coreml-cards": coreml_cards,
     "latency": latency,
@@ -196,6 +220,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "passes": lambda: ablation.table(ablation.read_ablation(RESULTS / "ablation-passes-tiny-x4.json")),
     "peers": peers,
     "targets": markdown_table,
+    "tiles": tiles,
     "training-speed": training_speed,
     "weights": weights,
 }
