@@ -111,7 +111,7 @@ def draw(records: Sequence[LatencyRecord], path: Path) -> None:
     import matplotlib
 
     matplotlib.use("svg" if path.suffix == ".svg" else "agg")
-    from matplotlib import pyplot
+    from matplotlib import pyplot, ticker
 
     figure, axes = pyplot.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
     for name, mine in measured(records).items():
@@ -120,6 +120,7 @@ def draw(records: Sequence[LatencyRecord], path: Path) -> None:
         axes[1].plot(pixels, [it.peak_rss_mb or np.nan for it in mine], "o-", label=name)
     for axis, title in zip(axes, ("ms for one tile (median)", "peak memory of the process, MB"), strict=True):
         axis.set(xscale="log", yscale="log", xlabel="LR pixels of the tile", title=title)
+        axis.xaxis.set_minor_formatter(ticker.NullFormatter())  # labels of a log axis would overlap
         axis.grid(True, which="both", alpha=0.25)
     axes[0].legend(fontsize=8)
     figure.savefig(path, dpi=110)
