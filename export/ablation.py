@@ -17,16 +17,18 @@ from dlgsanet.network.model import DLGSANet
 from export.graph_files import graph_macs
 from export.passes.colour import FOLD_INPUT_MEAN
 from export.passes.factor import FACTOR_FILTERS
-from export.rewrite import PASSES
+from export.rewrite import passes_for
 from export.targets import LOWERINGS, Target, parse_targets
 from export.trial import Variant, build_graph, time_graphs
 
 ALL = "all passes"
 
 
-def pass_variants(lowering: str) -> tuple[Variant, ...]:
-    """All passes, and for each pass all but it (what needs it is then refused as well)."""
-    left_out = [step.name for step in PASSES if step not in (FOLD_INPUT_MEAN, FACTOR_FILTERS)]  # they do nothing here
+def pass_variants(target: Target) -> tuple[Variant, ...]:
+    """All passes of the target, and for each all but it (what needs it is then refused as well)."""
+    idle = (FOLD_INPUT_MEAN, FACTOR_FILTERS)  # they do nothing here
+    left_out = [step.name for step in passes_for(target) if step not in idle]
+    lowering = target.row.lowering
     return (Variant(ALL, lowering), *(Variant(f"without {name}", lowering, (name,)) for name in left_out))
 
 
@@ -63,7 +65,7 @@ def answer(job: Mapping[str, Any]) -> list[dict[str, Any]]:
     rows = []
     for line in parse_targets(job["targets"], ()):
         target = Target(line.backend, line.precision, tuple(job["tile"]))
-        variants = pass_variants(line.lowering) if job["kind"] == "passes" else lowering_variants()
+        variants = pass_variants(target) if job["kind"] == "passes" else lowering_variants()
         rows += measure(model, target, variants, job["runs"], job["threads"])
     return rows
 

@@ -15,7 +15,7 @@ from dlgsanet.imaging.atomic import sha256_file
 from dlgsanet.imaging.errors import BackendError, UnavailableError
 from dlgsanet.network.model import DLGSANet
 from export.graph_files import ports, write_graph
-from export.rewrite import PASSES, rewrite
+from export.rewrite import passes_for, rewrite
 from export.targets import Target
 from runtimes.backends import backend_runner
 from runtimes.clock import time_interleaved
@@ -38,7 +38,7 @@ def build_graph(model: DLGSANet, target: Target, variant: Variant) -> Any:
     """The ONNX model of a variant, unproven. Raises as `rewrite` and `build_onnx` do."""
     from export.to_onnx import build_onnx
 
-    only = [step.name for step in PASSES if step.name not in (*variant.without, *target.row.without)]
+    only = [step.name for step in passes_for(target) if step.name not in (*variant.without, *target.row.without)]
     result = rewrite(model, target, lowering_name=variant.lowering, only=only)
     return build_onnx(result.model, name=variant.name, tile=target.tile, scale=model.scale, opset=target.graph_opset)
 

@@ -10,7 +10,7 @@ from dlgsanet.network.count import Size, true_macs
 from dlgsanet.network.model import DLGSANet
 from export.ablation import ALL, answer, lowering_variants, measure, pass_variants
 from export.graph_files import graph_macs
-from export.rewrite import PASSES
+from export.rewrite import PASSES, passes_for
 from export.targets import LOWERINGS, Target
 from export.trial import Variant, build_graph
 
@@ -19,11 +19,19 @@ TARGET = Target("onnxruntime", "fp32", (16, 12))
 
 
 def test_every_pass_that_does_something_is_left_out_once() -> None:
-    variants = pass_variants("basis")
+    variants = pass_variants(TARGET)
     assert variants[0] == Variant(ALL, "basis")
     idle = {"fold-input-mean", "factor-filters"}
-    assert [variant.without[0] for variant in variants[1:]] == [p.name for p in PASSES if p.name not in idle]
+    assert [variant.without[0] for variant in variants[1:]] == [
+        p.name for p in passes_for(TARGET) if p.name not in idle
+    ]
     assert [variant.lowering for variant in lowering_variants()] == list(LOWERINGS)
+
+
+@pytest.mark.parametrize("left_out", ["turn-stream", "scale-after-matmul"])
+def test_a_variant_gets_no_pass_of_fp16_targets_instead(make_model: MakeModel, left_out: str) -> None:
+    graph = build_graph(make_model(), TARGET, Variant("v", "basis", (left_out,))).graph
+    assert not [node.name for node in graph.node if node.op_type in ("ReduceMax", "Abs")]  # rows by their peaks
 
 
 def test_a_variant_without_a_graph_says_why_and_the_others_are_timed(make_model: MakeModel) -> None:
