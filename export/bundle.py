@@ -12,6 +12,7 @@ from pathlib import Path
 from dlgsanet import __version__
 from dlgsanet.checkpoints import Checkpoint, build_model, read_checkpoint, save_checkpoint
 from dlgsanet.imaging.atomic import new_directory, sha256_file
+from dlgsanet.imaging.cache import user_cache
 from dlgsanet.imaging.errors import InputError
 from dlgsanet.imaging.files import read_rgb8
 from dlgsanet.network.model import DLGSANet
@@ -33,7 +34,7 @@ from export.targets import (
     parse_targets,
     require_packages,
 )
-from export.tuning import Choice, Tuner, default_cache, default_choice
+from export.tuning import Choice, Tuner, default_choice
 from runtimes.manifest import MANIFEST, SCHEMA, Manifest, PackEntry, Reference, Source, manifest_json
 from runtimes.tiling import DEFAULT_OVERLAP
 
@@ -45,14 +46,8 @@ DEFAULT_MAX_DROP = 0.05
 CALIBRATION_IMAGES = 16  # of a folder, the first by name: each costs one run of the network per try
 
 CHECKPOINT = "reference/checkpoint.safetensors"
-TOOLS = (
-    "torch",
-    "numpy",
-    "onnx",
-    "openvino",
-    "nncf",
-    "coremltools",
-)  # whose versions the manifest gives, where installed
+# Whose versions go into the manifest, where installed.
+TOOLS = ("torch", "numpy", "onnx", "openvino", "nncf", "coremltools")
 
 
 @dataclass(frozen=True)
@@ -186,7 +181,7 @@ def _compressed(model: DLGSANet, options: ExportOptions, say: Progress) -> Compr
 
 def _chooser(options: ExportOptions, model: DLGSANet, say: Progress) -> Callable[[Target], Choice]:
     if options.tune:
-        return Tuner(model, default_cache(), say)
+        return Tuner(model, user_cache(), say)
     given = options.lowering
     return default_choice if given is None else lambda target: Choice(given, "given")
 

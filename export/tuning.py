@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
@@ -83,11 +82,6 @@ class Tuner:
         for graph in graphs:
             digest.update(hashlib.sha256(graph).digest())
         return self.cache / f"tuned-{digest.hexdigest()[:24]}.json"
-
-
-def default_cache() -> Path:
-    """The user's cache folder, where the project keeps what can be made again."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dlgsanet"
 
 
 def default_choice(target: Target) -> Choice:

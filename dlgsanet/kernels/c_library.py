@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dlgsanet.imaging.atomic import new_file
+from dlgsanet.imaging.cache import user_cache
 from dlgsanet.imaging.errors import InputError, UnavailableError
 
 _FOLDER = Path(__file__).parent
@@ -39,7 +40,7 @@ def load_library(source: str, *definitions: tuple[str, int]) -> ctypes.CDLL:
         raise UnavailableError("expected a C compiler (cc, gcc, clang or $CC), found none: install one")
     path = _FOLDER / source
     options = [*_FLAGS, _for_this_processor(), *(f"-D{name}={value}" for name, value in definitions)]
-    target = _cache() / f"{path.stem}-{_key(path, command, options)}.so"
+    target = user_cache() / f"{path.stem}-{_key(path, command, options)}.so"
     try:
         if (kept := _loaded(target)) is not None:
             return kept
@@ -70,11 +71,6 @@ def _compile(command: Sequence[str]) -> None:
 
 def _for_this_processor() -> str:
     return "-march=native" if platform.machine().lower() in ("x86_64", "amd64", "i686") else "-mcpu=native"
-
-
-def _cache() -> Path:
-    home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111  (never raises)
-    return Path(home) / "dlgsanet"
 
 
 def _key(source: Path, command: str, options: Sequence[str]) -> str:

@@ -14,7 +14,7 @@ from dlgsanet.network.attention import NORM_EPS
 from dlgsanet.network.layers import LAYER_NORM_EPS
 from export.passes.attention import UNROLL_TLC, UnitFirst
 from export.passes.base import Context, Outcome, Pass, replace_all
-from export.passes.norm import LAYER_NORM_NCHW, Affine, NchwLayerNorm, Normalise
+from export.passes.norm import LAYER_NORM_NCHW, NchwLayerNorm, Normalise
 
 TINY = 2.0**-14  # the smallest normal fp16 number
 ROOT_EPS = LAYER_NORM_EPS**0.5  # 0.003 is a normal fp16 number, and so is its quotient by any peak
@@ -39,18 +39,11 @@ class PeakNormalise(nn.Module):
         return normalise_by_peak(x)
 
 
-class PeakLayerNorm(nn.Module):
+class PeakLayerNorm(NchwLayerNorm):
     """Twin of NchwLayerNorm, for a norm whose affine part could not be folded."""
 
-    def __init__(self, source: NchwLayerNorm) -> None:
-        super().__init__()
-        weight = source.body.weight
-        self.body = Affine(weight.shape[0], weight.dtype)
-        self.load_state_dict(source.state_dict(), strict=True)
-
-    def forward(self, x: Tensor) -> Tensor:
-        scale, shift = self.body.weight.reshape(1, -1, 1, 1), self.body.bias.reshape(1, -1, 1, 1)
-        return normalise_by_peak(x) * scale + shift
+    def normalised(self, x: Tensor) -> Tensor:
+        return normalise_by_peak(x)
 
 
 class UnitByPeak(nn.Module):

@@ -34,15 +34,19 @@ class Affine(nn.Module):
 class NchwLayerNorm(nn.Module):
     """Twin of LayerNorm with the same parameters, computed over dim 1 instead of a permuted last one."""
 
-    def __init__(self, source: LayerNorm) -> None:
+    def __init__(self, source: LayerNorm | NchwLayerNorm) -> None:
         super().__init__()
-        weight = source.body.weight
-        self.body = Affine(weight.shape[0], weight.dtype)
+        weight: Tensor = source.body.weight
+        self.body: Affine = Affine(weight.shape[0], weight.dtype)
         self.load_state_dict(source.state_dict(), strict=True)
 
     def forward(self, x: Tensor) -> Tensor:
         scale, shift = self.body.weight.reshape(1, -1, 1, 1), self.body.bias.reshape(1, -1, 1, 1)
-        return normalise(x) * scale + shift
+        return self.normalised(x) * scale + shift
+
+    def normalised(self, x: Tensor) -> Tensor:
+        """Before the affine part; another form of it is a subclass."""
+        return normalise(x)
 
 
 class Normalise(nn.Module):
