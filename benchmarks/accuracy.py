@@ -26,6 +26,7 @@ from dlgsanet.imaging.files import to_nchw
 from dlgsanet.protocol import Protocol
 from runtimes.runner import OutputError, RunInfo
 from runtimes.tiling import Array
+from runtimes.work import shares
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class _Progress:
 
     subject: Subject
     info: RunInfo | None = None
+    macs: Mapping[str, int] = field(default_factory=dict)
     rows: list[ImageRow] = field(default_factory=list)
     signs: list[Signs] = field(default_factory=list)
     over: Verdict | None = None
@@ -97,7 +99,13 @@ def check(
     costs = {tile: accuracy_records.tiling(tile, it.whole, it.tiled, context) for tile, it in tilings.items()}
     records = [
         accuracy_records.artifact(
-            run.subject, run.info, run.rows, run.over, context, costs[run.subject.tile].tiling_drop_db
+            run.subject,
+            run.info,
+            run.rows,
+            run.over,
+            context,
+            costs[run.subject.tile].tiling_drop_db,
+            shares(run.macs),
         )
         for run in runs
     ]
@@ -128,6 +136,7 @@ def _open(subject: Subject, stack: ExitStack, step: Callable[[str], None]) -> _P
         run.info = stack.enter_context(subject.runner).info
         if run.info.lacking:
             run.over = Verdict("not run", run.info.lacking)
+        run.macs = subject.runner.macs()
     except UnavailableError as error:
         run.over = Verdict("not run", str(error))
     except BackendError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from benchmarks.datasets import Dataset
@@ -75,6 +75,7 @@ def artifact(
     over: Verdict | None,
     context: Context,
     tiling_drop_db: float | None,
+    mac_shares: Mapping[str, float],
 ) -> AccuracyRecord:
     """The record of one artifact; `over` is the verdict when it never got to its figures."""
     blank = replace(
@@ -83,6 +84,7 @@ def artifact(
         reference=context.reference.description,
         device=info.device if info else None,
         reported_precision=info.reported_precision if info else None,
+        mac_shares=mac_shares,
     )
     if over is not None or info is None:
         verdict = over or Verdict("not run", "it was never opened")

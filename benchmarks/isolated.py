@@ -56,6 +56,10 @@ class IsolatedRunner(Runner):
         found: float | None = self._ask("memory", "telling its memory")
         return found
 
+    def macs(self) -> dict[str, int]:
+        found: dict[str, int] = self._ask("macs", "telling what it runs")
+        return found
+
     def _open(self) -> RunInfo:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
@@ -169,10 +173,10 @@ def _serve(pipe: Connection, opener: Callable[[], Runner]) -> None:
 
 
 def _answer(run: Runner, request: object) -> object:
-    if not isinstance(request, np.ndarray):
-        return peak_rss_mb()
     try:
-        return run.infer(request)
+        if isinstance(request, np.ndarray):
+            return run.infer(request)
+        return run.macs() if request == "macs" else peak_rss_mb()
     except EdgeError as error:
         return error
     except Exception as error:  # noqa: BLE001

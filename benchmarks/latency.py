@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from pathlib import Path
 
@@ -30,6 +30,7 @@ from runtimes.limits import Limit
 from runtimes.manifest import Manifest
 from runtimes.runner import OutputError, RunInfo, Runner
 from runtimes.tiling import Array
+from runtimes.work import shares
 
 RUNS = 30
 MIN_RUNS = 5
@@ -77,6 +78,7 @@ class _Entry:
     load_ms: float | None = None
     peak_rss_mb: float | None = None
     info: RunInfo | None = None
+    mac_shares: Mapping[str, float] = field(default_factory=dict)
     over: Verdict | None = None
     crash: str | None = None
 
@@ -174,7 +176,8 @@ def _footprint(contestant: Contestant, picture: Array, scale: int) -> _Entry:
             if run.info.lacking:  # another precision would run: its time would be a false number
                 return replace(entry, info=run.info, over=Verdict("not run", run.info.lacking))
             run.infer(picture)
-            return replace(entry, load_ms=run.load_ms, peak_rss_mb=run.peak_rss_mb(), info=run.info)
+            entry = replace(entry, load_ms=run.load_ms, peak_rss_mb=run.peak_rss_mb(), info=run.info)
+            return replace(entry, mac_shares=shares(run.macs()))
     except (UnavailableError, BackendError) as error:
         return _gone(entry, error)
 
@@ -217,6 +220,7 @@ def _record(entry: _Entry, samples: Sequence[float], model: Model) -> LatencyRec
         reported_precision=info.reported_precision if info else None,
         threads=info.threads if info else None,
         note=contestant.note,
+        mac_shares=entry.mac_shares,
     )
     if not samples:
         return record

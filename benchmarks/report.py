@@ -59,6 +59,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["number"] = show.number
+    environment.filters["macs"] = show.macs
     environment.filters["svg"] = _trusted_svg
     return environment
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Literal
@@ -48,7 +48,8 @@ class AccuracyRecord:
 
     `reference` says what it was compared with. The record of the reference itself (artifact
     `torch-reference-...`) compares it, tiled, with the whole image at once: `tiling_drop_db`, which the
-    others of that tile repeat.
+    others of that tile repeat. `mac_shares`: precision -> share of the multiply-adds that the engine says ran in it,
+    empty where it does not tell.
     """
 
     artifact: str
@@ -74,6 +75,7 @@ class AccuracyRecord:
     device: str | None = None
     reported_precision: str | None = None
     images: tuple[ImageRow, ...] = ()
+    mac_shares: Mapping[str, float] = field(default_factory=dict)
     kind: Literal["accuracy"] = "accuracy"
 
 
@@ -84,7 +86,8 @@ class LatencyRecord:
 
     `load_ms` and `peak_rss_mb` (10^6 bytes) come from a process of its own, the backend's import included.
     `network_macs` are the multiply-adds of the network itself, `lowered_macs` those of the graph; the shares are
-    what these would take at the product limit of the engine and precision (LimitRecord), over `p50_ms`.
+    what these would take at the product limit of the engine and precision (LimitRecord), over `p50_ms`. `mac_shares`
+    as in AccuracyRecord.
     """
 
     artifact: str
@@ -111,6 +114,7 @@ class LatencyRecord:
     lowered_macs: int | None = None
     peak_share: float | None = None
     lowered_share: float | None = None
+    mac_shares: Mapping[str, float] = field(default_factory=dict)
     kind: Literal["latency"] = "latency"
 
     def __post_init__(self) -> None:

@@ -151,7 +151,11 @@ def _print(timed: Timed, ratios: Sequence[RatioRecord], manifest: Manifest) -> N
     for record in timed.records:
         if record.note:
             console.print(Text(f"{record.artifact}: {record.note}"), soft_wrap=True)
-    for line in (*roofline.lines(timed.records, timed.limits), *int8_lines(timed.records, ratios)):
+    for line in (
+        *show.mac_lines(timed.records),
+        *roofline.lines(timed.records, timed.limits),
+        *int8_lines(timed.records, ratios),
+    ):
         console.print(Text(line), soft_wrap=True)
     for ratio in show.shown_ratios(ratios):
         console.print(Text(show.ratio_line(ratio)), soft_wrap=True)

@@ -158,7 +158,7 @@ def _print(checked: Checked, note: DatasetNote, reference: str) -> None:
     console.print(Text(f"reference: {reference}"))
     console.print(Text(f"protocol: {', '.join(sorted({record.protocol for record in checked.records}))}"))
     console.print(show.accuracy_table(checked.records))
-    for line in show.reasons(checked.records):
+    for line in (*show.reasons(checked.records), *show.mac_lines(checked.records)):
         console.print(Text(line), soft_wrap=True)
     if checked.diagnoses:
         console.print(show.diagnosis_table(checked.diagnoses))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -140,6 +140,24 @@ def reasons(records: Sequence[AccuracyRecord | LatencyRecord | RatioRecord]) -> 
             gate = "not run here" if record.gate == "not run" else record.gate
             lines.append(f"{record.artifact}: {gate}: {record.reason}")
     return lines
+
+
+def macs(mac_shares: Mapping[str, float]) -> str:
+    """`60 % bf16, 40 % int8`; two digits more where none would call a part nothing or all; a dash for no shares."""
+
+    def said(share: float) -> str:
+        return f"{100 * share:.0f}" if 0.01 <= share < 0.995 or share == 1 else f"{100 * share:.2f}"
+
+    return ", ".join(f"{said(share)} % {name}" for name, share in mac_shares.items()) or "-"
+
+
+def mac_lines(records: Sequence[AccuracyRecord | LatencyRecord]) -> list[str]:
+    """In which precisions the engines say that the multiply-adds ran; equal answers share a line."""
+    found: dict[str, list[str]] = {}
+    for record in records:
+        if record.mac_shares and record.gate != "not run":
+            found.setdefault(macs(record.mac_shares), []).append(record.artifact)
+    return [f"MACs: {said}: {', '.join(names)}" for said, names in found.items()]
 
 
 def ratio_line(record: RatioRecord) -> str:

@@ -181,7 +181,7 @@ def _probe_onnxruntime(ort: ModuleType) -> tuple[Device, ...]:
 def _probe_openvino(openvino: ModuleType) -> tuple[Device, ...]:
     """Compute on every device in every floating precision; list those that really ran in what was asked
     for."""
-    from runtimes.openvino_runner import PRECISION_HINT, reported_precision
+    from runtimes.openvino_layers import PRECISION_HINT, reported_precision
 
     core = openvino.Core()
     network = core.read_model(MODEL.read_bytes())

@@ -7,7 +7,7 @@ of its weights.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from runtimes.mil.program import Anything, Blob, Model, read_model
 from runtimes.ports import PICTURE, from_pixels, require_host_ports, require_port, to_pixels
 from runtimes.runner import RunInfo, Runner
 from runtimes.tiling import Array
+from runtimes.work import Layer, by_precision, convolution_macs, product_macs
 
 REFERENCE = "coreml-reference"
 """The device name of the interpreter: asked for as such, and written into every record."""
@@ -48,6 +49,7 @@ class MilRunner(Runner):
         super().__init__(scale, (artifact.tile,))
         self._bundle, self._artifact, self._strict = bundle, artifact, strict
         self._executor: Executor | None = None
+        self._model: Model | None = None
         self.observe: Observer | None = None
         """Called with the name and value of everything that is computed, if set."""
 
@@ -60,7 +62,7 @@ class MilRunner(Runner):
             image = {feature.name: feature.image for feature in features}
             if image[port.name] != (port.layout == PICTURE):
                 raise InputError(f"{artifact.id}: '{port.name}' is not {port.layout} in the package; export it again")
-        self._executor = Executor(model, weights, strict=self._strict)
+        self._executor, self._model = Executor(model, weights, strict=self._strict), model
         return RunInfo(
             artifact=artifact.id,
             backend="coreml",
@@ -79,8 +81,32 @@ class MilRunner(Runner):
         sr = np.ascontiguousarray(found[self._artifact.output.name], np.float32)
         return from_pixels(sr) if self._artifact.output.layout == PICTURE else sr
 
+    def macs(self) -> dict[str, int]:
+        """By the types that the package declares: what a device makes of them, the interpreter cannot know."""
+        return {} if self._model is None else by_precision(layers(self._model))
+
     def _close(self) -> None:
-        self._executor = None
+        self._executor = self._model = None
+
+
+def layers(model: Model) -> Iterator[Layer]:
+    """Every convolution and matrix product of the program; `int8` are those that read a dequantized input."""
+    shapes = {feature.name: feature.shape for feature in model.inputs}
+    integers = set()
+    for operation in model.operations:
+        (name, kind), *_ = operation.outputs
+        shapes |= {made: each.shape for made, each in operation.outputs}
+        if operation.kind == "dequantize":
+            integers.add(name)
+        if operation.kind not in ("conv", "matmul"):
+            continue
+        left = str(operation.inputs["x"][0])
+        precision = "int8" if left in integers else kind.dtype
+        if operation.kind == "conv":
+            weight = shapes[str(operation.inputs["weight"][0])]
+            yield Layer(precision, convolution_macs(weight, int(np.prod(kind.shape[2:]))))
+        else:
+            yield Layer(precision, product_macs(shapes[left], kind.shape))
 
 
 def precision_of(model: Model) -> str:

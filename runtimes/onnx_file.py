@@ -8,7 +8,7 @@ would follow an external-data path in the file to any place on the disk.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from dlgsanet.imaging.errors import InputError
@@ -78,6 +78,38 @@ def read_facts(data: bytes) -> OnnxFacts:
         elif kind == "entry" and _text(fields, 1) == "location":
             external.append(_text(fields, 2))
     return OnnxFacts(tuple(external), tuple(sorted(domains)), dict(weights), dict(kernels), dict(operators))
+
+
+def convolution_weights(data: bytes) -> dict[str, tuple[int, ...]]:
+    """Name and name of the output of each convolution in the main graph -> shape of its weight, which is stored as it
+    is or behind a DequantizeLinear. Raises InputError if `data` is not a protocol buffer."""
+    graph = wire.message(_view(wire.message(memoryview(data), WHAT), 7), WHAT)
+    tensors = [wire.message(item, WHAT) for item in graph.get(5, []) if isinstance(item, memoryview)]
+    shapes = {_name(item, 8): tuple(_dims(item)) for item in tensors}
+    nodes = [wire.message(item, WHAT) for item in graph.get(1, []) if isinstance(item, memoryview)]
+    found: dict[str, tuple[int, ...]] = {}
+    for node in nodes:
+        weight = shapes.get(_name(node, 1, 1))
+        if _name(node, 4) == "DequantizeLinear" and _name(node, 1) in shapes:
+            shapes[_name(node, 2)] = shapes[_name(node, 1)]
+        elif _name(node, 4) == "Conv" and weight is not None:
+            found |= {name: weight for name in (_name(node, 3), _name(node, 2)) if name}
+    return found
+
+
+def _view(item: wire.Message, number: int) -> memoryview:
+    found = item.get(number, [b""])[0]
+    return found if isinstance(found, memoryview) else memoryview(b"")
+
+
+def _name(item: wire.Message, number: int, index: int = 0) -> str:
+    found = item.get(number, [])[index : index + 1]
+    return bytes(found[0]).decode("utf-8", "replace") if found and isinstance(found[0], memoryview) else ""
+
+
+def _dims(item: wire.Message) -> Iterator[int]:
+    for value in item.get(1, []):  # one varint each, or packed
+        yield from [value] if isinstance(value, int) else wire.varints(value, WHAT)
 
 
 def _count_weights(fields: list[tuple[int, int | memoryview]], weights: Counter[str], kernels: Counter[str]) -> None:

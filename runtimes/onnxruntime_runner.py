@@ -9,16 +9,20 @@ from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import numpy as np
+
 from dlgsanet.imaging.errors import BackendError, InputError, UnavailableError
 from runtimes.backends import import_engine
 from runtimes.devices import available_threads, require_provider
 from runtimes.integrity import read_verified, verify
 from runtimes.manifest import Artifact
-from runtimes.onnx_file import OnnxFacts, read_facts
+from runtimes.onnx_file import OnnxFacts, convolution_weights, read_facts
+from runtimes.onnxruntime_layers import integer_precision, layers, profiled
 from runtimes.ports import require_host_ports, require_port
 from runtimes.probe import PRODUCT
 from runtimes.runner import RunInfo, Runner, RunOptions
 from runtimes.tiling import Array
+from runtimes.work import by_precision
 
 
 class OnnxRuntimeRunner(Runner):
@@ -31,16 +35,27 @@ class OnnxRuntimeRunner(Runner):
         self._options = options
         self._session: Any = None
 
+    def macs(self) -> dict[str, int]:
+        """Of a profiled run in a session of its own."""
+        ort = import_engine("onnxruntime")
+        provider = require_provider(self._options.device, ort.get_available_providers())
+        model, facts = self._read()
+        options = _session_options(ort, provider, self._options.threads or available_threads(), None)
+        tile = np.zeros(self._artifact.input.shape, np.float32)
+        try:
+            events = profiled(ort, self._source(model, facts), options, provider, {self._artifact.input.name: tile})
+        except Exception as error:
+            raise BackendError(f"{self._artifact.id}: ONNX Runtime cannot profile it: {error}") from error
+        return by_precision(layers(events, convolution_weights(model), facts.operators.get("Conv", 0)))
+
     def _open(self) -> RunInfo:
         artifact = self._artifact
         require_host_ports(artifact, hints=())
         ort = import_engine("onnxruntime")
         provider = require_provider(self._options.device, ort.get_available_providers())
         threads = self._options.threads or available_threads()
-        model = read_verified(self._bundle, artifact.path, artifact.files[artifact.path])
-        facts = read_facts(model)
-        # From bytes, what was hashed is what runs; a model in several files can be opened from its path only.
-        source = str(self._bundle / artifact.path) if self._uses_other_files(facts) else model
+        model, facts = self._read()
+        source = self._source(model, facts)
         with tempfile.TemporaryDirectory() as folder:
             optimized = Path(folder) / "optimized.onnx" if artifact.precision == "int8" else None
             options = _session_options(ort, provider, threads, optimized)
@@ -59,6 +74,15 @@ class OnnxRuntimeRunner(Runner):
             threads=threads,
             versions={"onnxruntime": ort.__version__, "numpy": version("numpy")},
         )
+
+    def _read(self) -> tuple[bytes, OnnxFacts]:
+        model = read_verified(self._bundle, self._artifact.path, self._artifact.files[self._artifact.path])
+        return model, read_facts(model)
+
+    def _source(self, model: bytes, facts: OnnxFacts) -> bytes | str:
+        """What a session opens: from bytes, what was hashed is what runs; a model in several files can be opened from
+        its path only."""
+        return str(self._bundle / self._artifact.path) if self._uses_other_files(facts) else model
 
     def _uses_other_files(self, facts: OnnxFacts) -> bool:
         """Whether the model keeps weights in other files; they must be in the manifest and unchanged."""
@@ -109,19 +133,6 @@ def open_product(threads: int) -> Callable[[Array, Array], object]:
     options = _session_options(ort, provider, threads, None)
     session = ort.InferenceSession(PRODUCT.read_bytes(), options, providers=[provider])
     return lambda a, b: session.run(["c"], {"a": a, "b": b})
-
-
-def integer_precision(source: OnnxFacts, optimized: Path) -> str:
-    """`int8` where every quantized convolution became an integer kernel in the graph that ONNX Runtime made of the
-    model, else `fp32`: Q/DQ pairs that are not fused only round, and compute in fp32.
-
-    Raises UnavailableError where the provider leaves no graph to look at.
-    """
-    if not optimized.is_file():
-        raise UnavailableError("whether integer kernels run can be seen on CPUExecutionProvider only: use --device CPU")
-    integer = read_facts(optimized.read_bytes()).operators.get("QLinearConv", 0)
-    wanted = source.kernels.get("int8", 0)
-    return "int8" if 0 < wanted <= integer else "fp32"
 
 
 def _session_options(ort: Any, provider: str, threads: int, optimized: Path | None) -> Any:

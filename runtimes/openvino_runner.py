@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
@@ -15,18 +14,15 @@ from runtimes.backends import import_engine
 from runtimes.devices import available_threads, native_precisions, require_openvino_device
 from runtimes.integrity import read_verified
 from runtimes.manifest import Artifact
+from runtimes.openvino_layers import PRECISION_HINT, TYPES, layers, quantized_layers, reported_precision
 from runtimes.ports import require_host_ports, require_port
 from runtimes.probe import PRODUCT
 from runtimes.runner import RunInfo, Runner, RunOptions
 from runtimes.tiling import Array
+from runtimes.work import by_precision
 
-PRECISION_HINT = "INFERENCE_PRECISION_HINT"
 HINTS = (PRECISION_HINT, "EXECUTION_MODE_HINT", "DYNAMIC_QUANTIZATION_GROUP_SIZE")
 """Settings that a bundle may pin; others (cache folders, plugins) are none of its business."""
-
-# OpenVINO's element types -> precisions as in artifact ids
-_TYPES = {"f32": "fp32", "f16": "fp16", "bf16": "bf16", "i8": "int8", "u8": "int8"}
-_BESIDE_INT8 = {"fp32": "int8", "bf16": "int8-mixed"}  # what INT8 dense convolutions are called, by their neighbours
 
 
 class OpenVinoRunner(Runner):
@@ -39,6 +35,10 @@ class OpenVinoRunner(Runner):
         self._artifact = artifact
         self._options = options
         self._request: Any = None
+        self._compiled: Any = None
+
+    def macs(self) -> dict[str, int]:
+        return by_precision(layers(self._compiled))
 
     def _open(self) -> RunInfo:
         artifact = self._artifact
@@ -58,14 +58,14 @@ class OpenVinoRunner(Runner):
             raise BackendError(f"{artifact.id}: OpenVINO cannot load it: {error}") from error
         require_port(artifact.id, artifact.input, _shapes(compiled.inputs))
         require_port(artifact.id, artifact.output, _shapes(compiled.outputs))
-        self._request = compiled.create_infer_request()
+        self._request, self._compiled = compiled.create_infer_request(), compiled
         on_cpu = device == "CPU"
         return RunInfo(
             artifact=artifact.id,
             backend="openvino",
             device=", ".join(compiled.get_property("EXECUTION_DEVICES")),
             requested_precision=artifact.precision,
-            reported_precision=reported_precision(compiled),
+            reported_precision=reported_precision(compiled, quantized_layers(network)),
             threads=int(compiled.get_property("INFERENCE_NUM_THREADS")) if on_cpu else threads,
             versions={"openvino": openvino.__version__, "numpy": version("numpy")},
             device_precisions=native_precisions(core.get_property(device, "OPTIMIZATION_CAPABILITIES")),
@@ -100,7 +100,7 @@ class OpenVinoRunner(Runner):
         return sr
 
     def _close(self) -> None:
-        self._request = None
+        self._request = self._compiled = None
 
 
 def open_product(precision: str, threads: int) -> Callable[[Array, Array], object]:
@@ -112,44 +112,11 @@ def open_product(precision: str, threads: int) -> Callable[[Array, Array], objec
     core = openvino.Core()
     if precision not in native_precisions(core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")):
         raise UnavailableError(f"this CPU has no {precision} in OpenVINO")
-    hint = next(name for name, ours in _TYPES.items() if ours == precision)
+    hint = next(name for name, ours in TYPES.items() if ours == precision)
     settings = {PRECISION_HINT: hint, "NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": threads}
     compiled = core.compile_model(core.read_model(PRODUCT.read_bytes(), b""), "CPU", settings)
     request = compiled.create_infer_request()
     return lambda a, b: request.infer({"a": a, "b": b})
-
-
-def reported_precision(compiled: Any) -> str:
-    """The precision that the convolutions of the compiled network really run in, named as in artifact ids.
-
-    Most of the dense and most of the other (depthwise) ones decide; INT8 beside bf16 is `int8-mixed`, INT8 beside
-    fp32 or INT8 is `int8`, any other pair is what most of all run in. The compiled model's own
-    INFERENCE_PRECISION_HINT is the answer only where the device shows no layers: a hint that the hardware cannot do
-    is changed or ignored without an error.
-    """
-    dense: Counter[str] = Counter()
-    other: Counter[str] = Counter()
-    for op in compiled.get_runtime_model().get_ops():
-        if "convolution" in (kind := _rt(op, "layerType").lower()):
-            depthwise = kind == "groupconvolution" or "_dw" in _rt(op, "primitiveType")
-            (other if depthwise else dense)[_rt(op, "runtimePrecision")] += 1
-    hint = str(compiled.get_property(PRECISION_HINT).to_string())
-    if _named(_most(dense)) == "int8" and (beside := _named(_most(other) or hint)) in _BESIDE_INT8:
-        return _BESIDE_INT8[beside]
-    return _named(_most(dense + other) or hint)
-
-
-def _named(kind: str) -> str:
-    return _TYPES.get(kind, kind)
-
-
-def _most(layers: Counter[str]) -> str:
-    return layers.most_common(1)[0][0] if layers else ""
-
-
-def _rt(op: Any, key: str) -> str:
-    info = op.get_rt_info()
-    return str(info[key].astype(str)) if key in info else ""
 
 
 def _shapes(ports: Any) -> dict[str, tuple[int, ...]]:

@@ -20,6 +20,8 @@ VARIES = 0.02
 """An input whose values span this much cannot give a constant output; below it, bf16 may round it to one
 value."""
 
+_NEEDED = {"int8-mixed": ("int8", "bf16")}  # what a device must have for a precision that is none of its own
+
 RunnerT = TypeVar("RunnerT", bound="Runner")
 
 
@@ -64,7 +66,8 @@ class RunInfo:
         None: then the artifact could not be measured here, which is no fault of the artifact."""
         if self.precision_mismatch is None or not self.device_precisions:
             return None
-        if self.requested_precision in self.device_precisions:
+        needed = _NEEDED.get(self.requested_precision, (self.requested_precision,))
+        if all(precision in self.device_precisions for precision in needed):
             return None
         return (
             f"{self.device} has no {self.requested_precision} on this machine (it has "
@@ -167,6 +170,13 @@ class Runner(ABC):
         """The tile (H, W) used for this image: the nearest one, or the whole image where any size is
         taken."""
         return nearest_tile(self.tiles, image_hw, overlap) if self.tiles else image_hw
+
+    def macs(self) -> dict[str, int]:
+        """Multiply-adds of one tile by the precision in which the engine runs them; empty where it does not tell.
+
+        It may run the network once more and look into files: to be asked outside of anything timed.
+        """
+        return {}
 
     @abstractmethod
     def _open(self) -> RunInfo:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import re
+import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from benchmarks.run_check import CheckOptions, run_check
-from dlgsanet.imaging.errors import BackendError, InputError
+from dlgsanet.imaging.atomic import sha256_file
+from dlgsanet.imaging.errors import BackendError, GateError, InputError
 from dlgsanet.imaging.files import read_rgb8
 from export.bundle import ExportOptions, export_bundle
 from export.calibration import CalibrationOptions
@@ -16,6 +22,7 @@ from export.quantized_layers import stays
 from export.to_openvino import convert_openvino
 from runtimes import open_runner
 from runtimes.manifest import read_manifest
+from runtimes.work import shares
 
 pytest.importorskip("nncf")
 pytest.importorskip("skimage")
@@ -53,23 +60,63 @@ def test_mixed_says_what_runs_beside_int8(bundle: Path) -> None:
         assert (run.info.precision_mismatch is None) == has_bf16
 
 
-def test_int8_that_ran_in_fp32_is_a_mismatch(bundle: Path, tmp_path: Path) -> None:
-    """The planted fault: the fp32 graph under the name of the INT8 one."""
-    import json
-    import shutil
+@pytest.fixture
+def copy(bundle: Path, tmp_path: Path) -> Path:
+    """A bundle that a test may damage."""
+    return Path(shutil.copytree(bundle, tmp_path / "fake"))
 
-    fake = tmp_path / "fake"
-    shutil.copytree(bundle, fake)
-    manifest = json.loads((fake / "manifest.json").read_text())
-    plain, int8 = (
-        next(it for it in manifest["artifacts"] if it["precision"] == word and it["backend"] == "openvino")
-        for word in ("fp32", "int8")
-    )
-    int8["path"], int8["files"] = plain["path"], plain["files"]
-    (fake / "manifest.json").write_text(json.dumps(manifest))
-    with open_runner(fake, int8["id"], threads=1) as run:
-        assert run.info.reported_precision == "fp32"
-        assert "int8 was requested" in (run.info.precision_mismatch or "")
+
+def changed(bundle: Path, name: str, edit: Callable[[dict[str, Any]], object]) -> str:
+    """Let `edit` change the entry of an artifact in the manifest (and its files); returns the artifact's id."""
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    entry = next(it for it in manifest["artifacts"] if it["id"] == f"{name}-{TILE[0]}x{TILE[1]}")
+    edit(entry)
+    entry["files"] = {path: sha256_file(bundle / path) for path in entry["files"]}
+    (bundle / "manifest.json").write_text(json.dumps(manifest))
+    return str(entry["id"])
+
+
+@pytest.mark.parametrize(("name", "instead"), [("openvino-int8", "fp32"), ("openvino-int8-mixed", "bf16")])
+def test_int8_that_ran_in_another_precision_is_a_mismatch(copy: Path, name: str, instead: str) -> None:
+    """The planted fault: the fp32 graph under the name of the INT8 one."""
+    plain = next(it for it in read_manifest(copy).artifacts if it.id.startswith("openvino-fp32"))
+    fault = changed(copy, name, lambda it: it.update(path=plain.path, files=dict(plain.files)))
+    with open_runner(copy, fault, threads=1) as run:
+        if instead in run.info.device_precisions:
+            assert run.info.reported_precision == instead
+            assert f"reports {instead}" in (run.info.precision_mismatch or "")
+            assert run.info.lacking is None  # the device has all it takes, so this is no "not run here"
+
+
+@pytest.mark.parametrize("name", ["openvino-int8", "openvino-int8-mixed"])
+def test_one_quantized_layer_that_ran_otherwise_fails_the_check(copy: Path, name: str, tmp_path: Path) -> None:
+    """The planted fault: the input of some layers on a grid of 4096 values, for which there are no integer kernels."""
+
+    def coarse_no_more(entry: dict[str, Any]) -> None:
+        place = copy / entry["path"]
+        place.write_text(place.read_text().replace('levels="256"', 'levels="4096"', 1))
+
+    fault = changed(copy, name, coarse_no_more)
+    with open_runner(copy, fault, threads=1) as run:
+        assert re.fullmatch(r"int8 in \d+ of 43 layers", run.info.reported_precision)
+    with pytest.raises(GateError, match=f"accuracy gates failed: {fault}"):
+        run_check(CheckOptions(copy, artifacts=(fault,), threads=1, json=tmp_path / "r.json"))
+    reason = json.loads((tmp_path / "r.json").read_text())["records"][0]["reason"]
+    assert "was requested, the engine reports int8 in" in reason
+
+
+def test_the_work_is_told_by_precision(bundle: Path) -> None:
+    """Two engines, asked in two ways, and the count of the graph agree to the last multiply-add."""
+    manifest = read_manifest(bundle)
+    found = {}
+    for artifact in manifest.artifacts:
+        with open_runner(bundle, artifact.id, threads=1) as run:
+            found[artifact.family] = run.macs()
+        assert sum(found[artifact.family].values()) == artifact.graph["macs"]
+    assert set(found["openvino-fp32"]) == {"fp32"}
+    assert found["onnxruntime-int8"] == found["openvino-int8"]
+    assert 0.3 < shares(found["openvino-int8"])["int8"] < 0.5
+    assert found["openvino-int8-mixed"]["int8"] == found["openvino-int8"]["int8"]
 
 
 def test_the_manifest_names_the_calibration(bundle: Path) -> None:
@@ -98,33 +145,25 @@ def test_a_broken_calibration_file_is_one_line(tmp_path: Path, bundle: Path) -> 
         convert_openvino(tmp_path / "none.onnx", tmp_path / "a.xml", half=False, metadata={}, calibration=tiles)
 
 
-def test_an_onnx_graph_whose_convolutions_stay_fp32_is_a_mismatch(bundle: Path, tmp_path: Path) -> None:
+def test_an_onnx_convolution_that_stays_fp32_is_a_mismatch(copy: Path) -> None:
     """The planted fault: fp32 weights between the Q/DQ pairs, which only rounds."""
-    import json
-    import shutil
-
     import onnx
 
-    from dlgsanet.imaging.atomic import sha256_file
+    def unfuse(entry: dict[str, Any]) -> None:
+        model = onnx.load(copy / entry["path"])
+        graph = model.graph
+        dequantized = {node.output[0]: node for node in graph.node if node.op_type == "DequantizeLinear"}
+        stored = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
+        broken = next(node for node in graph.node if node.op_type == "Conv" and node.input[1] in dequantized)
+        values, scale, _ = (stored[name] for name in dequantized[broken.input[1]].input)
+        weight = (values * scale.reshape(-1, 1, 1, 1)).astype(np.float32)
+        graph.initializer.append(onnx.numpy_helper.from_array(weight, "unfused"))
+        broken.input[1] = "unfused"
+        onnx.save(model, copy / entry["path"])
 
-    fake = tmp_path / "fake"
-    shutil.copytree(bundle, fake)
-    manifest = json.loads((fake / "manifest.json").read_text())
-    entry = next(it for it in manifest["artifacts"] if it["backend"] == "onnxruntime")
-    model = onnx.load(fake / entry["path"])
-    graph = model.graph
-    dequantized = {node.output[0]: node for node in graph.node if node.op_type == "DequantizeLinear"}
-    stored = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
-    broken = next(node for node in graph.node if node.op_type == "Conv" and node.input[1] in dequantized)
-    values, scale, _ = (stored[name] for name in dequantized[broken.input[1]].input)
-    weight = (values * scale.reshape(-1, 1, 1, 1)).astype(np.float32)
-    graph.initializer.append(onnx.numpy_helper.from_array(weight, "unfused"))
-    broken.input[1] = "unfused"
-    onnx.save(model, fake / entry["path"])
-    entry["files"][entry["path"]] = sha256_file(fake / entry["path"])
-    (fake / "manifest.json").write_text(json.dumps(manifest))
-    with open_runner(fake, entry["id"], threads=1) as run:
-        assert run.info.reported_precision == "fp32"
+    with open_runner(copy, changed(copy, "onnxruntime-int8", unfuse), threads=1) as run:
+        assert run.info.reported_precision == "int8 in 42 of 43 layers"
+        assert run.info.precision_mismatch is not None
 
 
 def test_the_sums_of_squares_of_the_normalisations_stay() -> None:

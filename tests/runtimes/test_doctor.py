@@ -101,9 +101,9 @@ def test_a_wrong_result_is_caught():
 
 def test_openvino_lists_only_precisions_that_ran(monkeypatch):
     openvino = pytest.importorskip("openvino")
-    from runtimes import openvino_runner
+    from runtimes import openvino_layers
 
-    monkeypatch.setattr(openvino_runner, "reported_precision", lambda compiled: "fp32")
+    monkeypatch.setattr(openvino_layers, "reported_precision", lambda compiled: "fp32")
     cpu = next(device for device in doctor._probe_openvino(openvino) if device.name == "CPU")
     assert "fp32" in cpu.precisions
     assert not {"bf16", "fp16"} & set(cpu.precisions)
