@@ -23,7 +23,7 @@ from dlgsanet.imaging.errors import BackendError, GateError, InputError, SpeedGa
 from runtimes import open_runner
 from runtimes.limits import Limit, copy_limit, product_limits
 from runtimes.manifest import Artifact, Manifest, read_manifest
-from runtimes.mil_runner import REFERENCE
+from runtimes.references import INTERPRETERS
 from runtimes.tiling import Array
 
 Tile = tuple[int, int]
@@ -53,8 +53,10 @@ def run_bench(options: BenchOptions) -> None:
     artifact gave no picture or ran another precision than asked for. UnavailableError: nothing, or nothing of
     what was asked for by name, could run here. InputError: wrong options or a bundle that cannot be used.
     """
-    if options.device == REFERENCE:
-        raise InputError(f"{REFERENCE} is an interpreter, its times say nothing of any device: bench on a Mac")
+    if options.device in INTERPRETERS:
+        raise InputError(
+            f"{options.device} is an interpreter, its times say nothing of any device: bench on a machine that has it"
+        )
     if options.json is not None:
         require_place(options.json)
     requirements = [parse_requirement(text) for text in options.require]

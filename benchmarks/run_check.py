@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -24,10 +23,9 @@ from dlgsanet.imaging.files import read_rgb8
 from runtimes import open_runner
 from runtimes.manifest import Artifact, Manifest, read_manifest
 from runtimes.mil.card import card
-from runtimes.mil_runner import REFERENCE, read_package
+from runtimes.mil_runner import read_package
 from runtimes.ports import PICTURE
-
-NOT_ON_APPLE = f"not run on Apple hardware: judged by {REFERENCE}, an interpreter of the saved package"
+from runtimes.references import Judge, judges
 
 
 @dataclass(frozen=True)
@@ -64,7 +62,7 @@ def run_check(options: CheckOptions) -> None:
     refuse_calibrated(dataset, manifest)
     reference = open_reference(options.bundle, manifest, dataset, options.threads)
     environment = describe_environment(options.machine)
-    subjects = [_subject(artifact, manifest.scale, options) for artifact in chosen]
+    subjects = [it for artifact in chosen for it in _subjects(artifact, manifest.scale, options)]
     model = model_of(manifest)
     with show.progress(steps(subjects, dataset)) as step:
         checked = check(
@@ -141,15 +139,19 @@ def _first_reason(records: Sequence[AccuracyRecord]) -> str:
     return f"{records[0].artifact}: {records[0].reason}" if records else "no artifacts"
 
 
-def _subject(artifact: Artifact, scale: int, options: CheckOptions) -> Subject:
-    device, note = options.device, ""
-    if artifact.backend == "coreml" and sys.platform != "darwin":
-        summary = card(read_package(options.bundle, artifact)[0]).summary
-        device, note = REFERENCE, f"{NOT_ON_APPLE}; {summary}"
-    opener = partial(open_runner, options.bundle, artifact.id, device=device, threads=options.threads)
-    runner = IsolatedRunner(artifact.id, scale, (artifact.tile,), opener)
-    pictures = artifact.output.layout == PICTURE
-    return Subject(artifact.id, artifact.precision, artifact.tile, runner, pictures=pictures, note=note)
+def _subjects(artifact: Artifact, scale: int, options: CheckOptions) -> list[Subject]:
+    """The artifact on its engine, or each of its files by what stands in for it here."""
+    found = judges(artifact) or (Judge(artifact.id, options.device, ""),)
+    notes = [judge.note for judge in found]
+    if artifact.backend == "coreml" and notes[0]:
+        notes[0] += f"; {card(read_package(options.bundle, artifact)[0]).summary}"
+    subjects = []
+    for judge, note in zip(found, notes, strict=True):
+        opener = partial(open_runner, options.bundle, artifact.id, device=judge.device, threads=options.threads)
+        runner = IsolatedRunner(judge.name, scale, (artifact.tile,), opener)
+        pictures = artifact.output.layout == PICTURE
+        subjects.append(Subject(judge.name, artifact.precision, artifact.tile, runner, pictures=pictures, note=note))
+    return subjects
 
 
 def _print(checked: Checked, note: DatasetNote, reference: str) -> None:

@@ -71,7 +71,7 @@ class ArtifactWriter:
             hints=dict(target.row.hints),
             calibration_sha256=self._calibration(target).sha256 if target.row.calibrated else None,
             certificate=proven.certificate.as_json(),
-            graph=self._cost(target, proven),
+            graph={**self._cost(target, proven), **written.facts},
             choice=choice.as_json(),
         )
 

@@ -34,6 +34,7 @@ from export.targets import (
     parse_targets,
     require_packages,
 )
+from export.tensorrt_recipe import recipe
 from export.tuning import Choice, Tuner, default_choice
 from runtimes.manifest import MANIFEST, SCHEMA, Manifest, PackEntry, Reference, Source, manifest_json
 from runtimes.tiling import DEFAULT_OVERLAP
@@ -47,7 +48,7 @@ CALIBRATION_IMAGES = 16  # of a folder, the first by name: each costs one run of
 
 CHECKPOINT = "reference/checkpoint.safetensors"
 # Whose versions go into the manifest, where installed.
-TOOLS = ("torch", "numpy", "onnx", "openvino", "nncf", "coremltools")
+TOOLS = ("torch", "numpy", "onnx", "onnxruntime", "openvino", "nncf", "coremltools")
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,8 @@ def export_bundle(
         manifest = _write(bundle, checkpoint, targets, options, say)
         say("writing the manifest")
         (bundle / "README.md").write_text(model_card(manifest), encoding="utf-8")
+        if any(artifact.backend == "tensorrt" for artifact in manifest.artifacts):
+            (bundle / "tensorrt" / "README.md").write_text(recipe(manifest), encoding="utf-8")
         (bundle / MANIFEST).write_text(manifest_json(manifest), encoding="utf-8")
     return manifest
 

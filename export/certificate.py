@@ -104,7 +104,7 @@ def _inputs(tile: tuple[int, int], photographs: Mapping[str, np.ndarray[Any, Any
         "all-zero": lambda: torch.zeros(shape, dtype=torch.float64),
     }
     for name, picture in photographs.items():
-        cases[name] = lambda picture=picture: _cut(picture, tile)  # type: ignore[misc]
+        cases[name] = lambda picture=picture: cut_to_tile(picture, tile)  # type: ignore[misc]
     return cases
 
 
@@ -112,7 +112,7 @@ def _noise(shape: tuple[int, ...]) -> Tensor:
     return torch.rand(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(SEED))
 
 
-def _cut(picture: np.ndarray[Any, Any], tile: tuple[int, int]) -> Tensor:
+def cut_to_tile(picture: np.ndarray[Any, Any], tile: tuple[int, int]) -> Tensor:
     """The top left of a picture, mirrored at the bottom and right as often as a larger tile needs."""
     rows, cols = (_mirrored(size, length) for size, length in zip(tile, picture.shape[:2], strict=True))
     cut = picture[rows][:, cols].astype(np.float64) / 255.0

@@ -7,7 +7,7 @@ import math
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,8 @@ class Written:
 
     path: str
     files: tuple[str, ...]
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """What the manifest's `graph` says of them besides."""
 
 
 def write_graph(
@@ -49,7 +51,7 @@ def write_graph(
 
     if target.backend == "onnxruntime":
         path = _place(folder, f"onnx/{name}.onnx")
-        (folder / path).write_bytes(onnx_bytes(graph if tiles is None else _quantized(graph, tiles), keys))
+        (folder / path).write_bytes(onnx_bytes(graph if tiles is None else quantized(graph, tiles), keys))
         return Written(path, (path,))
     if target.backend == "openvino":
         from export.to_openvino import convert_openvino
@@ -65,8 +67,10 @@ def write_graph(
                 shutil.copyfile(Path(temporary) / Path(path).name, folder / path)
         return Written(paths[0], paths)
     if target.backend == "coreml" and keys is not None:
-        quantized = graph if tiles is None else _quantized(graph, tiles)
-        return _write_coreml(folder, name, onnx_bytes(quantized, None), target, keys)
+        made = graph if tiles is None else quantized(graph, tiles)
+        return _write_coreml(folder, name, onnx_bytes(made, None), target, keys)
+    if target.backend == "tensorrt":
+        return _write_tensorrt(folder, name, graph, target, keys, tiles)
     raise BackendError(f"export/graph_files.py has no writer for {target.backend}: please report this")
 
 
@@ -87,8 +91,33 @@ def _write_coreml(folder: Path, name: str, onnx: bytes, target: Target, keys: Ma
     return Written(path, tuple(str(item.relative_to(folder).as_posix()) for item in found if item.is_file()))
 
 
-def _quantized(graph: Any, tiles: NDArray[np.float32]) -> Any:
-    """The INT8 form of an ONNX graph."""
+def _write_tensorrt(
+    folder: Path,
+    name: str,
+    graph: Any,
+    target: Target,
+    keys: Mapping[str, Any] | None,
+    tiles: NDArray[np.float32] | None,
+) -> Written:
+    from export.to_tensorrt import typed_graphs, write_files
+
+    quantize = None if tiles is None else (lambda made: quantized(made, tiles, tensorrt=True))
+    typed = typed_graphs(graph, target.precision, picture=photograph(target.tile), quantize=quantize)
+    paths = write_files(folder, name, typed, keys)
+    return Written(paths[0], paths, typed.facts)
+
+
+def photograph(tile: tuple[int, int]) -> NDArray[np.float32]:
+    """A real picture of a tile's size, (1, 3, H, W) in [0, 1]: the first of the parity pack."""
+    from export.certificate import cut_to_tile
+    from export.pack import PHOTOGRAPHS
+
+    cut: NDArray[np.float32] = cut_to_tile(PHOTOGRAPHS[0].read(), tile).numpy().astype(np.float32)
+    return cut
+
+
+def quantized(graph: Any, tiles: NDArray[np.float32], *, tensorrt: bool = False) -> Any:
+    """The INT8 form of an ONNX graph, in ONNX Runtime's profile or TensorRT's."""
     import onnx
 
     from export.to_onnx import onnx_bytes
@@ -96,7 +125,8 @@ def _quantized(graph: Any, tiles: NDArray[np.float32]) -> Any:
     with tempfile.TemporaryDirectory() as temporary:
         source, result = Path(temporary) / "fp32.onnx", Path(temporary) / "int8.onnx"
         source.write_bytes(onnx_bytes(graph, None))
-        job = {"source": str(source), "target": str(result), "tiles": str(_write_tiles(tiles, Path(temporary)))}
+        learnt = str(_write_tiles(tiles, Path(temporary)))
+        job = {"source": str(source), "target": str(result), "tiles": learnt, "tensorrt": tensorrt}
         run_job("export.quantize_onnxruntime", job, "ONNX Runtime could not quantize the graph", result)
         return onnx.load(result)
 

@@ -1,7 +1,8 @@
-"""INT8 for ONNX Runtime: Q/DQ around the same convolutions as for OpenVINO, in a process of its own.
+"""INT8 by ONNX Runtime's quantizer: Q/DQ around the same convolutions as for OpenVINO, in a process of its own.
 
-u8 activations with zero points and s8 weights per channel: the form that ONNX Runtime's CPU kernels fuse into
-QLinearConv. Run as `python -m export.quantize_onnxruntime` it reads a job as JSON from its standard input.
+Two profiles from the same tiles: u8 activations with zero points and s8 weights per channel, the form that ONNX
+Runtime's CPU kernels fuse into QLinearConv; and for TensorRT symmetric s8 for both, biases and what leaves a
+convolution in floats. Run as `python -m export.quantize_onnxruntime` it reads a job as JSON from its standard input.
 """
 
 from __future__ import annotations
@@ -18,11 +19,19 @@ from numpy.typing import NDArray
 
 from export.quantized_layers import stays
 
+# Its defaults do not parse in TensorRT: zero points that are not 0, biases in int32.
+_FOR_TENSORRT = {
+    "ActivationSymmetric": True,
+    "WeightSymmetric": True,
+    "QuantizeBias": False,
+    "OpTypesToExcludeOutputQuantization": ["Conv"],
+}
 
-def quantize(source: Path, target: Path, tiles: NDArray[np.float32]) -> None:
+
+def quantize(source: Path, target: Path, tiles: NDArray[np.float32], *, tensorrt: bool = False) -> None:
     """Write the INT8 form of an fp32 ONNX file; `tiles`: (N, 3, H, W) float32, the network's input.
 
-    Raises RuntimeError when no convolution is left to quantize.
+    `tensorrt` chooses its profile. Raises RuntimeError when no convolution is left to quantize.
     """
     import onnx
     from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
@@ -41,9 +50,10 @@ def quantize(source: Path, target: Path, tiles: NDArray[np.float32]) -> None:
         op_types_to_quantize=["Conv"],
         nodes_to_exclude=kept,
         per_channel=True,
-        activation_type=QuantType.QUInt8,
+        activation_type=QuantType.QInt8 if tensorrt else QuantType.QUInt8,
         weight_type=QuantType.QInt8,
         calibrate_method=CalibrationMethod.MinMax,
+        extra_options=_FOR_TENSORRT if tensorrt else {},
     )
 
 
@@ -68,4 +78,5 @@ def _reader(name: str, tiles: NDArray[np.float32]) -> Any:
 
 if __name__ == "__main__":
     job = json.load(sys.stdin)
-    quantize(Path(job["source"]), Path(job["target"]), np.load(job["tiles"], allow_pickle=False))
+    learnt = np.load(job["tiles"], allow_pickle=False)
+    quantize(Path(job["source"]), Path(job["target"]), learnt, tensorrt=job.get("tensorrt", False))

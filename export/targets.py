@@ -18,6 +18,7 @@ LOWERINGS = ("basis", "basis-fused", "basis-grouped", "shift", "rows", "channels
 DEFAULT_TILE = (128, 128)  # LR pixels
 OPSETS = (18, 19, 20, 21)  # ONNX operator sets that export.to_onnx writes
 DEFAULT_OPSET = 18
+TENSORRT_OPSET = 19  # the newest that this project gives TensorRT, see runtimes.onnx_rules
 COREML_OPSET = 20  # of the graph that Core ML packages are made from: it has Gelu as one operator
 DEPLOYMENTS = ("iOS16", "iOS17", "iOS18")  # oldest systems: iOS17 is also macOS14, and so on
 DEFAULT_DEPLOYMENT = "iOS17"
@@ -132,10 +133,26 @@ TARGETS: tuple[Row, ...] = (
         "dense convolutions in INT8 (ranges from ONNX Runtime's calibration), the rest in fp16; only when asked for",
         half_safe=True,
     ),
+    *(
+        Row(
+            "tensorrt", precision, "export", ("onnx", "onnxruntime"), (), "basis-fused", ".onnx", note,
+            without=("split-qkv", "split-gdfn", "turn-stream"),
+        )
+        for precision, note in (
+            ("fp32", "typed ONNX that `dlgsanet build` makes an engine of, on the device that will run it"),
+            ("fp16", "the same in fp16, with the sums of norms in fp32"),
+            ("int8", "the same with dense convolutions in INT8 (Q/DQ, calibrated), in two forms of scales; only when "
+             "asked for"),
+        )
+    ),
 )  # fmt: skip
 
 REFUSED = {
     ("coreml", "bf16"): "Core ML computes in fp32 or fp16 only; use coreml-fp16",
+    (
+        "tensorrt",
+        "bf16",
+    ): "ONNX has bf16 convolutions from operator set 22 on, which TensorRT 10 does not read; use tensorrt-fp16",
     ("onnxruntime", "bf16"): "ONNX Runtime has no bf16 convolution on CPUs; use openvino-bf16",
     ("onnxruntime", "fp16"): "ONNX Runtime computes fp16 as casts around fp32 on CPUs; use openvino-fp16",
 }
@@ -166,6 +183,11 @@ class Target:
         if self.opset not in OPSETS:
             raise InputError(
                 f"expected an ONNX operator set from {OPSETS[0]} to {OPSETS[-1]}, found {self.opset}: choose one"
+            )
+        if self.backend == "tensorrt" and self.opset > TENSORRT_OPSET:
+            raise InputError(
+                f"expected an ONNX operator set up to {TENSORRT_OPSET} for TensorRT, found {self.opset}: give "
+                f"{DEFAULT_OPSET} or {TENSORRT_OPSET}"
             )
         if self.deployment not in DEPLOYMENTS:
             raise unknown("deployment target", self.deployment, DEPLOYMENTS)
@@ -261,8 +283,8 @@ def _rows_of_word(word: str, precision: Sequence[str], rows: Collection[str]) ->
 
 
 def default_targets() -> tuple[Row, ...]:
-    """What is exported when nothing is named: not Core ML, which is for other machines and slow to judge here."""
-    return tuple(row for row in TARGETS if not row.on_request and row.backend != "coreml")
+    """What is exported when nothing is named: not what is for other machines and slow to judge here."""
+    return tuple(row for row in TARGETS if not row.on_request and row.backend not in ("coreml", "tensorrt"))
 
 
 def installed_targets() -> tuple[Row, ...]:

@@ -60,6 +60,8 @@ class Tuner:
             return Choice(target.row.lowering, "default", reason="not tuned: INT8 graphs are calibrated one by one")
         if target.backend == "coreml":
             return Choice(target.row.lowering, "default", reason="not tuned: Core ML is timed on a Mac only")
+        if target.backend == "tensorrt":
+            return Choice(target.row.lowering, "default", reason="not tuned: engines are built where they will run")
         graphs = {name: build_graph(self.model, target, Variant(name, name)) for name in self.candidates}
         machine = _machine()
         place = self._place(target, [onnx_bytes(graph, None) for graph in graphs.values()], machine)

@@ -28,6 +28,7 @@ BACKENDS = {
         Backend("onnxruntime", "onnxruntime", "onnxruntime"),
         Backend("openvino", "openvino", "openvino"),
         Backend("coreml", "coremltools", "coreml"),
+        Backend("tensorrt", "tensorrt", ""),
     )
 }
 
@@ -51,6 +52,15 @@ def backend_runner(bundle: Path, artifact: Artifact, scale: int, options: RunOpt
         from runtimes.coreml_runner import CoreMLRunner
 
         return CoreMLRunner(bundle, artifact, scale, options)
+    if artifact.backend == "tensorrt":
+        from runtimes.tensorrt_reference import FILES, REFERENCE, TensorRTReference
+
+        if options.device in FILES:
+            return TensorRTReference(bundle, artifact, scale, options)
+        raise UnavailableError(
+            f"{artifact.id}: this version builds no TensorRT engine yet (the bundle's tensorrt/README.md says how); "
+            f"`dlgsanet check` judges its numbers here with {REFERENCE}"
+        )
     raise UnavailableError(
         f"artifact '{artifact.id}': this version has no runner for '{artifact.backend}'; it runs {', '.join(BACKENDS)}"
     )

@@ -78,10 +78,14 @@ def build(bundle: Annotated[Path, typer.Argument(help="Bundle folder.")]) -> Non
     from runtimes.manifest import read_manifest
 
     backends = sorted({artifact.backend for artifact in read_manifest(bundle).artifacts})
+    if "tensorrt" in backends:
+        raise UnavailableError(
+            f"this version builds no engine itself: run the trtexec lines of {bundle}/tensorrt/README.md on the device"
+        )
     raise UnavailableError(
-        f"'{bundle}' holds no TensorRT recipe to build an engine from (it has "
+        f"'{bundle}' holds no TensorRT graph to build an engine from (it has "
         f"{', '.join(backends) or 'no artifacts'}, "
-        "which run as they are); this version exports none"
+        "which run as they are); export with --to tensorrt"
     )
 
 

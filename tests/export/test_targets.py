@@ -59,12 +59,12 @@ def test_refused_pairs_are_not_in_the_table() -> None:
     ("to", "precision", "expected"),
     [
         ([], [], names(default_targets())),
-        ([], ["int8"], ["onnxruntime-int8", "openvino-int8", "coreml-int8"]),
+        ([], ["int8"], ["onnxruntime-int8", "openvino-int8", "coreml-int8", "tensorrt-int8"]),
         (["openvino-int8-mixed"], [], ["openvino-int8-mixed"]),
         (["onnxruntime"], [], ["onnxruntime-fp32"]),
         (["openvino"], [], ["openvino-fp32", "openvino-bf16", "openvino-fp16"]),
         (["openvino"], ["bf16"], ["openvino-bf16"]),
-        ([], ["fp32"], ["onnxruntime-fp32", "openvino-fp32", "coreml-fp32"]),
+        ([], ["fp32"], ["onnxruntime-fp32", "openvino-fp32", "coreml-fp32", "tensorrt-fp32"]),
         (["coreml-pal6"], [], ["coreml-pal6"]),
         ([], ["pal4"], ["coreml-pal4"]),
         (["openvino-fp16", "onnxruntime-fp32"], [], ["onnxruntime-fp32", "openvino-fp16"]),
@@ -87,7 +87,7 @@ def test_targets_are_chosen_by_name_backend_and_precision(
         (["onnxruntime-bf16"], [], "no bf16 convolution"),
         (["onnxruntime", "openvino"], ["bf16"], "no bf16 convolution"),
         (["openvino-fp16"], ["bf16"], "contradict"),
-        (["tensorrt-fp16"], [], "unknown target"),
+        (["tensorrt-fp17"], [], "did you mean tensorrt-fp16"),
     ],
 )
 def test_what_cannot_be_is_refused_with_the_reason(to: list[str], precision: list[str], message: str) -> None:

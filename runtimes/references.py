@@ -1,0 +1,49 @@
+"""What judges an artifact's numbers where its engine cannot run: interpreters of the saved files, which are no device.
+
+Their results are labelled with their names, and stand in no table of times.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from dataclasses import dataclass
+
+from runtimes import mil_runner, tensorrt_reference
+from runtimes.manifest import Artifact, artifact_id
+
+INTERPRETERS = (mil_runner.REFERENCE, *tensorrt_reference.FILES)
+"""Device names that `check` accepts and `bench` refuses."""
+
+
+@dataclass(frozen=True)
+class Judge:
+    """`name`: what its records are called; `device`: by what; `note`: what a reader must know."""
+
+    name: str
+    device: str
+    note: str
+
+
+def judges(artifact: Artifact) -> tuple[Judge, ...]:
+    """The interpreters that stand in for this artifact's engine on this machine; none where the engine can run.
+
+    An int8 artifact for TensorRT has two files, each with a judge and a name of its own: which one becomes the engine
+    is not known before it is built.
+    """
+    if artifact.backend == "coreml" and sys.platform != "darwin":
+        device = mil_runner.REFERENCE
+        return (Judge(artifact.id, device, f"not run on Apple hardware: judged by {device}, {_INTERPRETER}"),)
+    if artifact.backend == "tensorrt" and importlib.util.find_spec("tensorrt") is None:
+        note = f"not run on NVIDIA hardware: judged by {tensorrt_reference.REFERENCE}, {_STRICT}"
+        found = [Judge(artifact.id, tensorrt_reference.REFERENCE, note)]
+        if len(artifact.files) > 1:
+            variant = "-".join(filter(None, (artifact.variant, "fp16-scales")))
+            name = artifact_id(artifact.backend, artifact.precision, variant, artifact.tile)
+            found.append(Judge(name, tensorrt_reference.FP16_SCALES, note))
+        return tuple(found)
+    return ()
+
+
+_INTERPRETER = "an interpreter of the saved package"
+_STRICT = "the engine's ONNX with every rounding that it states, on a CPU"
