@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
 PAGES = (
     "README.md", "docs/tiling.md", "docs/export.md", "docs/checkpoints.md", "docs/training.md", "docs/lowerings.md",
-    "docs/coreml.md", "docs/precision.md",
+    "docs/coreml.md", "docs/precision.md", "docs/tensorrt.md",
 )  # fmt: skip
 BLOCK = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 BASELINE = "torch-official"
@@ -55,13 +55,20 @@ def _accuracy(files: Sequence[ResultFile]) -> str:
         "|---|---|---|---|---|---|---|",
     ]
     for file in files:
-        lines += [_accuracy_row(record) for record in file.accuracy]
+        lines += [_accuracy_row(record) for record in file.accuracy if not _is_repeated(record, file)]
     return "\n".join(lines)
+
+
+def _is_repeated(record: AccuracyRecord, file: ResultFile) -> bool:
+    """What tiling costs stands in the table once for each network: not again in TensorRT's files."""
+    return record.artifact.startswith("torch-") and any(it.artifact.startswith("tensorrt") for it in file.accuracy)
 
 
 def _accuracy_row(record: AccuracyRecord) -> str:
     tiling_itself = record.artifact.startswith("torch-reference")
     name = f"{record.model} {TILING_ITSELF if tiling_itself else record.artifact}"
+    if record.device is not None and record.device.startswith("tensorrt-reference"):
+        name += " (judged on a CPU)"
     if record.psnr_db is None or record.drop_db is None or record.worst_drop_db is None:
         return f"| {name} | {record.dataset} | not run here | | | | |"
     near = "identical"
@@ -116,6 +123,11 @@ def coreml() -> str:
     ]
     records = [record for file in results("coreml-check-*.json") for record in file.accuracy]
     return "\n".join(head + [_accuracy_row(it) for it in records if it.artifact.startswith("coreml")])
+
+
+def tensorrt() -> str:
+    """The files that TensorRT builds engines from, judged on a CPU, on each data set."""
+    return _accuracy(results("*-tensorrt-check-*.json"))
 
 
 def coreml_cards() -> str:
@@ -220,6 +232,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "passes": lambda: ablation.table(ablation.read_ablation(RESULTS / "ablation-passes-tiny-x4.json")),
     "peers": peers,
     "targets": markdown_table,
+    "tensorrt": tensorrt,
     "tiles": tiles,
     "training-speed": training_speed,
     "weights": weights,

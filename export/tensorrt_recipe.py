@@ -59,9 +59,10 @@ def recipe(manifest: Manifest) -> str:
     artifacts = [artifact for artifact in manifest.artifacts if artifact.backend == "tensorrt"]
     sections = [
         f"# TensorRT engines of {manifest.name}",
-        "Run the lines below on the device that will run the engines, in the bundle's folder. An engine serves only the TensorRT version and GPU that "
-        "built it. Nothing here has been run on NVIDIA hardware by the project: numbers were judged on a CPU "
-        "(`tensorrt-reference`), and engines of the same graphs were built for SM86, SM89 and SM120 by TensorRT-RTX.",
+        "Run the lines below on the device that will run the engines, in the bundle's folder. An engine serves only "
+        "the TensorRT version and GPU that built it. Nothing here has been run on NVIDIA hardware by the project: "
+        "numbers were judged on a CPU (`tensorrt-reference`), and engines of the same graphs were built for SM86, "
+        "SM89 and SM120 by TensorRT-RTX.",
         "Precision lies in the files. Input `lr` and output `sr` are fp32, NCHW RGB with 0 black and 1 white, in every "
         "precision. `--noTF32` keeps fp32 what it says.",
         *(_release(release, artifacts) for release in RELEASES),

@@ -307,5 +307,5 @@ def test_ctrl_c_is_130_without_debris(bundle, tmp_path):
 
 def test_build_says_honestly_that_there_is_nothing_to_build(bundle, tmp_path, capsys):
     assert main(["build", str(bundle)]) == 3
-    assert "holds no TensorRT recipe" in capsys.readouterr().err
+    assert "holds no TensorRT graph" in capsys.readouterr().err
     assert main(["build", str(tmp_path / "nowhere")]) == 2
