@@ -15,11 +15,18 @@ from runtimes.runner import Runner, RunOptions
 
 @dataclass(frozen=True)
 class Backend:
-    """`module` is the Python package of the engine, `extra` the extra of ours that installs it."""
+    """`module` is the Python package of the engine, `extra` the extra of ours that installs it, `source` what does
+    where none can."""
 
     name: str
     module: str
     extra: str
+    source: str = ""
+
+    @property
+    def advice(self) -> str:
+        """How to get the engine."""
+        return self.source or f'install it: pip install "dlgsanet-edge[{self.extra}]"'
 
 
 BACKENDS = {
@@ -28,7 +35,8 @@ BACKENDS = {
         Backend("onnxruntime", "onnxruntime", "onnxruntime"),
         Backend("openvino", "openvino", "openvino"),
         Backend("coreml", "coremltools", "coreml"),
-        Backend("tensorrt", "tensorrt", ""),
+        Backend("tensorrt", "tensorrt", "", "it comes with JetPack, or from NVIDIA's own package index"),
+        Backend("tensorrt-rtx", "tensorrt_rtx", "tensorrt-rtx"),
     )
 }
 
@@ -52,15 +60,14 @@ def backend_runner(bundle: Path, artifact: Artifact, scale: int, options: RunOpt
         from runtimes.coreml_runner import CoreMLRunner
 
         return CoreMLRunner(bundle, artifact, scale, options)
-    if artifact.backend == "tensorrt":
-        from runtimes.tensorrt_reference import FILES, REFERENCE, TensorRTReference
+    if artifact.backend in ("tensorrt", "tensorrt-rtx"):
+        from runtimes.tensorrt_reference import FILES, TensorRTReference
 
-        if options.device in FILES:
+        if artifact.backend == "tensorrt" and options.device in FILES:
             return TensorRTReference(bundle, artifact, scale, options)
-        raise UnavailableError(
-            f"{artifact.id}: this version builds no TensorRT engine yet (the bundle's tensorrt/README.md says how); "
-            f"`dlgsanet check` judges its numbers here with {REFERENCE}"
-        )
+        from runtimes.tensorrt_runner import TensorRTRunner
+
+        return TensorRTRunner(bundle, artifact, scale, options)
     raise UnavailableError(
         f"artifact '{artifact.id}': this version has no runner for '{artifact.backend}'; it runs {', '.join(BACKENDS)}"
     )
@@ -72,6 +79,4 @@ def import_engine(name: str) -> ModuleType:
     try:
         return importlib.import_module(backend.module)
     except ImportError as error:
-        raise UnavailableError(
-            f'{name} is not usable here ({error}); install it: pip install "dlgsanet-edge[{backend.extra}]"'
-        ) from error
+        raise UnavailableError(f"{name} is not usable here ({error}); {backend.advice}") from error

@@ -73,20 +73,40 @@ def _print_report(report: dict[str, Any]) -> None:
     sys.stdout.write("\n".join(lines) + "\n")
 
 
-def build(bundle: Annotated[Path, typer.Argument(help="Bundle folder.")]) -> None:
-    """Build the engines of a bundle that have to be built on the device that will run them."""
-    from runtimes.manifest import read_manifest
+def build(
+    bundle: Annotated[Path, typer.Argument(help="Bundle folder.")],
+    artifact: Annotated[
+        list[str] | None, typer.Option(help="Only artifacts whose names begin so; may be repeated.")
+    ] = None,
+    weak_typing: Annotated[
+        bool, typer.Option("--weak-typing", help="JetPack 6: let TensorRT choose types; said wherever it runs.")
+    ] = False,
+    workspace: Annotated[
+        int | None, typer.Option(metavar="MIB", min=16, help="Memory that the builder may use for trying tactics.")
+    ] = None,
+    optimization: Annotated[
+        int | None, typer.Option(min=0, max=5, help="The builder's level; lower builds faster.")
+    ] = None,
+    timeout: Annotated[float, typer.Option(metavar="S", min=1, help="For each engine, in seconds.")] = 3600.0,
+    force: Annotated[bool, typer.Option("--force", help="Build again what is up to date.")] = False,
+) -> None:
+    """Build a bundle's TensorRT engines on the device that will run them."""
+    from rich.console import Console
 
-    backends = sorted({artifact.backend for artifact in read_manifest(bundle).artifacts})
-    if "tensorrt" in backends:
-        raise UnavailableError(
-            f"this version builds no engine itself: run the trtexec lines of {bundle}/tensorrt/README.md on the device"
-        )
-    raise UnavailableError(
-        f"'{bundle}' holds no TensorRT graph to build an engine from (it has "
-        f"{', '.join(backends) or 'no artifacts'}, "
-        "which run as they are); export with --to tensorrt"
-    )
+    from runtimes.tensorrt_builder import BuildOptions, Built, build_engines
+
+    options = BuildOptions(tuple(artifact or ()), weak_typing, workspace, optimization, timeout, force)
+    console = Console(stderr=True)
+
+    def say(line: str) -> None:
+        console.print(line, soft_wrap=True, markup=False, highlight=False)
+
+    def done(built: Built) -> None:
+        sys.stdout.write("\n".join(built.lines()) + "\n")
+        sys.stdout.flush()
+
+    with console.status("building"):
+        build_engines(bundle, options, say, done)
 
 
 def card(

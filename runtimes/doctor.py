@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from dlgsanet.imaging.errors import BackendError
+from runtimes.backends import BACKENDS
 from runtimes.devices import Device, available_threads, cpu_name, onnxruntime_devices, openvino_devices
 from runtimes.probe import MODEL, example, expected
 from runtimes.tiling import Array
@@ -33,7 +34,7 @@ TOLERANCE = 0.002
 in bf16."""
 
 ON_MACOS = "installed; Core ML itself runs on macOS only, `check` judges its packages with an interpreter"
-OK, MISSING, BROKEN, NO_RUNNER = "ok", "missing", "broken", "no runner"
+OK, MISSING, BROKEN, NO_RUNNER, BUILDS = "ok", "missing", "broken", "no runner", "builds"
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,8 @@ ENGINES = (
     Engine("openvino", "openvino", "openvino", "runs openvino-* artifacts"),
     Engine("torch", "torch", "torch", "the reference: export, train, upscale --model"),
     Engine("coreml", "coremltools", "coreml", "runs coreml-* artifacts, on macOS", has_runner=sys.platform == "darwin"),
-    Engine("tensorrt", "tensorrt", "", "TensorRT engines", has_runner=False),
-    Engine("tensorrt-rtx", "tensorrt_rtx", "tensorrt-rtx", "TensorRT-RTX engines", has_runner=False),
+    Engine("tensorrt", "tensorrt", "", "builds and runs tensorrt-* artifacts on this GPU"),
+    Engine("tensorrt-rtx", "tensorrt_rtx", "tensorrt-rtx", "compiles tensorrt-rtx-* anywhere, runs them on its GPU"),
 )
 
 
@@ -92,15 +93,16 @@ def examine(engine: Engine, timeout_s: float = TIMEOUT_S) -> Finding:
     """Probe one engine. Never raises for an engine that is missing, broken or hangs: the finding says so."""
     found = _version(engine.module)
     if importlib.util.find_spec(engine.module) is None:
-        install = f'pip install "dlgsanet-edge[{engine.extra}]"' if engine.extra else "comes with the device"
+        install = f'pip install "dlgsanet-edge[{engine.extra}]"' if engine.extra else BACKENDS[engine.name].advice
         return Finding(engine.name, MISSING, None, (), engine.role, install)
     if not engine.has_runner:
-        why = ON_MACOS if engine.name == "coreml" else "installed; not run by this version"
-        return Finding(engine.name, NO_RUNNER, found, (), engine.role, why)
+        return Finding(engine.name, NO_RUNNER, found, (), engine.role, ON_MACOS)
     try:
         devices = _probe(engine, timeout_s)
     except BackendError as error:
         return Finding(engine.name, BROKEN, found, (), engine.role, str(error))
+    if isinstance(devices, str):
+        return Finding(engine.name, BUILDS, found, (), engine.role, devices)
     return Finding(engine.name, OK, found, devices, engine.role, "")
 
 
@@ -110,9 +112,9 @@ def _version(module: str) -> str | None:
     return version(owners[0]) if owners else None
 
 
-def _probe(engine: Engine, timeout_s: float) -> tuple[Device, ...]:
-    """Run the engine's probe in a process of its own. Raises BackendError with the last thing that it
-    said."""
+def _probe(engine: Engine, timeout_s: float) -> tuple[Device, ...] | str:
+    """Run the engine's probe in a process of its own: its devices, or what it can do without one. Raises BackendError
+    with the last thing that it said."""
     from runtimes.probe import weight
 
     by_torch = engine.name == "torch"
@@ -133,6 +135,8 @@ def _probe(engine: Engine, timeout_s: float) -> tuple[Device, ...]:
         said = done.stderr.strip().splitlines()
         raise BackendError(f"the probe ended with {done.returncode}: {said[-1] if said else 'no message'}")
     found = json.loads(done.stdout.strip().splitlines()[-1])
+    if isinstance(found, str):
+        return found
     return tuple(Device(item["name"], item["description"], tuple(item["precisions"])) for item in found)
 
 
@@ -210,7 +214,25 @@ def _probe_coreml(coremltools: ModuleType) -> tuple[Device, ...]:
     return tuple(found)
 
 
-PROBES = {"onnxruntime": _probe_onnxruntime, "openvino": _probe_openvino, "coreml": _probe_coreml}
+def _probe_tensorrt(trt: ModuleType) -> tuple[Device, ...] | str:
+    """Compile the network for this GPU and run it there; without a GPU, what can be compiled for others."""
+    from runtimes.tensorrt_probe import probe
+
+    found = probe(trt.__name__)
+    if isinstance(found, str):
+        return found
+    device, sr = found
+    _require_right(sr, device.name)
+    return (device,)
+
+
+PROBES: dict[str, Callable[[ModuleType], tuple[Device, ...] | str]] = {
+    "onnxruntime": _probe_onnxruntime,
+    "openvino": _probe_openvino,
+    "coreml": _probe_coreml,
+    "tensorrt": _probe_tensorrt,
+    "tensorrt-rtx": _probe_tensorrt,
+}
 
 
 def main(name: str) -> None:
@@ -218,7 +240,8 @@ def main(name: str) -> None:
     probe = PROBES[name]
     module = {engine.name: engine.module for engine in ENGINES}[name]
     devices = probe(importlib.import_module(module))
-    sys.stdout.write(json.dumps([asdict(device) for device in devices]) + "\n")
+    plain = devices if isinstance(devices, str) else [asdict(device) for device in devices]
+    sys.stdout.write(json.dumps(plain) + "\n")
 
 
 if __name__ == "__main__":

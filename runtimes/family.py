@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from itertools import chain
 
 from runtimes.runner import RunInfo, Runner
 from runtimes.tiling import Array
@@ -30,6 +31,12 @@ class FamilyRunner(Runner):
     def _infer(self, tile: Array) -> Array:
         member = self._members[(tile.shape[2], tile.shape[3])]
         return member.infer(tile, checked=False)  # the base has checked this tile and will check the output
+
+    def _infer_each(self, tiles: Iterator[Array]) -> Iterator[Array]:
+        """All tiles of an image have one size: its member takes them as it takes its own."""
+        first = next(tiles, None)
+        if first is not None:
+            yield from self._members[(first.shape[2], first.shape[3])]._infer_each(chain([first], tiles))
 
     def _close(self) -> None:
         self._stack.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -11,7 +12,7 @@ from typing import TypeVar
 import numpy as np
 
 from dlgsanet.imaging.errors import BackendError, InputError
-from runtimes.tiling import DEFAULT_OVERLAP, Array, iter_rows, nearest_tile, upscale_tiled
+from runtimes.tiling import DEFAULT_OVERLAP, Array, nearest_tile, stream_rows, upscale_stream
 
 RANGE_TOLERANCE = 1e-4
 """How far outside [0, 1] an input may lie: rounding in a resize, not another value range."""
@@ -33,10 +34,11 @@ class OutputError(BackendError):
 @dataclass(frozen=True)
 class RunOptions:
     """Where to run: `device` as the backend knows it (CPU, GPU, NPU, an execution provider), `threads` of
-    the CPU (None: all cores that this process may use)."""
+    the CPU (None: all cores that this process may use). `cuda_graph`: launch an engine's kernels as one graph."""
 
     device: str = "CPU"
     threads: int | None = None
+    cuda_graph: bool = False
 
     def __post_init__(self) -> None:
         if self.threads is not None and self.threads < 1:
@@ -148,7 +150,8 @@ class Runner(ABC):
         """
         self._require_open()
         _require_image(lr)
-        return upscale_tiled(self.infer, lr, self.scale, self.tile_for((lr.shape[2], lr.shape[3]), overlap), overlap)
+        tile = self.tile_for((lr.shape[2], lr.shape[3]), overlap)
+        return upscale_stream(self._checked_each, lr, self.scale, tile, overlap)
 
     def rows(
         self, lr: Array, overlap: int = DEFAULT_OVERLAP, on_tile: Callable[[], None] | None = None
@@ -158,13 +161,18 @@ class Runner(ABC):
         self._require_open()
         _require_image(lr)
 
-        def infer(tile: Array) -> Array:
-            sr = self.infer(tile)
-            if on_tile is not None:
-                on_tile()
-            return sr
+        def stream(tiles: Iterator[Array]) -> Iterator[Array]:
+            for sr in self._checked_each(tiles):
+                if on_tile is not None:
+                    on_tile()
+                yield sr
 
-        return iter_rows(infer, lr, self.scale, self.tile_for((lr.shape[2], lr.shape[3]), overlap), overlap)
+        return stream_rows(stream, lr, self.scale, self.tile_for((lr.shape[2], lr.shape[3]), overlap), overlap)
+
+    def device_ms(self) -> Mapping[str, float]:
+        """What the device's own clock says of the last runs, medians in ms by part (upload, compute, download); empty
+        where it has none."""
+        return {}
 
     def tile_for(self, image_hw: tuple[int, int], overlap: int = DEFAULT_OVERLAP) -> tuple[int, int]:
         """The tile (H, W) used for this image: the nearest one, or the whole image where any size is
@@ -186,9 +194,27 @@ class Runner(ABC):
     def _infer(self, tile: Array) -> Array:
         """Run the engine once on a checked tile."""
 
+    def _infer_each(self, tiles: Iterator[Array]) -> Iterator[Array]:
+        """Run the engine on checked tiles, in order; backends that can work ahead of what they give override it."""
+        return map(self._infer, tiles)
+
     @abstractmethod
     def _close(self) -> None:
         """Give the device back; also called after a failed `_open`."""
+
+    def _checked_each(self, tiles: Iterator[Array]) -> Iterator[Array]:
+        """`infer` for many tiles: what goes in and what comes out is checked."""
+        given: deque[Array] = deque()
+
+        def checked() -> Iterator[Array]:
+            for tile in tiles:
+                self._require_tile(tile)
+                given.append(tile)
+                yield tile
+
+        for sr in self._infer_each(checked()):
+            self._require_output(given.popleft(), sr)
+            yield sr
 
     def _require_open(self) -> RunInfo:
         if self._info is None:

@@ -22,6 +22,8 @@ from dlgsanet.imaging.errors import BackendError, InputError
 
 Array = NDArray[np.float32]
 Infer = Callable[[Array], Array]
+Stream = Callable[[Iterator[Array]], Iterator[Array]]
+"""Tiles in, upscaled tiles out, one for one and in order; it may take a tile or two ahead of what it gives."""
 
 DEFAULT_OVERLAP = 16
 """LR pixels that neighbouring tiles share."""
@@ -82,15 +84,24 @@ def upscale_tiled(infer: Infer, lr: Array, scale: int, tile: tuple[int, int], ov
     but for the rounding of a sum (1e-6). An image of one tile's size is returned exactly as `infer` gives
     it.
     """
+    return upscale_stream(one_by_one(infer), lr, scale, tile, overlap)
+
+
+def one_by_one(infer: Infer) -> Stream:
+    """The stream that takes the next tile only when the last one is done."""
+    return lambda tiles: map(infer, tiles)
+
+
+def upscale_stream(run: Stream, lr: Array, scale: int, tile: tuple[int, int], overlap: int = DEFAULT_OVERLAP) -> Array:
+    """As `upscale_tiled`, with all tiles of all images through one stream."""
     batch, channels, height, width = _require_nchw(lr)
     rows = axis_spans(height, tile[0], overlap, scale)
     columns = axis_spans(width, tile[1], overlap, scale)
     out = np.zeros((batch, channels, height * scale, width * scale), np.float32)
-    for image in range(batch):
-        for row in rows:
-            for column in columns:
-                piece = _weighted(infer, lr[image : image + 1], scale, tile, row, column)
-                out[image, :, row.low : row.high, column.low : column.high] += piece[0]
+    places = list(itertools.product(range(batch), rows, columns))
+    answers = run(_cut(lr[image : image + 1], tile, row, column) for image, row, column in places)
+    for (image, row, column), sr in zip(places, answers, strict=True):
+        out[image, :, row.low : row.high, column.low : column.high] += _weighted(sr, scale, tile, row, column)[0]
     return out
 
 
@@ -102,11 +113,19 @@ def iter_rows(
     strip is 1 x 3 x rows x scale*W. Memory is bounded by one row of tiles, however high the image is; the
     strips put together equal `upscale_tiled`.
     """
+    return stream_rows(one_by_one(infer), lr, scale, tile, overlap)
+
+
+def stream_rows(
+    run: Stream, lr: Array, scale: int, tile: tuple[int, int], overlap: int = DEFAULT_OVERLAP
+) -> Iterator[tuple[int, Array]]:
+    """As `iter_rows`, with all tiles through one stream."""
     batch, channels, height, width = _require_nchw(lr)
     if batch != 1:
         raise InputError(f"expected one image to stream, found a batch of {batch}: call it once for each image")
     rows = axis_spans(height, tile[0], overlap, scale)
     columns = axis_spans(width, tile[1], overlap, scale)
+    answers = run(_cut(lr, tile, row, column) for row in rows for column in columns)
     done = 0
     carried = np.zeros((1, channels, 0, width * scale), np.float32)
     for index, row in enumerate(rows):
@@ -115,18 +134,22 @@ def iter_rows(
         strip = np.zeros((1, channels, max(row.high, done + carried.shape[2]) - done, width * scale), np.float32)
         strip[:, :, : carried.shape[2]] = carried
         for column in columns:
-            piece = _weighted(infer, lr, scale, tile, row, column)
+            piece = _weighted(next(answers), scale, tile, row, column)
             strip[:, :, row.low - done : row.high - done, column.low : column.high] += piece
         carried = strip[:, :, finished - done :].copy()
         yield done, strip[:, :, : finished - done]
         done = finished
 
 
-def _weighted(infer: Infer, lr: Array, scale: int, tile: tuple[int, int], row: Span, column: Span) -> Array:
-    """Run one tile and return the part of it that counts, times its weights."""
+def _cut(lr: Array, tile: tuple[int, int], row: Span, column: Span) -> Array:
+    """One tile of one image, mirrored beyond its edges."""
     ys = _reflected(row.start, tile[0], lr.shape[2])
     xs = _reflected(column.start, tile[1], lr.shape[3])
-    sr = infer(np.ascontiguousarray(lr[:, :, ys][:, :, :, xs]))
+    return np.ascontiguousarray(lr[:, :, ys][:, :, :, xs])
+
+
+def _weighted(sr: Array, scale: int, tile: tuple[int, int], row: Span, column: Span) -> Array:
+    """The part of an upscaled tile that counts, times its weights."""
     if sr.shape[2:] != (tile[0] * scale, tile[1] * scale):
         raise BackendError(f"expected {tile[0]}x{tile[1]} pixels upscaled x{scale}, found an output of {sr.shape}")
     y, x = row.start * scale, column.start * scale
