@@ -109,6 +109,9 @@ def bench(
         bool,
         typer.Option("--limits", help="Also measure the CPU's products and copies: shares of the roofline."),
     ] = False,
+    cuda_graph: Annotated[
+        bool, typer.Option("--cuda-graph", help="TensorRT: launch an engine's kernels as one graph.")
+    ] = False,
     device: Device = "CPU",
     threads: Threads = None,
     runs: Annotated[int, typer.Option(min=5, help="Rounds; each runs everything once.")] = 30,
@@ -136,6 +139,7 @@ def bench(
         peers=tuple(peer or ()),
         peer_folder=peers,
         limits=limits,
+        cuda_graph=cuda_graph,
         device=device,
         threads=threads,
         runs=runs,

@@ -9,12 +9,13 @@ import re
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 
 from dlgsanet import __version__
 from runtimes.devices import available_threads, cpu_name
+from runtimes.trt.state import device_state
 
 PACKAGES = (
     "numpy", "pillow", "torch", "onnx", "onnxruntime", "openvino", "nncf", "coremltools", "tensorrt",
@@ -34,7 +35,7 @@ _BUSY = 0.5
 class Environment:
     """One machine. `threads` are the physical cores that this process may use, `memory_gb` is 10^9 bytes.
 
-    `governor`, `load_average` (one minute, before measuring) and `running` (processes on a core at that
+    `governor`, `device_state`, `load_average` (one minute, before measuring) and `running` (processes on a core at that
     moment) are circumstances of one measurement; everything else identifies the machine.
     """
 
@@ -52,6 +53,8 @@ class Environment:
     governor: str | None = None
     load_average: float | None = None
     running: int | None = None
+    device_state: Mapping[str, str] = field(default_factory=dict)
+    """Of an NVIDIA device: power mode, clocks, temperatures, driver (runtimes.trt.state); empty elsewhere."""
 
     def identity(self) -> tuple[object, ...]:
         """Equal for two files measured on one machine with one set of software."""
@@ -91,6 +94,7 @@ def describe_environment(machine: str | None = None) -> Environment:
         governor=_governor(),
         load_average=_load_average(),
         running=_running(),
+        device_state=device_state(),
     )
 
 

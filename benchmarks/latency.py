@@ -81,6 +81,8 @@ class _Entry:
     mac_shares: Mapping[str, float] = field(default_factory=dict)
     over: Verdict | None = None
     crash: str | None = None
+    run: Runner | None = None
+    device_ms: Mapping[str, float] = field(default_factory=dict)
 
 
 def bench(
@@ -112,6 +114,9 @@ def bench(
         tasks = {entry.contestant.name: task for entry, task in opened if task}
         tasks |= {limit.name: limit.task for limit in limits if tasks}
         samples = time_interleaved(tasks, warmup=WARMUP, runs=runs, progress=lambda: step("timing, one round of all"))
+        opened = [
+            (replace(entry, device_ms=entry.run.device_ms() if entry.run else {}), task) for entry, task in opened
+        ]
     records = [_record(entry, samples.get(entry.contestant.name, []), model) for entry, _ in opened]
     crashed = tuple(entry.crash for entry, _ in opened if entry.crash)
     reached = [limit_record(limit, samples[limit.name], threads) for limit in limits if limit.name in samples]
@@ -192,7 +197,13 @@ def _open(entry: _Entry, stack: ExitStack, picture: Array) -> tuple[_Entry, Call
         run.infer(picture)
     except (UnavailableError, BackendError) as error:
         return _gone(entry, error), None
-    return replace(entry, info=run.info), lambda: run.infer(picture, checked=False)
+    return replace(entry, info=run.info, run=run), lambda: run.infer(picture, checked=False)
+
+
+def _parts(device_ms: Mapping[str, float]) -> str:
+    """What the device's own clock says, in words: transfers apart from computing."""
+    parts = ", ".join(f"{part} {value:.2f}" for part, value in device_ms.items())
+    return f"by the device's own events, medians in ms: {parts}" if parts else ""
 
 
 def _gone(entry: _Entry, error: UnavailableError | BackendError) -> _Entry:
@@ -219,7 +230,7 @@ def _record(entry: _Entry, samples: Sequence[float], model: Model) -> LatencyRec
         device=info.device if info else None,
         reported_precision=info.reported_precision if info else None,
         threads=info.threads if info else None,
-        note=contestant.note,
+        note="; ".join(filter(None, (contestant.note, _parts(entry.device_ms)))),
         mac_shares=entry.mac_shares,
     )
     if not samples:

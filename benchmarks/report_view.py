@@ -117,6 +117,7 @@ def machine_facts(machines: Sequence[Machine]) -> list[Fact]:
         ", ".join(f"{it.load_average:.1f}" for it in machine.environments if it.load_average is not None) or "-"
         for machine in machines
     ]
+    states = sorted({name for it in environments for name in it.device_state})
     rows: list[tuple[str, list[str]]] = [
         ("processor", [it.cpu for it in environments]),
         ("cores, usable / all", [f"{it.threads} / {it.cores}" for it in environments]),
@@ -128,6 +129,10 @@ def machine_facts(machines: Sequence[Machine]) -> list[Fact]:
         *((name, [it.packages.get(name, "-") for it in environments]) for name in packages),
         ("frequency governor", [it.governor or "-" for it in environments]),
         ("load before measuring", loads),
+        *(
+            (f"device: {name.replace('_', ' ')}", [it.device_state.get(name, "-") for it in environments])
+            for name in states
+        ),
     ]
     return [Fact(name, tuple(values), len(set(values)) > 1) for name, values in rows]
 

@@ -44,6 +44,7 @@ class BenchOptions:
     json: Path | None = None
     machine: str | None = None
     limits: bool = False
+    cuda_graph: bool = False
 
 
 def run_bench(options: BenchOptions) -> None:
@@ -118,7 +119,14 @@ def conclude(timed: Timed, required: Sequence[RatioRecord], options: BenchOption
 
 
 def _artifact(artifact: Artifact, options: BenchOptions) -> Contestant:
-    opener = partial(open_runner, options.bundle, artifact.id, device=options.device, threads=options.threads)
+    opener = partial(
+        open_runner,
+        options.bundle,
+        artifact.id,
+        device=options.device,
+        threads=options.threads,
+        cuda_graph=options.cuda_graph,
+    )
     return Contestant(artifact.id, artifact.precision, artifact.tile, opener)
 
 

@@ -18,6 +18,7 @@ from dlgsanet.imaging.cache import user_cache
 from dlgsanet.imaging.errors import BackendError, EdgeError, InputError, UnavailableError
 from runtimes.integrity import read_verified, verify
 from runtimes.manifest import Artifact, Manifest, read_manifest
+from runtimes.onnx_lint import require_clean
 from runtimes.trt import preflight
 from runtimes.trt.compiler import Compiled, CompileJob, RefusedError, Stack, compile_engine, describe_library
 from runtimes.trt.cuda import Gpu, open_cuda
@@ -221,6 +222,7 @@ def _compile(
 ) -> tuple[EngineRecord, Compiled]:  # fmt: skip
     """One form to an engine with its record; the builder reads a copy of exactly the bytes that were hashed."""
     graph = read_verified(bundle, onnx, artifact.files[onnx])
+    require_clean(graph, onnx)  # before any code of NVIDIA's reads it
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder) / Path(onnx).name, Path(folder) / "engine"
         source.write_bytes(graph)

@@ -59,7 +59,9 @@ class NearestRunner(Runner):
         pass
 
 
-def open_fake(bundle: object, artifact: str, *, device: str = "CPU", threads: int | None = None) -> NearestRunner:
+def open_fake(
+    bundle: object, artifact: str, *, device: str = "CPU", threads: int | None = None, **_: bool
+) -> NearestRunner:
     """In the place of `open_runner`: the artifact's variant says what goes wrong (`fake-fp32-crash-8x8`)."""
     parts = artifact.split("-")
     fault = parts[2].replace("_", " ") if len(parts) == 4 else ""

@@ -35,3 +35,13 @@ def test_a_busy_machine_is_said_to_be_busy() -> None:
     assert replace(found, load_average=0.2).busy is None
     assert replace(found, load_average=None).busy is None
     assert "busy (load 1.8 on 2 cores)" in (replace(found, load_average=1.8).busy or "")
+
+
+def test_a_devices_state_is_recorded_and_does_not_make_another_machine(monkeypatch):
+    from benchmarks import environment
+
+    monkeypatch.setattr(environment, "device_state", lambda: {"power_mode": "MAXN (0)"})
+    found = environment.describe_environment("board")
+    assert found.device_state == {"power_mode": "MAXN (0)"}
+    monkeypatch.setattr(environment, "device_state", dict)
+    assert environment.describe_environment("board").identity() == found.identity()

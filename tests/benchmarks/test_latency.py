@@ -76,3 +76,10 @@ def test_too_few_runs_are_refused(nearest: Nearest) -> None:
 def test_different_tiles_are_not_compared() -> None:
     timings = [Timing("a-8x8", (8, 8), [1.0, 1.1]), Timing("a-16x16", (16, 16), [4.0, 4.1])]
     assert compare_all(timings, "") == []
+
+
+def test_what_the_device_times_itself_is_noted(nearest: Nearest, monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = {"upload": 0.25, "compute": 3.0}
+    monkeypatch.setattr(Runner, "device_ms", lambda run: parts)
+    timed = bench([contestant(nearest, "a-fp32-8x8")], PICTURES, MODEL, runs=5)
+    assert record(timed, "a-fp32-8x8").note == "by the device's own events, medians in ms: upload 0.25, compute 3.00"

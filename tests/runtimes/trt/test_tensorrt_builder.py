@@ -17,9 +17,10 @@ import pytest
 
 from dlgsanet.__main__ import main
 from dlgsanet.imaging.errors import BackendError, InputError, UnavailableError
-from runtimes import open_runner
+from runtimes import open_runner, tensorrt_builder
 from runtimes.clock import now_ms
 from runtimes.manifest import manifest_json, read_manifest
+from runtimes.onnx_lint import require_clean
 from runtimes.tensorrt_builder import BuildOptions, build_engines
 from runtimes.trt import preflight
 from runtimes.trt.compiler import CompileJob, compile_engine
@@ -167,7 +168,8 @@ def test_a_hang_ends_at_the_timeout(graphs, device):
 def test_ctrl_c_ends_the_builder_too(graphs, device, cudart):
     device(mode="hang")
     code = (
-        "import sys\nfrom runtimes.trt import cuda_runtime\n"
+        "import sys\nfrom runtimes import tensorrt_builder\nfrom runtimes.trt import cuda_runtime\n"
+        "tensorrt_builder.require_clean = lambda data, name: None\n"
         f"cuda_runtime.FOLDERS = ({str(cudart) + '/'!r},)\n"
         "from dlgsanet.__main__ import main\nsys.exit(main(sys.argv[1:]))"
     )
@@ -206,6 +208,13 @@ def test_a_changed_graph_is_not_built(graphs, device):
     (graphs / "tensorrt" / "tensorrt-fp16-16x16.onnx").write_bytes(b"other")
     with pytest.raises(InputError, match="was changed after it was written"):
         build_engines(graphs, BuildOptions())
+
+
+def test_a_graph_that_the_linter_refuses_never_reaches_the_builder(graphs, device, monkeypatch):
+    device(mode="crash")
+    monkeypatch.setattr(tensorrt_builder, "require_clean", require_clean)
+    with pytest.raises(InputError, match=r"tensorrt-fp16-16x16\.onnx|an ONNX file"):
+        build_engines(graphs, BuildOptions(("tensorrt-fp16",)))
 
 
 def test_no_tensorrt_says_where_it_comes_from(graphs, monkeypatch):
