@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlgsanet.imaging.errors import BackendError
+from export.quantized_layers import ENDS
 from export.subprocesses import run_job
 from export.targets import Target
 from runtimes.manifest import Port
@@ -62,7 +63,9 @@ def write_graph(
             source.write_bytes(onnx_bytes(graph, None))
             learnt = _write_tiles(tiles, Path(temporary))
             half = target.precision == "fp16"
-            convert_openvino(source, xml, half=half, metadata=_texts(keys or {}), calibration=learnt)
+            ends = ENDS if target.row.fp32_ends else ()
+            texts = _texts(keys or {})
+            convert_openvino(source, xml, half=half, metadata=texts, calibration=learnt, fp32_layers=ends)
             for path in paths:  # copied by us, so that a full disk is told from a failed conversion
                 shutil.copyfile(Path(temporary) / Path(path).name, folder / path)
         return Written(paths[0], paths)

@@ -38,7 +38,8 @@ class Row:
     `packages` are imported by the exporter, `extra` brings those that `[export]` lacks; `hints` are settings that
     a runner must pin in the engine; `lowering` is the default form of the dynamic convolution; `half_safe` chooses
     the rewriting that keeps every intermediate value within fp16, and `without` names passes that are left out since
-    they make this row's graphs slower (docs/lowerings.md) or have no form there.
+    they make this row's graphs slower (docs/lowerings.md) or have no form there; with
+    `fp32_ends` the first and the last convolution compute in fp32 (export/quantized_layers.py).
     """
 
     backend: str
@@ -51,6 +52,7 @@ class Row:
     note: str
     half_safe: bool = False
     without: tuple[str, ...] = ()
+    fp32_ends: bool = False
 
     @property
     def name(self) -> str:
@@ -95,7 +97,9 @@ TARGETS: tuple[Row, ...] = (
     Row(
         "openvino", "bf16", "openvino", ("onnx", "openvino"),
         (("INFERENCE_PRECISION_HINT", "bf16"),), "basis", ".xml + .bin",
-        "the weights stay fp32 in the file; the engine computes in bf16 where the CPU can",
+        "the weights stay fp32 in the file; the engine computes in bf16 where the CPU can, but for the first and the "
+        "last convolution",
+        fp32_ends=True,
     ),
     Row(
         "openvino", "fp16", "openvino", ("onnx", "openvino"),
@@ -110,7 +114,9 @@ TARGETS: tuple[Row, ...] = (
     Row(
         "openvino", "int8-mixed", "openvino", ("onnx", "openvino", "nncf"),
         (("INFERENCE_PRECISION_HINT", "bf16"),), "basis", ".xml + .bin",
-        "dense convolutions in INT8 (NNCF, calibrated), everything else in bf16; only when asked for",
+        "dense convolutions in INT8 (NNCF, calibrated), everything else in bf16 but for the first and the last "
+        "convolution; only when asked for",
+        fp32_ends=True,
     ),
     *(
         Row(

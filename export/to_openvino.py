@@ -7,22 +7,30 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from export.openvino_precise import keep_fp32
 from export.subprocesses import run_job
 
 RT_INFO_KEY = "dlgsanet_edge"
 
 
 def convert_openvino(
-    onnx_file: Path, xml: Path, *, half: bool, metadata: Mapping[str, str], calibration: Path | None = None
+    onnx_file: Path,
+    xml: Path,
+    *,
+    half: bool,
+    metadata: Mapping[str, str],
+    calibration: Path | None = None,
+    fp32_layers: Sequence[str] = (),
 ) -> None:
     """Convert `onnx_file` to `xml` and the .bin beside it, with `metadata` as rt_info under RT_INFO_KEY.
 
     `half` stores the weights in fp16. `calibration` is an NPY file of tiles (N, 3, H, W): with it the dense
-    convolutions are quantized to INT8. The same input gives the same bytes. Raises BackendError, with the last line the
+    convolutions are quantized to INT8. Convolutions whose names contain one of `fp32_layers` compute in fp32 in any
+    engine. The same input gives the same bytes. Raises BackendError, with the last line the
     converter said, when it fails or crashes.
     """
     job = {
@@ -31,6 +39,7 @@ def convert_openvino(
         "half": half,
         "metadata": dict(metadata),
         "calibration": str(calibration) if calibration else None,
+        "fp32_layers": list(fp32_layers),
     }
     run_job("export.to_openvino", job, f"OpenVINO could not convert {xml.name}", xml.with_suffix(".bin"))
 
@@ -48,6 +57,8 @@ def _convert(job: Mapping[str, Any]) -> None:
     for key, value in job["metadata"].items():
         model.set_rt_info(value, [RT_INFO_KEY, key])
     openvino.save_model(model, job["xml"], compress_to_fp16=job["half"])
+    if job["fp32_layers"]:
+        keep_fp32(Path(job["xml"]), job["fp32_layers"])
 
 
 if __name__ == "__main__":
