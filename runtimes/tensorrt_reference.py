@@ -10,7 +10,9 @@ keep more digits inside a fused kernel.
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterator
 from importlib.metadata import version
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ from runtimes.onnx_lint import require_clean
 from runtimes.ports import require_host_ports, require_port
 from runtimes.runner import RunInfo, Runner, RunOptions
 from runtimes.tiling import Array
+from runtimes.work import Layer, by_precision, convolution_macs, product_macs
 
 REFERENCE = "tensorrt-reference"
 """The device name: asked for as such, and written into every record."""
@@ -42,6 +45,7 @@ class TensorRTReference(Runner):
         super().__init__(scale, (artifact.tile,))
         self._bundle, self._artifact, self._options = bundle, artifact, options
         self._session: Any = None
+        self._data = b""
 
     def _open(self) -> RunInfo:
         artifact, device = self._artifact, self._options.device
@@ -51,7 +55,7 @@ class TensorRTReference(Runner):
             raise InputError(f"{artifact.id}: it has no '{path}'; {FP16_SCALES} is for int8 artifacts")
         data = read_verified(self._bundle, path, artifact.files[path])
         require_clean(data, path)  # which also refuses external data: nothing else is read
-        graph = read_graph(data)
+        self._data, graph = data, read_graph(data)
         for port, found in ((artifact.input, graph.inputs), (artifact.output, graph.outputs)):
             require_port(artifact.id, port, {each.name: each.dims for each in found})
         threads = self._options.threads or available_threads()
@@ -80,8 +84,12 @@ class TensorRTReference(Runner):
         sr: Array = found[0]
         return sr
 
+    def macs(self) -> dict[str, int]:
+        """By the types that the file states: what an engine makes of them, the reference cannot know."""
+        return by_precision(declared_work(self._data)) if self._data else {}
+
     def _close(self) -> None:
-        self._session = None
+        self._session, self._data = None, b""
 
 
 def precision_of(graph: Graph) -> str:
@@ -95,6 +103,25 @@ def precision_of(graph: Graph) -> str:
             return "int8"
     found = {types[node.outputs[0]] for node in convolutions}
     return found.pop() if len(found) == 1 else "mixed"
+
+
+def declared_work(data: bytes) -> Iterator[Layer]:
+    """Every convolution and matrix product of the file; `int8` are those that read a dequantized input."""
+    onnx = _import_onnx()
+    inferred = onnx.shape_inference.infer_shapes(onnx.load_from_string(data), strict_mode=True).graph
+    shapes = {tensor.name: tuple(tensor.dims) for tensor in inferred.initializer}
+    for value in (*inferred.value_info, *inferred.input, *inferred.output):
+        shapes[value.name] = tuple(size.dim_value for size in value.type.tensor_type.shape.dim)
+    graph = read_graph(data)
+    types = tensor_types(graph)
+    for node in graph.nodes:
+        left, out = node.first, node.outputs[0]
+        maker = graph.maker(left)
+        precision = "int8" if maker is not None and maker.kind == "DequantizeLinear" else types[left]
+        if node.kind == "Conv":
+            yield Layer(precision, convolution_macs(shapes[node.inputs[1]], prod(shapes[out][2:])))
+        elif node.kind == "MatMul":
+            yield Layer(precision, product_macs(shapes[left], shapes[out]))
 
 
 def rounding_written_out(data: bytes) -> bytes:
@@ -152,7 +179,7 @@ def _exact(ort: Any, threads: int) -> Any:
 
 def _import_onnx() -> Any:
     try:
-        for name in ("onnx.helper", "onnx.numpy_helper"):
+        for name in ("onnx.helper", "onnx.numpy_helper", "onnx.shape_inference"):
             importlib.import_module(name)
         return importlib.import_module("onnx")
     except ImportError as error:

@@ -16,7 +16,7 @@ from dlgsanet.imaging.errors import BackendError
 from dlgsanet.network.attention import SparseGSA
 from export.half_precision import fp32_islands, half_constant, to_half
 from export.rewrite import rewrite
-from export.targets import Target
+from export.targets import LOWERINGS, Target
 from export.to_onnx import build_onnx
 from runtimes.onnx_graph import read_graph, tensor_types
 from runtimes.onnx_lint import lint
@@ -25,9 +25,11 @@ from runtimes.tensorrt_reference import rounding_written_out
 TILE = (56, 16)  # taller than a window of 48: two windows
 
 
-def fp32_graph(model: Any) -> onnx.ModelProto:
+def fp32_graph(model: Any, lowering: str | None = None) -> onnx.ModelProto:
     target = Target("tensorrt", "fp16", TILE)
-    return build_onnx(rewrite(model, target).model, name="small", tile=TILE, scale=model.scale, opset=18)
+    return build_onnx(
+        rewrite(model, target, lowering_name=lowering).model, name="small", tile=TILE, scale=model.scale, opset=18
+    )
 
 
 def run(data: bytes, tile: np.ndarray) -> np.ndarray:
@@ -135,6 +137,23 @@ def test_huge_features_do_not_break_the_norms(make_model, to_db) -> None:
     expected, found = both(model, noise())
     error = np.abs(found - expected).max() / np.abs(expected).max()
     assert np.isfinite(found).all() and error < 0.01
+
+
+@pytest.mark.parametrize("activation", ["softmax", "gelu", "sigmoid", "identity"])
+def test_every_variant_has_a_typed_form(make_model, to_db, activation) -> None:
+    model = make_model(dynamic=activation != "softmax", activation=activation)  # the static network once
+    plain = fp32_graph(model)
+    half = to_half(plain, fp32_islands(plain)).SerializeToString()
+    assert lint(half) == ()
+    assert to_db(run(rounding_written_out(half), noise()), run(plain.SerializeToString(), noise())) > 60
+
+
+@pytest.mark.parametrize("lowering", LOWERINGS)
+def test_every_lowering_has_a_typed_form(make_model, to_db, lowering) -> None:
+    plain = fp32_graph(make_model(), lowering)
+    half = to_half(plain, fp32_islands(plain)).SerializeToString()
+    assert lint(half) == ()
+    assert to_db(run(rounding_written_out(half), noise()), run(plain.SerializeToString(), noise())) > 60
 
 
 def test_a_network_beyond_fp16_is_refused(make_model) -> None:

@@ -113,6 +113,18 @@ def test_the_reference_computes_what_the_file_says(bundle, astronaut, to_db, nam
         assert least < to_db(run.infer(astronaut), exact) < most
 
 
+@pytest.mark.parametrize(
+    ("name", "types"), [(NAMES[0], {"fp32"}), (NAMES[1], {"fp16", "fp32"}), (NAMES[2], {"int8", "fp16", "fp32"})]
+)
+def test_the_work_is_told_by_the_types_of_the_file(bundle, name, types) -> None:
+    """All of it, as the exporter counts it; in fp32 is only q k^T, which is little."""
+    with open_runner(bundle, name, device=REFERENCE, threads=1) as run:
+        macs = run.macs()
+    artifact = next(it for it in read_manifest(bundle).artifacts if it.id == name)
+    assert set(macs) == types and sum(macs.values()) == artifact.graph["macs"]
+    assert len(types) == 1 or macs["fp32"] < 0.03 * sum(macs.values())
+
+
 @no_engine
 def test_without_an_engine_nothing_runs_silently(bundle) -> None:
     with pytest.raises(UnavailableError, match="tensorrt-reference"), open_runner(bundle, NAMES[1]):
