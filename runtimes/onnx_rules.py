@@ -46,7 +46,7 @@ def _versions(graph: Graph, types: Mapping[str, str]) -> Iterator[Fault]:
     found = graph.opsets.get("", 0)
     if found not in OPSETS:
         yield Fault(
-            "the model", f"operator set {found}", f"{OPSETS[0]} to {OPSETS[-1]}", "export with --opset 18 or 19"
+            "the model", f"operator set {found}", f"{OPSETS[0]} to {OPSETS[-1]}", "export with operator set 18 or 19"
         )
     for domain in graph.opsets:
         if domain:
