@@ -141,7 +141,7 @@ def _first_reason(records: Sequence[AccuracyRecord]) -> str:
 
 def _subjects(artifact: Artifact, scale: int, options: CheckOptions) -> list[Subject]:
     """The artifact on its engine, or each of its files by what stands in for it here."""
-    found = judges(artifact) or (Judge(artifact.id, options.device, ""),)
+    found = judges(artifact, options.device) or (Judge(artifact.id, options.device, ""),)
     notes = [judge.note for judge in found]
     if artifact.backend == "coreml" and notes[0]:
         notes[0] += f"; {card(read_package(options.bundle, artifact)[0]).summary}"

@@ -59,7 +59,8 @@ def recipe(manifest: Manifest) -> str:
     artifacts = [artifact for artifact in manifest.artifacts if artifact.backend == "tensorrt"]
     sections = [
         f"# TensorRT engines of {manifest.name}",
-        "Run the lines below on the device that will run the engines, in the bundle's folder. An engine serves only "
+        "`dlgsanet build BUNDLE`, on the device that will run them, builds the engines and records what it built. By "
+        "hand: run the lines below there, in the bundle's folder. An engine serves only "
         "the TensorRT version and GPU that built it. Nothing here has been run on NVIDIA hardware by the project: "
         "numbers were judged on a CPU (`tensorrt-reference`), and engines of the same graphs were built for SM86, "
         "SM89 and SM120 by TensorRT-RTX.",

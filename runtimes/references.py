@@ -5,7 +5,6 @@ Their results are labelled with their names, and stand in no table of times.
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 from dataclasses import dataclass
 
@@ -25,16 +24,16 @@ class Judge:
     note: str
 
 
-def judges(artifact: Artifact) -> tuple[Judge, ...]:
-    """The interpreters that stand in for this artifact's engine on this machine; none where the engine can run.
+def judges(artifact: Artifact, device: str) -> tuple[Judge, ...]:
+    """The interpreters that stand in for this artifact's engine on `device`; none where the engine is to run.
 
-    An int8 artifact for TensorRT has two files, each with a judge and a name of its own: which one becomes the engine
-    is not known before it is built.
+    TensorRT's engines run on a GPU (`--device GPU`); on the CPU, the default, their files are judged. An int8 artifact
+    has two, each with a judge and a name of its own: which one becomes the engine is not known before it is built.
     """
     if artifact.backend == "coreml" and sys.platform != "darwin":
-        device = mil_runner.REFERENCE
-        return (Judge(artifact.id, device, f"not run on Apple hardware: judged by {device}, {_INTERPRETER}"),)
-    if artifact.backend == "tensorrt" and importlib.util.find_spec("tensorrt") is None:
+        by = mil_runner.REFERENCE
+        return (Judge(artifact.id, by, f"not run on Apple hardware: judged by {by}, {_INTERPRETER}"),)
+    if artifact.backend == "tensorrt" and device in ("CPU", tensorrt_reference.REFERENCE):
         note = f"not run on NVIDIA hardware: judged by {tensorrt_reference.REFERENCE}, {_STRICT}"
         found = [Judge(artifact.id, tensorrt_reference.REFERENCE, note)]
         if len(artifact.files) > 1:

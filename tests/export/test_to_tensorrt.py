@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 import shutil
@@ -23,12 +22,12 @@ from export.to_tensorrt import make_onnx, require_head_room, typed_graphs
 from runtimes import open_runner
 from runtimes.manifest import read_manifest
 from runtimes.onnx_lint import require_clean
+from runtimes.references import judges
 from runtimes.tensorrt_reference import FP16_SCALES, REFERENCE
 
 pytest.importorskip("skimage")
 TILE = (32, 24)
 NAMES = ("tensorrt-fp32-32x24", "tensorrt-fp16-32x24", "tensorrt-int8-32x24")
-no_engine = pytest.mark.skipif(importlib.util.find_spec("tensorrt") is not None, reason="TensorRT itself would run")
 
 
 @pytest.fixture(scope="module")
@@ -125,15 +124,13 @@ def test_the_work_is_told_by_the_types_of_the_file(bundle, name, types) -> None:
     assert len(types) == 1 or macs["fp32"] < 0.03 * sum(macs.values())
 
 
-@no_engine
 def test_without_an_engine_nothing_runs_silently(bundle) -> None:
-    with pytest.raises(UnavailableError, match="tensorrt-reference"), open_runner(bundle, NAMES[1]):
+    with pytest.raises(UnavailableError, match="tensorrt-fp16-32x24: "), open_runner(bundle, NAMES[1]):
         pass
     with pytest.raises(InputError, match="fp16-scales is for int8"), open_runner(bundle, NAMES[1], device=FP16_SCALES):
         pass
 
 
-@no_engine
 def test_check_judges_both_forms_and_says_by_what(bundle, tmp_path, capsys) -> None:
     command = [
         "check",
@@ -153,16 +150,22 @@ def test_check_judges_both_forms_and_says_by_what(bundle, tmp_path, capsys) -> N
     assert all("not run on NVIDIA hardware" in found[name]["reason"] for name in found if name.startswith("tensorrt"))
 
 
-@no_engine
 def test_the_reference_is_in_no_latency_table(bundle, capsys) -> None:
     assert main(["bench", str(bundle), "--artifact", "tensorrt-fp16", "--runs", "5"]) == 3
-    assert "tensorrt-reference" in capsys.readouterr().err
+    assert "tensorrt-fp16-32x24: " in capsys.readouterr().err
     for device in (REFERENCE, FP16_SCALES):
         assert main(["bench", str(bundle), "--device", device]) == 2
         assert "its times say nothing" in capsys.readouterr().err
 
 
-@no_engine
+def test_a_gpu_that_is_asked_for_is_no_cpu(bundle) -> None:
+    """`--device GPU` is about the engine: none is built for whatever GPU this is, and nothing stands in for it."""
+    artifact = read_manifest(bundle).artifacts[1]
+    assert [judge.device for judge in judges(artifact, "CPU")] == [REFERENCE]
+    assert judges(artifact, "GPU") == ()
+    assert main(["check", str(bundle), "--artifact", "tensorrt-fp16", "--device", "GPU"]) == 3
+
+
 def test_a_changed_file_fails_the_gate_of_its_form_only(bundle, tmp_path, capsys) -> None:
     """The planted fault: the fp16-scales file with one scale four times too large, its hash put right."""
     import hashlib
