@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
+import torch
 from onnx import numpy_helper
 
 from dlgsanet.__main__ import main
@@ -105,7 +108,7 @@ def test_make_onnx_gives_the_same_graphs_without_a_bundle(bundle) -> None:
 def test_the_reference_computes_what_the_file_says(bundle, astronaut, to_db, name, device, least, most) -> None:
     from dlgsanet import load_model
 
-    exact = load_model("nano-x4").double()(__import__("torch").from_numpy(astronaut).double()).numpy()
+    exact = load_model("nano-x4").double()(torch.from_numpy(astronaut).double()).numpy()
     with open_runner(bundle, name, device=device, threads=1) as run:
         assert run.info.device == device and run.info.backend == "tensorrt"
         assert run.info.reported_precision == name.split("-")[1] and run.info.precision_mismatch is None
@@ -168,8 +171,6 @@ def test_a_gpu_that_is_asked_for_is_no_cpu(bundle) -> None:
 
 def test_a_changed_file_fails_the_gate_of_its_form_only(bundle, tmp_path, capsys) -> None:
     """The planted fault: the fp16-scales file with one scale four times too large, its hash put right."""
-    import hashlib
-
     fake = tmp_path / "fake"
     shutil.copytree(bundle, fake)
     path = fake / f"tensorrt/{NAMES[2]}.fp16-scales.onnx"
@@ -204,3 +205,26 @@ def test_forms_that_do_not_exist_are_refused(bundle) -> None:
         Target("tensorrt", "fp16", TILE, opset=20)
     with pytest.raises(InputError, match="bf16 convolutions"):
         Target("tensorrt", "bf16", TILE)
+
+
+def test_a_missing_package_is_said(bundle, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnx.helper", None)
+    with pytest.raises(UnavailableError, match=r"tensorrt-reference needs the onnx package.*\[export\]"):
+        open_runner(bundle, NAMES[1], device=REFERENCE).__enter__()
+
+
+def test_changed_and_faulty_files_are_refused(bundle, tmp_path) -> None:
+    """A changed one by its hash; one that the manifest vouches for all the same by the linter."""
+    fake = tmp_path / "fake"
+    shutil.copytree(bundle, fake)
+    path = fake / f"tensorrt/{NAMES[1]}.onnx"
+    model = onnx.load(path)
+    model.opset_import[0].version = 20
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(InputError, match="was changed after it was written"):
+        open_runner(fake, NAMES[1], device=REFERENCE).__enter__()
+    manifest = json.loads((fake / "manifest.json").read_text())
+    manifest["artifacts"][1]["files"][f"tensorrt/{path.name}"] = hashlib.sha256(path.read_bytes()).hexdigest()
+    (fake / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(InputError, match=r"tensorrt-fp16-32x24\.onnx: the model: found operator set 20"):
+        open_runner(fake, NAMES[1], device=REFERENCE).__enter__()
