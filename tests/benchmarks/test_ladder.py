@@ -46,6 +46,13 @@ def test_small_weights_come_from_fp16_and_pictures_from_arrays() -> None:
     assert found[picture.artifact] == "coreml-fp16-16x16"
 
 
+def test_int8_comes_from_what_surrounds_it() -> None:
+    found = chain("tensorrt-int8", "tensorrt-fp16", "tensorrt-fp32", "coreml-int8", "coreml-fp16", "openvino-int8")
+    assert found["tensorrt-int8"] == "tensorrt-fp16-16x16" and found["coreml-int8"] == "coreml-fp16-16x16"
+    assert found["openvino-int8"] == TILED
+    assert chain("tensorrt-int8", "tensorrt-fp32")["tensorrt-int8"] == "tensorrt-fp32-16x16"
+
+
 def test_what_the_bundle_lacks_is_stepped_over() -> None:
     assert chain("openvino-int8-mixed")["openvino-int8-mixed"] == TILED
     assert chain("openvino-bf16", "onnxruntime-fp32")["openvino-bf16"] == "onnxruntime-fp32-16x16"
