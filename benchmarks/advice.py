@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from benchmarks.environment import Environment
 from benchmarks.results import AccuracyRecord, Crop, DatasetNote, LatencyRecord, RatioRecord, ResultFile
-from benchmarks.side_records import DiagnosisRecord, RungRecord
+from benchmarks.side_records import BlockRecord, DiagnosisRecord, RungRecord
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,7 @@ class Machine:
     ratios: tuple[RatioRecord, ...]
     rungs: tuple[RungRecord, ...] = ()
     diagnoses: tuple[DiagnosisRecord, ...] = ()
+    blocks: tuple[BlockRecord, ...] = ()
 
     @property
     def environment(self) -> Environment:
@@ -36,6 +37,7 @@ class Machine:
             ratios=tuple(it for it in self.ratios if it.model_sha256 == sha256),
             rungs=tuple(it for it in self.rungs if it.model_sha256 == sha256),
             diagnoses=tuple(it for it in self.diagnoses if it.model_sha256 == sha256),
+            blocks=tuple(it for it in self.blocks if it.model_sha256 == sha256),
         )
 
 
@@ -142,6 +144,7 @@ def _machine(group: Sequence[ResultFile]) -> Machine:
     ratios = {(it.artifact, it.other, it.model_sha256, it.required): it for result in group for it in result.ratios}
     rungs = {(it.step, it.protocol, it.model_sha256): it for result in group for it in result.rungs}
     diagnoses = {(it.artifact, it.protocol, it.model_sha256): it for result in group for it in result.diagnoses}
+    blocks = {(it.artifact, it.dataset, it.model_sha256): it for result in group for it in result.blocks}
     return Machine(
         group[0].environment.machine,
         tuple(result.environment for result in group),
@@ -150,4 +153,5 @@ def _machine(group: Sequence[ResultFile]) -> Machine:
         tuple(ratios.values()),
         tuple(rungs.values()),
         tuple(diagnoses.values()),
+        tuple(blocks.values()),
     )

@@ -60,6 +60,9 @@ def check(
     ladder: Annotated[
         bool, typer.Option("--ladder", help="Also print what each step costs, from torch to the last artifact.")
     ] = False,
+    blocks: Annotated[
+        bool, typer.Option("--blocks", help="Also print the error of every block inside the network; needs torch.")
+    ] = False,
     json: Json = None,
     machine: Machine = None,
     crops: Annotated[
@@ -85,6 +88,7 @@ def check(
         machine=machine,
         crops=crops,
         ladder=ladder,
+        blocks=blocks,
     )
     run_check(options)
 

@@ -77,6 +77,10 @@ class IsolatedRunner(Runner):
         sr: Array = self._ask(tile, "running")
         return sr
 
+    def _inspect(self, tile: Array) -> tuple[Array, dict[str, Array]]:
+        found: tuple[Array, dict[str, Array]] = self._ask(("inspect", tile), "running")
+        return found
+
     def _close(self) -> None:
         if self._pipe is not None:
             with suppress(OSError):  # it is gone already
@@ -176,6 +180,8 @@ def _answer(run: Runner, request: object) -> object:
     try:
         if isinstance(request, np.ndarray):
             return run.infer(request)
+        if isinstance(request, tuple):
+            return run.inspect(request[1])
         return run.macs() if request == "macs" else peak_rss_mb()
     except EdgeError as error:
         return error

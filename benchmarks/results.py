@@ -16,7 +16,7 @@ from typing import Literal
 from benchmarks import typed_json
 from benchmarks.environment import Environment
 from benchmarks.gates import GateName
-from benchmarks.side_records import DiagnosisRecord, LimitRecord, RungRecord
+from benchmarks.side_records import BlockRecord, DiagnosisRecord, LimitRecord, RungRecord
 from benchmarks.stats import Order
 from dlgsanet.imaging.atomic import require_replaceable, require_writable_folder, write_text
 from dlgsanet.imaging.errors import InputError
@@ -181,7 +181,7 @@ class Crop:
                 raise ValueError(f"the crop {name[:40]!r} is not a PNG")
 
 
-Record = AccuracyRecord | LatencyRecord | RatioRecord | LimitRecord | RungRecord | DiagnosisRecord
+Record = AccuracyRecord | LatencyRecord | RatioRecord | LimitRecord | RungRecord | DiagnosisRecord | BlockRecord
 
 
 @dataclass(frozen=True)
@@ -224,6 +224,11 @@ class ResultFile:
     def diagnoses(self) -> tuple[DiagnosisRecord, ...]:
         """How pictures of artifacts below fp32 differ, from `check`."""
         return tuple(record for record in self.records if isinstance(record, DiagnosisRecord))
+
+    @property
+    def blocks(self) -> tuple[BlockRecord, ...]:
+        """Errors by block, of `check --blocks`."""
+        return tuple(record for record in self.records if isinstance(record, BlockRecord))
 
 
 def new_result(

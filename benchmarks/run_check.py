@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from rich.text import Text
 
-from benchmarks import show
+from benchmarks import show, show_blocks
 from benchmarks.accuracy import Checked, check, steps
 from benchmarks.accuracy_records import Model, Subject
+from benchmarks.blocks import Look, block_names, count_steps, measure_blocks
 from benchmarks.datasets import Dataset, open_folder, open_pack, open_photographs
 from benchmarks.environment import describe_environment
 from benchmarks.isolated import IsolatedRunner
 from benchmarks.reference import open_reference
 from benchmarks.results import AccuracyRecord, DatasetNote, new_result, require_place, write_result
+from benchmarks.side_records import BlockRecord
+from benchmarks.torch_peers import reference_steps
 from dlgsanet.imaging.content import content_hash
 from dlgsanet.imaging.errors import BackendError, GateError, InputError, UnavailableError, unknown
 from dlgsanet.imaging.files import read_rgb8
@@ -26,6 +29,7 @@ from runtimes.mil.card import card
 from runtimes.mil_runner import read_package
 from runtimes.ports import PICTURE
 from runtimes.references import Judge, judges
+from runtimes.runner import Runner
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,7 @@ class CheckOptions:
     machine: str | None = None
     crops: bool = True
     ladder: bool = False
+    blocks: bool = False
 
 
 def run_check(options: CheckOptions) -> None:
@@ -62,21 +67,31 @@ def run_check(options: CheckOptions) -> None:
     refuse_calibrated(dataset, manifest)
     reference = open_reference(options.bundle, manifest, dataset, options.threads)
     environment = describe_environment(options.machine)
-    subjects = [it for artifact in chosen for it in _subjects(artifact, manifest.scale, options)]
+    judged = [pair for artifact in chosen for pair in _judged(artifact, options)]
+    subjects = [_subject(artifact, judge, manifest.scale, options) for artifact, judge in judged]
     model = model_of(manifest)
+    network = reference_steps(options.bundle, manifest, options.threads) if options.blocks else []
     with show.progress(steps(subjects, dataset)) as step:
         checked = check(
             subjects, dataset, reference, model, max_drop_db=options.max_drop_db, ladder=options.ladder, step=step
         )
+    blocks: list[BlockRecord] = []
+    if options.blocks:
+        looks = [_look(*pair, subject, options) for pair, subject in zip(judged, subjects, strict=True)]
+        with show.progress(count_steps(looks, dataset)) as step:
+            blocks = measure_blocks(looks, dataset, network, model, step)
     note = DatasetNote(dataset.name, dataset.sha256, len(dataset.items), dataset.lr_source, dataset.terms)
     _print(checked, note, reference.description)
+    show_blocks.show(show.out(), blocks)
     if options.json is not None:
         crops = checked.crops if options.crops else ()
         write_result(
             options.json,
-            new_result(environment, (*checked.records, *checked.rungs, *checked.diagnoses), (note,), crops),
+            new_result(environment, (*checked.records, *checked.rungs, *checked.diagnoses, *blocks), (note,), crops),
         )
     conclude(checked, options.artifacts)
+    if blocks and all(it.gate == "not run" for it in blocks):
+        raise UnavailableError(f"no block could be looked at: {blocks[0].artifact}: {blocks[0].reason}")
 
 
 def choose(manifest: Manifest, prefixes: Sequence[str]) -> list[Artifact]:
@@ -139,19 +154,33 @@ def _first_reason(records: Sequence[AccuracyRecord]) -> str:
     return f"{records[0].artifact}: {records[0].reason}" if records else "no artifacts"
 
 
-def _subjects(artifact: Artifact, scale: int, options: CheckOptions) -> list[Subject]:
+def _judged(artifact: Artifact, options: CheckOptions) -> list[tuple[Artifact, Judge]]:
     """The artifact on its engine, or each of its files by what stands in for it here."""
     found = judges(artifact, options.device) or (Judge(artifact.id, options.device, ""),)
     notes = [judge.note for judge in found]
     if artifact.backend == "coreml" and notes[0]:
         notes[0] += f"; {card(read_package(options.bundle, artifact)[0]).summary}"
-    subjects = []
-    for judge, note in zip(found, notes, strict=True):
-        opener = partial(open_runner, options.bundle, artifact.id, device=judge.device, threads=options.threads)
-        runner = IsolatedRunner(judge.name, scale, (artifact.tile,), opener)
-        pictures = artifact.output.layout == PICTURE
-        subjects.append(Subject(judge.name, artifact.precision, artifact.tile, runner, pictures=pictures, note=note))
-    return subjects
+    return [(artifact, replace(judge, note=note)) for judge, note in zip(found, notes, strict=True)]
+
+
+def _subject(artifact: Artifact, judge: Judge, scale: int, options: CheckOptions) -> Subject:
+    runner = _runner(artifact, judge, scale, options)
+    pictures = artifact.output.layout == PICTURE
+    return Subject(judge.name, artifact.precision, artifact.tile, runner, pictures=pictures, note=judge.note)
+
+
+def _look(artifact: Artifact, judge: Judge, subject: Subject, options: CheckOptions) -> Look:
+    names = block_names(artifact.id, artifact.graph)
+    if names is None:
+        return Look(subject, None, None)
+    taps = tuple(names.tensors.values())
+    return Look(subject, _runner(artifact, judge, subject.runner.scale, options, taps), names)
+
+
+def _runner(artifact: Artifact, judge: Judge, scale: int, options: CheckOptions, taps: tuple[str, ...] = ()) -> Runner:
+    threads = options.threads
+    opener = partial(open_runner, options.bundle, artifact.id, device=judge.device, threads=threads, taps=taps)
+    return IsolatedRunner(judge.name, scale, (artifact.tile,), opener)
 
 
 def _print(checked: Checked, note: DatasetNote, reference: str) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from benchmarks.gates import GateName
+
 
 @dataclass(frozen=True)
 class RungRecord:
@@ -44,6 +46,38 @@ class DiagnosisRecord:
     flat: float
     textured: float
     kind: Literal["diagnosis"] = "diagnosis"
+
+
+@dataclass(frozen=True)
+class BlockRow:
+    """One block's output: decibels of signal to error there, over all tiles; None for no error at all. `total_db`:
+    against the reference, with all that came before; `added_db`: against the reference's block on the same input, which
+    is what this block alone does wrong."""
+
+    name: str
+    total_db: float | None
+    added_db: float | None
+
+
+@dataclass(frozen=True)
+class BlockRecord:
+    """`check --blocks` of one artifact, from a twin of it with more outputs, on one tile of each of `images` images.
+
+    `twin_db`: the twin's output against the artifact's own, the worst tile, None where they are bit-equal. `gate` is
+    `stated`, or `not run` and `reason` says why there are no blocks.
+    """
+
+    artifact: str
+    model: str
+    model_sha256: str
+    dataset: str
+    tile: tuple[int, int]
+    images: int
+    gate: GateName
+    reason: str
+    twin_db: float | None = None
+    blocks: tuple[BlockRow, ...] = ()
+    kind: Literal["blocks"] = "blocks"
 
 
 @dataclass(frozen=True)

@@ -68,6 +68,33 @@ def reference_function(bundle: str | Path, manifest: Manifest, threads: int | No
     return _as_function(_model(bundle, manifest, "reference", threads), MEMORY_FORMATS[0])
 
 
+@dataclass(frozen=True)
+class ArrayStep:
+    """One named step of the reference network (see dlgsanet/network/blocks.py), on NumPy arrays."""
+
+    name: str
+    reads: tuple[str, ...]
+    run: Callable[..., Array]
+
+
+def reference_steps(bundle: str | Path, manifest: Manifest, threads: int | None = None) -> list[ArrayStep]:
+    """The bundle's reference checkpoint step by step. Raises as `reference_function`."""
+    model = _model(bundle, manifest, "reference", threads)
+    from dlgsanet.network.blocks import Step, steps
+
+    def on_arrays(step: Step) -> Callable[..., Array]:
+        import torch
+
+        def run(*values: Array) -> Array:
+            with torch.inference_mode():
+                out: Array = step.run(*(torch.from_numpy(np.ascontiguousarray(value)) for value in values)).numpy()
+            return out
+
+        return run
+
+    return [ArrayStep(step.name, step.reads, on_arrays(step)) for step in steps(model)]
+
+
 def open_peer(
     bundle: str | Path, peer: str, tile: Tile, threads: int | None, memory_format: str = MEMORY_FORMATS[0]
 ) -> Runner:

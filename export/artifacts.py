@@ -10,6 +10,7 @@ from typing import Any
 from dlgsanet.imaging.atomic import sha256_file
 from dlgsanet.network.count import Size, true_macs
 from dlgsanet.network.model import DLGSANet
+from export.block_tensors import as_json
 from export.calibration import CalibrationOptions, CalibrationSet, calibration_set
 from export.certificate import Certificate, certify
 from export.compress import Compression
@@ -81,6 +82,7 @@ class ArtifactWriter:
             "onnx_nodes": len(proven.onnx.graph.node),
             "macs": graph_macs(proven.onnx),
             "network_macs": true_macs(self.model.config, Size(*target.tile)),
+            "blocks": as_json(proven.onnx.graph, target.backend, proven.result.model.reflected_along),
             **compressed,
         }
 

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlgsanet.imaging.errors import BackendError
+from export.block_tensors import block_of
 from export.coreml_ops import OPERATORS, Call, Ints
 
 INPUT, OUTPUT = "lr", "sr"
@@ -102,7 +103,9 @@ class _Translator:
         self.values.update(zip(node.output, outputs, strict=True))
 
     def _name(self, onnx_name: str) -> str:
-        """`deep_feature_extraction.0.body.1.restormer_attn.Conv` -> g0b1_3."""
+        """`deep_feature_extraction.0.body.1.restormer_attn.Conv` -> g0b1_3; a block's output has a name of its own."""
+        if (named := block_of(onnx_name)) is not None:
+            return named[1]
         found = _BLOCK.match(onnx_name)
         group, block = found.groups() if found else (None, None)
         if group is not None:

@@ -56,7 +56,7 @@ def backend_runner(bundle: Path, artifact: Artifact, scale: int, options: RunOpt
         from runtimes.mil_runner import REFERENCE, MilRunner
 
         if options.device == REFERENCE:
-            return MilRunner(bundle, artifact, scale)
+            return MilRunner(bundle, artifact, scale, taps=options.taps)
         from runtimes.coreml_runner import CoreMLRunner
 
         return CoreMLRunner(bundle, artifact, scale, options)

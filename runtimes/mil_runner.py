@@ -18,7 +18,7 @@ from runtimes.integrity import read_verified
 from runtimes.manifest import Artifact
 from runtimes.mil.execute import Executor, Observer
 from runtimes.mil.program import Anything, Blob, Model, read_model
-from runtimes.ports import PICTURE, from_pixels, require_host_ports, require_port, to_pixels
+from runtimes.ports import PICTURE, from_pixels, require_host_ports, require_port, require_taps, to_pixels
 from runtimes.runner import RunInfo, Runner
 from runtimes.tiling import Array
 from runtimes.work import Layer, by_precision, convolution_macs, product_macs
@@ -45,8 +45,11 @@ def read_package(bundle: Path, artifact: Artifact) -> tuple[Model, dict[str, byt
 class MilRunner(Runner):
     """Interprets one package; `strict` rounds fp16 results as the program's types say."""
 
-    def __init__(self, bundle: Path, artifact: Artifact, scale: int, *, strict: bool = True) -> None:
+    def __init__(
+        self, bundle: Path, artifact: Artifact, scale: int, *, strict: bool = True, taps: tuple[str, ...] = ()
+    ) -> None:
         super().__init__(scale, (artifact.tile,))
+        self._taps = taps
         self._bundle, self._artifact, self._strict = bundle, artifact, strict
         self._executor: Executor | None = None
         self._model: Model | None = None
@@ -80,6 +83,21 @@ class MilRunner(Runner):
         found: Mapping[str, Anything] = self._executor.run({port.name: given}, self.observe)
         sr = np.ascontiguousarray(found[self._artifact.output.name], np.float32)
         return from_pixels(sr) if self._artifact.output.layout == PICTURE else sr
+
+    def _inspect(self, tile: Array) -> tuple[Array, dict[str, Array]]:
+        inside: dict[str, Array] = {}
+
+        def keep(name: str, value: Anything) -> None:
+            if name in self._taps:
+                inside[name] = np.array(value, np.float32)
+
+        before, self.observe = self.observe, keep
+        try:
+            sr = self._infer(tile)
+        finally:
+            self.observe = before
+        require_taps(self._artifact.id, self._taps, inside)
+        return sr, inside
 
     def macs(self) -> dict[str, int]:
         """By the types that the package declares: what a device makes of them, the interpreter cannot know."""

@@ -8,7 +8,7 @@ would follow an external-data path in the file to any place on the disk.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from dlgsanet.imaging.errors import InputError
@@ -95,6 +95,29 @@ def convolution_weights(data: bytes) -> dict[str, tuple[int, ...]]:
         elif _name(node, 4) == "Conv" and weight is not None:
             found |= {name: weight for name in (_name(node, 3), _name(node, 2)) if name}
     return found
+
+
+def tensor_names(data: bytes) -> set[str]:
+    """What the nodes of the main graph make. Raises InputError if `data` is not a protocol buffer."""
+    graph = wire.message(_view(wire.message(memoryview(data), WHAT), 7), WHAT)
+    nodes = [wire.message(item, WHAT) for item in graph.get(1, []) if isinstance(item, memoryview)]
+    return {
+        bytes(name).decode("utf-8", "replace")
+        for node in nodes
+        for name in node.get(2, [])
+        if not isinstance(name, int)
+    }
+
+
+def with_outputs(data: bytes, names: Sequence[str]) -> bytes:
+    """The same model whose graph gives these float32 tensors, too.
+
+    Protocol buffers join what is written of one message in two places, so the file is left as it is and the outputs
+    (Model.graph = 7, Graph.output = 12, ValueInfo.name = 1, .type = 2) are written behind it.
+    """
+    floats = wire.written(2, wire.written(1, b"\x08\x01"))  # a tensor type whose element type (1) is float (1)
+    outputs = b"".join(wire.written(12, wire.written(1, name.encode()) + floats) for name in names)
+    return data + wire.written(7, outputs) if names else data
 
 
 def _view(item: wire.Message, number: int) -> memoryview:

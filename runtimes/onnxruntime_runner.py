@@ -16,9 +16,9 @@ from runtimes.backends import import_engine
 from runtimes.devices import available_threads, require_provider
 from runtimes.integrity import read_verified, verify
 from runtimes.manifest import Artifact
-from runtimes.onnx_file import OnnxFacts, convolution_weights, read_facts
+from runtimes.onnx_file import OnnxFacts, convolution_weights, read_facts, tensor_names, with_outputs
 from runtimes.onnxruntime_layers import integer_precision, layers, profiled
-from runtimes.ports import require_host_ports, require_port
+from runtimes.ports import require_host_ports, require_port, require_taps
 from runtimes.probe import PRODUCT
 from runtimes.runner import RunInfo, Runner, RunOptions
 from runtimes.tiling import Array
@@ -77,7 +77,9 @@ class OnnxRuntimeRunner(Runner):
 
     def _read(self) -> tuple[bytes, OnnxFacts]:
         model = read_verified(self._bundle, self._artifact.path, self._artifact.files[self._artifact.path])
-        return model, read_facts(model)
+        taps = self._options.taps
+        require_taps(self._artifact.id, taps, tensor_names(model) if taps else ())
+        return with_outputs(model, taps), read_facts(model)
 
     def _source(self, model: bytes, facts: OnnxFacts) -> bytes | str:
         """What a session opens: from bytes, what was hashed is what runs; a model in several files can be opened from
@@ -121,6 +123,11 @@ class OnnxRuntimeRunner(Runner):
             raise BackendError(f"{self._artifact.id}: ONNX Runtime failed: {error}") from error
         sr: Array = found[0]
         return sr
+
+    def _inspect(self, tile: Array) -> tuple[Array, dict[str, Array]]:
+        names = self._options.taps
+        sr, *inside = self._session.run([self._artifact.output.name, *names], {self._artifact.input.name: tile})
+        return sr, dict(zip(names, inside, strict=True))
 
     def _close(self) -> None:
         self._session = None

@@ -13,6 +13,8 @@ from typing import Any
 from runtimes.work import Layer, convolution_macs, count_fault, product_macs
 
 PRECISION_HINT = "INFERENCE_PRECISION_HINT"
+TAP = "tap of "
+"""How the names of layers begin that are no part of the network: see `OpenVinoRunner`."""
 
 # OpenVINO's element types -> precisions as in artifact ids
 TYPES = {"f32": "fp32", "f16": "fp16", "bf16": "bf16", "i8": "int8", "u8": "int8"}
@@ -32,9 +34,9 @@ def reported_precision(compiled: Any, quantized: int = 0) -> str:
     dense: Counter[str] = Counter()
     other: Counter[str] = Counter()
     integers = 0
-    for op in compiled.get_runtime_model().get_ops():
-        kind, precision = _rt(op, "layerType").lower(), _rt(op, "runtimePrecision")
-        integers += _is_work(kind) and named(precision) == "int8"
+    for op, kind in _working(compiled):
+        precision = _rt(op, "runtimePrecision")
+        integers += named(precision) == "int8"
         if "convolution" in kind:
             depthwise = kind == "groupconvolution" or "_dw" in _rt(op, "primitiveType")
             (other if depthwise else dense)[precision] += 1
@@ -51,10 +53,7 @@ def quantized_layers(network: Any) -> int:
 
 def layers(compiled: Any) -> Iterator[Layer]:
     """Every convolution and matrix product that runs, with its precision; nothing where the device shows no layers."""
-    for op in compiled.get_runtime_model().get_ops():
-        kind = _rt(op, "layerType").lower()
-        if not _is_work(kind):
-            continue
+    for op, kind in _working(compiled):
         out = tuple(op.output(0).get_shape())
         given = [tuple(port.get_shape()) for port in op.inputs()]
         if "convolution" in kind:
@@ -71,8 +70,13 @@ def named(kind: str) -> str:
     return TYPES.get(kind, kind)
 
 
-def _is_work(kind: str) -> bool:
-    return "convolution" in kind or kind in _PRODUCTS
+def _working(compiled: Any) -> Iterator[tuple[Any, str]]:
+    """The convolutions and products that run, with their kind; not those by which a tensor is only looked at."""
+    for op in compiled.get_runtime_model().get_ops():
+        kind = _rt(op, "layerType").lower()
+        multiplies = "convolution" in kind or kind in _PRODUCTS
+        if multiplies and not _rt(op, "originalLayersNames").startswith(TAP):
+            yield op, kind
 
 
 def _rounded(port: Any) -> bool:

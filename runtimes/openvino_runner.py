@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -14,8 +15,8 @@ from runtimes.backends import import_engine
 from runtimes.devices import available_threads, native_precisions, require_openvino_device
 from runtimes.integrity import read_verified
 from runtimes.manifest import Artifact
-from runtimes.openvino_layers import PRECISION_HINT, TYPES, layers, quantized_layers, reported_precision
-from runtimes.ports import require_host_ports, require_port
+from runtimes.openvino_layers import PRECISION_HINT, TAP, TYPES, layers, quantized_layers, reported_precision
+from runtimes.ports import require_host_ports, require_port, require_taps
 from runtimes.probe import PRODUCT
 from runtimes.runner import RunInfo, Runner, RunOptions
 from runtimes.tiling import Array
@@ -53,6 +54,7 @@ class OpenVinoRunner(Runner):
         model, weights = self._read()
         try:
             network = core.read_model(model, weights)
+            self._tap(network)
             compiled = core.compile_model(network, device, self._settings(device, threads))
         except RuntimeError as error:
             raise BackendError(f"{artifact.id}: OpenVINO cannot load it: {error}") from error
@@ -70,6 +72,26 @@ class OpenVinoRunner(Runner):
             versions={"openvino": openvino.__version__, "numpy": version("numpy")},
             device_precisions=native_precisions(core.get_property(device, "OPTIMIZATION_CAPABILITIES")),
         )
+
+    def _tap(self, network: Any) -> None:
+        """Make outputs of the tensors that are to be seen, in their order behind the network's own.
+
+        Each is read through a convolution with the identity, which changes no value: what lies between an output and
+        the last convolution before it, OpenVINO would compute in f32 whatever the hint says.
+        """
+        if not (taps := self._options.taps):
+            return
+        ports = {name: port for op in network.get_ops() for port in op.outputs() for name in port.get_names()}
+        require_taps(self._artifact.id, taps, ports)
+        operators = import_module("openvino.opset13")
+        results = []
+        for name in taps:
+            channels = ports[name].get_shape()[1]
+            identity = operators.constant(np.eye(channels, dtype=np.float32)[:, :, None, None])
+            seen = operators.convolution(ports[name], identity, [1, 1], [0, 0], [0, 0], [1, 1])
+            seen.set_friendly_name(TAP + name)
+            results.append(operators.result(seen.output(0)))
+        network.add_results(results)
 
     def _read(self) -> tuple[bytes, bytes]:
         """Read the two files once, checked: OpenVINO gets the bytes that were hashed."""
@@ -98,6 +120,11 @@ class OpenVinoRunner(Runner):
         # The request owns the memory and the next run overwrites it.
         sr: Array = np.array(found[self._artifact.output.name])
         return sr
+
+    def _inspect(self, tile: Array) -> tuple[Array, dict[str, Array]]:
+        sr = self._infer(tile)
+        found = [self._request.get_output_tensor(index + 1).data for index in range(len(self._options.taps))]
+        return sr, {name: np.array(data, np.float32) for name, data in zip(self._options.taps, found, strict=True)}
 
     def _close(self) -> None:
         self._request = self._compiled = None

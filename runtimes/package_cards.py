@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from dlgsanet.imaging.errors import unknown
 from dlgsanet.imaging.files import read_rgb8, to_nchw
 from runtimes.integrity import verify
 from runtimes.manifest import Artifact, Manifest, read_manifest
 from runtimes.mil.card import Card, Ranges, card
 from runtimes.mil_runner import MilRunner, read_package
+from runtimes.tiling import middle_tile
 
 
 @dataclass(frozen=True)
@@ -53,11 +52,7 @@ def _ranges(bundle: Path, manifest: Manifest, artifact: Artifact) -> dict[str, f
         for entry in manifest.reference.entries:
             verify(bundle, {entry.lr: manifest.reference.files[entry.lr]})
             picture = to_nchw(read_rgb8(bundle / entry.lr))
-            lacking = [max(0, side - had) for side, had in zip(artifact.tile, picture.shape[2:], strict=True)]
-            wide = np.pad(picture, ((0, 0), (0, 0), (0, lacking[0]), (0, lacking[1])), mode="wrap")
-            top, left = ((had - side) // 2 for side, had in zip(artifact.tile, wide.shape[2:], strict=True))
-            tile = wide[:, :, top : top + artifact.tile[0], left : left + artifact.tile[1]]
-            run.infer(np.ascontiguousarray(tile))
+            run.infer(middle_tile(picture, artifact.tile))
     return ranges.used
 
 

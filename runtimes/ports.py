@@ -57,3 +57,13 @@ def require_port(artifact_id: str, port: Port, found: Mapping[str, tuple[object,
             f"{shown or 'nothing'}; "
             "export the bundle again"
         )
+
+
+def require_taps(artifact_id: str, taps: Collection[str], found: Collection[str]) -> None:
+    """Refuse a network that has not all tensors that the manifest names. Raises InputError."""
+    missing = [name for name in taps if name not in found]
+    if missing:
+        raise InputError(
+            f"{artifact_id}: the manifest names {len(taps)} tensors of the network, {len(missing)} are not in the file "
+            f"('{missing[0]}'); export the bundle again"
+        )

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from dlgsanet.imaging.errors import BackendError, InputError
+from dlgsanet.imaging.errors import BackendError, InputError, UnavailableError
 from runtimes.tiling import DEFAULT_OVERLAP, Array, nearest_tile, stream_rows, upscale_stream
 
 RANGE_TOLERANCE = 1e-4
@@ -34,11 +34,14 @@ class OutputError(BackendError):
 @dataclass(frozen=True)
 class RunOptions:
     """Where to run: `device` as the backend knows it (CPU, GPU, NPU, an execution provider), `threads` of
-    the CPU (None: all cores that this process may use). `cuda_graph`: launch an engine's kernels as one graph."""
+    the CPU (None: all cores that this process may use). `cuda_graph`: launch an engine's kernels as one graph. `taps`:
+    tensors inside the network that `inspect` gives, too; what is compiled then is a twin of the artifact, with more
+    outputs."""
 
     device: str = "CPU"
     threads: int | None = None
     cuda_graph: bool = False
+    taps: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.threads is not None and self.threads < 1:
@@ -178,6 +181,20 @@ class Runner(ABC):
         """The tile (H, W) used for this image: the nearest one, or the whole image where any size is
         taken."""
         return nearest_tile(self.tiles, image_hw, overlap) if self.tiles else image_hw
+
+    def inspect(self, tile: Array) -> tuple[Array, dict[str, Array]]:
+        """As `infer`, with the values of `RunOptions.taps` by name, float32.
+
+        Raises UnavailableError for a backend that shows nothing of its inside, and as `infer` does.
+        """
+        self._require_open()
+        self._require_tile(tile)
+        sr, inside = self._inspect(tile)
+        self._require_output(tile, sr)
+        return sr, inside
+
+    def _inspect(self, tile: Array) -> tuple[Array, dict[str, Array]]:
+        raise UnavailableError(f"{self.info.artifact}: {self.info.device} shows nothing of the inside of its network")
 
     def macs(self) -> dict[str, int]:
         """Multiply-adds of one tile by the precision in which the engine runs them; empty where it does not tell.

@@ -46,6 +46,14 @@ class Span:
     weight: Array
 
 
+def middle_tile(picture: Array, tile: tuple[int, int]) -> Array:
+    """One tile from the middle of a picture (1, 3, H, W); a picture smaller than the tile is repeated."""
+    lacking = [max(0, side - had) for side, had in zip(tile, picture.shape[2:], strict=True)]
+    wide = np.pad(picture, ((0, 0), (0, 0), (0, lacking[0]), (0, lacking[1])), mode="wrap")
+    top, left = ((had - side) // 2 for side, had in zip(tile, wide.shape[2:], strict=True))
+    return np.ascontiguousarray(wide[:, :, top : top + tile[0], left : left + tile[1]])
+
+
 def axis_spans(length: int, tile: int, overlap: int, scale: int) -> list[Span]:
     """Return the tiles of one axis of `length` LR pixels, from the first to the last.
 

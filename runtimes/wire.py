@@ -65,3 +65,16 @@ def varint(data: memoryview, position: int, what: str) -> tuple[int, int]:
         if byte < 0x80:
             return value, position
         shift += 7
+
+
+def written(number: int, content: bytes) -> bytes:
+    """A field with a length (text, bytes or a message) as it is written."""
+    return _varint(number << 3 | 2) + _varint(len(content)) + content
+
+
+def _varint(value: int) -> bytes:
+    found = bytearray()
+    while value > 0x7F:
+        found.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*found, value])

@@ -20,10 +20,18 @@ class LocalBlock(nn.Module):
         self.norm2 = LayerNorm(config.channels)
         self.IDynamic_ffn = GDFN(config.channels)
 
-    def forward(self, x: Tensor) -> Tensor:
-        x = x + self.IDynamicDWConv(self.norm1(x))
-        out: Tensor = x + self.IDynamic_ffn(self.norm2(x))
+    def mix(self, x: Tensor) -> Tensor:
+        """The first half: x + MHDLSA(LN(x))."""
+        out: Tensor = x + self.IDynamicDWConv(self.norm1(x))
         return out
+
+    def feed_forward(self, y: Tensor) -> Tensor:
+        """The second half: y + GDFN(LN(y))."""
+        out: Tensor = y + self.IDynamic_ffn(self.norm2(y))
+        return out
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.feed_forward(self.mix(x))
 
 
 class GlobalBlock(nn.Module):
@@ -36,10 +44,18 @@ class GlobalBlock(nn.Module):
         self.norm4 = LayerNorm(config.channels)
         self.restormer_ffn = GDFN(config.channels)
 
-    def forward(self, x: Tensor) -> Tensor:
-        x = x + self.restormer_attn(self.norm3(x))
-        out: Tensor = x + self.restormer_ffn(self.norm4(x))
+    def mix(self, x: Tensor) -> Tensor:
+        """The first half: x + SparseGSA(LN(x))."""
+        out: Tensor = x + self.restormer_attn(self.norm3(x))
         return out
+
+    def feed_forward(self, y: Tensor) -> Tensor:
+        """The second half: y + GDFN(LN(y))."""
+        out: Tensor = y + self.restormer_ffn(self.norm4(y))
+        return out
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.feed_forward(self.mix(x))
 
 
 class Group(nn.Module):

@@ -13,7 +13,8 @@ from export.passes.convs import conv_like
 class FixedNet(nn.Module):
     """The network as a graph for one tile: the reference's children under their names, no training switches.
 
-    (1, 3, H, W) RGB in [0, 1] -> (1, 3, sH, sW). `add_mean` is cleared once the output's mean lives in a bias.
+    (1, 3, H, W) RGB in [0, 1] -> (1, 3, sH, sW). `add_mean` is cleared once the output's mean lives in a bias;
+    `reflected_along` is set once the channels of the residual stream are reflected along that vector.
     """
 
     mean: Tensor
@@ -22,6 +23,7 @@ class FixedNet(nn.Module):
         super().__init__()
         self.register_buffer("mean", source.mean.clone(), persistent=False)
         self.add_mean = True
+        self.reflected_along: tuple[float, ...] | None = None
         self.overlap_embed = source.overlap_embed
         self.deep_feature_extraction = source.deep_feature_extraction
         self.upsample = source.upsample

@@ -47,9 +47,14 @@ class Rescale(nn.Module):
 
 def reflection(channels: int, dtype: torch.dtype) -> Tensor:
     """Symmetric orthogonal (C, C) whose first row is the direction of the mean: H = 1 - 2 v v^T / v^T v."""
+    v = _axis(channels, dtype)
+    return torch.eye(channels, dtype=dtype) - 2 * torch.outer(v, v) / (v @ v)
+
+
+def _axis(channels: int, dtype: torch.dtype) -> Tensor:
     v = torch.full((channels,), 1 / math.sqrt(channels), dtype=dtype)
     v[0] -= 1
-    return torch.eye(channels, dtype=dtype) - 2 * torch.outer(v, v) / (v @ v)
+    return v
 
 
 def _turn(root: nn.Module, context: Context) -> Outcome:
@@ -71,6 +76,7 @@ def _turn(root: nn.Module, context: Context) -> Outcome:
             module.body[-1] = _turned(module.body[-1], before=h, after=h)
     root.deep_feature_extraction[-1] = _turned(root.deep_feature_extraction[-1], before=h, after=h)
     root.upsample[0] = _turned(root.upsample[0], before=h)
+    root.reflected_along = tuple(_axis(last.in_channels, h.dtype).tolist())
     return Outcome(2 * len(blocks))
 
 

@@ -1,0 +1,47 @@
+"""Which tensor of an artifact is which block's output: recorded in the manifest, so that `check --blocks` can look.
+
+The writer names every ONNX node after the module whose forward made it, and the residual stream is what the blocks add
+to; no pass moves these sums. Backends keep the names of such tensors, but for Core ML, whose packages get short ones.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from dlgsanet.network.block_names import DEEP, SHALLOW, group_end, half_block
+
+_SHALLOW = re.compile(r"overlap_embed\..+\.Conv")
+_SUM = re.compile(r"deep_feature_extraction\.(\d+)(?:\.body\.(\d+))?\.Add(_2)?")
+_DEEP = "Add"  # the network's own first sum
+
+
+def block_of(node: str) -> tuple[str, str] | None:
+    """(block, name in a Core ML package) of the tensor that this ONNX node makes; None for all others."""
+    if _SHALLOW.fullmatch(node):
+        return SHALLOW, SHALLOW
+    if node == _DEEP:
+        return DEEP, DEEP
+    if (found := _SUM.fullmatch(node)) is None:
+        return None
+    group, index, second = found.groups()
+    if index is None:
+        return (group_end(int(group)), f"g{group}_conv") if second is None else None
+    name = half_block(int(group), int(index), int(second is not None))
+    return name, f"g{group}b{index}_{name.partition('.')[2].partition('.')[2].replace('.', '_')}"
+
+
+def block_tensors(graph: Any, backend: str) -> dict[str, str]:
+    """Block -> tensor in the artifact that `backend` makes of an ONNX graph, in their order."""
+    found = {}
+    for node in graph.node:
+        if (block := block_of(node.name)) is not None:
+            found[block[0]] = block[1] if backend == "coreml" else str(node.output[0])
+    return found
+
+
+def as_json(graph: Any, backend: str, reflected_along: Sequence[float] | None) -> dict[str, Any]:
+    """For the manifest. `reflected_along`: the vector v of the reflection 1 - 2 v v^T / v^T v that turns the stream's
+    channels in this artifact, None where they are the reference's."""
+    return {"tensors": block_tensors(graph, backend), "reflected_along": list(reflected_along or ()) or None}
