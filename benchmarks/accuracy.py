@@ -14,12 +14,13 @@ from benchmarks.accuracy_records import Context, Model, Subject, Tile, Tiled
 from benchmarks.crops import Shelf, make_crop
 from benchmarks.datasets import Dataset, Sample
 from benchmarks.diagnosis import Signs, diagnosis, signs
+from benchmarks.error_maps import WorstImages
 from benchmarks.figures import Yardstick, yardstick
 from benchmarks.gates import Figures, Verdict, judge
 from benchmarks.ladder import WHOLE, Ladder
 from benchmarks.reference import Reference
 from benchmarks.results import AccuracyRecord, Crop, ImageRow
-from benchmarks.side_records import DiagnosisRecord, RungRecord
+from benchmarks.side_records import DiagnosisRecord, ErrorMap, RungRecord
 from benchmarks.torch_peers import peer_id
 from dlgsanet.imaging.errors import BackendError, UnavailableError
 from dlgsanet.imaging.files import to_nchw
@@ -41,6 +42,7 @@ class Checked:
     crashed: tuple[str, ...]
     rungs: tuple[RungRecord, ...] = ()
     diagnoses: tuple[DiagnosisRecord, ...] = ()
+    error_maps: tuple[ErrorMap, ...] = ()
 
 
 @dataclass
@@ -52,6 +54,7 @@ class _Progress:
     macs: Mapping[str, int] = field(default_factory=dict)
     rows: list[ImageRow] = field(default_factory=list)
     signs: list[Signs] = field(default_factory=list)
+    worst: WorstImages = field(default_factory=WorstImages)
     over: Verdict | None = None
     crash: str | None = None
 
@@ -116,6 +119,7 @@ def check(
         crashed,
         rungs.records(context) if rungs else (),
         tuple(diagnosis(run.subject, run.signs, context) for run in runs if run.signs and run.over is None),
+        tuple(found for run in runs if run.over is None for found in run.worst.maps(run.subject, context)),
     )
 
 
@@ -192,4 +196,5 @@ def _one_output(run: _Progress, target: Yardstick, overlap: int) -> Array | None
     run.rows.append(target.row(sr, pictures=run.subject.pictures))
     if run.subject.precision != "fp32":
         run.signs.append(signs(sr, target.output))
+        run.worst.see(target.sample, run.rows[-1], sr, target.output, target.protocol.scale)
     return sr

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from benchmarks.environment import Environment
 from benchmarks.results import AccuracyRecord, Crop, DatasetNote, LatencyRecord, RatioRecord, ResultFile
-from benchmarks.side_records import BlockRecord, DiagnosisRecord, RungRecord
+from benchmarks.side_records import BlockRecord, DiagnosisRecord, ErrorMap, RungRecord
 
 
 @dataclass(frozen=True)
@@ -55,11 +55,12 @@ class Advice:
 
 @dataclass(frozen=True)
 class Model:
-    """One checkpoint with its crops."""
+    """One checkpoint with its crops and error maps."""
 
     name: str
     sha256: str
     crops: tuple[Crop, ...]
+    error_maps: tuple[ErrorMap, ...] = ()
 
 
 def machines(files: Sequence[ResultFile]) -> list[Machine]:
@@ -84,7 +85,16 @@ def models(files: Sequence[ResultFile]) -> list[Model]:
         for latency in result.latency:
             names.setdefault(latency.model_sha256, latency.model)
     crops = [crop for result in files for crop in result.crops]
-    found = [Model(name, sha, tuple(crop for crop in crops if crop.model_sha256 == sha)) for sha, name in names.items()]
+    maps = {(it.artifact, it.dataset, it.image, it.model_sha256): it for result in files for it in result.error_maps}
+    found = [
+        Model(
+            name,
+            sha,
+            tuple(crop for crop in crops if crop.model_sha256 == sha),
+            tuple(it for it in maps.values() if it.model_sha256 == sha),
+        )
+        for sha, name in names.items()
+    ]
     return sorted(found, key=lambda model: (model.name, model.sha256))
 
 

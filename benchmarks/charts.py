@@ -59,6 +59,15 @@ class Strip:
 
 
 @dataclass(frozen=True)
+class BlockLine:
+    """One artifact in the chart of blocks: decibels behind each block, and of each block alone; None for no error."""
+
+    name: str
+    total_db: Sequence[float | None]
+    added_db: Sequence[float | None]
+
+
+@dataclass(frozen=True)
 class Point:
     """One artifact in the PSNR-versus-latency chart; `passed` is its gate, `advised` the one to use."""
 
@@ -110,6 +119,23 @@ def psnr_chart(points: Sequence[Point], reference_db: float | None, style: Mappi
         _time_axis(axes, [point.median.value for point in points], ends)
         axes.grid(True, color=_INK, alpha=0.12, lw=0.8)
         axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=9, labelspacing=0.9)
+        return _svg(figure, label)
+
+
+def block_chart(lines: Sequence[BlockLine], blocks: Sequence[str], style: Mapping[str, Style], label: str) -> str:
+    """Signal to error over the blocks, above with all that came before, below of each block alone; SVG text."""
+    with mpl.rc_context(_SETTINGS):
+        figure = Figure(figsize=(8.6, 6.4), layout="constrained")
+        upper, lower = figure.subplots(2, 1, sharex=True)
+        for axes, words in ((upper, "behind the block, dB"), (lower, "of the block alone, dB")):
+            for line in lines:
+                values = [np.nan if it is None else it for it in (line.total_db if axes is upper else line.added_db)]
+                look = style[line.name]
+                axes.plot(values, color=look.colour, marker=look.marker, ms=5, lw=1.2, label=line.name)
+            axes.set_ylabel(words)
+            axes.grid(True, color=_INK, alpha=0.12, lw=0.8)
+        lower.set_xticks(range(len(blocks)), blocks, rotation=90, fontsize=8)
+        upper.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=9, labelspacing=0.9)
         return _svg(figure, label)
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
+from benchmarks import png_text
 from benchmarks.datasets import Dataset, Sample
 from benchmarks.results import Crop
 from dlgsanet.imaging.files import to_hwc, to_uint8
@@ -52,7 +50,13 @@ def make_crop(sample: Sample, dataset: Dataset, model_sha256: str, outputs: Mapp
         "bicubic": bicubic_crop(sample.lr, dataset.scale, box),
         **{name: cut(sr, box) for name, sr in outputs.items()},
     }
-    return Crop(sample.item.name, dataset.name, model_sha256, box, {name: _png(rgb) for name, rgb in pictures.items()})
+    return Crop(
+        sample.item.name,
+        dataset.name,
+        model_sha256,
+        box,
+        {name: png_text.encode(rgb) for name, rgb in pictures.items()},
+    )
 
 
 @dataclass(frozen=True)
@@ -77,9 +81,3 @@ class Shelf:
     def crops(self) -> tuple[Crop, ...]:
         """What is kept."""
         return self.first if self.worst is None else (*self.first, self.worst)
-
-
-def _png(rgb: NDArray[np.uint8]) -> str:
-    stream = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(rgb)).save(stream, "PNG", optimize=True)
-    return base64.b64encode(stream.getvalue()).decode("ascii")

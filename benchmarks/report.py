@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from benchmarks import advice, gates, report_view, show
+from benchmarks.error_maps import gradient
 from benchmarks.results import ResultFile, read_result
 from dlgsanet import __version__
 from dlgsanet.imaging.atomic import write_text
@@ -46,6 +47,7 @@ def render(files: Sequence[ResultFile]) -> str:
         models=[report_view.model_view(model, machines) for model in models],
         datasets=advice.datasets(files),
         gates={name: limits for name, limits in gates.GATES.items() if limits},
+        error_colours=gradient(),
         tiling_limit=gates.TILING_DROP_MEAN_DB,
     )
 

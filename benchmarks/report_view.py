@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from benchmarks import charts, show
 from benchmarks.advice import Advice, Machine, Model, advise
-from benchmarks.charts import Point, Strip, Style
+from benchmarks.charts import BlockLine, Point, Strip, Style
 from benchmarks.results import AccuracyRecord, Crop, LatencyRecord, RatioRecord
+from benchmarks.show_blocks import line, worst
+from benchmarks.side_records import BlockRecord
 from benchmarks.stats import Interval
 from benchmarks.worth import int8_lines
 
@@ -70,6 +72,15 @@ class Chart:
 
 
 @dataclass(frozen=True)
+class BlockView:
+    """Errors by block of all artifacts that were looked into on one data set, and a line for each artifact."""
+
+    chart: Chart | None
+    records: tuple[BlockRecord, ...]
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class MachineView:
     """One model on one machine."""
 
@@ -79,6 +90,7 @@ class MachineView:
     latency: tuple[LatencyRecord, ...]
     comparisons: tuple[RatioRecord, ...]
     charts: tuple[Chart, ...]
+    blocks: tuple[BlockView, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -106,6 +118,7 @@ def artifact_names(machines: Sequence[Machine]) -> list[str]:
     """Artifacts in the order of their names, torch peers last."""
     found = {record.artifact for machine in machines for record in machine.accuracy}
     found |= {record.artifact for machine in machines for record in machine.latency}
+    found |= {record.artifact for machine in machines for record in machine.blocks}
     return sorted(found, key=lambda name: (name.startswith("torch-"), name))
 
 
@@ -192,7 +205,27 @@ def _machine_view(machine: Machine, style: Mapping[str, Style], key: str) -> Mac
         found += _psnr_charts(machine, mine, advice, style, f"{key}-psnr-{tile[0]}x{tile[1]}")
     latency = tuple(sorted(machine.latency, key=lambda it: (it.p50_ms is None, it.p50_ms or 0.0)))
     int8 = tuple(int8_lines(machine.latency, machine.ratios))
-    return MachineView(machine, advice, int8, latency, tuple(show.shown_ratios(machine.ratios)), tuple(found))
+    ratios = tuple(show.shown_ratios(machine.ratios))
+    return MachineView(machine, advice, int8, latency, ratios, tuple(found), _block_views(machine, style, key))
+
+
+def _block_views(machine: Machine, style: Mapping[str, Style], key: str) -> tuple[BlockView, ...]:
+    views = []
+    for number, dataset in enumerate(sorted({it.dataset for it in machine.blocks})):
+        mine = [it for it in machine.blocks if it.dataset == dataset]
+        shown = tuple(it for it in mine if it.blocks)
+        chart = None
+        if shown:
+            names = [row.name for row in shown[0].blocks]
+            lines = [
+                BlockLine(it.artifact, [row.total_db for row in it.blocks], [row.added_db for row in it.blocks])
+                for it in shown
+            ]
+            svg = charts.block_chart(lines, names, style, f"{key}-blocks-{number}")
+            alt = "; ".join(f"{it.artifact}: most is added by {worst(it)[0].name}" for it in shown if worst(it))
+            chart = Chart(f"Signal to error by block, tiles of {dataset}", alt, svg)
+        views.append(BlockView(chart, shown, tuple(line(it) for it in mine)))
+    return tuple(views)
 
 
 def _psnr_charts(

@@ -5,18 +5,16 @@ The dataclasses are the schema. Numbers that were not measured are null, and the
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Literal
 
-from benchmarks import typed_json
+from benchmarks import png_text, typed_json
 from benchmarks.environment import Environment
 from benchmarks.gates import GateName
-from benchmarks.side_records import BlockRecord, DiagnosisRecord, LimitRecord, RungRecord
+from benchmarks.side_records import BlockRecord, DiagnosisRecord, ErrorMap, LimitRecord, RungRecord
 from benchmarks.stats import Order
 from dlgsanet.imaging.atomic import require_replaceable, require_writable_folder, write_text
 from dlgsanet.imaging.errors import InputError
@@ -24,7 +22,6 @@ from runtimes import strict_json
 
 SCHEMA = 1
 MAX_BYTES = 256 << 20  # a file of ours has a few megabytes; more would only fill the memory
-_PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 
 
 @dataclass(frozen=True)
@@ -173,12 +170,7 @@ class Crop:
 
     def __post_init__(self) -> None:
         for name, text in self.pictures.items():
-            try:
-                data = base64.b64decode(text, validate=True)
-            except (binascii.Error, ValueError) as error:
-                raise ValueError(f"the crop {name[:40]!r} is not base64") from error
-            if not data.startswith(_PNG_MAGIC):
-                raise ValueError(f"the crop {name[:40]!r} is not a PNG")
+            png_text.require(f"the crop {name[:40]!r}", text)
 
 
 Record = AccuracyRecord | LatencyRecord | RatioRecord | LimitRecord | RungRecord | DiagnosisRecord | BlockRecord
@@ -194,6 +186,7 @@ class ResultFile:
     records: tuple[Record, ...]
     datasets: tuple[DatasetNote, ...] = ()
     crops: tuple[Crop, ...] = ()
+    error_maps: tuple[ErrorMap, ...] = ()
 
     @property
     def accuracy(self) -> tuple[AccuracyRecord, ...]:
@@ -236,10 +229,11 @@ def new_result(
     records: tuple[Record, ...],
     datasets: tuple[DatasetNote, ...] = (),
     crops: tuple[Crop, ...] = (),
+    error_maps: tuple[ErrorMap, ...] = (),
 ) -> ResultFile:
     """A result of this schema, made now."""
     created = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return ResultFile(SCHEMA, created, environment, records, datasets, crops)
+    return ResultFile(SCHEMA, created, environment, records, datasets, crops, error_maps)
 
 
 def require_place(path: str | Path) -> None:

@@ -17,7 +17,7 @@ from benchmarks.datasets import Dataset, open_folder, open_pack, open_photograph
 from benchmarks.environment import describe_environment
 from benchmarks.isolated import IsolatedRunner
 from benchmarks.reference import open_reference
-from benchmarks.results import AccuracyRecord, DatasetNote, new_result, require_place, write_result
+from benchmarks.results import AccuracyRecord, DatasetNote, Record, new_result, require_place, write_result
 from benchmarks.side_records import BlockRecord
 from benchmarks.torch_peers import reference_steps
 from dlgsanet.imaging.content import content_hash
@@ -84,11 +84,9 @@ def run_check(options: CheckOptions) -> None:
     _print(checked, note, reference.description)
     show_blocks.show(show.out(), blocks)
     if options.json is not None:
-        crops = checked.crops if options.crops else ()
-        write_result(
-            options.json,
-            new_result(environment, (*checked.records, *checked.rungs, *checked.diagnoses, *blocks), (note,), crops),
-        )
+        records: tuple[Record, ...] = (*checked.records, *checked.rungs, *checked.diagnoses, *blocks)
+        pictures = (checked.crops, checked.error_maps) if options.crops else ((), ())
+        write_result(options.json, new_result(environment, records, (note,), *pictures))
     conclude(checked, options.artifacts)
     if blocks and all(it.gate == "not run" for it in blocks):
         raise UnavailableError(f"no block could be looked at: {blocks[0].artifact}: {blocks[0].reason}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from benchmarks import png_text
 from benchmarks.gates import GateName
 
 
@@ -46,6 +47,29 @@ class DiagnosisRecord:
     flat: float
     textured: float
     kind: Literal["diagnosis"] = "diagnosis"
+
+
+@dataclass(frozen=True)
+class ErrorMap:
+    """Where one artifact is worst in one image: `box` (top, left, height, width in HR pixels) of its output, of the
+    reference's, and the largest error of the three colours, black at none, in the last colour from `full_scale` 8-bit
+    levels on. The three are base64 of PNG."""
+
+    artifact: str
+    image: str
+    dataset: str
+    model_sha256: str
+    box: tuple[int, int, int, int]
+    to_reference_db: float | None
+    drop_db: float
+    full_scale: float
+    picture: str
+    reference: str
+    error: str
+
+    def __post_init__(self) -> None:
+        for name in ("picture", "reference", "error"):
+            png_text.require(f"the {name} of an error map", getattr(self, name))
 
 
 @dataclass(frozen=True)

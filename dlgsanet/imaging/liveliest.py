@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,11 +21,16 @@ def liveliest_box(img: NDArray[np.uint8], side: int, step: int) -> Box:
     energy = np.zeros_like(grey)
     energy[1:] += np.abs(np.diff(grey, axis=0))
     energy[:, 1:] += np.abs(np.diff(grey, axis=1))
-    height, width = (min(length, side) // step * step for length in grey.shape)
-    sums = np.zeros((grey.shape[0] + 1, grey.shape[1] + 1))
+    return fullest_box(energy, side, step)
+
+
+def fullest_box(energy: NDArray[np.floating[Any]], side: int, step: int) -> Box:
+    """The box with the largest sum of an (H, W) plane; its size and place as in `liveliest_box`."""
+    height, width = (min(length, side) // step * step for length in energy.shape)
+    sums = np.zeros((energy.shape[0] + 1, energy.shape[1] + 1))
     sums[1:, 1:] = energy.cumsum(axis=0, dtype=np.float64).cumsum(axis=1)
-    tops = np.arange(0, grey.shape[0] - height + 1, step)
-    lefts = np.arange(0, grey.shape[1] - width + 1, step)
+    tops = np.arange(0, energy.shape[0] - height + 1, step)
+    lefts = np.arange(0, energy.shape[1] - width + 1, step)
     inside = (
         sums[np.ix_(tops + height, lefts + width)]
         - sums[np.ix_(tops, lefts + width)]
