@@ -16,6 +16,7 @@ from benchmarks.advice import advise, machines, models
 from benchmarks.report import render, write_report
 from benchmarks.report_view import machine_facts, model_view
 from benchmarks.results import AccuracyRecord, ResultFile, new_result, write_result
+from benchmarks.side_records import BlockRecord, BlockRow, ErrorMap
 from dlgsanet.imaging.errors import InputError, UnavailableError
 
 
@@ -198,3 +199,20 @@ def test_a_result_file_named_as_the_page_is_kept(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"end in \.html"):
         write_report([place], place)
     assert place.read_text() == "measured for hours"
+
+
+def test_blocks_and_error_maps_are_shown(examples: ModuleType) -> None:
+    name = "openvino-int8-128x128"
+    base = examples.checked(examples.BOARD, [examples.accuracy(name)])
+    sha = base.accuracy[0].model_sha256
+    rows = (BlockRow("shallow", None, None), BlockRow("g0.b0.gsa", 41.5, 43.25), BlockRow("sr", 50.0, 60.0))
+    blocks = BlockRecord(name, "m", sha, "Set5", (128, 128), 4, "stated", "", 66.0, rows)
+    refused = replace(blocks, artifact="openvino-bf16-128x128", gate="not run", reason="<b>other</b>", blocks=())
+    png = examples.picture(0)
+    found = ErrorMap(name, "baby", "Set5", sha, (4, 8, 96, 96), 33.5, 0.2, 20.0, png, png, png)
+    text = render([replace(base, records=(*base.records, blocks, refused), error_maps=(found,))])
+    page = Page(text)
+    assert "most is added by g0.b0.gsa, sr" in page.text and "41.5 / 43.2" in page.text
+    assert "blocks not shown: <b>other</b>" in page.text and "<b>other" not in text  # escaped
+    assert "baby, 33.5 dB to the reference" in page.text and "20 levels of 255 and more" in page.text
+    assert sum(tag == "img" for tag, _ in page.tags) >= 3 and "- / -" in page.text

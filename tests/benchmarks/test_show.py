@@ -34,6 +34,25 @@ def test_against_the_official_form_if_it_was_timed() -> None:
     assert show.shown_ratios([RATIO]) == [RATIO]
 
 
+@pytest.mark.parametrize(
+    ("shares", "text"),
+    [
+        ({"bf16": 0.6, "int8": 0.4}, "60 % bf16, 40 % int8"),
+        ({"bf16": 0.9993, "fp32": 0.0007}, "99.93 % bf16, 0.07 % fp32"),  # neither all nor nothing
+        ({"fp32": 1.0}, "100 % fp32"),
+        ({}, "-"),
+    ],
+)
+def test_shares_of_the_work(shares: dict[str, float], text: str) -> None:
+    assert show.macs(shares) == text
+
+
+def test_equal_shares_have_one_line_and_what_did_not_run_has_none() -> None:
+    one = LatencyRecord("a-8x8", "m", "", "fp32", (8, 8), "pass", "", mac_shares={"fp32": 1.0})
+    gone = replace(one, artifact="c-8x8", gate="not run")
+    assert show.mac_lines([one, replace(one, artifact="b-8x8"), gone]) == ["MACs: 100 % fp32: a-8x8, b-8x8"]
+
+
 def test_names_are_text_and_no_markup() -> None:
     record = LatencyRecord("[red]a[/red]-8x8", "m", "", "fp32", (8, 8), "not run", "[bold]gone")
     stream = io.StringIO()
