@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from benchmarks import ablation, overlap_study, shapes, training_study
+from benchmarks import ablation, overlap_study, rtx_kernels, shapes, training_study
 from benchmarks.results import AccuracyRecord, LatencyRecord, RatioRecord, ResultFile, read_result
 from dlgsanet.checkpoints import read_checkpoint, shipped_names
 from dlgsanet.network.count import parameters
@@ -167,6 +167,12 @@ def training_speed() -> str:
     return training_study.table(training_study.read_rows(text))
 
 
+def rtx_kernel_table() -> str:
+    """What TensorRT-RTX makes of each lowering."""
+    content = json.loads((RESULTS / "rtx-kernels-tiny-x4.json").read_text(encoding="utf-8"))
+    return rtx_kernels.table(content["rows"])
+
+
 def weights() -> str:
     """The shipped checkpoints and their scores, from the files themselves."""
     lines = ["| name | parameters | Set5, PSNR / SSIM | B100, PSNR / SSIM | steps |", "|---|---|---|---|---|"]
@@ -231,6 +237,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "overlap": overlap,
     "passes": lambda: ablation.table(ablation.read_ablation(RESULTS / "ablation-passes-tiny-x4.json")),
     "peers": peers,
+    "rtx-kernels": rtx_kernel_table,
     "targets": markdown_table,
     "tensorrt": tensorrt,
     "tiles": tiles,

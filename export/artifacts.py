@@ -29,6 +29,8 @@ class Proven:
     result: RewriteResult
     certificate: Certificate
     onnx: Any
+    typed: dict[str, Any] = field(default_factory=dict)
+    """Typed forms of `onnx` that were made for TensorRT, by precision."""
 
 
 @dataclass
@@ -55,7 +57,7 @@ class ArtifactWriter:
         self.say(f"writing {name}")
         keys = self._keys(name, target, proven)
         tiles = self._calibration(target).tiles if target.row.calibrated else None
-        written = write_graph(self.bundle, name, proven.onnx, target, keys, tiles)
+        written = write_graph(self.bundle, name, proven.onnx, target, keys, tiles, proven.typed)
         lr, sr = ports(target, self.model.scale)
         return Artifact(
             id=name,

@@ -27,6 +27,7 @@ from export.targets import (
     DEFAULT_DEPLOYMENT,
     DEFAULT_OPSET,
     DEFAULT_TILE,
+    RTX_CAPABILITIES,
     Row,
     Target,
     default_targets,
@@ -48,7 +49,7 @@ CALIBRATION_IMAGES = 16  # of a folder, the first by name: each costs one run of
 
 CHECKPOINT = "reference/checkpoint.safetensors"
 # Whose versions go into the manifest, where installed.
-TOOLS = ("torch", "numpy", "onnx", "onnxruntime", "openvino", "nncf", "coremltools")
+TOOLS = ("torch", "numpy", "onnx", "onnxruntime", "openvino", "nncf", "coremltools", "tensorrt-rtx")
 
 
 @dataclass(frozen=True)
@@ -141,8 +142,11 @@ def _targets(rows: Sequence[Row], options: ExportOptions, checkpoint: Checkpoint
 
 
 def _of_row(row: Row, tile: tuple[int, int], options: ExportOptions) -> Iterator[Target]:
-    """The artifacts of a row at a tile: one, and for Core ML with pictures if asked for."""
+    """The artifacts of a row at a tile: one, for Core ML with pictures too if asked for, for TensorRT-RTX one a GPU."""
     target = Target(row.backend, row.precision, tile, options.opset, deployment=options.deployment)
+    if row.backend == "tensorrt-rtx":
+        yield from (replace(target, sm=capability) for capability in RTX_CAPABILITIES)
+        return
     yield target
     if row.backend == "coreml" and options.image:
         yield replace(target, image=True)

@@ -12,18 +12,17 @@ import typer
 
 from dlgsanet.imaging.errors import InputError, UnavailableError
 from dlgsanet.network.config import ACTIVATIONS
+from export.shapes import SHAPES, require_shapes
 from export.target_views import table_json
 from export.targets import (
     DEFAULT_DEPLOYMENT,
     DEPLOYMENTS,
     LOWERINGS,
-    SHAPES,
     TARGETS,
     install_line,
     parse_targets,
     parse_tile,
     require_packages,
-    require_shapes,
     target_names,
 )
 

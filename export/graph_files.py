@@ -41,8 +41,10 @@ def write_graph(
     target: Target,
     keys: Mapping[str, Any] | None,
     tiles: NDArray[np.float32] | None = None,
+    typed: dict[str, Any] | None = None,
 ) -> Written:
-    """Write the backend's files below `folder`.
+    """Write the backend's files below `folder`. `typed` keeps this graph's typed forms by precision, for the next call
+    with the same graph and tiles: TensorRT-RTX compiles them once for every GPU.
 
     `keys` (those of the manifest) go inside as metadata, and a Core ML package cannot do without; `tiles` (N, 3, H, W)
     are what INT8 learns its ranges from, None for floats. Raises BackendError when a converter fails or the backend has
@@ -72,8 +74,9 @@ def write_graph(
     if target.backend == "coreml" and keys is not None:
         made = graph if tiles is None else quantized(graph, tiles)
         return _write_coreml(folder, name, onnx_bytes(made, None), target, keys)
-    if target.backend == "tensorrt":
-        return _write_tensorrt(folder, name, graph, target, keys, tiles)
+    if target.backend in ("tensorrt", "tensorrt-rtx"):
+        known = {} if typed is None else typed
+        return _write_tensorrt(folder, name, graph, target, keys, tiles, known)
     raise BackendError(f"export/graph_files.py has no writer for {target.backend}: please report this")
 
 
@@ -101,11 +104,20 @@ def _write_tensorrt(
     target: Target,
     keys: Mapping[str, Any] | None,
     tiles: NDArray[np.float32] | None,
+    known: dict[str, Any],
 ) -> Written:
     from export.to_tensorrt import typed_graphs, write_files
 
-    quantize = None if tiles is None else (lambda made: quantized(made, tiles, tensorrt=True))
-    typed = typed_graphs(graph, target.precision, picture=photograph(target.tile), quantize=quantize)
+    if target.precision not in known:
+        quantize = None if tiles is None else (lambda made: quantized(made, tiles, tensorrt=True))
+        made = typed_graphs(graph, target.precision, picture=photograph(target.tile), quantize=quantize)
+        known[target.precision] = made
+    typed = known[target.precision]
+    if target.backend == "tensorrt-rtx":
+        from export.to_tensorrt_rtx import compile_ahead
+
+        path, facts = compile_ahead(folder, name, typed, str(target.sm))
+        return Written(path, (path,), {**typed.facts, **facts})
     paths = write_files(folder, name, typed, keys)
     return Written(paths[0], paths, typed.facts)
 

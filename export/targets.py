@@ -21,14 +21,8 @@ DEFAULT_OPSET = 18
 TENSORRT_OPSET = 19  # the newest that this project gives TensorRT, see runtimes.onnx_rules
 COREML_OPSET = 20  # of the graph that Core ML packages are made from: it has Gelu as one operator
 DEPLOYMENTS = ("iOS16", "iOS17", "iOS18")  # oldest systems: iOS17 is also macOS14, and so on
+RTX_CAPABILITIES = ("sm86", "sm89", "sm120")  # GPUs that TensorRT-RTX engines are compiled for
 DEFAULT_DEPLOYMENT = "iOS17"
-SHAPES = "fixed"
-SHAPES_REFUSED = {
-    "enumerated": "the attention windows of a tile are constants of its graph, so that one program cannot serve "
-    "several tiles; give --tile several times: a package each, and every image runs on the nearest",
-    "range": "the Neural Engine does not take a RangeDim (Core ML runs such a package on the CPU), and the attention "
-    "windows of a tile are constants of its graph; give --tile several times: a package each",
-}
 
 
 @dataclass(frozen=True)
@@ -151,6 +145,14 @@ TARGETS: tuple[Row, ...] = (
              "asked for"),
         )
     ),
+    *(
+        Row(
+            "tensorrt-rtx", precision, "tensorrt-rtx", ("onnx", "onnxruntime", "tensorrt_rtx"), (), "basis-fused",
+            ".engine", f"engines of tensorrt-{precision}, compiled here without a GPU: one each for "
+            f"{', '.join(RTX_CAPABILITIES)}{more}", without=("split-qkv", "split-gdfn", "turn-stream"),
+        )
+        for precision, more in (("fp32", ""), ("fp16", ""), ("int8", "; only when asked for"))
+    ),
 )  # fmt: skip
 
 REFUSED = {
@@ -168,7 +170,8 @@ REFUSED = {
 class Target:
     """What to export for: one row of the table, a fixed tile (H, W) in LR pixels and an ONNX operator set.
 
-    For Core ML: `image` takes and gives 8-bit pictures in place of arrays, `deployment` is the oldest system.
+    For TensorRT-RTX: `sm`, the compute capability to compile for. For Core ML: `image` takes and gives 8-bit
+    pictures in place of arrays, `deployment` is the oldest system.
 
     Raises InputError when it cannot be: an unknown backend or precision, a pair that does not go together
     (with the reason), a tile that is not positive, an operator set that is not written.
@@ -180,6 +183,7 @@ class Target:
     opset: int = DEFAULT_OPSET
     image: bool = False
     deployment: str = DEFAULT_DEPLOYMENT
+    sm: str | None = None
 
     def __post_init__(self) -> None:
         row_of(self.backend, self.precision)
@@ -190,7 +194,7 @@ class Target:
             raise InputError(
                 f"expected an ONNX operator set from {OPSETS[0]} to {OPSETS[-1]}, found {self.opset}: choose one"
             )
-        if self.backend == "tensorrt" and self.opset > TENSORRT_OPSET:
+        if self.backend.startswith("tensorrt") and self.opset > TENSORRT_OPSET:
             raise InputError(
                 f"expected an ONNX operator set up to {TENSORRT_OPSET} for TensorRT, found {self.opset}: give "
                 f"{DEFAULT_OPSET} or {TENSORRT_OPSET}"
@@ -213,7 +217,7 @@ class Target:
     @property
     def variant(self) -> str | None:
         """What the artifact's id says beside backend and precision."""
-        return "image" if self.image else None
+        return "image" if self.image else self.sm
 
     @property
     def graph_opset(self) -> int:
@@ -276,10 +280,10 @@ def _rows_of_word(word: str, precision: Sequence[str], rows: Collection[str]) ->
         chosen = precision or [row.precision for row in TARGETS if row.backend == word and not row.on_request]
         return {row_of(word, each).name for each in chosen}
     if word in rows:
-        backend, _, own = word.partition("-")
-        if precision and own not in precision:
+        row = next(row for row in TARGETS if row.name == word)
+        if precision and row.precision not in precision:
             raise InputError(
-                f"--to {word} and --precision {', '.join(precision)} contradict each other: give --to {backend}"
+                f"--to {word} and --precision {', '.join(precision)} contradict each other: give --to {row.backend}"
             )
         return {word}
     backend, _, own = word.partition("-")
@@ -290,7 +294,9 @@ def _rows_of_word(word: str, precision: Sequence[str], rows: Collection[str]) ->
 
 def default_targets() -> tuple[Row, ...]:
     """What is exported when nothing is named: not what is for other machines and slow to judge here."""
-    return tuple(row for row in TARGETS if not row.on_request and row.backend not in ("coreml", "tensorrt"))
+    return tuple(
+        row for row in TARGETS if not row.on_request and row.backend not in ("coreml", "tensorrt", "tensorrt-rtx")
+    )
 
 
 def installed_targets() -> tuple[Row, ...]:
@@ -319,11 +325,3 @@ def parse_tile(text: str) -> tuple[int, int]:
     if min(sides) < 1:
         raise InputError(f"expected a tile of at least 1x1 LR pixels, found {text}: give --tile 128 or 128x96")
     return sides[0], sides[-1]
-
-
-def require_shapes(shapes: str) -> None:
-    """Core ML packages have one fixed shape; InputError says why the others are refused."""
-    if shapes in SHAPES_REFUSED:
-        raise InputError(f"--shapes {shapes} is refused: {SHAPES_REFUSED[shapes]}")
-    if shapes != SHAPES:
-        raise unknown("kind of shapes", shapes, (SHAPES, *SHAPES_REFUSED))

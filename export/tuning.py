@@ -60,7 +60,7 @@ class Tuner:
             return Choice(target.row.lowering, "default", reason="not tuned: INT8 graphs are calibrated one by one")
         if target.backend == "coreml":
             return Choice(target.row.lowering, "default", reason="not tuned: Core ML is timed on a Mac only")
-        if target.backend == "tensorrt":
+        if target.backend.startswith("tensorrt"):
             return Choice(target.row.lowering, "default", reason="not tuned: engines are built where they will run")
         graphs = {name: build_graph(self.model, target, Variant(name, name)) for name in self.candidates}
         machine = _machine()

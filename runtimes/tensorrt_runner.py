@@ -112,10 +112,7 @@ class TensorRTRunner(Runner):
 
     def _open_gpu(self) -> Cuda:
         """Raises UnavailableError without a GPU, and where another device was asked for."""
-        try:
-            cuda = self._open_cuda()
-        except UnavailableError as error:
-            raise UnavailableError(f"{self._artifact.id}: not run here: {error}") from error
+        cuda = self._open_cuda()
         if self._options.device.upper() not in ("GPU", "CUDA"):
             cuda.close()
             raise UnavailableError(

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -119,7 +121,8 @@ def open_cuda(*, torch: bool = True) -> Cuda:
     from runtimes.trt.cuda_runtime import CtypesCuda, PythonCuda
     from runtimes.trt.cuda_torch import TorchCuda
 
-    ways: list[Callable[[], Cuda]] = [TorchCuda] if torch and importlib.util.find_spec("torch") else []
+    worth_it = torch and _may_have_gpu() and importlib.util.find_spec("torch")
+    ways: list[Callable[[], Cuda]] = [TorchCuda] if worth_it else []
     reasons = []
     for way in (*ways, PythonCuda, CtypesCuda):
         try:
@@ -127,6 +130,12 @@ def open_cuda(*, torch: bool = True) -> Cuda:
         except UnavailableError as error:
             reasons.append(str(error))
     raise UnavailableError(f"{NO_GPU} can be used here ({'; '.join(reasons)})")
+
+
+def _may_have_gpu() -> bool:
+    """Whether a driver shows itself (desktop, Jetson, WSL): else torch need not be imported to see no GPU."""
+    nodes = ("/dev/nvidiactl", "/dev/nvhost-gpu", "/dev/nvgpu", "/dev/nvmap", "/dev/dxg")
+    return not sys.platform.startswith("linux") or any(Path(node).exists() for node in nodes)
 
 
 def require_contiguous(array: Array) -> Array:

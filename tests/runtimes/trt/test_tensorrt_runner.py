@@ -160,7 +160,7 @@ def test_weak_typing_and_scales_are_said(make, graphs, artifact):
 
 
 def test_without_a_gpu_it_is_not_run_here(graphs):
-    with pytest.raises(UnavailableError, match="not run here: no NVIDIA GPU"):
+    with pytest.raises(UnavailableError, match="no NVIDIA GPU can be used here"):
         open_runner(graphs, "tensorrt-fp16", device="GPU").__enter__()
 
 

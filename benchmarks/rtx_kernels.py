@@ -1,0 +1,85 @@
+"""Kernels that TensorRT-RTX makes of each lowering, counted without a GPU.
+
+`python -m benchmarks.rtx_kernels MODEL -o FILE`. The result is committed, and a table in docs/lowerings.md is made
+from it.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from benchmarks.environment import describe_environment
+from dlgsanet.imaging.atomic import write_text
+from dlgsanet.imaging.errors import BackendError
+from runtimes.trt.kernels import KernelTable
+
+SCHEMA = 1
+
+
+def table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The rows in Markdown."""
+    lines = [
+        "| lowering | precision | kernels | of these convolutions + products + generated | waits + signals "
+        "| activations, MB | weights, MB | engine, MB | build, s |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        if "kernels" not in row:
+            lines.append(f"| {row['variant']} | {row['precision']} | no graph in this precision | | | | | | |")
+            continue
+        kernels = KernelTable.from_json(row["kernels"])
+        convolutions = sum(kernels.dense.values()) + sum(kernels.grouped.values())
+        products = sum(count for name, count in kernels.kernels.items() if name.startswith("gemm"))
+        rest = kernels.total - convolutions - products
+        sizes = (kernels.activation_bytes or 0, kernels.weight_bytes or 0, row["engine_bytes"])
+        shown = " | ".join(f"{size / 1e6:.1f}" for size in sizes)
+        lines.append(
+            f"| {row['variant']} | {row['precision']} | {kernels.total} | {convolutions} + {products} + {rest} "
+            f"| {kernels.waits + kernels.signals} | {shown} | {row['seconds']:.1f} |"
+        )
+    return "\n".join(lines)
+
+
+def ask(job: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Run a job of `export.rtx_kernels` in a process of its own. Raises BackendError."""
+    command = [sys.executable, "-m", "export.rtx_kernels"]
+    done = subprocess.run(command, input=json.dumps(job), stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        raise BackendError(f"counting kernels returned {done.returncode}; what was said stands above")
+    rows: list[dict[str, Any]] = json.loads(done.stdout)
+    return rows
+
+
+def main(
+    model: Annotated[str, typer.Argument(help="Shipped name or checkpoint.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="JSON file to write.")],
+    precision: Annotated[list[str] | None, typer.Option(help="fp32 or fp16; may be repeated.")] = None,
+    tile: Annotated[int, typer.Option(help="Side of the tile in LR pixels.")] = 128,
+    sm: Annotated[str, typer.Option(help="Compute capability: sm86, sm89, sm120...")] = "sm86",
+) -> None:
+    """Compile every lowering with TensorRT-RTX and count its kernels."""
+    rows: list[dict[str, Any]] = []
+    for each in precision or ("fp32", "fp16"):
+        rows += ask({"model": model, "tile": [tile, tile], "sm": sm, "precision": each})
+    environment = asdict(describe_environment())
+    content = {
+        "schema": SCHEMA,
+        "model": Path(model).stem,
+        "tile": [tile, tile],
+        "environment": environment,
+        "rows": rows,
+    }
+    write_text(output, json.dumps(content, indent=1) + "\n")
+    typer.echo(table(rows))
+
+
+if __name__ == "__main__":
+    typer.run(main)
