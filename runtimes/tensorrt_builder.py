@@ -118,16 +118,9 @@ def build_engines(
 
 def find_library() -> Stack:
     """The package that builds here. Raises UnavailableError when there is none, or none that works."""
-    reasons = []
     for name in LIBRARIES:
-        if importlib.util.find_spec(name) is None:
-            continue
-        try:
-            return describe_library(name)
-        except UnavailableError as error:
-            reasons.append(str(error))
-    if reasons:
-        raise UnavailableError("; ".join(reasons))
+        if importlib.util.find_spec(name) is not None:
+            return describe_library(name)  # a broken one is said: another would build something else
     raise UnavailableError(
         "building needs TensorRT, which is not here: it comes with JetPack (its Python package must be visible, as in "
         "an environment with system packages) or from NVIDIA's own package index"
