@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from benchmarks.environment import Environment
 from benchmarks.results import AccuracyRecord, Crop, DatasetNote, LatencyRecord, RatioRecord, ResultFile
-from benchmarks.side_records import BlockRecord, DiagnosisRecord, ErrorMap, RungRecord
+from benchmarks.side_records import BlockRecord, DiagnosisRecord, ErrorMap, KernelRecord, RungRecord
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,7 @@ class Machine:
     rungs: tuple[RungRecord, ...] = ()
     diagnoses: tuple[DiagnosisRecord, ...] = ()
     blocks: tuple[BlockRecord, ...] = ()
+    engines: tuple[KernelRecord, ...] = ()
 
     @property
     def environment(self) -> Environment:
@@ -38,6 +39,7 @@ class Machine:
             rungs=tuple(it for it in self.rungs if it.model_sha256 == sha256),
             diagnoses=tuple(it for it in self.diagnoses if it.model_sha256 == sha256),
             blocks=tuple(it for it in self.blocks if it.model_sha256 == sha256),
+            engines=tuple(it for it in self.engines if it.model_sha256 == sha256),
         )
 
 
@@ -155,6 +157,7 @@ def _machine(group: Sequence[ResultFile]) -> Machine:
     rungs = {(it.step, it.protocol, it.model_sha256): it for result in group for it in result.rungs}
     diagnoses = {(it.artifact, it.protocol, it.model_sha256): it for result in group for it in result.diagnoses}
     blocks = {(it.artifact, it.dataset, it.model_sha256): it for result in group for it in result.blocks}
+    engines = {(it.artifact, it.sm, it.model_sha256): it for result in group for it in result.engines}
     return Machine(
         group[0].environment.machine,
         tuple(result.environment for result in group),
@@ -164,4 +167,5 @@ def _machine(group: Sequence[ResultFile]) -> Machine:
         tuple(rungs.values()),
         tuple(diagnoses.values()),
         tuple(blocks.values()),
+        tuple(engines.values()),
     )

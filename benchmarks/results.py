@@ -14,7 +14,7 @@ from typing import Literal
 from benchmarks import png_text, typed_json
 from benchmarks.environment import Environment
 from benchmarks.gates import GateName
-from benchmarks.side_records import BlockRecord, DiagnosisRecord, ErrorMap, LimitRecord, RungRecord
+from benchmarks.side_records import BlockRecord, DiagnosisRecord, ErrorMap, KernelRecord, LimitRecord, RungRecord
 from benchmarks.stats import Order
 from dlgsanet.imaging.atomic import require_replaceable, require_writable_folder, write_text
 from dlgsanet.imaging.errors import InputError
@@ -173,7 +173,16 @@ class Crop:
             png_text.require(f"the crop {name[:40]!r}", text)
 
 
-Record = AccuracyRecord | LatencyRecord | RatioRecord | LimitRecord | RungRecord | DiagnosisRecord | BlockRecord
+Record = (
+    AccuracyRecord
+    | LatencyRecord
+    | RatioRecord
+    | LimitRecord
+    | RungRecord
+    | DiagnosisRecord
+    | BlockRecord
+    | KernelRecord
+)
 
 
 @dataclass(frozen=True)
@@ -222,6 +231,11 @@ class ResultFile:
     def blocks(self) -> tuple[BlockRecord, ...]:
         """Errors by block, of `check --blocks`."""
         return tuple(record for record in self.records if isinstance(record, BlockRecord))
+
+    @property
+    def engines(self) -> tuple[KernelRecord, ...]:
+        """What compilers made of the graphs; nothing in it was run."""
+        return tuple(record for record in self.records if isinstance(record, KernelRecord))
 
 
 def new_result(

@@ -14,6 +14,7 @@ from benchmarks.accuracy import Checked, check, steps
 from benchmarks.accuracy_records import Model, Subject
 from benchmarks.blocks import Look, block_names, count_steps, measure_blocks
 from benchmarks.datasets import Dataset, open_folder, open_pack, open_photographs
+from benchmarks.engine_kernels import kernel_records
 from benchmarks.environment import describe_environment
 from benchmarks.isolated import IsolatedRunner
 from benchmarks.reference import open_reference
@@ -80,11 +81,12 @@ def run_check(options: CheckOptions) -> None:
         looks = [_look(*pair, subject, options) for pair, subject in zip(judged, subjects, strict=True)]
         with show.progress(count_steps(looks, dataset)) as step:
             blocks = measure_blocks(looks, dataset, network, model, step)
+    engines = kernel_records(options.bundle, chosen, model)
     note = DatasetNote(dataset.name, dataset.sha256, len(dataset.items), dataset.lr_source, dataset.terms)
     _print(checked, note, reference.description)
     show_blocks.show(show.out(), blocks)
     if options.json is not None:
-        records: tuple[Record, ...] = (*checked.records, *checked.rungs, *checked.diagnoses, *blocks)
+        records: tuple[Record, ...] = (*checked.records, *checked.rungs, *checked.diagnoses, *blocks, *engines)
         pictures = (checked.crops, checked.error_maps) if options.crops else ((), ())
         write_result(options.json, new_result(environment, records, (note,), *pictures))
     conclude(checked, options.artifacts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -114,3 +115,25 @@ class LimitRecord:
     threads: int
     samples_ms: tuple[float, ...]
     kind: Literal["limit"] = "limit"
+
+
+@dataclass(frozen=True)
+class KernelRecord:
+    """What an engine's compiler made of its graph: `kernels`, "<type> <data type>" -> count; convolutions by data type;
+    kernels that only requantize; waits and signals between streams. It says nothing of having run."""
+
+    artifact: str
+    model: str
+    model_sha256: str
+    library: str
+    sm: str
+    scales: str | None
+    total: int
+    kernels: Mapping[str, int]
+    dense: Mapping[str, int]
+    grouped: Mapping[str, int]
+    requantize: int
+    stream_operations: int
+    weight_bytes: int | None
+    activation_bytes: int | None
+    kind: Literal["kernels"] = "kernels"
