@@ -11,10 +11,12 @@ from dlgsanet.imaging.atomic import sha256_file
 from dlgsanet.network.count import Size, true_macs
 from dlgsanet.network.model import DLGSANet
 from export.block_tensors import as_json
+from export.calibrated import Quantization
 from export.calibration import CalibrationOptions, CalibrationSet, calibration_set
 from export.certificate import Certificate, certify
 from export.compress import Compression
 from export.graph_files import graph_macs, ports, write_graph
+from export.int8 import Int8
 from export.pack import PHOTOGRAPHS
 from export.rewrite import RewriteResult, rewrite
 from export.targets import Target
@@ -44,6 +46,7 @@ class ArtifactWriter:
     choose: Callable[[Target], Choice]
     calibration: CalibrationOptions
     say: Callable[[str], None]
+    int8: Int8
     compression: Compression | None = None  # then `model` is the compressed one, which the certificate is about
     _proven: dict[tuple[object, ...], Proven] = field(default_factory=dict)
     _tiles: dict[tuple[int, int], CalibrationSet] = field(default_factory=dict)
@@ -56,8 +59,8 @@ class ArtifactWriter:
         name = artifact_id(target.backend, target.precision, variant, target.tile)
         self.say(f"writing {name}")
         keys = self._keys(name, target, proven)
-        tiles = self._calibration(target).tiles if target.row.calibrated else None
-        written = write_graph(self.bundle, name, proven.onnx, target, keys, tiles, proven.typed)
+        quantization, layers = self._quantization(target, proven)
+        written = write_graph(self.bundle, name, proven.onnx, target, keys, quantization, proven.typed)
         lr, sr = ports(target, self.model.scale)
         return Artifact(
             id=name,
@@ -75,7 +78,7 @@ class ArtifactWriter:
             calibration_sha256=self._calibration(target).sha256 if target.row.calibrated else None,
             certificate=proven.certificate.as_json(),
             graph={**self._cost(target, proven), **written.facts},
-            choice=choice.as_json(),
+            choice={**choice.as_json(), **({"int8": layers} if layers else {})},
         )
 
     def _cost(self, target: Target, proven: Proven) -> dict[str, Any]:
@@ -113,6 +116,14 @@ class ArtifactWriter:
             )
             self._proven[key] = Proven(result, certificate, graph)
         return self._proven[key]
+
+    def _quantization(self, target: Target, proven: Proven) -> tuple[Quantization | None, dict[str, Any]]:
+        from export.to_onnx import onnx_bytes
+
+        if not target.row.calibrated:
+            return None, {}
+        graph = onnx_bytes(proven.onnx, None)
+        return self.int8.quantization(target, self.model.scale, graph, self._calibration(target))
 
     def used_calibration(self) -> Calibration | None:
         """What the manifest says of the tiles that were used; None when nothing was calibrated."""

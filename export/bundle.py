@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timezone
@@ -20,9 +21,11 @@ from export.artifacts import ArtifactWriter
 from export.calibration import CalibrationOptions, image_paths
 from export.card import model_card
 from export.compress import Compression, compress
+from export.int8 import SEARCHED, Int8
 from export.lowerings import lowering
 from export.memory import require_memory
 from export.pack import write_pack
+from export.search import SearchLimits
 from export.targets import (
     DEFAULT_DEPLOYMENT,
     DEFAULT_OPSET,
@@ -61,8 +64,9 @@ class ExportOptions:
     of the dynamic convolution, `tune` by the one that is fastest on this machine; `activation` replaces the
     attention's activation that the checkpoint states. `basis_rank` (a rank or `auto`) compresses the filters' basis,
     which is approximate, and holds `max_drop` dB on calibration images. `calibration` says from which images, and what
-    INT8 learns its ranges from. `force` replaces an existing bundle, once the new one is complete. For Core ML:
-    `image` also writes packages that take and give 8-bit pictures, `deployment` is the oldest system to run them.
+    INT8 learns its ranges from; `search` chooses its layers by measuring, within `max_drop`. `force` replaces an
+    existing bundle, once the new one is complete. For Core ML: `image` also writes packages that take and give 8-bit
+    pictures, `deployment` is the oldest system to run them.
     """
 
     targets: tuple[str, ...] = ()
@@ -74,6 +78,7 @@ class ExportOptions:
     calibration: CalibrationOptions = field(default_factory=CalibrationOptions)
     basis_rank: int | str | None = None
     max_drop: float = DEFAULT_MAX_DROP
+    search: bool = False
     force: bool = False
     image: bool = False
     deployment: str = DEFAULT_DEPLOYMENT
@@ -97,6 +102,8 @@ def export_bundle(
     targets = _targets(rows, options, checkpoint)
     if options.tune and options.lowering is not None:
         raise InputError(f"--tune chooses the lowering and --lowering gives it ({options.lowering}): give one of them")
+    if options.search and not any(row.calibrated and row.backend in SEARCHED for row in rows):
+        raise InputError("--search chooses INT8 layers, and no such target is asked for: add --precision int8-mixed")
     with new_directory(out, force=options.force, marker=MANIFEST) as bundle:
         manifest = _write(bundle, checkpoint, targets, options, say)
         say("writing the manifest")
@@ -161,8 +168,11 @@ def _write(
     compression = _compressed(model, options, say)
     exported = model if compression is None else compression.model
     choose = _chooser(options, exported, say)
-    writer = ArtifactWriter(bundle, exported, source, tools, choose, options.calibration, say, compression)
-    artifacts = tuple(writer.write(target) for target in targets)
+    with tempfile.TemporaryDirectory() as temporary:
+        limits = SearchLimits(options.max_drop) if options.search else None
+        int8 = Int8(user_cache() if options.search else Path(temporary), limits, say)
+        writer = ArtifactWriter(bundle, exported, source, tools, choose, options.calibration, say, int8, compression)
+        artifacts = tuple(writer.write(target) for target in targets)
     tiles = tuple(dict.fromkeys(target.tile for target in targets))
     entries = write_pack(model, tiles, bundle, say)
     return Manifest(

@@ -22,6 +22,7 @@ PHOTOGRAPHS = (
     "rocket.jpg",
 )  # fmt: skip
 CANDIDATES = 24  # places tried in each image
+JUDGED = 12  # tiles that a search judges by
 FEW_TILES = 8
 FLAT = 0.02  # standard deviation of a tile's grey values below which there is nothing to learn from it
 
@@ -41,14 +42,24 @@ class CalibrationOptions:
 
 
 @dataclass(frozen=True)
+class Pair:
+    """A tile that is not calibrated on, with its original: `lr` (1, 3, H, W) float32 in [0, 1], `hr` (sH, sW, 3)."""
+
+    lr: NDArray[np.float32]
+    hr: NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
 class CalibrationSet:
     """`tiles`: (N, 3, H, W) float32 RGB in [0, 1]. `images`: name -> hash of its decoded pixels, by which `check`
-    refuses to evaluate on it. `warnings`: one line each."""
+    refuses to evaluate on it. `warnings`: one line each. `mirrored`: the most different places of the same images,
+    mirrored, with their originals, for a search to judge by."""
 
     tiles: NDArray[np.float32]
     images: Mapping[str, str]
     seed: int
     warnings: tuple[str, ...]
+    mirrored: tuple[Pair, ...]
 
     @property
     def sha256(self) -> str:
@@ -66,18 +77,18 @@ def calibration_set(scale: int, tile: tuple[int, int], options: CalibrationOptio
     paths = image_paths(options.folder)
     rng = np.random.default_rng(options.seed)
     images: dict[str, str] = {}
-    candidates: list[NDArray[np.uint8]] = []
+    candidates: list[_Cut] = []
     for path in paths:
         hr = read_rgb8(path)
         images[path.name] = content_hash(hr)
         hr = np.ascontiguousarray(crop_to_multiple(hr, scale)).astype(np.uint8, copy=False)
         if min(hr.shape[:2]) < 2 * scale:
             raise InputError(f"expected calibration images of at least {2 * scale} pixels a side, found {path.name}")
-        candidates += _cuts(downscale_matlab8(hr, scale), tile, rng)
-    chosen = most_different([features(cut) for cut in candidates], options.tiles)
-    tiles = [candidates[index] for index in chosen]
+        candidates += _cuts(downscale_matlab8(hr, scale), hr, tile, rng)
+    chosen = most_different([features(cut.lr) for cut in candidates], options.tiles)
+    tiles = [candidates[index].lr for index in chosen]
     stacked = np.concatenate([to_nchw(cut) for cut in tiles]).astype(np.float32)
-    return CalibrationSet(stacked, images, options.seed, _warnings(tiles, len(paths)))
+    return CalibrationSet(stacked, images, options.seed, _warnings(tiles, len(paths)), _pairs(candidates))
 
 
 def image_paths(folder: str) -> list[Path]:
@@ -96,13 +107,45 @@ def image_paths(folder: str) -> list[Path]:
     return found
 
 
-def _cuts(lr: NDArray[np.uint8], tile: tuple[int, int], rng: np.random.Generator) -> list[NDArray[np.uint8]]:
+@dataclass(frozen=True)
+class _Cut:
+    """One place of an image: `lr` (H, W, 3), `hr` (sH, sW, 3)."""
+
+    lr: NDArray[np.uint8]
+    hr: NDArray[np.uint8]
+
+
+def _cuts(lr: NDArray[np.uint8], hr: NDArray[np.uint8], tile: tuple[int, int], rng: np.random.Generator) -> list[_Cut]:
+    scale = hr.shape[0] // lr.shape[0]
     missing = [max(0, side - length) for side, length in zip(tile, lr.shape[:2], strict=True)]
+    rows, cols = (_mirrored(side, more, scale) for side, more in zip(lr.shape[:2], missing, strict=True))
     lr = np.pad(lr, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="reflect")
+    hr = hr[rows][:, cols] if any(missing) else hr
     tops = rng.integers(0, lr.shape[0] - tile[0] + 1, CANDIDATES)
     lefts = rng.integers(0, lr.shape[1] - tile[1] + 1, CANDIDATES)
     places = sorted(set(zip(tops.tolist(), lefts.tolist(), strict=True)))
-    return [lr[top : top + tile[0], left : left + tile[1]] for top, left in places]
+    return [_Cut(_at(lr, top, left, tile, 1), _at(hr, top, left, tile, scale)) for top, left in places]
+
+
+def _mirrored(side: int, more: int, scale: int) -> NDArray[np.int64]:
+    """Where HR continues an LR side by `more` pixels as reflection does: about the centre of its last LR pixel."""
+    place = np.arange(scale * (side + more))
+    centre, period = (scale - 1) / 2, scale * (side - 1)
+    turned = (place - centre) % (2 * period)
+    reflected = (np.minimum(turned, 2 * period - turned) + centre).astype(np.int64)
+    return np.where(place < scale * side, place, reflected)
+
+
+def _at(image: NDArray[np.uint8], top: int, left: int, tile: tuple[int, int], scale: int) -> NDArray[np.uint8]:
+    height, width = tile
+    return image[scale * top : scale * (top + height), scale * left : scale * (left + width)]
+
+
+def _pairs(cuts: Sequence[_Cut]) -> tuple[Pair, ...]:
+    """Mirrored: the network is not symmetric, so its values there are new, and small images have no other places."""
+    chosen = most_different([features(cut.lr) for cut in cuts], JUDGED)
+    flipped = [(cuts[index].lr[:, ::-1], cuts[index].hr[:, ::-1]) for index in chosen]
+    return tuple(Pair(to_nchw(np.ascontiguousarray(lr)), np.ascontiguousarray(hr)) for lr, hr in flipped)
 
 
 def features(tile: NDArray[np.uint8]) -> NDArray[np.float64]:

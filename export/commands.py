@@ -87,7 +87,8 @@ def export(
         typer.Option(metavar="N|auto", help="Approximate: fewer basis filters in every block; judged by `check`."),
     ] = None,
     max_drop: Annotated[
-        float, typer.Option(metavar="DB", help="With --basis-rank: what it may cost on the calibration images.")
+        float,
+        typer.Option(metavar="DB", help="With --basis-rank or --search: what it may cost on the calibration images."),
     ] = 0.05,
     activation: Annotated[
         str | None,
@@ -98,6 +99,9 @@ def export(
         typer.Option(metavar="DIR", help="HR images that INT8 and --basis-rank learn from. Default: scikit-image's."),
     ] = None,
     calibration_tiles: Annotated[int, typer.Option(help="How many tiles of them.")] = 96,
+    search: Annotated[
+        bool, typer.Option("--search", help="Choose the INT8 layers by measuring here: the fastest within --max-drop.")
+    ] = False,
     image: Annotated[
         bool, typer.Option("--image", help="Core ML: also packages that take and give 8-bit pictures, for apps.")
     ] = False,
@@ -138,6 +142,7 @@ def export(
         basis_rank=parse_rank(basis_rank),
         max_drop=max_drop,
         calibration=CalibrationOptions(calibration or "", calibration_tiles),
+        search=search,
         force=force,
         image=image,
         deployment=deployment,

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlgsanet.imaging.errors import BackendError
+from export.calibrated import Quantization, as_onnx
 from export.quantized_layers import ENDS
-from export.subprocesses import run_job
 from export.targets import Target
 from runtimes.manifest import Port
 from runtimes.ports import ARRAY, PICTURE
@@ -40,21 +40,21 @@ def write_graph(
     graph: Any,
     target: Target,
     keys: Mapping[str, Any] | None,
-    tiles: NDArray[np.float32] | None = None,
+    quantization: Quantization | None = None,
     typed: dict[str, Any] | None = None,
 ) -> Written:
     """Write the backend's files below `folder`. `typed` keeps this graph's typed forms by precision, for the next call
     with the same graph and tiles: TensorRT-RTX compiles them once for every GPU.
 
-    `keys` (those of the manifest) go inside as metadata, and a Core ML package cannot do without; `tiles` (N, 3, H, W)
-    are what INT8 learns its ranges from, None for floats. Raises BackendError when a converter fails or the backend has
+    `keys` (those of the manifest) go inside as metadata, and a Core ML package cannot do without; `quantization` says
+    what becomes INT8, None for floats. Raises BackendError when a converter fails or the backend has
     no writer.
     """
     from export.to_onnx import onnx_bytes
 
     if target.backend == "onnxruntime":
         path = _place(folder, f"onnx/{name}.onnx")
-        (folder / path).write_bytes(onnx_bytes(graph if tiles is None else quantized(graph, tiles), keys))
+        (folder / path).write_bytes(onnx_bytes(graph if quantization is None else as_onnx(quantization), keys))
         return Written(path, (path,))
     if target.backend == "openvino":
         from export.to_openvino import convert_openvino
@@ -63,20 +63,24 @@ def write_graph(
         with tempfile.TemporaryDirectory() as temporary:
             source, xml = Path(temporary) / "graph.onnx", Path(temporary) / f"{name}.xml"
             source.write_bytes(onnx_bytes(graph, None))
-            learnt = _write_tiles(tiles, Path(temporary))
-            half = target.precision == "fp16"
-            ends = ENDS if target.row.fp32_ends else ()
-            texts = _texts(keys or {})
-            convert_openvino(source, xml, half=half, metadata=texts, calibration=learnt, fp32_layers=ends)
+            convert_openvino(
+                source,
+                xml,
+                half=target.precision == "fp16",
+                metadata=_texts(keys or {}),
+                calibrated=None if quantization is None else quantization.calibrated.model,
+                layers=None if quantization is None else quantization.layers,
+                fp32_layers=ENDS if target.row.fp32_ends else (),
+            )
             for path in paths:  # copied by us, so that a full disk is told from a failed conversion
                 shutil.copyfile(Path(temporary) / Path(path).name, folder / path)
         return Written(paths[0], paths)
     if target.backend == "coreml" and keys is not None:
-        made = graph if tiles is None else quantized(graph, tiles)
+        made = graph if quantization is None else as_onnx(quantization)
         return _write_coreml(folder, name, onnx_bytes(made, None), target, keys)
     if target.backend in ("tensorrt", "tensorrt-rtx"):
         known = {} if typed is None else typed
-        return _write_tensorrt(folder, name, graph, target, keys, tiles, known)
+        return _write_tensorrt(folder, name, graph, target, keys, quantization, known)
     raise BackendError(f"export/graph_files.py has no writer for {target.backend}: please report this")
 
 
@@ -103,13 +107,13 @@ def _write_tensorrt(
     graph: Any,
     target: Target,
     keys: Mapping[str, Any] | None,
-    tiles: NDArray[np.float32] | None,
+    quantization: Quantization | None,
     known: dict[str, Any],
 ) -> Written:
     from export.to_tensorrt import typed_graphs, write_files
 
     if target.precision not in known:
-        quantize = None if tiles is None else (lambda made: quantized(made, tiles, tensorrt=True))
+        quantize = None if quantization is None else (lambda made: as_onnx(quantization))
         made = typed_graphs(graph, target.precision, picture=photograph(target.tile), quantize=quantize)
         known[target.precision] = made
     typed = known[target.precision]
@@ -129,28 +133,6 @@ def photograph(tile: tuple[int, int]) -> NDArray[np.float32]:
 
     cut: NDArray[np.float32] = cut_to_tile(PHOTOGRAPHS[0].read(), tile).numpy().astype(np.float32)
     return cut
-
-
-def quantized(graph: Any, tiles: NDArray[np.float32], *, tensorrt: bool = False) -> Any:
-    """The INT8 form of an ONNX graph, in ONNX Runtime's profile or TensorRT's."""
-    import onnx
-
-    from export.to_onnx import onnx_bytes
-
-    with tempfile.TemporaryDirectory() as temporary:
-        source, result = Path(temporary) / "fp32.onnx", Path(temporary) / "int8.onnx"
-        source.write_bytes(onnx_bytes(graph, None))
-        learnt = str(_write_tiles(tiles, Path(temporary)))
-        job = {"source": str(source), "target": str(result), "tiles": learnt, "tensorrt": tensorrt}
-        run_job("export.quantize_onnxruntime", job, "ONNX Runtime could not quantize the graph", result)
-        return onnx.load(result)
-
-
-def _write_tiles(tiles: NDArray[np.float32] | None, folder: Path) -> Path | None:
-    if tiles is None:
-        return None
-    np.save(folder / "tiles.npy", tiles, allow_pickle=False)
-    return folder / "tiles.npy"
 
 
 def ports(target: Target, scale: int) -> tuple[Port, Port]:

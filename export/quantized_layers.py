@@ -1,6 +1,10 @@
-"""Which convolutions keep which precision: one choice for every backend."""
+"""Which convolutions become INT8: one choice for every backend, unless a search (`export.search`) found a better."""
 
 from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping
 
 ENDS = ("overlap_embed", "upsample")
 """Parts of the names of the first and the last convolution. Beside bf16 layers they compute in fp32: the picture comes
@@ -8,13 +12,63 @@ out of the last one, and a pixel rounded to bf16 is at best 59 dB from the exact
 less than 1 % of the time (all shipped networks)."""
 
 KEPT = (*ENDS, "ffn.project_out", ".variance")
-"""Parts of names of dense convolutions that stay as they are. The first one alone costs more than all others together
-(41 dB to the reference on its worst tile of Set5), the last one comes next, then those that read the products of the
-feed-forward gates, whose rare large values widen the range: 44.1 dB with none of them kept, 45.6 with the ends, 50.5
-with all three (nano x4). The sums of squares of the normalisations (`.variance`) stay, since their roots divide
-everything. Depthwise convolutions stay too: they cost decibels and gain no time."""
+"""Parts of names of dense convolutions that stay as they are by default. The first one alone costs more than all others
+together, the last one comes next, then those that read the products of the feed-forward gates, whose rare large values
+widen the range (docs/precision.md has the figures). Depthwise convolutions stay too."""
+
+NEVER = ".variance"
+"""The sums of squares of the normalisations: their roots divide everything, and they are nothing to gain."""
+
+_BLOCK = re.compile(r"^deep_feature_extraction\.\d+\.body\.\d+\.")
+_BODY = re.compile(r"^deep_feature_extraction\.\d+(\.body\.\d+)?$")  # the 3x3 convolutions behind blocks and groups
+_SAME = (
+    (re.compile(r"\.dynamic\..*"), ".dynamic"),
+    (re.compile(r"(pointwise|depthwise)\.\d+"), r"\1"),
+    (re.compile(r"project_in_[ab]"), "project_in"),
+    (re.compile(r"dwconv_[ab]"), "dwconv"),
+    (re.compile(r"^(IDynamic|restormer)_ffn"), "ffn"),
+)
 
 
 def stays(name: str) -> bool:
-    """Whether the dense convolution of this name keeps its precision."""
+    """Whether the dense convolution of this name keeps its precision by default."""
     return any(part in name for part in KEPT)
+
+
+def chosen_by_default(layers: Mapping[str, bool]) -> list[str]:
+    """Of convolutions by name (True: a dense one), those that become INT8. Raises RuntimeError when none is left."""
+    chosen = [name for name, dense in layers.items() if dense and not stays(name)]
+    if not chosen:
+        raise RuntimeError("no dense convolution of this network can be quantized")
+    return chosen
+
+
+def units(layers: Iterable[str]) -> dict[str, list[str]]:
+    """What a search chooses or leaves as a whole, in the order of the graph: single convolutions, and the steered ones
+    of a dynamic convolution together, since they read one tensor."""
+    found: dict[str, list[str]] = {}
+    for name in layers:
+        if NEVER not in name:
+            found.setdefault(re.sub(r"\.dynamic\..*", ".dynamic", name.removesuffix(".Conv")), []).append(name)
+    return found
+
+
+def role(unit: str) -> str:
+    """What a unit does, without the number of its block: units of one role are timed together."""
+    name = _BODY.sub("body", _BLOCK.sub("", unit))
+    for pattern, plain in _SAME:
+        name = pattern.sub(plain, name)
+    return name
+
+
+LOOKED_AT = 4  # tiles on which every convolution's input is looked at before calibration: each costs a run
+
+
+def require_finite(limits: Mapping[str, float]) -> None:
+    """Raise RuntimeError naming the first convolution whose input or learnt range is not finite."""
+    for name, value in limits.items():
+        if not math.isfinite(value):
+            raise RuntimeError(
+                f"calibration found {value} at the input of {name.removesuffix('.Conv')}, expected finite numbers: its "
+                "weights or those before it are broken"
+            )

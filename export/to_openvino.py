@@ -23,13 +23,14 @@ def convert_openvino(
     *,
     half: bool,
     metadata: Mapping[str, str],
-    calibration: Path | None = None,
+    calibrated: Path | None = None,
+    layers: Sequence[str] | None = None,
     fp32_layers: Sequence[str] = (),
 ) -> None:
     """Convert `onnx_file` to `xml` and the .bin beside it, with `metadata` as rt_info under RT_INFO_KEY.
 
-    `half` stores the weights in fp16. `calibration` is an NPY file of tiles (N, 3, H, W): with it the dense
-    convolutions are quantized to INT8. Convolutions whose names contain one of `fp32_layers` compute in fp32 in any
+    `half` stores the weights in fp16. `calibrated` is the same graph with ranges (export.calibrated): with it `layers`
+    become INT8, or the default ones. Convolutions whose names contain one of `fp32_layers` compute in fp32 in any
     engine. The same input gives the same bytes. Raises BackendError, with the last line the
     converter said, when it fails or crashes.
     """
@@ -38,7 +39,8 @@ def convert_openvino(
         "xml": str(xml),
         "half": half,
         "metadata": dict(metadata),
-        "calibration": str(calibration) if calibration else None,
+        "calibrated": str(calibrated) if calibrated else None,
+        "layers": None if layers is None else list(layers),
         "fp32_layers": list(fp32_layers),
     }
     run_job("export.to_openvino", job, f"OpenVINO could not convert {xml.name}", xml.with_suffix(".bin"))
@@ -47,13 +49,14 @@ def convert_openvino(
 def _convert(job: Mapping[str, Any]) -> None:
     import openvino
 
-    model = openvino.Core().read_model(job["onnx"])
-    if job["calibration"]:
-        import numpy as np
+    core = openvino.Core()
+    model = core.read_model(job["onnx"])
+    if job["calibrated"]:
+        from export.quantize_openvino import layers, with_layers
+        from export.quantized_layers import chosen_by_default
 
-        from export.quantize_openvino import quantize_dense
-
-        model = quantize_dense(model, np.load(job["calibration"], allow_pickle=False))
+        chosen = job["layers"] or chosen_by_default(layers(model))
+        model = with_layers(model, core.read_model(job["calibrated"]), chosen)
     for key, value in job["metadata"].items():
         model.set_rt_info(value, [RT_INFO_KEY, key])
     openvino.save_model(model, job["xml"], compress_to_fp16=job["half"])

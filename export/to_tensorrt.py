@@ -109,7 +109,8 @@ def make_onnx(
 
     `tiles`: calibration tiles (N, 3, H, W), for int8. Suffix -> content; unproven, see `export.certificate`.
     """
-    from export.graph_files import photograph, quantized
+    from export.calibrated import quantized
+    from export.graph_files import photograph
     from export.rewrite import rewrite
     from export.targets import Target
     from export.to_onnx import build_onnx

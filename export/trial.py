@@ -14,7 +14,7 @@ import numpy as np
 from dlgsanet.imaging.atomic import sha256_file
 from dlgsanet.imaging.errors import BackendError, UnavailableError
 from dlgsanet.network.model import DLGSANet
-from export.graph_files import ports, write_graph
+from export.graph_files import Written, ports, write_graph
 from export.rewrite import passes_for, rewrite
 from export.targets import Target
 from runtimes.backends import backend_runner
@@ -61,23 +61,34 @@ def time_graphs(
         tasks = {}
         for name, graph in graphs.items():
             say(f"trying {name} for {target.row.name}")
-            runner = stack.enter_context(_runner(Path(temporary), name, graph, target, scale, threads))
-            tasks[name] = _task(runner, target.tile)
+            written = write_graph(Path(temporary), name, graph, target, None)
+            runner = trial_runner(Path(temporary), name, written, target, scale, threads)
+            tasks[name] = timed(stack.enter_context(runner), target.tile)
         return time_interleaved(tasks, warmup=WARMUP, runs=runs)
 
 
-def _task(runner: Runner, tile: tuple[int, int]) -> Callable[[], object]:
-    if runner.info.lacking:
+def timed(runner: Runner, tile: tuple[int, int], *, named: bool = True) -> Callable[[], object]:
+    """One run on noise, as `time_interleaved` takes it. Raises as `time_graphs`; with `named` also for a graph that
+    runs in another precision than its target's."""
+    if named and runner.info.lacking:
         raise UnavailableError(runner.info.lacking)
-    if runner.info.precision_mismatch:
+    if named and runner.info.precision_mismatch:
         raise BackendError(runner.info.precision_mismatch)
     picture = np.random.default_rng(0).random((1, 3, *tile), np.float32)
     runner.infer(picture)  # with all checks, once
     return lambda: runner.infer(picture, checked=False)
 
 
-def _runner(folder: Path, name: str, graph: Any, target: Target, scale: int, threads: int | None) -> Runner:
-    written = write_graph(folder, name, graph, target, None)
+def trial_runner(
+    folder: Path,
+    name: str,
+    written: Written,
+    target: Target,
+    scale: int,
+    threads: int | None = None,
+    hints: Mapping[str, str] | None = None,
+) -> Runner:
+    """A runner of files that are in no bundle; `hints` replace those of the target."""
     lr, sr = ports(target, scale)
     artifact = Artifact(
         id=name,
@@ -91,7 +102,7 @@ def _runner(folder: Path, name: str, graph: Any, target: Target, scale: int, thr
         output=sr,
         lowering=name,
         rewrites=(),
-        hints=dict(target.row.hints),
+        hints=dict(target.row.hints if hints is None else hints),
         calibration_sha256=None,
         certificate={},
     )

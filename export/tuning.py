@@ -19,7 +19,7 @@ from runtimes.devices import available_threads, cpu_name
 
 CANDIDATES = tuple(name for name in LOWERINGS if name != UNFOLD)  # the naive form never wins, and takes long
 RUNS = 9
-ENGINES = ("openvino", "onnxruntime", "numpy")
+ENGINES = ("openvino", "onnxruntime", "nncf", "numpy")
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,8 @@ class Tuner:
         if target.backend.startswith("tensorrt"):
             return Choice(target.row.lowering, "default", reason="not tuned: engines are built where they will run")
         graphs = {name: build_graph(self.model, target, Variant(name, name)) for name in self.candidates}
-        machine = _machine()
-        place = self._place(target, [onnx_bytes(graph, None) for graph in graphs.values()], machine)
+        here = machine()
+        place = self._place(target, [onnx_bytes(graph, None) for graph in graphs.values()], here)
         ms = _cached(place, self.candidates)
         if ms is None:
             try:
@@ -75,12 +75,12 @@ class Tuner:
                 place.parent.mkdir(parents=True, exist_ok=True)
                 write_text(place, json.dumps(ms) + "\n")
         self.say(f"{target.row.name}: " + ", ".join(f"{name} {value:.1f} ms" for name, value in ms.items()))
-        return Choice(next(iter(ms)), "measured", ms, machine)
+        return Choice(next(iter(ms)), "measured", ms, here)
 
-    def _place(self, target: Target, graphs: Sequence[bytes], machine: Mapping[str, Any]) -> Path | None:
+    def _place(self, target: Target, graphs: Sequence[bytes], here: Mapping[str, Any]) -> Path | None:
         if self.cache is None:
             return None
-        digest = hashlib.sha256(json.dumps([target.row.name, machine], sort_keys=True).encode())
+        digest = hashlib.sha256(json.dumps([target.row.name, here], sort_keys=True).encode())
         for graph in graphs:
             digest.update(hashlib.sha256(graph).digest())
         return self.cache / f"tuned-{digest.hexdigest()[:24]}.json"
@@ -91,7 +91,8 @@ def default_choice(target: Target) -> Choice:
     return Choice(target.row.lowering, "default", reason="docs/lowerings.md")
 
 
-def _machine() -> dict[str, Any]:
+def machine() -> dict[str, Any]:
+    """What a measured figure depends on: processor, threads, versions."""
     versions = {"dlgsanet-edge": __version__}
     for name in ENGINES:
         try:

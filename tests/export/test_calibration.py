@@ -5,12 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 
 from dlgsanet.imaging.content import content_hash
-from dlgsanet.imaging.errors import InputError
-from dlgsanet.imaging.files import read_rgb8, write_picture
+from dlgsanet.imaging.errors import BackendError, InputError
+from dlgsanet.imaging.files import read_rgb8, to_nchw, write_picture
+from dlgsanet.imaging.resize import downscale_matlab8
+from export.calibrated import calibrate
 from export.calibration import CalibrationOptions, calibration_set, features, most_different
+from export.targets import Target
+from export.to_onnx import onnx_bytes
+from export.trial import Variant, build_graph
+from tests.export.conftest import MakeModel
 
 
 def noise(height: int, width: int, seed: int, contrast: float = 1.0) -> np.ndarray:
@@ -87,3 +94,49 @@ def test_no_tiles_are_refused(tiles: int) -> None:
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError):
         calibration_set(4, (32, 32), CalibrationOptions(str(tmp_path)))
+
+
+def test_the_pairs_that_a_search_judges_by_are_mirrored_originals(folder: Path) -> None:
+    """Every pair is a place of an image, mirrored: its HR made small again gives its LR but for the tile's border."""
+    found = calibration_set(2, (20, 24), CalibrationOptions(str(folder), tiles=4))
+    assert 0 < len(found.mirrored) <= 12
+    for pair in found.mirrored:
+        assert pair.lr.shape == (1, 3, 20, 24) and pair.hr.shape == (40, 48, 3)
+        small = to_nchw(downscale_matlab8(np.ascontiguousarray(pair.hr), 2))
+        inside = np.abs(small - pair.lr)[..., 4:-4, 4:-4]
+        assert inside.max() <= 1.01 / 255
+
+
+def test_originals_of_small_images_are_continued_like_them(tmp_path: Path) -> None:
+    """An image smaller than the tile: HR is reflected about the centre of its last LR pixel, as LR is."""
+    ramp = np.repeat(np.arange(64, dtype=np.uint8)[None, :, None] * 3, 64, 0).repeat(3, 2)
+    write_picture(tmp_path / "ramp.png", ramp)
+    found = calibration_set(4, (24, 24), CalibrationOptions(str(tmp_path), tiles=2))
+    for pair in found.mirrored:
+        means = pair.hr.reshape(24, 4, 24, 4, 3).mean((1, 3)) / 255
+        assert np.abs(means - pair.lr[0].transpose(1, 2, 0))[4:-4, 4:-4].max() < 0.02
+
+
+def test_a_constant_image_is_warned_of(tmp_path: Path) -> None:
+    write_picture(tmp_path / "grey.png", np.full((80, 80, 3), 90, np.uint8))
+    found = calibration_set(2, (16, 16), CalibrationOptions(str(tmp_path), tiles=12))
+    assert len(found.tiles) == 1  # all places are alike
+    said = " / ".join(found.warnings)
+    assert "only 1 different calibration tiles" in said and "from one image" in said and "1 of 1" in said
+
+
+@pytest.mark.parametrize("quantizer", ["openvino", "onnxruntime"])
+def test_values_that_are_not_numbers_name_the_layer(make_model: MakeModel, tmp_path: Path, quantizer: str) -> None:
+    """A weight that overflows: the first layer that reads the result is named, and nothing is left."""
+    pytest.importorskip("nncf")
+    model, target = make_model(), Target("openvino", "int8", (20, 24))
+    plain = build_graph(model, target, Variant("plain", "basis"))
+    weight = next(it for it in plain.graph.initializer if it.name.endswith("ffn.project_in_a.weight"))
+    broken = onnx.numpy_helper.to_array(weight).copy()
+    broken[0] = 3e38
+    weight.CopyFrom(onnx.numpy_helper.from_array(broken, weight.name))
+    tiles = np.random.default_rng(0).random((2, 3, 20, 24), np.float32)
+    said = r"calibration found (nan|-?inf) at the input of deep_feature_extraction\S*ffn\.\S+, expected finite"
+    with pytest.raises(BackendError, match=said):
+        calibrate(tmp_path / "made", quantizer, onnx_bytes(plain, None), tiles, lambda step: None)
+    assert not (tmp_path / "made" / "calibrated").exists()

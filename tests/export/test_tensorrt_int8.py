@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from onnx import TensorProto, numpy_helper
 
 from dlgsanet.imaging.errors import BackendError
-from export.graph_files import quantized
+from export.calibrated import quantized
 from export.quantized_layers import stays
 from export.rewrite import rewrite
 from export.targets import Target
