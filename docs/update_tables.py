@@ -11,8 +11,9 @@ import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from benchmarks import ablation, overlap_study, rtx_kernels, shapes, training_study
+from benchmarks import ablation, layer_scan, overlap_study, rtx_kernels, shapes, training_study
 from benchmarks.results import AccuracyRecord, LatencyRecord, RatioRecord, ResultFile, read_result
 from dlgsanet.checkpoints import read_checkpoint, shipped_names
 from dlgsanet.network.count import parameters
@@ -154,6 +155,10 @@ def coreml_cards() -> str:
     return "\n".join(lines)
 
 
+def _scans() -> list[dict[str, Any]]:
+    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(RESULTS.glob("int8-layers-*.json"))]
+
+
 def overlap() -> str:
     """What tiling costs, by tile and overlap."""
     contents = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(RESULTS.glob("overlap-*.json"))]
@@ -232,6 +237,8 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "basis-rank": basis_rank,
     "coreml": coreml,
     "coreml-cards": coreml_cards,
+    "int8-choices": lambda: layer_scan.candidates_table(_scans()),
+    "int8-layers": lambda: layer_scan.roles_table(_scans()),
     "latency": latency,
     "lowerings": lambda: ablation.table(ablation.read_ablation(RESULTS / "ablation-lowerings-tiny-x4.json")),
     "overlap": overlap,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from runtimes.manifest import Artifact, Manifest
 
 
@@ -31,6 +33,7 @@ def model_card(manifest: Manifest) -> str:
         "output, over random, extreme and real inputs: it proves the rewriting. What a precision costs is "
         "measured on the device by `dlgsanet check`.",
         "Input `lr` and output `sr` are NCHW float32 RGB with 0 black and 1 white; the output is not clamped.",
+        *_int8(manifest.artifacts),
         "## Use",
         "```\n"
         "dlgsanet check BUNDLE\n"
@@ -54,6 +57,25 @@ def _artifact_line(artifact: Artifact) -> tuple[str, ...]:
     hints = ", ".join(f"{key}={value}" for key, value in artifact.hints.items()) or "none"
     tile = f"{artifact.tile[0]} x {artifact.tile[1]}"
     return (f"`{artifact.id}`", tile, artifact.lowering, hints, f"{artifact.certificate['max_rel']:.1e}")
+
+
+def _int8(artifacts: Sequence[Artifact]) -> list[str]:
+    """Which layers are INT8 and how they were chosen, with what the other choices would have been."""
+    lines: list[tuple[str, ...]] = []
+    for artifact in artifacts:
+        found = artifact.choice.get("int8")
+        if found is None:
+            continue
+        if found["how"] != "searched":
+            lines.append((f"`{artifact.id}`", "the default layers", found["reason"], "", ""))
+            continue
+        lines.append((f"`{artifact.id}`", "none", "", f"{found['float_ms']:.2f}", ""))
+        for row in found["candidates"]:
+            name = f"{row['name']} (taken)" if row["name"] == found["chosen"] else row["name"]
+            drop = f"{row['drop_db']:.4f} / {row['drop_worst_db']:.4f}"
+            lines.append(("", name, f"{row['layers']} convolutions", f"{row['ms']:.2f}", drop))
+    head = ("artifact", "INT8 layers", "", "ms", "dB lost on calibration tiles, mirrored: mean / worst")
+    return ["## INT8 layers", _table(head, lines)] if lines else []
 
 
 def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:

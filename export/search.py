@@ -94,7 +94,10 @@ class Found:
             "float_ms": self.float_ms,
             "candidates": [candidate.as_json() for candidate in self.candidates],
             "roles_ms_gained": dict(self.gains),
-            "layers_measured": {u: {**loss.as_json(), "ms_gained": gained[u]} for u, loss in self.losses.items()},
+            "layers_measured": {
+                unit: {"role": role(unit), **loss.as_json(), "ms_gained": gained[unit]}
+                for unit, loss in self.losses.items()
+            },
             "machine": dict(self.machine),
         }
 
