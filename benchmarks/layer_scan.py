@@ -39,13 +39,15 @@ def roles_table(files: Sequence[Mapping[str, Any]]) -> str:
     ]
     for model, artifact, found in _artifacts(files):
         measured = found["layers_measured"]
-        lines.append(f"| **{model} {artifact}**, {found['float_ms']:.1f} ms without INT8 | | | | |")
-        rows = {kind: [it for it in measured.values() if it["role"] == kind] for kind in found["roles_ms_gained"]}
+        without = "not timed" if found["float_ms"] is None else f"{found['float_ms']:.1f} ms without INT8"
+        lines.append(f"| **{model} {artifact}**, {without} | | | | |")
+        kinds = dict.fromkeys(it["role"] for it in measured.values())
+        rows = {kind: [it for it in measured.values() if it["role"] == kind] for kind in kinds}
         for kind, layers in sorted(rows.items(), key=lambda row: min(it["to_float_db"] for it in row[1])):
             worst = min(layers, key=lambda it: it["to_float_db"])
             near = f"{worst['to_float_db']:.1f} / {worst['to_float_worst_db']:.1f}"
-            gained = found["roles_ms_gained"][kind]
-            lines.append(f"| `{kind}` | {len(layers)} | {near} | {worst['drop_db']:.4f} | {gained:+.2f} |")
+            gained = f"{found['roles_ms_gained'][kind]:+.2f}" if found["roles_ms_gained"] else ""
+            lines.append(f"| `{kind}` | {len(layers)} | {near} | {worst['drop_db']:.4f} | {gained} |")
     return "\n".join(lines)
 
 

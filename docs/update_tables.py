@@ -237,7 +237,6 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "basis-rank": basis_rank,
     "coreml": coreml,
     "coreml-cards": coreml_cards,
-    "int8-choices": lambda: layer_scan.candidates_table(_scans()),
     "int8-layers": lambda: layer_scan.roles_table(_scans()),
     "latency": latency,
     "lowerings": lambda: ablation.table(ablation.read_ablation(RESULTS / "ablation-lowerings-tiny-x4.json")),
