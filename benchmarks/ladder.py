@@ -20,8 +20,8 @@ from runtimes.tiling import Array
 
 WHOLE = "torch-reference-whole"
 _SIXTEEN = ("bf16", "fp16")
-_HALF_AROUND_INT8 = ("coreml", "tensorrt")  # backends whose int8 artifacts compute everything else in fp16
-_FROM_SIXTEEN = ("int8-mixed", "int8w", "pal8", "pal6", "pal4")  # what is computed in 16 bits, with smaller weights
+_HALF_AROUND_INT8 = ("coreml", "tensorrt")  # backends whose int8 and int8w compute everything else in fp16
+_FROM_SIXTEEN = ("int8-mixed", "pal8", "pal6", "pal4")  # what is computed in 16 bits, with smaller weights
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def _before(subject: Subject, names: Mapping[tuple[str, str], str], tiled: str) 
     wanted: list[tuple[str, str]] = []
     if subject.pictures:
         wanted.append((backend, precision))
-    if precision in _FROM_SIXTEEN or (precision == "int8" and backend in _HALF_AROUND_INT8):
+    if precision in _FROM_SIXTEEN or (precision in ("int8", "int8w") and backend in _HALF_AROUND_INT8):
         wanted += [(backend, other) for other in _SIXTEEN]
     if precision != "fp32":
         wanted.append((backend, "fp32"))

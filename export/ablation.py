@@ -18,7 +18,8 @@ from export.graph_files import graph_macs
 from export.passes.colour import FOLD_INPUT_MEAN
 from export.passes.factor import FACTOR_FILTERS
 from export.rewrite import passes_for
-from export.targets import LOWERINGS, Target, parse_targets
+from export.target_choice import parse_targets
+from export.targets import LOWERINGS, Target
 from export.trial import Variant, build_graph, time_graphs
 
 ALL = "all passes"

@@ -26,18 +26,8 @@ from export.lowerings import lowering
 from export.memory import require_memory
 from export.pack import write_pack
 from export.search import SearchLimits
-from export.targets import (
-    DEFAULT_DEPLOYMENT,
-    DEFAULT_OPSET,
-    DEFAULT_TILE,
-    RTX_CAPABILITIES,
-    Row,
-    Target,
-    default_targets,
-    installed_targets,
-    parse_targets,
-    require_packages,
-)
+from export.target_choice import default_targets, installed_targets, parse_targets, require_packages
+from export.targets import DEFAULT_DEPLOYMENT, DEFAULT_OPSET, DEFAULT_TILE, RTX_CAPABILITIES, Row, Target
 from export.tensorrt_recipe import recipe
 from export.tuning import Choice, Tuner, default_choice
 from runtimes.manifest import MANIFEST, SCHEMA, Manifest, PackEntry, Reference, Source, manifest_json

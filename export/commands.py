@@ -13,18 +13,9 @@ import typer
 from dlgsanet.imaging.errors import InputError, UnavailableError
 from dlgsanet.network.config import ACTIVATIONS
 from export.shapes import SHAPES, require_shapes
+from export.target_choice import install_line, parse_targets, parse_tile, require_packages, target_names
 from export.target_views import table_json
-from export.targets import (
-    DEFAULT_DEPLOYMENT,
-    DEPLOYMENTS,
-    LOWERINGS,
-    TARGETS,
-    install_line,
-    parse_targets,
-    parse_tile,
-    require_packages,
-    target_names,
-)
+from export.targets import DEFAULT_DEPLOYMENT, DEPLOYMENTS, LOWERINGS, TARGETS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

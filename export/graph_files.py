@@ -57,7 +57,7 @@ def write_graph(
         (folder / path).write_bytes(onnx_bytes(graph if quantization is None else as_onnx(quantization), keys))
         return Written(path, (path,))
     if target.backend == "openvino":
-        from export.to_openvino import convert_openvino
+        from export.to_openvino import STORED, convert_openvino
 
         paths = tuple(_place(folder, f"openvino/{name}{suffix}") for suffix in (".xml", ".bin"))
         with tempfile.TemporaryDirectory() as temporary:
@@ -66,7 +66,7 @@ def write_graph(
             convert_openvino(
                 source,
                 xml,
-                half=target.precision == "fp16",
+                weights=STORED.get(target.precision, "fp32"),
                 metadata=_texts(keys or {}),
                 calibrated=None if quantization is None else quantization.calibrated.model,
                 layers=None if quantization is None else quantization.layers,

@@ -9,19 +9,22 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from export.openvino_precise import keep_fp32
 from export.subprocesses import run_job
 
 RT_INFO_KEY = "dlgsanet_edge"
+Weights = Literal["fp32", "fp16", "int8"]
+STORED: Mapping[str, Weights] = {"fp16": "fp16", "int8w": "int8"}
+"""Precision of an artifact -> what its weights are stored as, where that is not fp32."""
 
 
 def convert_openvino(
     onnx_file: Path,
     xml: Path,
     *,
-    half: bool,
+    weights: Weights = "fp32",
     metadata: Mapping[str, str],
     calibrated: Path | None = None,
     layers: Sequence[str] | None = None,
@@ -29,15 +32,15 @@ def convert_openvino(
 ) -> None:
     """Convert `onnx_file` to `xml` and the .bin beside it, with `metadata` as rt_info under RT_INFO_KEY.
 
-    `half` stores the weights in fp16. `calibrated` is the same graph with ranges (export.calibrated): with it `layers`
-    become INT8, or the default ones. Convolutions whose names contain one of `fp32_layers` compute in fp32 in any
-    engine. The same input gives the same bytes. Raises BackendError, with the last line the
-    converter said, when it fails or crashes.
+    `weights`: what they are stored as; int8 ones compute as before. `calibrated` is the same graph with ranges
+    (export.calibrated): with it `layers` become INT8, or the default ones. Convolutions whose names contain one of
+    `fp32_layers` compute in fp32 in any engine. The same input gives the same bytes. Raises BackendError, with the last
+    line the converter said, when it fails or crashes.
     """
     job = {
         "onnx": str(onnx_file),
         "xml": str(xml),
-        "half": half,
+        "weights": weights,
         "metadata": dict(metadata),
         "calibrated": str(calibrated) if calibrated else None,
         "layers": None if layers is None else list(layers),
@@ -57,9 +60,13 @@ def _convert(job: Mapping[str, Any]) -> None:
 
         chosen = job["layers"] or chosen_by_default(layers(model))
         model = with_layers(model, core.read_model(job["calibrated"]), chosen)
+    if job["weights"] == "int8":
+        from export.openvino_weights import store_int8
+
+        model = store_int8(model)
     for key, value in job["metadata"].items():
         model.set_rt_info(value, [RT_INFO_KEY, key])
-    openvino.save_model(model, job["xml"], compress_to_fp16=job["half"])
+    openvino.save_model(model, job["xml"], compress_to_fp16=job["weights"] == "fp16")
     if job["fp32_layers"]:
         keep_fp32(Path(job["xml"]), job["fp32_layers"])
 

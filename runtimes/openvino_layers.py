@@ -20,7 +20,15 @@ TAP = "tap of "
 TYPES = {"f32": "fp32", "f16": "fp16", "bf16": "bf16", "i8": "int8", "u8": "int8"}
 _BESIDE_INT8 = {"fp32": "int8", "bf16": "int8-mixed"}  # what INT8 dense convolutions are called, by their neighbours
 _PRODUCTS = ("matmul", "fullyconnected")
-_QUANTIZED = ("Convolution", "GroupConvolution", "MatMul")
+_CONVOLUTIONS = ("Convolution", "GroupConvolution")
+_QUANTIZED = (*_CONVOLUTIONS, "MatMul")
+
+
+def precision_of(network: Any, compiled: Any) -> str:
+    """The precision of a network read from its file and compiled, as in artifact ids: what its convolutions run in, or
+    `int8w` where that is fp32 with weights that the file stores in int8."""
+    found = reported_precision(compiled, quantized_layers(network))
+    return "int8w" if found == "fp32" and stored_in_int8(network) else found
 
 
 def reported_precision(compiled: Any, quantized: int = 0) -> str:
@@ -49,6 +57,18 @@ def reported_precision(compiled: Any, quantized: int = 0) -> str:
 def quantized_layers(network: Any) -> int:
     """How many layers of a network, as read from its file, multiply a quantized input with quantized weights."""
     return sum(op.get_type_name() in _QUANTIZED and all(map(_rounded, op.inputs())) for op in network.get_ops())
+
+
+def stored_in_int8(network: Any) -> bool:
+    """Whether a network, as read from its file, stores most weights of its convolutions in int8 and rounds none of
+    their inputs: weights-only INT8."""
+    held: Counter[bool] = Counter()
+    for op in network.get_ops():
+        if op.get_type_name() in _CONVOLUTIONS:
+            if _rounded(op.input(0)):
+                return False
+            held[_rounded(op.input(1))] += prod(op.input(1).get_shape())
+    return held[True] > held[False]
 
 
 def layers(compiled: Any) -> Iterator[Layer]:
@@ -84,8 +104,8 @@ def _rounded(port: Any) -> bool:
     node = port.get_source_output().get_node()
     while node.get_type_name() in ("Multiply", "Subtract", "Reshape", "Convert"):
         before = node.input(0).get_source_output()
-        if node.get_type_name() == "Convert":
-            return before.get_element_type().get_type_name() in ("i8", "u8")
+        if node.get_type_name() == "Convert" and before.get_element_type().get_type_name() in ("i8", "u8"):
+            return True
         node = before.get_node()
     return bool(node.get_type_name() == "FakeQuantize")
 

@@ -15,7 +15,7 @@ from runtimes.backends import import_engine
 from runtimes.devices import available_threads, native_precisions, require_openvino_device
 from runtimes.integrity import read_verified
 from runtimes.manifest import Artifact
-from runtimes.openvino_layers import PRECISION_HINT, TAP, TYPES, layers, quantized_layers, reported_precision
+from runtimes.openvino_layers import PRECISION_HINT, TAP, TYPES, layers, precision_of
 from runtimes.ports import require_host_ports, require_port, require_taps
 from runtimes.probe import PRODUCT
 from runtimes.runner import RunInfo, Runner, RunOptions
@@ -67,7 +67,7 @@ class OpenVinoRunner(Runner):
             backend="openvino",
             device=", ".join(compiled.get_property("EXECUTION_DEVICES")),
             requested_precision=artifact.precision,
-            reported_precision=reported_precision(compiled, quantized_layers(network)),
+            reported_precision=precision_of(network, compiled),
             threads=int(compiled.get_property("INFERENCE_NUM_THREADS")) if on_cpu else threads,
             versions={"openvino": openvino.__version__, "numpy": version("numpy")},
             device_precisions=native_precisions(core.get_property(device, "OPTIMIZATION_CAPABILITIES")),

@@ -21,7 +21,8 @@ VARIES = 0.02
 """An input whose values span this much cannot give a constant output; below it, bf16 may round it to one
 value."""
 
-_NEEDED = {"int8-mixed": ("int8", "bf16")}  # what a device must have for a precision that is none of its own
+_NEEDED = {"int8-mixed": ("int8", "bf16"), "int8w": ("fp32",)}
+"""What a device must have for a precision that is none of its own."""
 
 RunnerT = TypeVar("RunnerT", bound="Runner")
 

@@ -15,7 +15,8 @@ from dlgsanet.imaging.errors import BackendError, GateError, InputError, Unavail
 from dlgsanet.imaging.files import read_rgb8, to_nchw
 from dlgsanet.network.model import DLGSANet
 from export import ExportOptions, artifacts, bundle, export_bundle, graph_files, memory
-from export.targets import Row, default_targets
+from export.target_choice import default_targets
+from export.targets import Row
 from runtimes import open_runner
 from runtimes.manifest import MANIFEST, Manifest, read_manifest, verify
 

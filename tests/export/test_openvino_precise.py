@@ -43,8 +43,8 @@ def precisions(xml: Path) -> dict[str, str]:
 
 def test_the_ends_compute_in_fp32_and_nothing_else_does(onnx_file: Path, tmp_path: Path) -> None:
     pytest.importorskip("openvino")
-    convert_openvino(onnx_file, tmp_path / "kept.xml", half=False, metadata={}, fp32_layers=ENDS)
-    convert_openvino(onnx_file, tmp_path / "plain.xml", half=False, metadata={})
+    convert_openvino(onnx_file, tmp_path / "kept.xml", metadata={}, fp32_layers=ENDS)
+    convert_openvino(onnx_file, tmp_path / "plain.xml", metadata={})
     kept = precisions(tmp_path / "kept.xml")
     assert {name for name, kind in kept.items() if kind == "f32"} == {
         name for name in kept if any(part in name for part in ENDS)
@@ -56,7 +56,7 @@ def test_the_ends_compute_in_fp32_and_nothing_else_does(onnx_file: Path, tmp_pat
 def test_a_name_that_no_layer_has_is_an_error(onnx_file: Path, tmp_path: Path) -> None:
     pytest.importorskip("openvino")
     with pytest.raises(BackendError, match=r"no convolution of b\.xml is called like nowhere"):
-        convert_openvino(onnx_file, tmp_path / "b.xml", half=False, metadata={}, fp32_layers=("nowhere",))
+        convert_openvino(onnx_file, tmp_path / "b.xml", metadata={}, fp32_layers=("nowhere",))
 
 
 def test_constants_are_not_marked(tmp_path: Path) -> None:

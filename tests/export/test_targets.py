@@ -7,20 +7,9 @@ import pytest
 from dlgsanet.imaging.errors import InputError, UnavailableError
 from export import targets
 from export.lowerings import LOWERINGS
+from export.target_choice import default_targets, parse_targets, parse_tile, require_packages, target_names
 from export.target_views import markdown_table, table_json
-from export.targets import (
-    REFUSED,
-    TARGETS,
-    Row,
-    Target,
-    backends,
-    default_targets,
-    parse_targets,
-    parse_tile,
-    precisions,
-    require_packages,
-    target_names,
-)
+from export.targets import REFUSED, TARGETS, Row, Target, backends, precisions
 from runtimes.backends import BACKENDS
 from runtimes.manifest import PRECISIONS
 
@@ -44,6 +33,7 @@ def test_openvino_pins_the_precision_it_is_named_after() -> None:
     hints = {row.precision: dict(row.hints) for row in TARGETS if row.backend == "openvino"}
     assert {key: value["INFERENCE_PRECISION_HINT"] for key, value in hints.items()} == {
         "fp32": "f32",
+        "int8w": "f32",  # the weights of a file are no precision to compute in
         "bf16": "bf16",
         "fp16": "f16",
         "int8": "f32",

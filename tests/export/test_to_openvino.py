@@ -16,7 +16,8 @@ from export import subprocesses
 from export.rewrite import rewrite
 from export.targets import Target
 from export.to_onnx import build_onnx, onnx_bytes
-from export.to_openvino import RT_INFO_KEY, convert_openvino
+from export.to_openvino import RT_INFO_KEY, Weights, convert_openvino
+from runtimes.openvino_layers import precision_of
 
 MakeModel = Callable[..., DLGSANet]
 ToDb = Callable[[np.ndarray, np.ndarray], float]
@@ -36,7 +37,7 @@ def test_openvino_agrees_with_torch_and_carries_the_keys(
     make_model: MakeModel, onnx_file: Path, tmp_path: Path, to_db: ToDb
 ) -> None:
     openvino = pytest.importorskip("openvino")
-    convert_openvino(onnx_file, tmp_path / "a.xml", half=False, metadata={"id": "x", "tile": "[1, 2]"})
+    convert_openvino(onnx_file, tmp_path / "a.xml", metadata={"id": "x", "tile": "[1, 2]"})
     model = openvino.Core().read_model(tmp_path / "a.xml")
     assert model.get_rt_info([RT_INFO_KEY, "id"]).astype(str) == "x"
     assert model.get_rt_info([RT_INFO_KEY, "tile"]).astype(str) == "[1, 2]"
@@ -48,20 +49,40 @@ def test_openvino_agrees_with_torch_and_carries_the_keys(
         assert to_db(found, make_model()(torch.from_numpy(lr)).numpy()) > 110
 
 
-def test_half_stores_half_and_nothing_names_the_machine(onnx_file: Path, tmp_path: Path) -> None:
+WEIGHTS: dict[str, Weights] = {"full": "fp32", "half": "fp16", "quarter": "int8"}
+
+
+def test_weights_are_stored_smaller_and_nothing_names_the_machine(onnx_file: Path, tmp_path: Path) -> None:
     pytest.importorskip("openvino")
-    for name, half in (("full", False), ("half", True)):
-        convert_openvino(onnx_file, tmp_path / f"{name}.xml", half=half, metadata={})
-    sizes = [(tmp_path / f"{name}.bin").stat().st_size for name in ("full", "half")]
-    assert sizes[1] < 0.6 * sizes[0]
+    for name, kind in WEIGHTS.items():
+        convert_openvino(onnx_file, tmp_path / f"{name}.xml", weights=kind, metadata={})
+    sizes = [(tmp_path / f"{name}.bin").stat().st_size for name in WEIGHTS]
+    assert sizes[1] < 0.6 * sizes[0] and sizes[2] < 0.4 * sizes[0]
     for path in (tmp_path, Path(__file__).resolve().parents[2]):
         assert str(path).encode() not in (tmp_path / "full.xml").read_bytes()
+
+
+def test_int8_weights_compute_in_fp32_near_the_exact_ones(
+    make_model: MakeModel, onnx_file: Path, tmp_path: Path, to_db: ToDb
+) -> None:
+    openvino = pytest.importorskip("openvino")
+    pytest.importorskip("nncf")
+    core, hints = openvino.Core(), {"INFERENCE_PRECISION_HINT": "f32"}
+    lr = np.random.default_rng(0).random((1, 3, *TILE), dtype=np.float32)
+    found = {}
+    for name in ("full", "quarter"):
+        convert_openvino(onnx_file, tmp_path / f"{name}.xml", weights=WEIGHTS[name], metadata={})
+        network = core.read_model(tmp_path / f"{name}.xml")
+        compiled = core.compile_model(network, "CPU", hints)
+        assert precision_of(network, compiled) == ("int8w" if name == "quarter" else "fp32")
+        found[name] = compiled({"lr": lr})["sr"]
+    assert 35 < to_db(found["quarter"], found["full"]) < 100  # not exact, and not something else
 
 
 def test_the_same_bytes_every_time(onnx_file: Path, tmp_path: Path) -> None:
     pytest.importorskip("openvino")
     for name in ("one", "two"):
-        convert_openvino(onnx_file, tmp_path / name / "m.xml", half=False, metadata={"b": "1", "a": "2"})
+        convert_openvino(onnx_file, tmp_path / name / "m.xml", metadata={"b": "1", "a": "2"})
     for suffix in (".xml", ".bin"):
         files = [(tmp_path / name / "m").with_suffix(suffix).read_bytes() for name in ("one", "two")]
         assert files[0] == files[1]
@@ -71,7 +92,7 @@ def test_a_broken_graph_is_one_line(tmp_path: Path) -> None:
     pytest.importorskip("openvino")
     (tmp_path / "bad.onnx").write_bytes(b"not a graph")
     with pytest.raises(BackendError, match=r"could not convert a\.xml") as caught:
-        convert_openvino(tmp_path / "bad.onnx", tmp_path / "a.xml", half=False, metadata={})
+        convert_openvino(tmp_path / "bad.onnx", tmp_path / "a.xml", metadata={})
     assert "\n" not in str(caught.value)
 
 
@@ -84,4 +105,4 @@ def test_a_crash_of_the_converter_is_one_line(monkeypatch: pytest.MonkeyPatch, t
 
     monkeypatch.setattr(subprocesses.subprocess, "run", crash)
     with pytest.raises(BackendError, match="ended by signal 11"):
-        convert_openvino(tmp_path / "x.onnx", tmp_path / "a.xml", half=False, metadata={})
+        convert_openvino(tmp_path / "x.onnx", tmp_path / "a.xml", metadata={})

@@ -14,7 +14,8 @@ from dlgsanet.imaging.errors import BackendError, InputError
 from export import to_tensorrt_rtx
 from export.bundle import ExportOptions, export_bundle
 from export.calibration import CalibrationOptions
-from export.targets import RTX_CAPABILITIES, parse_targets
+from export.target_choice import parse_targets
+from export.targets import RTX_CAPABILITIES
 from export.to_tensorrt import TypedGraphs, make_onnx
 from runtimes.manifest import read_manifest
 from runtimes.strict_json import Node
