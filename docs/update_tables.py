@@ -36,8 +36,8 @@ def results(pattern: str) -> list[ResultFile]:
 
 
 def accuracy() -> str:
-    """The shipped networks in each format on Set5, for the front page."""
-    return _accuracy([file for file in results("*-check-Set5.json") if not _is_coreml(file)])
+    """The shipped x4 networks in each format on Set5, for the front page."""
+    return _accuracy([file for file in results("*-x4*check-Set5.json") if not _is_coreml(file)])
 
 
 def accuracy_all() -> str:
