@@ -6,9 +6,6 @@ samples. The result is committed, and the tables in docs/lowerings.md are made f
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,9 +16,9 @@ import typer
 
 from benchmarks import typed_json
 from benchmarks.environment import Environment, describe_environment
+from benchmarks.room_job import ask
 from benchmarks.stats import median_interval, ratio_interval
 from dlgsanet.imaging.atomic import write_text
-from dlgsanet.imaging.errors import BackendError
 from runtimes import strict_json
 
 SCHEMA = 1
@@ -104,17 +101,6 @@ def _cell(row: AblationRow | None) -> str:
     return f"{row.p50_ms:.1f} ({row.ratio:.2f} x)"
 
 
-def ask(job: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Run a job in a process of its own. Raises BackendError with the last line it said."""
-    done = subprocess.run(
-        [sys.executable, "-m", "export.ablation"], input=json.dumps(job), stdout=subprocess.PIPE, text=True, check=False
-    )
-    if done.returncode:
-        raise BackendError(f"the ablation's process returned {done.returncode}; what it said stands above")
-    answer: list[dict[str, Any]] = json.loads(done.stdout)
-    return answer
-
-
 def main(
     model: Annotated[str, typer.Argument(help="Shipped name or checkpoint.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="JSON file to write.")],
@@ -131,7 +117,7 @@ def main(
         "model": model, "targets": list(target or TARGETS), "tile": [tile, tile], "kind": chosen, "runs": runs,
         "threads": threads,
     }  # fmt: skip
-    rows = rows_of(ask(job))
+    rows = rows_of(ask("export.ablation", job))
     used = threads or environment.threads
     result = Ablation(SCHEMA, chosen, Path(model).stem, (tile, tile), used, runs, environment, tuple(rows))
     write_text(output, typed_json.encode(result))

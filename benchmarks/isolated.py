@@ -20,6 +20,7 @@ import numpy as np
 
 from dlgsanet.imaging.errors import BackendError, EdgeError
 from runtimes.clock import now_ms
+from runtimes.exit_name import exit_name
 from runtimes.runner import RunInfo, Runner
 from runtimes.tiling import Array
 
@@ -114,7 +115,7 @@ class IsolatedRunner(Runner):
     def _crashed(self, doing: str) -> BackendError:
         assert self._process is not None
         self._process.join(_PATIENCE_S)
-        how = _exit_name(self._process.exitcode)
+        how = exit_name(self._process.exitcode)
         return BackendError(f"{self._name}: the backend's process ended while {doing} ({how})")
 
 
@@ -133,15 +134,6 @@ def peak_rss_mb() -> float | None:
 
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     return None
-
-
-def _exit_name(code: int | None) -> str:
-    if code is None:
-        return "it does not answer"
-    if code < 0:
-        with suppress(ValueError):
-            return signal.Signals(-code).name
-    return f"exit code {code}"
 
 
 @contextmanager

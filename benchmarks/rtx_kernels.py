@@ -7,8 +7,6 @@ from it.
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -17,8 +15,8 @@ from typing import Annotated, Any
 import typer
 
 from benchmarks.environment import describe_environment
+from benchmarks.room_job import ask
 from dlgsanet.imaging.atomic import write_text
-from dlgsanet.imaging.errors import BackendError
 from runtimes.trt.kernels import KernelTable
 
 SCHEMA = 1
@@ -48,16 +46,6 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def ask(job: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Run a job of `export.rtx_kernels` in a process of its own. Raises BackendError."""
-    command = [sys.executable, "-m", "export.rtx_kernels"]
-    done = subprocess.run(command, input=json.dumps(job), stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode:
-        raise BackendError(f"counting kernels returned {done.returncode}; what was said stands above")
-    rows: list[dict[str, Any]] = json.loads(done.stdout)
-    return rows
-
-
 def main(
     model: Annotated[str, typer.Argument(help="Shipped name or checkpoint.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="JSON file to write.")],
@@ -68,7 +56,7 @@ def main(
     """Compile every lowering with TensorRT-RTX and count its kernels."""
     rows: list[dict[str, Any]] = []
     for each in precision or ("fp32", "fp16"):
-        rows += ask({"model": model, "tile": [tile, tile], "sm": sm, "precision": each})
+        rows += ask("export.rtx_kernels", {"model": model, "tile": [tile, tile], "sm": sm, "precision": each})
     environment = asdict(describe_environment())
     content = {
         "schema": SCHEMA,

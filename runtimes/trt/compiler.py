@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import queue
-import signal
 import subprocess
 import sys
 import threading
@@ -20,6 +19,7 @@ from typing import Any
 
 from dlgsanet.imaging.errors import BackendError, UnavailableError
 from runtimes.clock import now_ms
+from runtimes.exit_name import exit_name
 from runtimes.trt.kernels import KernelTable
 
 HOME = Path(__file__).resolve().parents[2]
@@ -131,7 +131,7 @@ def _ask(request: dict[str, Any], timeout_s: float, what: str, say: Say) -> dict
             else:
                 return dict(answer["done"])
         process.wait(_PATIENCE_S)
-        raise BackendError(f"{what}: the builder's process ended ({_how(process.returncode)}){_last(lines, said)}")
+        raise BackendError(f"{what}: the builder's process ended ({exit_name(process.returncode)}){_last(lines, said)}")
 
 
 @contextmanager
@@ -173,15 +173,6 @@ def _read(stream: Any, name: str, lines: queue.Queue[tuple[str, str | None]]) ->
         if text := line.decode("utf-8", "replace").strip():
             lines.put((name, text))
     lines.put((name, None))
-
-
-def _how(code: int | None) -> str:
-    if code is None:
-        return "it does not answer"
-    if code < 0:
-        with suppress(ValueError):
-            return signal.Signals(-code).name
-    return f"exit code {code}"
 
 
 def _last(lines: queue.Queue[tuple[str, str | None]], said: list[str]) -> str:

@@ -5,11 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import ablation
-from benchmarks.ablation import Ablation, ask, read_ablation, rows_of, table
+from benchmarks.ablation import Ablation, read_ablation, rows_of, table
 from benchmarks.environment import describe_environment
 from benchmarks.typed_json import encode
-from dlgsanet.imaging.errors import BackendError, InputError
+from dlgsanet.imaging.errors import InputError
 
 ANSWER = [
     {"target": "a", "variant": "all", "lowering": "basis", "onnx_nodes": 9, "macs": 10**9, "samples_ms": [2.0] * 5},
@@ -37,9 +36,3 @@ def test_another_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text(json.dumps({"schema": 1}))
     with pytest.raises(InputError, match="missing"):
         read_ablation(tmp_path / "a.json")
-
-
-def test_a_job_that_fails_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ablation.sys, "executable", "false")
-    with pytest.raises(BackendError, match="returned 1"):
-        ask({})
