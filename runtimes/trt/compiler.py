@@ -24,6 +24,7 @@ from runtimes.trt.kernels import KernelTable
 
 HOME = Path(__file__).resolve().parents[2]
 Say = Callable[[str], None]
+FIXED = "fixed"  # asks the worker for memory at fixed addresses
 _PATIENCE_S = 5.0
 
 
@@ -78,7 +79,7 @@ def compile_engine(job: CompileJob, timeout_s: float, say: Say) -> Compiled:
     UnavailableError (the library is missing); KeyboardInterrupt ends the child.
     """
     what = f"compiling {Path(job.onnx).name}"
-    found = _ask({"do": "compile", **asdict(job)}, timeout_s, what, say)
+    found = _ask({"do": "compile", **asdict(job)}, timeout_s, what, say, fixed=job.sm is not None)
     table = KernelTable.from_json(found["kernels"]) if found["kernels"] else None
     return Compiled(
         found["version"], found["options"], table, found["seconds"], found["peak_mb"], tuple(found["warnings"])
@@ -94,10 +95,10 @@ def describe_library(library: str, timeout_s: float = 120.0) -> Stack:
     return Stack(library, found["version"], found["typed_only"], found["dla_cores"])
 
 
-def _ask(request: dict[str, Any], timeout_s: float, what: str, say: Say) -> dict[str, Any]:
+def _ask(request: dict[str, Any], timeout_s: float, what: str, say: Say, *, fixed: bool = False) -> dict[str, Any]:
     """The child's last word."""
     deadline = now_ms() + 1e3 * timeout_s
-    with _child() as (process, lines):
+    with _child(fixed) as (process, lines):
         assert process.stdin is not None
         with suppress(BrokenPipeError):  # it is gone already; below it is said how
             process.stdin.write(json.dumps(request).encode())
@@ -135,12 +136,12 @@ def _ask(request: dict[str, Any], timeout_s: float, what: str, say: Say) -> dict
 
 
 @contextmanager
-def _child() -> Iterator[tuple[subprocess.Popen[bytes], queue.Queue[tuple[str, str | None]]]]:
+def _child(fixed: bool) -> Iterator[tuple[subprocess.Popen[bytes], queue.Queue[tuple[str, str | None]]]]:
     """The worker and what it says, line by line. It never outlives the block: a builder in native code hears no
     Ctrl-C, so it has a session of its own and is ended from here."""
     path = os.pathsep.join(filter(None, (str(HOME), os.environ.get("PYTHONPATH"))))
     process = subprocess.Popen(
-        [sys.executable, "-m", "runtimes.trt.worker"],
+        [sys.executable, "-m", "runtimes.trt.worker", *([FIXED] if fixed else [])],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

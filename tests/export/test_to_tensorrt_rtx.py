@@ -56,6 +56,8 @@ def test_one_engine_for_every_gpu_and_precision(bundle):
     for name, artifact in artifacts.items():
         found = record(artifact)
         assert (found.artifact, found.sm, found.library) == (name, artifact.variant, "tensorrt_rtx")
+        addresses = found.options.pop("addresses")
+        assert addresses == "fixed" or addresses.startswith("random")
         assert found.options == {"typing": "strong", "tf32": "off", "ahead_of_time": artifact.variant}
         assert artifact.files == {f"tensorrt/{name}.engine": found.engine_sha256}
         assert artifact.graph["build"]["seconds"] < 60 and artifact.graph["build"]["peak_mb"] < 1000
