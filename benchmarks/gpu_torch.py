@@ -12,8 +12,8 @@ import numpy as np
 import typer
 
 from benchmarks.environment import describe_environment
+from benchmarks.latency import with_samples
 from benchmarks.results import LatencyRecord, new_result, require_place, write_result
-from benchmarks.stats import median_interval, percentile
 from dlgsanet.imaging.atomic import sha256_file
 from dlgsanet.imaging.errors import UnavailableError
 from runtimes.clock import time_interleaved
@@ -47,9 +47,8 @@ def tasks(name: str, tile: tuple[int, int]) -> tuple[dict[str, Callable[[], obje
 
 def record(kind: str, name: str, digest: str, tile: tuple[int, int], scale: int, samples: list[float]) -> LatencyRecord:
     """One form's latency."""
-    median = median_interval(samples)
     precision = kind if kind in ("fp16", "bf16") else "fp32"
-    return LatencyRecord(
+    found = LatencyRecord(
         artifact=f"torch-cuda-{kind}-{tile[0]}x{tile[1]}",
         model=name,
         model_sha256=digest,
@@ -57,16 +56,10 @@ def record(kind: str, name: str, digest: str, tile: tuple[int, int], scale: int,
         tile=tile,
         gate="stated",
         reason="timed only; tests/gpu compares the pictures",
-        p50_ms=median.value,
-        p50_low_ms=median.low,
-        p50_high_ms=median.high,
-        p95_ms=percentile(samples, 95),
-        p99_ms=percentile(samples, 99),
-        samples_ms=tuple(samples),
-        output_megapixels_per_s=tile[0] * tile[1] * scale**2 / 1e3 / median.value,
         device="CUDA",
         reported_precision=precision,
     )
+    return with_samples(found, samples, scale)
 
 
 def main(

@@ -233,10 +233,13 @@ def _record(entry: _Entry, samples: Sequence[float], model: Model) -> LatencyRec
         note="; ".join(filter(None, (contestant.note, _parts(entry.device_ms)))),
         mac_shares=entry.mac_shares,
     )
-    if not samples:
-        return record
+    return with_samples(record, samples, model.scale) if samples else record
+
+
+def with_samples(record: LatencyRecord, samples: Sequence[float], scale: int) -> LatencyRecord:
+    """The record with the figures of its runs, in ms; at least one."""
     median = median_interval(samples)
-    pixels = contestant.tile[0] * contestant.tile[1] * model.scale**2
+    pixels = record.tile[0] * record.tile[1] * scale**2
     return replace(
         record,
         p50_ms=median.value,

@@ -18,6 +18,7 @@ from runtimes.integrity import read_verified, verify
 from runtimes.manifest import Artifact
 from runtimes.onnx_file import OnnxFacts, convolution_weights, read_facts, tensor_names, with_outputs
 from runtimes.onnxruntime_layers import integer_precision, layers, profiled
+from runtimes.onnxruntime_session import quiet_options, run_tile
 from runtimes.ports import require_host_ports, require_port, require_taps
 from runtimes.probe import PRODUCT
 from runtimes.runner import RunInfo, Runner, RunOptions
@@ -117,12 +118,7 @@ class OnnxRuntimeRunner(Runner):
             require_port(self._artifact.id, port, named)
 
     def _infer(self, tile: Array) -> Array:
-        try:
-            found = self._session.run([self._artifact.output.name], {self._artifact.input.name: tile})
-        except Exception as error:
-            raise BackendError(f"{self._artifact.id}: ONNX Runtime failed: {error}") from error
-        sr: Array = found[0]
-        return sr
+        return run_tile(self._session, self._artifact, tile)
 
     def _inspect(self, tile: Array) -> tuple[Array, dict[str, Array]]:
         names = self._options.taps
@@ -143,12 +139,7 @@ def open_product(threads: int) -> Callable[[Array, Array], object]:
 
 
 def _session_options(ort: Any, provider: str, threads: int, optimized: Path | None) -> Any:
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3  # errors only: warnings are not for the user's terminal
-    # Without it the pool spins on after a run, and steals the cores from whatever is timed next.
-    options.add_session_config_entry("session.force_spinning_stop", "1")
+    options = quiet_options(ort, threads)
     if optimized is not None and provider == "CPUExecutionProvider":
         options.optimized_model_filepath = str(optimized)
     if provider != "CPUExecutionProvider":

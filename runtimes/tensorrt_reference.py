@@ -23,6 +23,7 @@ from runtimes.integrity import read_verified
 from runtimes.manifest import Artifact
 from runtimes.onnx_graph import Graph, read_graph, tensor_types
 from runtimes.onnx_lint import require_clean
+from runtimes.onnxruntime_session import quiet_options, run_tile
 from runtimes.ports import require_host_ports, require_port
 from runtimes.runner import RunInfo, Runner, RunOptions
 from runtimes.tiling import Array
@@ -78,12 +79,7 @@ class TensorRTReference(Runner):
         )
 
     def _infer(self, tile: Array) -> Array:
-        try:
-            found = self._session.run([self._artifact.output.name], {self._artifact.input.name: tile})
-        except Exception as error:
-            raise BackendError(f"{self._artifact.id}: ONNX Runtime failed: {error}") from error
-        sr: Array = found[0]
-        return sr
+        return run_tile(self._session, self._artifact, tile)
 
     def macs(self) -> dict[str, int]:
         """By the types that the file states: what an engine makes of them, the reference cannot know."""
@@ -169,12 +165,8 @@ def _set_target(node: Any, kind: str) -> None:
 
 def _exact(ort: Any, threads: int) -> Any:
     """No optimization: fused kernels would compute past the roundings, and folding would change the integers."""
-    options = ort.SessionOptions()
+    options = quiet_options(ort, threads)
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    options.add_session_config_entry("session.force_spinning_stop", "1")
     return options
 
 
