@@ -21,11 +21,13 @@ from export.artifacts import ArtifactWriter
 from export.calibration import CalibrationOptions, image_paths
 from export.card import model_card
 from export.compress import Compression, compress
+from export.coreml_functions import merge_packages
 from export.int8 import SEARCHED, Int8
 from export.lowerings import lowering
 from export.memory import require_memory
 from export.pack import write_pack
 from export.search import SearchLimits
+from export.shapes import FIXED, FUNCTIONS, require_shapes
 from export.target_choice import default_targets, installed_targets, parse_targets, require_packages
 from export.targets import DEFAULT_DEPLOYMENT, DEFAULT_OPSET, DEFAULT_TILE, RTX_CAPABILITIES, Row, Target
 from export.tensorrt_recipe import recipe
@@ -56,7 +58,8 @@ class ExportOptions:
     which is approximate, and holds `max_drop` dB on calibration images. `calibration` says from which images, and what
     INT8 learns its ranges from; `search` chooses its layers by measuring, within `max_drop`. `force` replaces an
     existing bundle, once the new one is complete. For Core ML: `image` also writes packages that take and give 8-bit
-    pictures, `deployment` is the oldest system to run them.
+    pictures, `deployment` is the oldest system to run them, `shapes` (of export.shapes) says whether several tiles are
+    several packages or functions of one.
     """
 
     targets: tuple[str, ...] = ()
@@ -72,6 +75,7 @@ class ExportOptions:
     force: bool = False
     image: bool = False
     deployment: str = DEFAULT_DEPLOYMENT
+    shapes: str = FIXED
 
 
 def export_bundle(
@@ -128,6 +132,7 @@ def _targets(rows: Sequence[Row], options: ExportOptions, checkpoint: Checkpoint
     targets = tuple(target for tile in tiles for row in rows for target in _of_row(row, tile, options))
     if options.image and not any(target.image for target in targets):
         raise InputError("--image is about Core ML packages, found no such target: add --to coreml")
+    require_shapes(options.shapes, targets)
     for tile in tiles:
         if min(tile) <= DEFAULT_OVERLAP:
             raise InputError(
@@ -163,6 +168,8 @@ def _write(
         int8 = Int8(user_cache() if options.search else Path(temporary), limits, say)
         writer = ArtifactWriter(bundle, exported, source, tools, choose, options.calibration, say, int8, compression)
         artifacts = tuple(writer.write(target) for target in targets)
+    if options.shapes == FUNCTIONS:
+        artifacts = merge_packages(bundle, artifacts, say)
     tiles = tuple(dict.fromkeys(target.tile for target in targets))
     entries = write_pack(model, tiles, bundle, say)
     return Manifest(

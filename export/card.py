@@ -56,7 +56,10 @@ def model_card(manifest: Manifest) -> str:
 def _artifact_line(artifact: Artifact) -> tuple[str, ...]:
     hints = ", ".join(f"{key}={value}" for key, value in artifact.hints.items()) or "none"
     tile = f"{artifact.tile[0]} x {artifact.tile[1]}"
-    return (f"`{artifact.id}`", tile, artifact.lowering, hints, f"{artifact.certificate['max_rel']:.1e}")
+    name = f"`{artifact.id}`"
+    if artifact.function is not None:
+        name += f", function `{artifact.function}` of `{artifact.path}`"
+    return (name, tile, artifact.lowering, hints, f"{artifact.certificate['max_rel']:.1e}")
 
 
 def _int8(artifacts: Sequence[Artifact]) -> list[str]:

@@ -12,7 +12,7 @@ import typer
 
 from dlgsanet.imaging.errors import InputError, UnavailableError
 from dlgsanet.network.config import ACTIVATIONS
-from export.shapes import SHAPES, require_shapes
+from export.shapes import FIXED, SHAPES
 from export.target_choice import install_line, parse_targets, parse_tile, require_packages, target_names
 from export.target_views import table_json
 from export.targets import DEFAULT_DEPLOYMENT, DEPLOYMENTS, LOWERINGS, TARGETS
@@ -99,14 +99,15 @@ def export(
     deployment: Annotated[
         str, typer.Option(help=f"Core ML: the oldest system that must run it, {', '.join(DEPLOYMENTS)}.")
     ] = DEFAULT_DEPLOYMENT,
-    shapes: Annotated[str, typer.Option(help="Core ML: fixed; enumerated and range are refused, with why.")] = SHAPES,
+    shapes: Annotated[
+        str, typer.Option(help=f"Core ML: {'; '.join(f'{name}: {what}' for name, what in SHAPES.items())}.")
+    ] = FIXED,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing bundle.")] = False,
 ) -> None:
     """Rewrite a checkpoint into friendly operators, prove it, and write a bundle of artifacts."""
     from rich.console import Console
 
     console = Console(stderr=True)
-    require_shapes(shapes)
     rows = parse_targets(to or (), precision or ())
     if not to:  # nothing was named: what is not installed is left out, and said
         rows = _installed(rows, console)
@@ -137,6 +138,7 @@ def export(
         force=force,
         image=image,
         deployment=deployment,
+        shapes=shapes,
     )
     manifest = _export_with_progress(model, output, options, console)
     _summary(manifest, output, console)
@@ -175,10 +177,13 @@ def _summary(manifest: Manifest, output: Path, console: Console) -> None:
     from rich.table import Table
 
     table = Table("artifact", "MB", "lowering", "rewrites", "certificate")
+    counted: set[str] = set()
     for artifact in manifest.artifacts:
         size = sum((output / path).stat().st_size for path in artifact.files) / 1e6
         error = f"{artifact.certificate['max_rel']:.1e}"
-        table.add_row(artifact.id, f"{size:.2f}", artifact.lowering, str(len(artifact.rewrites)), error)
+        shown = "same package" if artifact.path in counted else f"{size:.2f}"
+        counted.add(artifact.path)
+        table.add_row(artifact.id, shown, artifact.lowering, str(len(artifact.rewrites)), error)
     console.print(table)
     _plain(console, "certificate: largest error against the reference in float64, relative to the output")
     _plain(console, f"next: dlgsanet check {shlex.quote(str(output))}")

@@ -11,7 +11,7 @@ import logging
 import sys
 import uuid
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from typing import Any
 from dlgsanet import __version__
 from export.coreml_weights import PALETTES, compress
 from export.subprocesses import run_job
+from runtimes.mil_runner import SPECIFICATION
 
 NOT_NEEDED = ("torch", "sklearn", "tensorflow", "xgboost")  # by what the converter does here
 CONVERSION_DATE = "com.github.apple.coremltools.conversion_date"
@@ -76,11 +77,15 @@ def convert_coreml(onnx_file: Path, package: Path, options: PackageOptions, labe
     run_job("export.to_coreml", job, f"coremltools could not convert {package.name}", package / "Manifest.json")
 
 
-def _convert(job: Mapping[str, Any]) -> None:
+def prepare_process(needed: Collection[str] = ()) -> None:
+    """Before the first import of coremltools: quiet, and without the packages that are not `needed`."""
     logging.getLogger("coremltools").setLevel(logging.ERROR)  # it warns of every package that it might not like
     warnings.simplefilter("ignore")
-    tables = job["options"]["precision"] in PALETTES
-    sys.meta_path.insert(0, _Hidden(tuple(name for name in NOT_NEEDED if not (tables and name == "sklearn"))))
+    sys.meta_path.insert(0, _Hidden(tuple(name for name in NOT_NEEDED if name not in needed)))
+
+
+def _convert(job: Mapping[str, Any]) -> None:
+    prepare_process(("sklearn",) if job["options"]["precision"] in PALETTES else ())
     import coremltools as ct
     import onnx
 
@@ -107,7 +112,7 @@ def _convert(job: Mapping[str, Any]) -> None:
     model = compress(model, options.precision)
     _stamp(model, label)
     model.save(job["package"])
-    _make_reproducible(Path(job["package"]))
+    make_reproducible(Path(job["package"]))
 
 
 @dataclass(frozen=True)
@@ -121,14 +126,20 @@ class _Hidden:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 
-def _make_reproducible(package: Path) -> None:
-    """The same input gives the same bytes: no date, maps in order, and identifiers that are made from the paths."""
+def make_reproducible(package: Path, edit: Callable[[Any], None] | None = None) -> None:
+    """The same input gives the same bytes: no date, maps in order, and identifiers that are made from the paths.
+
+    `edit` may change the specification (a Model of Model.proto) before.
+    """
     from coremltools.proto import Model_pb2
 
-    specification = package / "Data" / "com.apple.CoreML" / "model.mlmodel"
+    specification = package / SPECIFICATION
     spec = Model_pb2.Model()
     spec.ParseFromString(specification.read_bytes())
+    if edit is not None:
+        edit(spec)
     spec.description.metadata.userDefined.pop(CONVERSION_DATE, None)
+    specification.unlink()  # coremltools leaves it readable by its owner alone
     specification.write_bytes(spec.SerializeToString(deterministic=True))
     listing = package / "Manifest.json"
     text = listing.read_text(encoding="utf-8")

@@ -19,6 +19,7 @@ from dlgsanet.imaging.errors import BackendError, InputError, UnavailableError
 from runtimes.backends import import_engine
 from runtimes.devices import available_threads
 from runtimes.manifest import Artifact
+from runtimes.mil.program import MAIN
 from runtimes.mil_runner import REFERENCE, precision_of, read_package
 from runtimes.ports import PICTURE, from_pixels, require_host_ports, require_port, to_pixels
 from runtimes.runner import RunInfo, Runner, RunOptions
@@ -54,8 +55,9 @@ class CoreMLRunner(Runner):
         ct = import_engine("coreml")
         units = getattr(ct.ComputeUnit, unit)
         try:
-            self._model = ct.models.MLModel(str(self._bundle / artifact.path), compute_units=units)
-            shares = unit_shares(_plan(self._model, units))
+            named = {} if artifact.function is None else {"function_name": artifact.function}
+            self._model = ct.models.MLModel(str(self._bundle / artifact.path), compute_units=units, **named)
+            shares = unit_shares(_plan(self._model, units), artifact.function or MAIN)
         except Exception as error:
             raise BackendError(f"{artifact.id}: Core ML cannot load it: {error}") from error
         return RunInfo(
@@ -118,10 +120,14 @@ def _plan(model: Any, units: Any) -> Any:
     return plans.load_from_path(model.get_compiled_model_path(), compute_units=units)
 
 
-def unit_shares(plan: Any) -> str:
-    """`Neural Engine 92 %, CPU 8 %` of the operations, by the unit that the compute plan prefers for each."""
+def unit_shares(plan: Any, function: str) -> str:
+    """`Neural Engine 92 %, CPU 8 %` of a function's operations, by the unit that the compute plan prefers for each.
+
+    coremltools 9.0 asks for a plan by path, not by function, so that Core ML may leave out all but the first one.
+    """
     counted: Counter[str] = Counter()
-    for operation in plan.model_structure.program.functions["main"].block.operations:
+    planned = plan.model_structure.program.functions.get(function)
+    for operation in () if planned is None else planned.block.operations:
         usage = plan.get_compute_device_usage_for_mlprogram_operation(operation)
         if usage is not None:  # constants run nowhere
             kind = type(usage.preferred_compute_device).__name__

@@ -1,20 +1,34 @@
 """`manifest.json`, the contract of a bundle: its records, its strict reader, its writer, and the hash check.
 
-Schema 1. Every field of the dataclasses below is one JSON member of the same name; tuples are lists. A
-field that is missing or unknown is refused, so that a bundle never means something else than what its
-writer meant.
+Schema 1. Every field of the records (`runtimes.manifest_records`) is one JSON member of the same name; tuples are
+lists. A field that is missing or unknown is refused, so that a bundle never means something else than what its
+writer meant; `function` is there only where a package has several.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+import re
+from collections.abc import Iterable
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 from dlgsanet.imaging.errors import InputError, unknown
 from runtimes.integrity import read_verified, verify
+from runtimes.manifest_records import (
+    LOW_RANK,
+    PRECISIONS,
+    SCHEMA,
+    Artifact,
+    Calibration,
+    Manifest,
+    PackEntry,
+    Port,
+    Reference,
+    Source,
+    artifact_id,
+)
 from runtimes.strict_json import Node, parse
 
 __all__ = [
@@ -37,118 +51,10 @@ __all__ = [
     "verify",
 ]
 
-SCHEMA = 1
 MANIFEST = "manifest.json"
-LOW_RANK = "lowrank"  # variant whose basis was compressed: approximate in any precision
-PRECISIONS = ("fp32", "fp16", "bf16", "int8", "int8-mixed", "int8w", "pal8", "pal6", "pal4")
 # A manifest holds text only; anything larger is not one of ours and would only fill the memory.
 MAX_MANIFEST_BYTES = 64 << 20
-
-
-@dataclass(frozen=True)
-class Port:
-    """One input or output of an artifact: `layout` such as NCHW, `dtype` such as float32, values in
-    `range`."""
-
-    name: str
-    layout: str
-    dtype: str
-    range: tuple[float, float]
-    shape: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Artifact:
-    """One compiled form of the network for one backend, precision and tile (H, W in LR pixels).
-
-    `path` is the file (or package directory) to load, `files` every file it consists of with its sha256, all
-    relative to the bundle. `hints` are settings that the runner must pin in the engine. `graph` counts nodes and
-    multiply-adds (as lowered, and of the network), `choice` says how the lowering was chosen."""
-
-    id: str
-    backend: str
-    precision: str
-    variant: str | None
-    tile: tuple[int, int]
-    path: str
-    files: Mapping[str, str]
-    input: Port
-    output: Port
-    lowering: str
-    rewrites: tuple[str, ...]
-    hints: Mapping[str, str]
-    calibration_sha256: str | None
-    certificate: Mapping[str, Any]
-    graph: Mapping[str, Any] = field(default_factory=dict)
-    choice: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def family(self) -> str:
-        """The id without the tile: artifacts of one family differ in nothing else."""
-        return "-".join(part for part in (self.backend, self.precision, self.variant) if part)
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """What quantized artifacts learnt their ranges from: how many tiles, the seed of their places, and the images by
-    name with the hash of their decoded pixels, which must not be evaluated on."""
-
-    tiles: int
-    seed: int
-    images: Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class Source:
-    """The checkpoint that everything was made from: `config` as the reference network's fields."""
-
-    name: str
-    sha256: str
-    config: Mapping[str, Any]
-    metadata: Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class PackEntry:
-    """One photograph of the parity pack: LR and HR as PNG, `sr` = tile "HxW" -> NPY of the tiled reference,
-    float32 NCHW, unclamped. Paths relative to the bundle."""
-
-    name: str
-    source: str
-    licence: str
-    lr: str
-    hr: str
-    sr: Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class Reference:
-    """What `check` needs on a device without torch; `overlap` (LR pixels) is that of the stored `sr`."""
-
-    checkpoint: str
-    overlap: int
-    entries: tuple[PackEntry, ...]
-    files: Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class Manifest:
-    """A whole bundle; `created` is an ISO 8601 time, `tools` maps package names to versions."""
-
-    schema: int
-    name: str
-    scale: int
-    source: Source
-    tools: Mapping[str, str]
-    artifacts: tuple[Artifact, ...]
-    reference: Reference
-    created: str
-    calibration: Calibration | None = None
-
-
-def artifact_id(backend: str, precision: str, variant: str | None, tile: tuple[int, int]) -> str:
-    """Return `<backend>-<precision>[-<variant>]-<H>x<W>`, the name commands know an artifact by."""
-    return "-".join(part for part in (backend, precision, variant, f"{tile[0]}x{tile[1]}") if part)
+FUNCTION = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 
 def manifest_json(manifest: Manifest) -> str:
@@ -157,7 +63,11 @@ def manifest_json(manifest: Manifest) -> str:
 
     Raises InputError (a field that the reader would refuse) or ValueError (NaN in a certificate).
     """
-    text = json.dumps(asdict(manifest), indent=2, allow_nan=False) + "\n"
+    value = asdict(manifest)
+    for artifact in value["artifacts"]:
+        if artifact["function"] is None:
+            del artifact["function"]
+    text = json.dumps(value, indent=2, allow_nan=False) + "\n"
     _manifest(parse(text, MANIFEST))
     return text
 
@@ -253,7 +163,7 @@ def _port(node: Node) -> Port:
 
 
 def _artifact(node: Node) -> Artifact:
-    found = node.fields(_names(Artifact))
+    found = node.fields([name for name in _names(Artifact) if name != "function"], optional=("function",))
     tile = tuple(item.integer(least=1) for item in found["tile"].items())
     if len(tile) != 2:
         found["tile"].fail("height and width")
@@ -277,7 +187,14 @@ def _artifact(node: Node) -> Artifact:
         certificate=found["certificate"].anything(),
         graph=found["graph"].anything(),
         choice=found["choice"].anything(),
+        function=_function(found["function"]),
     )
+
+
+def _function(node: Node) -> str | None:
+    if node.value is not None and not FUNCTION.match(node.text()):
+        node.fail("a function's name: letters, digits and underscores")
+    return node.optional_text()
 
 
 def _reference(node: Node) -> Reference:
@@ -306,11 +223,28 @@ def _require_consistent(manifest: Manifest) -> None:
         seen.add(artifact.id)
         if not any(path == artifact.path or path.startswith(artifact.path + "/") for path in artifact.files):
             raise InputError(f"manifest: artifact '{artifact.id}': '{artifact.path}' is not among its files")
+        _require_function(artifact, manifest.artifacts)
         _require_shapes(artifact, manifest.scale)
     used = _reference_paths(manifest.reference)
     for path in used:
         if path not in manifest.reference.files:
             raise InputError(f"manifest: reference: '{path}' has no sha256 in its files")
+
+
+def _require_function(artifact: Artifact, artifacts: Iterable[Artifact]) -> None:
+    if artifact.function is None:
+        return
+    if artifact.backend != "coreml":
+        raise InputError(
+            f"manifest: artifact '{artifact.id}': expected functions in Core ML packages only, found "
+            f"'{artifact.function}'"
+        )
+    same = [a.id for a in artifacts if (a.path, a.function) == (artifact.path, artifact.function)]
+    if len(same) > 1:
+        raise InputError(
+            f"manifest: artifacts '{same[0]}' and '{same[1]}' are the same function of a package, "
+            f"'{artifact.function}'; expected one for each"
+        )
 
 
 def _require_shapes(artifact: Artifact, scale: int) -> None:

@@ -33,13 +33,14 @@ _TABLES = {256: "pal8", 64: "pal6", 16: "pal4"}
 
 
 def read_package(bundle: Path, artifact: Artifact) -> tuple[Model, dict[str, bytes]]:
-    """The program and its weight files, every byte checked against the manifest. Raises InputError."""
+    """The artifact's program (a function of its package) and the weight files, every byte checked against the
+    manifest. Raises InputError."""
     names = {path.removeprefix(artifact.path + "/"): sha for path, sha in artifact.files.items()}
     if SPECIFICATION not in names:
         raise InputError(f"{artifact.id}: the manifest lists no '{SPECIFICATION}'; export the bundle again")
     held = {name: read_verified(bundle, f"{artifact.path}/{name}", sha) for name, sha in names.items()}
     weights = {PROGRAM_WEIGHTS + name[len(WEIGHTS) :]: data for name, data in held.items() if name.startswith(WEIGHTS)}
-    return read_model(held[SPECIFICATION]), weights
+    return read_model(held[SPECIFICATION], artifact.function), weights
 
 
 class MilRunner(Runner):

@@ -17,11 +17,12 @@ from runtimes.tiling import middle_tile
 @dataclass(frozen=True)
 class PackageCard:
     """`range_used`: by block, the share of fp16's range that the parity pack's pictures need. `package_bytes`: of all
-    files of the package."""
+    files of the package, to be counted once with the artifacts `shared_with`, which are other functions of it."""
 
     card: Card
     range_used: dict[str, float]
     package_bytes: int
+    shared_with: tuple[str, ...]
 
 
 def package_cards(bundle: Path, prefix: str) -> dict[str, PackageCard]:
@@ -40,7 +41,8 @@ def package_cards(bundle: Path, prefix: str) -> dict[str, PackageCard]:
 def _package(bundle: Path, manifest: Manifest, artifact: Artifact) -> PackageCard:
     counted = card(read_package(bundle, artifact)[0])
     size = sum((bundle / path).stat().st_size for path in artifact.files)
-    return PackageCard(counted, _ranges(bundle, manifest, artifact), size)
+    others = tuple(a.id for a in manifest.artifacts if a.path == artifact.path and a.id != artifact.id)
+    return PackageCard(counted, _ranges(bundle, manifest, artifact), size, others)
 
 
 def _ranges(bundle: Path, manifest: Manifest, artifact: Artifact) -> dict[str, float]:
@@ -62,8 +64,9 @@ def describe(name: str, package: PackageCard) -> list[str]:
     off = [f"  leaves the engine: {count} for {reason}" for reason, count in found.off_engine.items()]
     ranks = ", ".join(f"{count} of rank {rank}" for rank, count in sorted(found.ranks.items()))
     worst = sorted(used.items(), key=lambda item: -item[1])
+    shared = f", one package with {', '.join(package.shared_with)}" if package.shared_with else ""
     return [
-        f"{name}: {package.package_bytes / 1e6:.2f} MB",
+        f"{name}: {package.package_bytes / 1e6:.2f} MB{shared}",
         f"  {found.operators} operators; results: {ranks}",
         *(off or ["  leaves the engine: nothing that is known to"]),
         f"  last axis not a multiple of 64 bytes: {found.padded} results, x{found.padding:.2f} memory for padding",

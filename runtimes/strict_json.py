@@ -53,11 +53,12 @@ class Node:
             self.fail("an object")
         return {key: Node(value, f"{self.where}.{key}") for key, value in self.value.items()}
 
-    def fields(self, required: Collection[str]) -> dict[str, Node]:
-        """The object's members; a missing required field and an unknown one are both refused."""
-        found = self.mapping()
+    def fields(self, required: Collection[str], optional: Collection[str] = ()) -> dict[str, Node]:
+        """The object's members; a missing required field and an unknown one are both refused. An optional one that is
+        missing is null."""
+        found = {key: Node(None, f"{self.where}.{key}") for key in optional} | self.mapping()
         missing = [key for key in required if key not in found]
-        unknown = [key for key in found if key not in required]
+        unknown = [key for key in found if key not in (*required, *optional)]
         if missing:
             raise InputError(f"{self.where}: field '{missing[0]}' is missing; make the bundle again")
         if unknown:

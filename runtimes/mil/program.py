@@ -43,6 +43,7 @@ NUMPY = {
     "uint32": np.dtype("<u4"),
 }
 IMAGE_RGB = 20
+MAIN = "main"  # the function of a package that has one
 MAX_ELEMENTS = 1 << 28
 """Of one tensor: 1 GiB in fp32. A tile of ours has less; more would only fill the memory."""
 
@@ -90,7 +91,7 @@ class Feature:
 
 @dataclass(frozen=True)
 class Model:
-    """A whole specification: features as apps see them, and the main function's operations in order."""
+    """A specification: features as apps see them, and one function's operations in order."""
 
     version: int
     inputs: tuple[Feature, ...]
@@ -100,8 +101,11 @@ class Model:
     metadata: Mapping[str, str]
 
 
-def read_model(data: bytes) -> Model:
-    """Parse `model.mlmodel`. Raises InputError, naming it, for anything that is not understood completely."""
+def read_model(data: bytes, function: str | None = None) -> Model:
+    """Parse `model.mlmodel`; of a package with several functions the one that is named.
+
+    Raises InputError, naming it, for anything that is not understood completely.
+    """
     root = wire.message(memoryview(data), WHAT)
     version = _int(root, 1)
     if version not in VERSIONS:
@@ -113,21 +117,39 @@ def read_model(data: bytes) -> Model:
         raise InputError("expected an ML Program, found another kind of Core ML model; export the bundle again")
     description = _message(root, 2)
     functions = _map(_message(root, 502), 2)
-    if list(functions) != ["main"]:
-        raise InputError(f"expected one function called main, found {', '.join(functions) or 'none'}")
-    main = functions["main"]
-    blocks = _map(main, 3)
-    opset = _text(main, 2)
+    if function is None and list(functions) != [MAIN]:
+        raise InputError(f"expected one function called {MAIN}, found {', '.join(functions) or 'none'}")
+    program = _called(functions, function or MAIN)
+    inputs, outputs = _features(description, function)
+    blocks = _map(program, 3)
+    opset = _text(program, 2)
     if opset not in blocks:
         raise InputError(f"expected operations for {opset or 'an operator set'}, found {', '.join(blocks) or 'none'}")
     return Model(
         version=version,
-        inputs=tuple(_feature(item) for item in _messages(description, 1)),
-        outputs=tuple(_feature(item) for item in _messages(description, 10)),
+        inputs=tuple(_feature(item) for item in inputs),
+        outputs=tuple(_feature(item) for item in outputs),
         operations=tuple(_operation(item) for item in _messages(blocks[opset], 3)),
         results=tuple(_string(item) for item in blocks[opset].get(2, [])),
         metadata=_metadata(_message(description, 100)),
     )
+
+
+def _called(functions: Mapping[str, wire.Message], name: str) -> wire.Message:
+    if name not in functions:
+        raise InputError(
+            f"expected a function called {name} in the package, found {', '.join(functions) or 'none'}; "
+            "export the bundle again"
+        )
+    return functions[name]
+
+
+def _features(description: wire.Message, function: str | None) -> tuple[list[wire.Message], list[wire.Message]]:
+    """Inputs and outputs: the model's, or in a package with several functions (from iOS 18 on) the named one's."""
+    if function is None:
+        return _messages(description, 1), _messages(description, 10)
+    described = _called({_text(item, 1): item for item in _messages(description, 20)}, function)
+    return _messages(described, 2), _messages(described, 3)
 
 
 def _feature(item: wire.Message) -> Feature:

@@ -47,7 +47,10 @@ def test_targets_that_cannot_be_are_refused_with_the_reason(make, message) -> No
         make()
 
 
-@pytest.mark.parametrize(("shapes", "reason"), [("enumerated", "attention windows"), ("range", "Neural Engine")])
+@pytest.mark.parametrize(
+    ("shapes", "reason"),
+    [("enumerated", "give --shapes functions"), ("range", "Neural Engine"), ("function", "did you mean functions")],
+)
 def test_flexible_shapes_are_refused_with_the_reason(shapes, reason, capsys, tmp_path) -> None:
     from dlgsanet.__main__ import main
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from runtimes import wire
 from runtimes.manifest import (
     SCHEMA,
     Artifact,
@@ -212,6 +213,38 @@ def _built_packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
         artifacts.append(make_artifact("coreml", precision, TILE, path, files))
     write_manifest(bundle, make_manifest(artifacts))
     return bundle
+
+
+def _field(number: int, data: bytes) -> bytes:
+    """A field of bytes as protocol buffers write it."""
+
+    def varint(value: int) -> bytes:
+        head = bytes([value & 0x7F | (0x80 if value > 0x7F else 0)])
+        return head + (varint(value >> 7) if value > 0x7F else b"")
+
+    return varint(number << 3 | 2) + varint(len(data)) + data
+
+
+def as_function(model: bytes) -> bytes:
+    """A package's specification with its program as the function `tile`, the way iOS 18 knows several."""
+    root = wire.message(memoryview(model), "a model")
+    described = wire.message(memoryview(bytes(root[2][-1])), "a description")
+    ports = _field(2, bytes(described[1][-1])) + _field(3, bytes(described[10][-1]))
+    program = bytes(root[502][-1]).replace(b"\x0a\x04main", b"\x0a\x04tile")
+    return b"\x08\x09" + _field(2, _field(20, _field(1, b"tile") + ports)) + _field(502, program)
+
+
+@pytest.fixture
+def functions(packages: Path) -> Path:
+    """The Core ML bundle, its fp32 package one of functions: `tile`, which the manifest names."""
+    from runtimes.manifest import read_manifest
+
+    artifact = read_manifest(packages).artifacts[0]
+    path = next(path for path in artifact.files if path.endswith("model.mlmodel"))
+    data = as_function((packages / path).read_bytes())
+    (packages / path).write_bytes(data)
+    rewrite_artifact(packages, 0, function="tile", files={**artifact.files, path: sha(data)})
+    return packages
 
 
 @pytest.fixture

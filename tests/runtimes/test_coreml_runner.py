@@ -25,12 +25,12 @@ class MLCPUComputeDevice:
     pass
 
 
-def plan(devices: list[object | None]) -> SimpleNamespace:
+def plan(devices: list[object | None], function: str = "main") -> SimpleNamespace:
     """A compute plan that prefers these devices, one operation each; None is a constant."""
-    main = SimpleNamespace(block=SimpleNamespace(operations=list(range(len(devices)))))
+    planned = SimpleNamespace(block=SimpleNamespace(operations=list(range(len(devices)))))
     usages = [None if device is None else SimpleNamespace(preferred_compute_device=device) for device in devices]
     return SimpleNamespace(
-        model_structure=SimpleNamespace(program=SimpleNamespace(functions={"main": main})),
+        model_structure=SimpleNamespace(program=SimpleNamespace(functions={function: planned})),
         get_compute_device_usage_for_mlprogram_operation=lambda operation: usages[operation],
     )
 
@@ -41,8 +41,8 @@ def mac(monkeypatch: pytest.MonkeyPatch, kit) -> dict[str, object]:
     asked: dict[str, object] = {}
 
     class MLModel:
-        def __init__(self, path: str, compute_units: str) -> None:
-            asked.update(path=path, units=compute_units)
+        def __init__(self, path: str, compute_units: str, function_name: str | None = None) -> None:
+            asked.update(path=path, units=compute_units, function=function_name)
 
         def predict(self, given: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
             return {"sr": kit.numpy(given["lr"])}
@@ -52,7 +52,8 @@ def mac(monkeypatch: pytest.MonkeyPatch, kit) -> dict[str, object]:
 
     def load(path: str, compute_units: str) -> SimpleNamespace:
         asked.update(plan=(path, compute_units))
-        return plan([MLNeuralEngineComputeDevice()] * 3 + [MLCPUComputeDevice(), None])
+        devices = [MLNeuralEngineComputeDevice()] * 3 + [MLCPUComputeDevice(), None]
+        return plan(devices, str(asked["function"] or "main"))
 
     units = SimpleNamespace(ALL="all", CPU_ONLY="cpu", CPU_AND_GPU="gpu", CPU_AND_NE="ne")
     fake = SimpleNamespace(ComputeUnit=units, models=SimpleNamespace(MLModel=MLModel))
@@ -78,8 +79,16 @@ def test_a_device_is_a_compute_unit_and_the_plan_is_reported(packages, kit, mac,
         assert np.abs(run.infer(lr) - kit.numpy(lr)).max() < 1e-6
         assert "Neural Engine 75 %, CPU 25 %" in run.info.device
         assert run.info.reported_precision == "fp32"
-    assert mac["units"] == units and mac["plan"] == ("compiled", units)
+    assert mac["function"] is None and mac["units"] == units and mac["plan"] == ("compiled", units)
     assert str(mac["path"]).endswith("coreml/fp32.mlpackage")
+
+
+def test_a_function_is_asked_for_by_its_name(functions, kit, mac) -> None:
+    lr = np.random.default_rng(0).random((1, 3, 16, 16), dtype=np.float32)
+    with open_runner(functions, NAME, device="ALL") as run:
+        assert np.abs(run.infer(lr) - kit.numpy(lr)).max() < 1e-6
+        assert "Neural Engine 75 %, CPU 25 %" in run.info.device
+    assert mac["function"] == "tile"
 
 
 def test_unknown_devices_are_refused(packages, mac) -> None:
@@ -105,7 +114,10 @@ def test_what_core_ml_raises_is_a_backend_error(packages, mac, monkeypatch) -> N
 
 
 def test_shares_without_a_plan_are_no_shares() -> None:
-    assert unit_shares(plan([None])) == "the compute plan names no processor"
+    assert unit_shares(plan([None]), "main") == "the compute plan names no processor"
+    other = plan([MLCPUComputeDevice()], "tile_16x16")
+    assert unit_shares(other, "tile_24x24") == "the compute plan names no processor"
+    assert unit_shares(other, "tile_16x16") == "CPU 100 %"
 
 
 @pytest.mark.mac

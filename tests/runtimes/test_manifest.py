@@ -50,6 +50,19 @@ def test_what_was_written_is_read(tmp_path, manifest):
     assert read_manifest(write(tmp_path, manifest_json(manifest))) == manifest
 
 
+def test_functions_of_a_package_are_told_apart(tmp_path, manifest, kit):
+    made = [kit.artifact("coreml", "fp32", tile, "p", {"p/x": "a" * 64}) for tile in ((8, 8), (9, 9))]
+    first, second = (replace(a, function=f"tile_{a.tile[0]}") for a in made)
+    text = manifest_json(replace(manifest, artifacts=(first, second)))
+    assert [a.function for a in read_manifest(write(tmp_path, text)).artifacts] == ["tile_8", "tile_9"]
+    with pytest.raises(InputError, match=r"'coreml-fp32-8x8' and 'coreml-fp32-9x9' are the same function"):
+        manifest_json(replace(manifest, artifacts=(first, replace(second, function="tile_8"))))
+
+
+def test_a_manifest_without_functions_says_nothing_of_them(manifest):
+    assert "function" not in manifest_json(manifest)
+
+
 def test_ids_and_families(manifest):
     assert artifact_id("openvino", "int8", "u8", (96, 128)) == "openvino-int8-u8-96x128"
     assert artifact_id("openvino", "fp32", None, (96, 128)) == "openvino-fp32-96x128"
@@ -107,6 +120,11 @@ PORT = {"name": "lr", "layout": "NCHW", "dtype": "float32", "range": [0, 1], "sh
         ("artifacts/0", "x", r"manifest.artifacts\[0\]: expected an object"),
         ("artifacts/0/hints", KeyError, r"manifest.artifacts\[0\]: field 'hints' is missing"),
         ("artifacts/0/speed", 9000, "unknown field 'speed'"),
+        ("artifacts/0/function", 1, "function: expected a non-empty string"),
+        ("artifacts/0/function", "", "function: expected a non-empty string"),
+        ("artifacts/0/function", "tile 8", "function: expected a function's name"),
+        ("artifacts/0/function", "main\n", "function: expected a function's name"),
+        ("artifacts/0/function", "tile", "expected functions in Core ML packages only, found 'tile'"),
         ("artifacts/0/id", "openvino-fp32-1x1", "should be called 'onnxruntime-fp32-128x128'"),
         ("artifacts/0/precision", "fp31", "expected one of fp32, fp16"),
         ("artifacts/0/tile", [128], "expected height and width"),

@@ -53,6 +53,32 @@ def test_strict_fp16_rounds_input_weights_and_results(packages, kit, lr) -> None
     assert not np.array_equal(loose, loose.astype(np.float16).astype(np.float32))
 
 
+def test_a_function_of_a_package_is_read_by_its_name(functions, kit, lr) -> None:
+    with opened(functions) as run:
+        assert np.abs(run.infer(lr) - kit.numpy(lr)).max() < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        ("tile_2", "expected a function called tile_2 in the package, found tile; export"),
+        ("main", "expected a function called main in the package, found tile; export"),
+        (None, "expected one function called main, found tile"),
+    ],
+)
+def test_another_function_than_the_package_has_is_one_line(functions, kit, function, message) -> None:
+    kit.rewrite(functions, 0, function=function)
+    with pytest.raises(InputError, match=message):
+        opened(functions).__enter__()
+
+
+def test_a_function_that_nothing_describes_is_one_line(packages, kit) -> None:
+    """One function of an older package, under the name that it has there."""
+    kit.rewrite(packages, 0, function="main")
+    with pytest.raises(InputError, match="expected a function called main in the package, found none"):
+        opened(packages).__enter__()
+
+
 def test_a_package_called_fp16_that_computes_in_fp32_is_a_mismatch(packages, kit, lr) -> None:
     fp32 = read_manifest(packages).artifacts[0]
     kit.rewrite(packages, 1, path=fp32.path, files=fp32.files)
