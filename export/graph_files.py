@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from dlgsanet.imaging.errors import BackendError
 from export.calibrated import Quantization, as_onnx
+from export.onnx_weights import store_int8
 from export.quantized_layers import ENDS
 from export.targets import Target
 from runtimes.manifest import Port
@@ -54,7 +55,9 @@ def write_graph(
 
     if target.backend == "onnxruntime":
         path = _place(folder, f"onnx/{name}.onnx")
-        (folder / path).write_bytes(onnx_bytes(graph if quantization is None else as_onnx(quantization), keys))
+        made = graph if quantization is None else as_onnx(quantization)
+        small = target.precision in ("int8", "int8w")
+        (folder / path).write_bytes(onnx_bytes(store_int8(made) if small else made, keys))
         return Written(path, (path,))
     if target.backend == "openvino":
         from export.to_openvino import STORED, convert_openvino

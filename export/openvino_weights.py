@@ -1,4 +1,4 @@
-"""Weights-only INT8 for OpenVINO: a file a quarter as large that computes as before.
+"""Small weight files for OpenVINO: int8 with scales, fp16 where int8 would cost most. They compute as before.
 
 Runs in the converter's process.
 """
@@ -8,24 +8,53 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+import numpy as np
+
+from export.quantized_layers import ENDS
+
+_CONVOLUTIONS = ("Convolution", "GroupConvolution")
+
 
 def store_int8(model: Any) -> Any:
-    """The model with the weights of its convolutions as s8 values and one scale for each output channel.
+    """The model with the weights of its convolutions as s8 values and one scale for each output channel; those of the
+    first and the last as fp16. Layers that are INT8 already stay as they are.
 
-    Nothing is calibrated, since no activation changes. Symmetric: zero points would take a tenth more of the file, and
-    none of the shipped networks came nearer to the reference by them. Raises RuntimeError when nothing was compressed.
+    Nothing is calibrated, since no activation changes. The ends alone would cost 7 to 9 dB to the reference, for 1 to
+    2 % of the file. Symmetric: zero points would take a tenth more of the file, and none of the shipped networks came
+    nearer to the reference by them. Raises RuntimeError when nothing was compressed.
     """
     import nncf
 
     logging.getLogger("nncf").setLevel(logging.ERROR)
-    compressed = nncf.compress_weights(
-        model,
-        mode=nncf.CompressWeightsMode.INT8_SYM,
-        ignored_scope=nncf.IgnoredScope(types=["MatMul"], validate=False),  # small constants of the attention's windows
+    ends = [op for op in model.get_ops() if op.get_type_name() in _CONVOLUTIONS and _is_end(op)]
+    for op in ends:
+        _store_fp16(op)
+    scope = nncf.IgnoredScope(
+        names=[op.get_friendly_name() for op in ends],
+        types=["MatMul"],  # small constants of the attention's windows
+        validate=False,
     )
+    compressed = nncf.compress_weights(model, mode=nncf.CompressWeightsMode.INT8_SYM, ignored_scope=scope)
     if not any(op.get_type_name() == "Constant" and _is_int8(op) for op in compressed.get_ops()):
         raise RuntimeError("NNCF compressed no weights of this network")
     return compressed
+
+
+def _is_end(op: Any) -> bool:
+    return any(end in op.get_friendly_name() for end in ENDS)
+
+
+def _store_fp16(convolution: Any) -> None:
+    """Unless they are quantized, or too large for fp16."""
+    from openvino import opset13
+
+    weights = convolution.input(1).get_source_output().get_node()
+    if weights.get_type_name() != "Constant":
+        return
+    values = np.array(weights.data)
+    if np.abs(values).max() <= np.finfo(np.float16).max:
+        half = opset13.constant(values.astype(np.float16))
+        convolution.input(1).replace_source_output(opset13.convert(half, "f32").output(0))
 
 
 def _is_int8(constant: Any) -> bool:

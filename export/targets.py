@@ -64,9 +64,10 @@ class Row:
 
     @property
     def on_request(self) -> bool:
-        """Whether it is exported only when it is named: what NNCF makes or is calibrated, and tables, slow to make and
-        coarse."""
-        return self.calibrated or "nncf" in self.packages or self.precision.startswith("pal")
+        """Whether it is exported only when it is named: what is calibrated, tables, slow to make and coarse, and small
+        weights but Core ML's, which apps ship."""
+        small = self.precision == "int8w" and self.backend != "coreml"
+        return self.calibrated or small or self.precision.startswith("pal")
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -78,6 +79,11 @@ TARGETS: tuple[Row, ...] = (
     Row(
         "onnxruntime", "fp32", "export", ("onnx",), (), "basis", ".onnx",
         "ONNX; runs in ONNX Runtime on any of its execution providers",
+    ),
+    Row(
+        "onnxruntime", "int8w", "export", ("onnx",), (), "basis", ".onnx",
+        "weights stored in int8, those of the first and the last convolution in fp16; computes in fp32; only when "
+        "asked for",
     ),
     Row(
         "onnxruntime", "int8", "export", ("onnx", "onnxruntime"), (), "basis", ".onnx",
@@ -103,7 +109,8 @@ TARGETS: tuple[Row, ...] = (
     Row(
         "openvino", "int8w", "openvino", ("onnx", "openvino", "nncf"),
         (("INFERENCE_PRECISION_HINT", "f32"),), "basis", ".xml + .bin",
-        "weights stored in int8 (a quarter of the size), computes in fp32; only when asked for",
+        "weights stored in int8, those of the first and the last convolution in fp16 (a third of the size); computes "
+        "in fp32; only when asked for",
     ),
     Row(
         "openvino", "int8", "openvino", ("onnx", "openvino", "nncf"),

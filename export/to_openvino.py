@@ -16,7 +16,7 @@ from export.subprocesses import run_job
 
 RT_INFO_KEY = "dlgsanet_edge"
 Weights = Literal["fp32", "fp16", "int8"]
-STORED: Mapping[str, Weights] = {"fp16": "fp16", "int8w": "int8"}
+STORED: Mapping[str, Weights] = {"fp16": "fp16", "int8w": "int8", "int8": "int8", "int8-mixed": "int8"}
 """Precision of an artifact -> what its weights are stored as, where that is not fp32."""
 
 
@@ -32,7 +32,7 @@ def convert_openvino(
 ) -> None:
     """Convert `onnx_file` to `xml` and the .bin beside it, with `metadata` as rt_info under RT_INFO_KEY.
 
-    `weights`: what they are stored as; int8 ones compute as before. `calibrated` is the same graph with ranges
+    `weights`: what they are stored as; those in int8 compute as before. `calibrated` is the same graph with ranges
     (export.calibrated): with it `layers` become INT8, or the default ones. Convolutions whose names contain one of
     `fp32_layers` compute in fp32 in any engine. The same input gives the same bytes. Raises BackendError, with the last
     line the converter said, when it fails or crashes.

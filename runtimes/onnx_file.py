@@ -31,23 +31,27 @@ _CHILDREN: Mapping[str, Mapping[int, str]] = {
 }
 _MAX_DEPTH = 64
 _KERNEL_RANK = 4  # of a convolution's weight
+_RESTORING = ("DequantizeLinear", "Cast", "Mul")  # what a small weight passes before a convolution reads it
 
 
 @dataclass(frozen=True)
 class OnnxFacts:
-    """`external`: locations of external data; `domains`: operator sets; `weights`: elements per type name; `kernels`:
-    how many tensors have four dimensions, per type name; `operators`: nodes per operator."""
+    """`external`: locations of external data; `domains`: operator sets; `weights`: elements per type name; `quantized`:
+    how many convolutions' weights are int8 behind a DequantizeLinear; `operators`: nodes per operator."""
 
     external: tuple[str, ...]
     domains: tuple[str, ...]
     weights: Mapping[str, int]
-    kernels: Mapping[str, int]
+    quantized: int
     operators: Mapping[str, int]
 
     @property
     def precision(self) -> str:
-        """The type that most weights have, named as in artifact ids."""
-        return max(self.weights, key=lambda name: self.weights[name], default="unknown")
+        """The type that most weights have, named as in artifact ids; `int8w` where they are int8 and nothing computes
+        with integers."""
+        most = max(self.weights, key=lambda name: self.weights[name], default="unknown")
+        floats = not any("Linear" in name or "Integer" in name for name in self.operators)
+        return "int8w" if most == "int8" and floats else most
 
 
 def read_facts(data: bytes) -> OnnxFacts:
@@ -55,7 +59,8 @@ def read_facts(data: bytes) -> OnnxFacts:
     external: list[str] = []
     domains: set[str] = set()
     weights: Counter[str] = Counter()
-    kernels: Counter[str] = Counter()
+    kernels: set[str] = set()
+    dequantized: set[str] = set()
     operators: Counter[str] = Counter()
     stack: list[tuple[str, memoryview, int]] = [("model", memoryview(data), 0)]
     while stack:
@@ -72,17 +77,21 @@ def read_facts(data: bytes) -> OnnxFacts:
         if kind == "opset":
             domains.add(_text(fields, 1))
         elif kind == "tensor":
-            _count_weights(fields, weights, kernels)
+            kernels |= _count_weights(fields, weights)
         elif kind == "node":
-            operators[_text(fields, 4)] += 1
+            operator = _text(fields, 4)
+            operators[operator] += 1
+            if operator == "DequantizeLinear":
+                dequantized |= _texts(fields, 1)
         elif kind == "entry" and _text(fields, 1) == "location":
             external.append(_text(fields, 2))
-    return OnnxFacts(tuple(external), tuple(sorted(domains)), dict(weights), dict(kernels), dict(operators))
+    quantized = len(kernels & dequantized)
+    return OnnxFacts(tuple(external), tuple(sorted(domains)), dict(weights), quantized, dict(operators))
 
 
 def convolution_weights(data: bytes) -> dict[str, tuple[int, ...]]:
     """Name and name of the output of each convolution in the main graph -> shape of its weight, which is stored as it
-    is or behind a DequantizeLinear. Raises InputError if `data` is not a protocol buffer."""
+    is or smaller, behind what restores it. Raises InputError if `data` is not a protocol buffer."""
     graph = wire.message(_view(wire.message(memoryview(data), WHAT), 7), WHAT)
     tensors = [wire.message(item, WHAT) for item in graph.get(5, []) if isinstance(item, memoryview)]
     shapes = {_name(item, 8): tuple(_dims(item)) for item in tensors}
@@ -90,7 +99,7 @@ def convolution_weights(data: bytes) -> dict[str, tuple[int, ...]]:
     found: dict[str, tuple[int, ...]] = {}
     for node in nodes:
         weight = shapes.get(_name(node, 1, 1))
-        if _name(node, 4) == "DequantizeLinear" and _name(node, 1) in shapes:
+        if _name(node, 4) in _RESTORING and _name(node, 1) in shapes:
             shapes[_name(node, 2)] = shapes[_name(node, 1)]
         elif _name(node, 4) == "Conv" and weight is not None:
             found |= {name: weight for name in (_name(node, 3), _name(node, 2)) if name}
@@ -135,7 +144,8 @@ def _dims(item: wire.Message) -> Iterator[int]:
         yield from [value] if isinstance(value, int) else wire.varints(value, WHAT)
 
 
-def _count_weights(fields: list[tuple[int, int | memoryview]], weights: Counter[str], kernels: Counter[str]) -> None:
+def _count_weights(fields: list[tuple[int, int | memoryview]], weights: Counter[str]) -> set[str]:
+    """Count a tensor's elements by type; its name where it is an int8 weight of a convolution."""
     elements, rank, kind = 1, 0, "other"
     for number, value in fields:
         if number == 1:  # dims: one varint each, or packed
@@ -146,7 +156,12 @@ def _count_weights(fields: list[tuple[int, int | memoryview]], weights: Counter[
             kind = DATA_TYPES.get(value, "other")
     if kind != "other":  # shapes and indices are not weights
         weights[kind] += elements
-        kernels[kind] += rank == _KERNEL_RANK
+    return {_text(fields, 8)} if kind == "int8" and rank == _KERNEL_RANK else set()
+
+
+def _texts(fields: list[tuple[int, int | memoryview]], wanted: int) -> set[str]:
+    values = (value for number, value in fields if number == wanted and isinstance(value, memoryview))
+    return {bytes(value).decode("utf-8", "replace") for value in values}
 
 
 def _text(fields: list[tuple[int, int | memoryview]], wanted: int) -> str:

@@ -29,7 +29,7 @@ def integer_precision(source: OnnxFacts, optimized: Path) -> str:
     if not optimized.is_file():
         raise UnavailableError("whether integer kernels run can be seen on CPUExecutionProvider only: use --device CPU")
     integer = read_facts(optimized.read_bytes()).operators.get("QLinearConv", 0)
-    wanted = source.kernels.get("int8", 0)
+    wanted = source.quantized
     return (count_fault(wanted, integer) or "int8") if wanted and integer else "fp32"
 
 

@@ -51,6 +51,13 @@ def test_int8_runs_and_keeps_the_picture(bundle: Path, backend: str) -> None:
     assert 1e-7 < error < 1e-4  # 40 dB at least, and not simply fp32 again
 
 
+@pytest.mark.parametrize("name", ["openvino-int8", "openvino-int8-mixed"])
+def test_all_weights_are_stored_small(bundle: Path, name: str) -> None:
+    size = {it.family: (bundle / it.path).with_suffix(".bin").stat().st_size for it in read_manifest(bundle).artifacts
+            if it.backend == "openvino"}  # fmt: skip
+    assert size[name] < 0.4 * size["openvino-fp32"]
+
+
 def test_mixed_says_what_runs_beside_int8(bundle: Path) -> None:
     with open_runner(bundle, "openvino-int8-mixed", threads=1) as run:
         has_bf16 = "bf16" in run.info.device_precisions

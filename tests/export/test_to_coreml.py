@@ -142,6 +142,17 @@ def test_weights_shrink_as_promised(made, halves) -> None:
     artifacts = [(made, a) for a in read_manifest(made).artifacts] + [(halves, read_manifest(halves).artifacts[0])]
     sizes = {a.precision: (bundle / a.path / WEIGHTS).stat().st_size for bundle, a in artifacts}
     assert sizes["fp16"] < 0.55 * sizes["fp32"] and sizes["int8w"] < 0.75 * sizes["fp16"]
+    assert sizes["int8"] < 0.4 * sizes["fp32"]
+
+
+@pytest.mark.parametrize("precision", ["int8w", "int8"])
+def test_the_first_and_the_last_convolution_keep_fp16(made, precision) -> None:
+    artifact = next(a for a in read_manifest(made).artifacts if a.precision == precision)
+    operations = read_package(made, artifact)[0].operations
+    smaller = {name for op in operations if op.kind.startswith("constexpr") for name, _ in op.outputs}
+    weights = [op.inputs["weight"][0] for op in operations if op.kind == "conv"]
+    stored = [name in smaller for name in weights]
+    assert not stored[0] and not stored[-1] and sum(stored) > len(stored) / 2
 
 
 @pytest.mark.slow

@@ -13,6 +13,7 @@ import torch
 from dlgsanet.imaging.errors import BackendError
 from dlgsanet.network.model import DLGSANet
 from export import subprocesses
+from export.quantized_layers import ENDS
 from export.rewrite import rewrite
 from export.targets import Target
 from export.to_onnx import build_onnx, onnx_bytes
@@ -77,6 +78,19 @@ def test_int8_weights_compute_in_fp32_near_the_exact_ones(
         assert precision_of(network, compiled) == ("int8w" if name == "quarter" else "fp32")
         found[name] = compiled({"lr": lr})["sr"]
     assert 35 < to_db(found["quarter"], found["full"]) < 100  # not exact, and not something else
+    stored = {
+        op.get_friendly_name(): weight_type(op) for op in network.get_ops() if "Convolution" in op.get_type_name()
+    }
+    ends = {name for name in stored if any(end in name for end in ENDS)}
+    assert {stored[name] for name in ends} == {"f16"} and {stored[name] for name in stored.keys() - ends} == {"i8"}
+
+
+def weight_type(convolution: Any) -> str:
+    """What the file stores, behind what restores it."""
+    node = convolution.input(1).get_source_output().get_node()
+    while node.get_type_name() != "Constant":
+        node = node.input(0).get_source_output().get_node()
+    return str(node.get_element_type().get_type_name())
 
 
 def test_the_same_bytes_every_time(onnx_file: Path, tmp_path: Path) -> None:
