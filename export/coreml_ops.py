@@ -30,6 +30,7 @@ class Call:
     arrays: Sequence[Any]
     attributes: Mapping[str, Any]
     half: bool
+    blockwise: bool  # iOS 18 has another operator for quantized weights
 
     @property
     def mb_float(self) -> type:
@@ -178,12 +179,25 @@ def _dequantize(call: Call) -> Any:
         )
     if data.dtype == np.int32:
         return call.share((data.astype(np.float64) * scale).astype(call.mb_float))
+    axis = call.attributes.get("axis", 1)
+    if call.blockwise:
+        return _blockwise(call, axis)
     return call.mb.constexpr_affine_dequantize(
         quantized_data=data,
         zero_point=np.broadcast_to(zero, scale.shape).copy(),
         scale=scale.astype(call.mb_float),
-        axis=np.int32(call.attributes.get("axis", 1)),
+        axis=np.int32(axis),
         name=call.name,
+    )
+
+
+def _blockwise(call: Call, axis: int) -> Any:
+    """The same, scale and zero point with the rank of the weights; without a zero point where all are zero."""
+    data, scale, zero = call.arrays
+    shape = [size if i == axis and scale.ndim else 1 for i, size in enumerate(data.shape)]
+    given = {"offset": np.broadcast_to(zero, scale.shape).reshape(shape).copy()} if np.any(zero) else {}
+    return call.mb.constexpr_blockwise_shift_scale(
+        data=data, scale=scale.astype(call.mb_float).reshape(shape), name=call.name, **given
     )
 
 

@@ -98,7 +98,8 @@ class _Translator:
         ints = [self._ints(name) for name in node.input]
         arrays = [self.arrays.get(name) for name in node.input]
         name = self._name(node.name)
-        made = write(Call(self.mb, self._share, name, inputs, ints, arrays, attributes, self.options.half))
+        blockwise = self.options.target == "iOS18"
+        made = write(Call(self.mb, self._share, name, inputs, ints, arrays, attributes, self.options.half, blockwise))
         outputs = made if isinstance(made, (list, tuple)) else [made]
         self.values.update(zip(node.output, outputs, strict=True))
 

@@ -215,11 +215,6 @@ class Target:
             raise unknown("deployment target", self.deployment, DEPLOYMENTS)
         if (self.backend, self.precision, self.deployment) == ("coreml", "int8", "iOS16"):
             raise InputError("coreml-int8 needs operators that iOS17 brought: give --deployment iOS17")
-        if self.backend == "coreml" and self.deployment == "iOS18" and self.precision not in ("fp32", "fp16"):
-            raise InputError(
-                f"{self.row.name} is written with operators of iOS16 and 17; those of iOS18 are not judged here: give "
-                " --deployment iOS17, newer systems run it as well"
-            )
 
     @property
     def row(self) -> Row:

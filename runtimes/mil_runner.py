@@ -17,7 +17,8 @@ from dlgsanet.imaging.errors import InputError
 from runtimes.integrity import read_verified
 from runtimes.manifest import Artifact
 from runtimes.mil.execute import Executor, Observer
-from runtimes.mil.program import Anything, Blob, Model, read_model
+from runtimes.mil.program import Blob, Model, read_model
+from runtimes.mil.tensor_types import Anything
 from runtimes.ports import PICTURE, from_pixels, require_host_ports, require_port, require_taps, to_pixels
 from runtimes.runner import RunInfo, Runner
 from runtimes.tiling import Array
@@ -141,10 +142,15 @@ def precision_of(model: Model) -> str:
         elements = int(np.prod(operation.outputs[0][1].shape)) if operation.outputs else 0
         if operation.kind == "constexpr_affine_dequantize":
             forms["int8w"] += elements
+        elif operation.kind == "constexpr_blockwise_shift_scale":
+            data = operation.written["data"]
+            kind = data.type.dtype if isinstance(data, Blob) else str(data.dtype)
+            forms["int8w" if kind == "int8" else "quantized"] += elements
         elif operation.kind == "constexpr_lut_to_dense":
-            table = operation.constants["lut"]
-            size = int(np.prod(table.type.shape if isinstance(table, Blob) else table.shape))
-            forms[_TABLES.get(size, "palettized")] += elements
+            table = operation.written["lut"]
+            shape = table.type.shape if isinstance(table, Blob) else table.shape
+            values = shape[-1] if len(shape) == 1 else shape[-2]  # iOS 16: one axis; iOS 18: ..., values, vector
+            forms[_TABLES.get(values, "palettized")] += elements
         elif operation.kind == "const" and operation.outputs[0][1].dtype == "fp16":
             forms["fp16"] += elements
     return forms.most_common(1)[0][0] if forms else "fp16"

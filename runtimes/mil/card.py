@@ -13,7 +13,8 @@ from math import prod
 
 import numpy as np
 
-from runtimes.mil.program import NUMPY, Anything, Model, Operation, TensorType
+from runtimes.mil.program import Model, Operation
+from runtimes.mil.tensor_types import Anything, TensorType
 
 MAX_AXIS = 16384
 """Longest axis that the engine takes, as its users have found; Core ML moves what is longer elsewhere."""
@@ -68,13 +69,13 @@ def card(model: Model) -> Card:
         types |= dict(operation.outputs)
         if operation.kind == "const" or operation.kind.startswith("constexpr_"):
             constants |= {name for name, _ in operation.outputs}
-            weights += sum(_stored(value) for value in operation.constants.values())
+            weights += sum(_stored(value) for value in operation.written.values())
             continue
         operators += 1
         off.update(_reasons(operation, types, constants))
-        moved += sum(_bytes(types[name]) for name in _names(operation))
+        moved += sum(types[name].stored_bytes for name in _names(operation))
         for name, kind in operation.outputs:
-            size, full = _bytes(kind), _padded_bytes(kind)
+            size, full = kind.stored_bytes, _padded_bytes(kind)
             ranks[len(kind.shape)] += 1
             padded += size != full
             plain, wide, moved = plain + size, wide + full, moved + size
@@ -126,21 +127,13 @@ def _names(operation: Operation) -> list[str]:
     return [item for bound in operation.inputs.values() for item in bound if isinstance(item, str)]
 
 
-def _itemsize(kind: TensorType) -> int:
-    return NUMPY[kind.dtype].itemsize if kind.dtype in NUMPY else 0
-
-
-def _bytes(kind: TensorType) -> int:
-    return prod(kind.shape) * _itemsize(kind)
-
-
 def _padded_bytes(kind: TensorType) -> int:
     if not kind.shape:
-        return _bytes(kind)
-    row = kind.shape[-1] * _itemsize(kind)
+        return kind.stored_bytes
+    row = TensorType(kind.dtype, kind.shape[-1:]).stored_bytes
     return prod(kind.shape[:-1]) * (-(-row // ALIGNMENT) * ALIGNMENT)
 
 
 def _stored(value: object) -> int:
     kind = getattr(value, "type", None)
-    return _bytes(kind) if isinstance(kind, TensorType) else 0
+    return kind.stored_bytes if isinstance(kind, TensorType) else 0

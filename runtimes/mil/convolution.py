@@ -14,7 +14,7 @@ import numpy as np
 
 from dlgsanet.imaging.errors import InputError
 from runtimes.mil.elementwise import Arguments
-from runtimes.mil.program import MAX_ELEMENTS, Anything
+from runtimes.mil.tensor_types import MAX_ELEMENTS, Anything
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from dlgsanet.imaging.errors import InputError
-from runtimes.mil.program import NUMPY, Anything
+from runtimes.mil.tensor_types import NUMPY, Anything
 
 Arguments = Mapping[str, Any]
 

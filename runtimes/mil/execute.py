@@ -15,12 +15,14 @@ import numpy as np
 
 from dlgsanet.imaging.errors import BackendError, InputError
 from runtimes.mil.blobs import read_blob
+from runtimes.mil.compressed import COMPRESSED
 from runtimes.mil.convolution import CONVOLUTION
 from runtimes.mil.elementwise import ELEMENTWISE
-from runtimes.mil.program import Anything, Blob, Model, Operation, TensorType
+from runtimes.mil.program import Blob, Model, Operation
+from runtimes.mil.tensor_types import Anything, TensorType
 from runtimes.mil.tensors import TENSORS
 
-OPERATORS = {**ELEMENTWISE, **TENSORS, **CONVOLUTION}
+OPERATORS = {**ELEMENTWISE, **TENSORS, **COMPRESSED, **CONVOLUTION}
 FLOATS = ("fp16", "fp32")
 MOVES = frozenset(
     {

@@ -7,55 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dlgsanet.imaging.errors import InputError
 from runtimes import wire
+from runtimes.mil.tensor_types import DTYPES, MAX_ELEMENTS, NUMPY, Anything, TensorType, stored_values
 
 WHAT = "a Core ML model"
 VERSIONS = (7, 8, 9)
 """Specification versions that are understood: iOS 16, 17, 18 and the macOS of the same years."""
 
-DTYPES = {
-    1: "bool",
-    2: "string",
-    10: "fp16",
-    11: "fp32",
-    21: "int8",
-    22: "int16",
-    23: "int32",
-    31: "uint8",
-    32: "uint16",
-    33: "uint32",
-}
-NUMPY = {
-    "bool": np.dtype(np.bool_),
-    "fp16": np.dtype("<f2"),
-    "fp32": np.dtype("<f4"),
-    "int8": np.dtype("i1"),
-    "int16": np.dtype("<i2"),
-    "int32": np.dtype("<i4"),
-    "uint8": np.dtype("u1"),
-    "uint16": np.dtype("<u2"),
-    "uint32": np.dtype("<u4"),
-}
 IMAGE_RGB = 20
 MAIN = "main"  # the function of a package that has one
-MAX_ELEMENTS = 1 << 28
-"""Of one tensor: 1 GiB in fp32. A tile of ours has less; more would only fill the memory."""
-
-Anything = NDArray[Any]
-
-
-@dataclass(frozen=True)
-class TensorType:
-    """`dtype` as in DTYPES, `shape` with fixed sizes."""
-
-    dtype: str
-    shape: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -77,6 +41,12 @@ class Operation:
     inputs: Mapping[str, tuple[str | Anything | Blob, ...]]
     constants: Mapping[str, Anything | Blob]
     outputs: tuple[tuple[str, TensorType], ...]
+
+    @property
+    def written(self) -> dict[str, Anything | Blob]:
+        """Its constants by parameter, whether they are attributes or, from iOS 18 on, inputs written in place."""
+        placed = {name: value for name, bound in self.inputs.items() for value in bound if not isinstance(value, str)}
+        return {**self.constants, **placed}
 
 
 @dataclass(frozen=True)
@@ -201,6 +171,8 @@ def _type(item: wire.Message) -> TensorType:
         if 1 not in dimension:
             raise InputError("expected fixed shapes, found one of unknown size; export again with a fixed tile")
         sizes.append(_int(_message(dimension, 1), 1))
+    if min(sizes, default=0) < 0:
+        raise InputError(f"expected sizes of zero or more, found shape {sizes}; export again")
     if int(np.prod(sizes, dtype=np.float64)) > MAX_ELEMENTS:
         raise InputError(
             f"expected tensors of at most {MAX_ELEMENTS} elements, found shape {sizes}: give a smaller tile"
@@ -223,8 +195,8 @@ def _tensor(item: wire.Message, kind: TensorType) -> Anything:
     """The array that a TensorValue holds: one field for each family of types, small types as raw bytes."""
     array: Anything
     if 7 in item:
-        array = np.frombuffer(_bytes(_message(item, 7), 1), NUMPY[kind.dtype])
-    elif 1 in item:
+        return stored_values(_bytes(_message(item, 7), 1), kind)
+    if 1 in item:
         array = np.frombuffer(_bytes(_message(item, 1), 1), "<f4")
     elif 4 in item:
         array = np.array([_string(text) for text in _message(item, 4).get(1, [])])

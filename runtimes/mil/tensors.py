@@ -1,4 +1,4 @@
-"""Operators that reduce, multiply, move or decompress tensors. Floats are carried as float32.
+"""Operators that reduce, multiply or move tensors. Floats are carried as float32.
 
 Semantics are those of the MIL operator reference (see `runtimes.mil.elementwise`).
 """
@@ -11,10 +11,9 @@ from typing import Any
 import numpy as np
 
 from dlgsanet.imaging.errors import InputError
-from runtimes.mil.elementwise import Arguments, per_axis
-from runtimes.mil.program import MAX_ELEMENTS, Anything
+from runtimes.mil.elementwise import Arguments
+from runtimes.mil.tensor_types import MAX_ELEMENTS, Anything
 
-_PALETTES = {2: 1, 4: 2, 16: 4, 64: 6, 256: 8}  # values in the table -> bits of an index
 _PAD_MODES = {"reflect": "reflect", "replicate": "edge"}
 
 
@@ -147,42 +146,8 @@ def pixel_shuffle(a: Arguments) -> Any:
     return parts.reshape(n, c // (r * r), h * r, w * r)
 
 
-def affine_dequantize(a: Arguments) -> Any:
-    """scale (quantized_data - zero_point), scale and zero_point scalars or along axis."""
-    data = {"input": a["quantized_data"], "axis": a["axis"]}
-    return (a["quantized_data"].astype(np.float32) - per_axis(a["zero_point"], data)) * per_axis(a["scale"], data)
-
-
-def lut_to_dense(a: Arguments) -> Any:
-    """lut[index] for each element of shape; indices of 1, 2, 4, 6 or 8 bits, packed from the lowest bit up."""
-    lut, shape = a["lut"], [int(size) for size in a["shape"]]
-    bits = _PALETTES.get(lut.size)
-    count = int(np.prod(shape))
-    if bits is None or a["indices"].size != -(-bits * count // 8):
-        raise InputError(f"constexpr_lut_to_dense: {a['indices'].size} bytes and {lut.size} values do not fit {shape}")
-    if bits == 8:
-        return lut[a["indices"]].reshape(shape)
-    flags = np.unpackbits(a["indices"], bitorder="little")[: bits * count].reshape(count, bits)
-    return lut[flags @ (1 << np.arange(bits))].reshape(shape)
-
-
-def sparse_to_dense(a: Arguments) -> Any:
-    """Zeros, with nonzero_data where the mask (packed from the lowest bit up) is set."""
-    shape = [int(size) for size in a["shape"]]
-    mask = np.unpackbits(a["mask"], bitorder="little")[: int(np.prod(shape))].astype(bool)
-    if mask.sum() != a["nonzero_data"].size or mask.size != np.prod(shape):
-        raise InputError(f"constexpr_sparse_to_dense: the mask does not fit {shape} and its values; export again")
-    dense = np.zeros(mask.size, a["nonzero_data"].dtype)
-    dense[mask] = a["nonzero_data"]
-    return dense.reshape(shape)
-
-
 TENSORS: dict[str, tuple[Callable[[Arguments], Any], tuple[str, ...], tuple[str, ...]]] = {
     "concat": (concat, ("values", "axis"), ("interleave",)),
-    "constexpr_affine_dequantize": (affine_dequantize, ("quantized_data", "zero_point", "scale", "axis"), ()),
-    "constexpr_cast": (lambda a: a["source_val"], ("source_val", "output_dtype"), ()),
-    "constexpr_lut_to_dense": (lut_to_dense, ("indices", "lut", "shape"), ()),
-    "constexpr_sparse_to_dense": (sparse_to_dense, ("nonzero_data", "mask", "shape"), ()),
     "expand_dims": (expand_dims, ("x", "axes"), ()),
     "layer_norm": (layer_norm, ("x",), ("axes", "gamma", "beta", "epsilon")),
     "linear": (linear, ("x", "weight"), ("bias",)),

@@ -16,6 +16,7 @@ import pytest
 from dlgsanet.__main__ import main
 from dlgsanet.checkpoints import save_checkpoint
 from dlgsanet.imaging.errors import InputError
+from dlgsanet.metrics import psnr_float
 from export import bundle as bundle_room
 from export.bundle import ExportOptions, export_bundle
 from export.coreml_functions import merge_packages
@@ -32,7 +33,7 @@ WEIGHTS = "Data/com.apple.CoreML/weights/weight.bin"
 
 @dataclass(frozen=True)
 class Made:
-    """`bundle` has one package; `single` has what it was merged from, a package for each of `artifacts`."""
+    """`bundle` has a package of each precision; `single` what they were merged from, one for each of `artifacts`."""
 
     bundle: Path
     single: Path
@@ -50,7 +51,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, make_model: Callable[..., Any
         before.extend(artifacts)
         return merge_packages(bundle, artifacts, say)
 
-    options = ExportOptions(("coreml-fp16",), TILES, deployment="iOS18", shapes="functions")
+    options = ExportOptions(("coreml-fp16", "coreml-int8w"), TILES, deployment="iOS18", shapes="functions")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(bundle_room, "merge_packages", merge)
         export_bundle(folder / "small.safetensors", folder / "bundle", options)
@@ -67,10 +68,15 @@ def picture(tile: tuple[int, int]) -> np.ndarray:
     return np.random.default_rng(2).random((1, 3, *tile), dtype=np.float32)
 
 
+def halves(artifacts: Sequence[Artifact]) -> list[Artifact]:
+    """Those in fp16, in the order of TILES."""
+    return [artifact for artifact in artifacts if artifact.precision == "fp16"]
+
+
 def outputs(bundle: Path) -> list[np.ndarray]:
-    """Of each function, in the manifest's order."""
+    """Of each function in fp16, in the order of TILES."""
     found = []
-    for artifact in read_manifest(bundle).artifacts:
+    for artifact in halves(read_manifest(bundle).artifacts):
         with open_runner(bundle, artifact.id, device=REFERENCE) as run:
             found.append(run.infer(picture(artifact.tile)))
     return found
@@ -82,7 +88,7 @@ def changed(bundle: Path, name: str, data: bytes) -> None:
     path = f"{manifest.artifacts[0].path}/{name}"
     (bundle / path).write_bytes(data)
     digest = hashlib.sha256(data).hexdigest()
-    artifacts = tuple(replace(a, files={**a.files, path: digest}) for a in manifest.artifacts)
+    artifacts = tuple(replace(a, files={**a.files, path: digest}) if path in a.files else a for a in manifest.artifacts)
     (bundle / "manifest.json").write_text(manifest_json(replace(manifest, artifacts=artifacts)))
 
 
@@ -93,29 +99,45 @@ def specification(bundle: Path) -> Any:
 
 
 def test_each_function_computes_what_its_package_did_bit_for_bit(made) -> None:
-    for artifact, found in zip(made.artifacts, outputs(made.bundle), strict=True):
-        assert artifact.function is None and artifact.path != read_manifest(made.bundle).artifacts[0].path
-        with MilRunner(made.single, artifact, 4) as run:
-            assert np.array_equal(run.infer(picture(artifact.tile)), found)
-    assert not np.array_equal(found, np.zeros_like(found))
+    merged = read_manifest(made.bundle).artifacts
+    assert [a.id for a in merged] == [a.id for a in made.artifacts] and len(merged) == 4
+    for artifact, function in zip(made.artifacts, merged, strict=True):
+        assert artifact.function is None and artifact.path != function.path
+        with MilRunner(made.single, artifact, 4) as one, MilRunner(made.bundle, function, 4) as run:
+            assert run.info.reported_precision == artifact.precision
+            found = run.infer(picture(artifact.tile))
+            assert np.array_equal(one.infer(picture(artifact.tile)), found) and found.std() > 0.01
+
+
+def test_weights_of_8_bits_are_near_those_in_fp16(made) -> None:
+    """The operators of iOS 18: a wrong scale or block would be far off."""
+    weights = [artifact for artifact in read_manifest(made.bundle).artifacts if artifact.precision == "int8w"]
+    for artifact, half in zip(weights, outputs(made.bundle), strict=True):
+        kinds = {operation.kind for operation in read_package(made.bundle, artifact)[0].operations}
+        assert "constexpr_blockwise_shift_scale" in kinds and "constexpr_affine_dequantize" not in kinds
+        with MilRunner(made.bundle, artifact, 4) as run:
+            assert psnr_float(run.infer(picture(artifact.tile)), half) > 35
 
 
 def test_the_weights_are_stored_once(made) -> None:
-    first, second = read_manifest(made.bundle).artifacts
-    assert first.path == second.path == "coreml/coreml-fp16.mlpackage" and first.files == second.files
-    assert [first.function, second.function] == ["tile_24x20", "tile_20x32"]
-    assert [item.name for item in (made.bundle / "coreml").iterdir()] == ["coreml-fp16.mlpackage"]
-    one, *_ = [(made.single / a.path / WEIGHTS).stat().st_size for a in made.artifacts]
-    assert (made.bundle / first.path / WEIGHTS).stat().st_size <= 1.01 * one
-    programs = sum((made.single / a.path / SPECIFICATION).stat().st_size for a in made.artifacts)
-    assert (made.bundle / first.path / SPECIFICATION).stat().st_size <= 1.05 * programs
+    packages = sorted(item.name for item in (made.bundle / "coreml").iterdir())
+    assert packages == ["coreml-fp16.mlpackage", "coreml-int8w.mlpackage"]
+    for precision in ("fp16", "int8w"):
+        first, second = (a for a in read_manifest(made.bundle).artifacts if a.precision == precision)
+        assert first.path == second.path == f"coreml/coreml-{precision}.mlpackage" and first.files == second.files
+        assert [first.function, second.function] == ["tile_24x20", "tile_20x32"]
+        before = [a for a in made.artifacts if a.precision == precision]
+        one = (made.single / before[0].path / WEIGHTS).stat().st_size
+        assert (made.bundle / first.path / WEIGHTS).stat().st_size <= 1.01 * one
+        programs = sum((made.single / a.path / SPECIFICATION).stat().st_size for a in before)
+        assert (made.bundle / first.path / SPECIFICATION).stat().st_size <= 1.05 * programs
 
 
 def test_the_package_says_what_it_is(made) -> None:
     manifest = read_manifest(made.bundle)
     spec = specification(made.bundle)
     assert spec.specificationVersion == 9 and spec.description.defaultFunctionName == "tile_24x20"
-    for artifact in manifest.artifacts:
+    for artifact in halves(manifest.artifacts):
         model, _ = read_package(made.bundle, artifact)
         said = model.metadata
         assert said["author"] == "DLGSANet Edge" and said["license"] == "CC0" and said["precision"] == "fp16"
@@ -131,9 +153,10 @@ def test_the_package_says_what_it_is(made) -> None:
 def test_the_bundle_counts_the_package_once(made, capsys) -> None:
     card = (made.bundle / "README.md").read_text()
     assert "`coreml-fp16-20x32`, function `tile_20x32` of `coreml/coreml-fp16.mlpackage`" in card
-    assert main(["card", str(made.bundle), "--json"]) == 0
+    assert main(["card", str(made.bundle), "--artifact", "coreml-fp16", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    size = sum(item.stat().st_size for item in (made.bundle / "coreml").rglob("*") if item.is_file())
+    package = made.bundle / "coreml" / "coreml-fp16.mlpackage"
+    size = sum(item.stat().st_size for item in package.rglob("*") if item.is_file())
     assert {name: package["shared_with"] for name, package in found.items()} == {
         "coreml-fp16-24x20": ["coreml-fp16-20x32"],
         "coreml-fp16-20x32": ["coreml-fp16-24x20"],
@@ -156,7 +179,7 @@ def test_one_flipped_weight_byte_is_one_line_for_every_function(bundle) -> None:
     data = bytearray(path.read_bytes())
     data[-3] ^= 1
     path.write_bytes(data)
-    for artifact in manifest.artifacts:
+    for artifact in halves(manifest.artifacts):
         with pytest.raises(InputError, match=r"weight\.bin' was changed after it was written"):
             open_runner(bundle, artifact.id, device=REFERENCE).__enter__()
 
@@ -224,8 +247,6 @@ def test_functions_that_cannot_be_are_refused_in_one_line(words, message, tmp_pa
 
 @pytest.mark.slow
 def test_the_same_packages_give_the_same_bytes(made, tmp_path) -> None:
-    files = []
-    for name in ("a", "b"):
-        folder = Path(shutil.copytree(made.single, tmp_path / name))
-        files.append(merge_packages(folder, made.artifacts, lambda step: None)[0].files)
-    assert files[0] == files[1] == read_manifest(made.bundle).artifacts[0].files
+    folder = Path(shutil.copytree(made.single, tmp_path / "again"))
+    merged = merge_packages(folder, made.artifacts, lambda step: None)
+    assert [a.files for a in merged] == [a.files for a in read_manifest(made.bundle).artifacts]

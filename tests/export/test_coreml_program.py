@@ -39,7 +39,6 @@ def test_an_operator_that_is_not_known_is_named(tmp_path) -> None:
         (lambda: Target("coreml", "int8", deployment="iOS16"), "iOS17 brought"),
         (lambda: Target("coreml", "bf16"), "fp32 or fp16 only"),
         (lambda: Target("coreml", "fp16", deployment="iOS12"), "deployment target"),
-        (lambda: Target("coreml", "pal4", deployment="iOS18"), "give --deployment iOS17"),
     ],
 )
 def test_targets_that_cannot_be_are_refused_with_the_reason(make, message) -> None:

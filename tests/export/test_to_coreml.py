@@ -105,6 +105,25 @@ def test_tables_get_better_with_their_size(make_model, lr, expected, tmp_path) -
     assert found == sorted(found) and found[2] > 50
 
 
+@pytest.mark.slow
+def test_operators_of_ios_18_say_the_same_as_those_before(made, lr, tmp_path) -> None:
+    """Quantized weights and tables have other operators there; what they decompress to is what it was, bit for bit."""
+    checkpoint = made / read_manifest(made).reference.checkpoint
+    names = ("coreml-int8", "coreml-int8w", "coreml-pal8", "coreml-pal6", "coreml-pal4")
+    for system in ("iOS17", "iOS18"):
+        options = ExportOptions(names, (TILE,), calibration=CalibrationOptions("", 8), deployment=system)
+        export_bundle(checkpoint, tmp_path / system, options)
+    for artifact in read_manifest(tmp_path / "iOS18").artifacts:
+        kinds = {operation.kind for operation in read_package(tmp_path / "iOS18", artifact)[0].operations}
+        assert "constexpr_affine_dequantize" not in kinds and any(kind.startswith("constexpr_") for kind in kinds)
+        found = []
+        for system in ("iOS17", "iOS18"):
+            with open_runner(tmp_path / system, artifact.id, device=REFERENCE) as run:
+                assert run.info.reported_precision == artifact.precision
+                found.append(run.infer(lr))
+        assert np.array_equal(*found)
+
+
 def test_pictures_in_and_out_are_whole_numbers(halves, lr, expected) -> None:
     pixels = np.rint(lr * 255) / np.float32(255)
     with open_runner(halves, "coreml-fp16-image", device=REFERENCE) as run:

@@ -228,6 +228,47 @@ def test_compressed_constants() -> None:
         call("constexpr_sparse_to_dense", nonzero_data=table, mask=np.uint8([1]), shape=np.uint32([5]))
 
 
+def test_quantized_constants_of_ios_18_have_a_scale_for_each_block() -> None:
+    """scale[i0, j0] * (data[i, j] - offset[i0, j0]), i0 = i // (rows / rows of scale), and so for j."""
+    data = RNG.integers(-128, 128, (4, 6)).astype(np.int8)
+    scale = RNG.random((2, 3)).astype(np.float32)
+    offset = np.int8([[1, -128, 0], [127, 5, -6]])
+    plain = call("constexpr_blockwise_shift_scale", data=data, scale=scale)
+    moved = call("constexpr_blockwise_shift_scale", data=data, scale=scale, offset=offset)
+    for i, j in itertools.product(range(4), range(6)):
+        block = (i // 2, j // 2)
+        assert plain[i, j] == pytest.approx(float(scale[block]) * int(data[i, j]), rel=1e-6)
+        assert moved[i, j] == pytest.approx(float(scale[block]) * (int(data[i, j]) - int(offset[block])), rel=1e-6)
+    for wrong in ((2, 4), (6,), (2, 3, 1)):
+        with pytest.raises(InputError, match=r"do not divide \[4, 6\]"):
+            call("constexpr_blockwise_shift_scale", data=data, scale=np.ones(wrong, np.float32))
+
+
+def test_tables_of_ios_18_have_groups_and_vectors() -> None:
+    """The two examples of coremltools' reference of the operator."""
+    indices = np.uint8([[2, 3], [3, 0], [1, 0], [3, 0], [2, 1], [0, 3]])
+    tables = np.float32([1, 5, 9, 13, 2, 10, 18, 26]).reshape(2, 1, 4, 1)  # one for each half of the rows
+    found = call("constexpr_lut_to_dense", indices=indices, lut=tables)
+    assert found.tolist() == [[9, 13], [13, 1], [5, 1], [26, 2], [18, 10], [2, 26]]
+    indices = np.uint8([[[0, 0], [1, 0]], [[1, 1], [0, 0]]])
+    vectors = np.float32([[10, 11, 12], [20, 21, 22]]).reshape(1, 1, 1, 2, 3)
+    a0, a1, a2, b0, b1, b2 = vectors.ravel().tolist()
+    rows = call("constexpr_lut_to_dense", indices=indices, lut=vectors, vector_axis=np.int32(1))
+    assert rows.tolist() == [
+        [[a0, a0], [a1, a1], [a2, a2], [b0, a0], [b1, a1], [b2, a2]],
+        [[b0, b0], [b1, b1], [b2, b2], [a0, a0], [a1, a1], [a2, a2]],
+    ]
+    columns = call("constexpr_lut_to_dense", indices=indices, lut=vectors, vector_axis=np.int32(-1))
+    assert columns.tolist() == [
+        [[a0, a1, a2, a0, a1, a2], [b0, b1, b2, a0, a1, a2]],
+        [[b0, b1, b2, b0, b1, b2], [a0, a1, a2, a0, a1, a2]],
+    ]
+    with pytest.raises(InputError, match=r"do not fit indices .* up to 2"):
+        call("constexpr_lut_to_dense", indices=np.uint8([[[2]]]), lut=vectors, vector_axis=np.int32(0))
+    with pytest.raises(InputError, match="do not fit indices"):
+        call("constexpr_lut_to_dense", indices=np.uint8([1]), lut=vectors)
+
+
 def slow_conv(x, weight, groups, strides, dilations, pads) -> np.ndarray:
     """The definition, one product at a time."""
     top, bottom, left, right = pads
