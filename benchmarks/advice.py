@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from benchmarks.environment import Environment
 from benchmarks.results import AccuracyRecord, Crop, DatasetNote, LatencyRecord, RatioRecord, ResultFile
-from benchmarks.side_records import BlockRecord, DiagnosisRecord, ErrorMap, KernelRecord, RungRecord
+from benchmarks.side_records import BlockRecord, DiagnosisRecord, ErrorMap, KernelRecord, LayersRecord, RungRecord
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,7 @@ class Machine:
     diagnoses: tuple[DiagnosisRecord, ...] = ()
     blocks: tuple[BlockRecord, ...] = ()
     engines: tuple[KernelRecord, ...] = ()
+    layers: tuple[LayersRecord, ...] = ()
 
     @property
     def environment(self) -> Environment:
@@ -40,6 +41,7 @@ class Machine:
             diagnoses=tuple(it for it in self.diagnoses if it.model_sha256 == sha256),
             blocks=tuple(it for it in self.blocks if it.model_sha256 == sha256),
             engines=tuple(it for it in self.engines if it.model_sha256 == sha256),
+            layers=tuple(it for it in self.layers if it.model_sha256 == sha256),
         )
 
 
@@ -158,6 +160,7 @@ def _machine(group: Sequence[ResultFile]) -> Machine:
     diagnoses = {(it.artifact, it.protocol, it.model_sha256): it for result in group for it in result.diagnoses}
     blocks = {(it.artifact, it.dataset, it.model_sha256): it for result in group for it in result.blocks}
     engines = {(it.artifact, it.sm, it.model_sha256): it for result in group for it in result.engines}
+    layers = {(it.artifact, it.model_sha256): it for result in group for it in result.layers}
     return Machine(
         group[0].environment.machine,
         tuple(result.environment for result in group),
@@ -168,4 +171,5 @@ def _machine(group: Sequence[ResultFile]) -> Machine:
         tuple(diagnoses.values()),
         tuple(blocks.values()),
         tuple(engines.values()),
+        tuple(layers.values()),
     )

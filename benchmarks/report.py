@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from benchmarks import advice, gates, report_view, show
 from benchmarks.error_maps import gradient
+from benchmarks.int8_layers import layers_line
 from benchmarks.results import ResultFile, read_result
 from dlgsanet import __version__
 from dlgsanet.imaging.atomic import write_text
@@ -62,6 +63,7 @@ def _environment() -> Environment:
     )
     environment.filters["number"] = show.number
     environment.filters["macs"] = show.macs
+    environment.filters["layers"] = layers_line
     environment.filters["svg"] = _trusted_svg
     return environment
 

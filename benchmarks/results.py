@@ -14,7 +14,15 @@ from typing import Literal
 from benchmarks import png_text, typed_json
 from benchmarks.environment import Environment
 from benchmarks.gates import GateName
-from benchmarks.side_records import BlockRecord, DiagnosisRecord, ErrorMap, KernelRecord, LimitRecord, RungRecord
+from benchmarks.side_records import (
+    BlockRecord,
+    DiagnosisRecord,
+    ErrorMap,
+    KernelRecord,
+    LayersRecord,
+    LimitRecord,
+    RungRecord,
+)
 from benchmarks.stats import Order
 from dlgsanet.imaging.atomic import require_replaceable, require_writable_folder, write_text
 from dlgsanet.imaging.errors import InputError
@@ -182,6 +190,7 @@ Record = (
     | DiagnosisRecord
     | BlockRecord
     | KernelRecord
+    | LayersRecord
 )
 
 
@@ -231,6 +240,11 @@ class ResultFile:
     def blocks(self) -> tuple[BlockRecord, ...]:
         """Errors by block, of `check --blocks`."""
         return tuple(record for record in self.records if isinstance(record, BlockRecord))
+
+    @property
+    def layers(self) -> tuple[LayersRecord, ...]:
+        """How the INT8 layers of artifacts were chosen."""
+        return tuple(record for record in self.records if isinstance(record, LayersRecord))
 
     @property
     def engines(self) -> tuple[KernelRecord, ...]:

@@ -16,6 +16,7 @@ from benchmarks.blocks import Look, block_names, count_steps, measure_blocks
 from benchmarks.datasets import Dataset, open_folder, open_pack, open_photographs
 from benchmarks.engine_kernels import kernel_records
 from benchmarks.environment import describe_environment
+from benchmarks.int8_layers import layers_line, layers_records
 from benchmarks.isolated import IsolatedRunner
 from benchmarks.reference import open_reference
 from benchmarks.results import AccuracyRecord, DatasetNote, Record, new_result, require_place, write_result
@@ -82,11 +83,15 @@ def run_check(options: CheckOptions) -> None:
         with show.progress(count_steps(looks, dataset)) as step:
             blocks = measure_blocks(looks, dataset, network, model, step)
     engines = kernel_records(options.bundle, chosen, model)
+    layers = layers_records(chosen, model)
     note = DatasetNote(dataset.name, dataset.sha256, len(dataset.items), dataset.lr_source, dataset.terms)
     _print(checked, note, reference.description)
+    for record in layers:
+        show.out().print(Text(layers_line(record)), soft_wrap=True)
     show_blocks.show(show.out(), blocks)
     if options.json is not None:
-        records: tuple[Record, ...] = (*checked.records, *checked.rungs, *checked.diagnoses, *blocks, *engines)
+        beside: tuple[Record, ...] = (*checked.rungs, *checked.diagnoses, *layers, *blocks, *engines)
+        records = (*checked.records, *beside)
         pictures = (checked.crops, checked.error_maps) if options.crops else ((), ())
         write_result(options.json, new_result(environment, records, (note,), *pictures))
     conclude(checked, options.artifacts)

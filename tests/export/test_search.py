@@ -66,25 +66,28 @@ def test_a_search_ends_with_layers_that_run(
 
 
 @pytest.mark.slow
-def test_a_killed_search_goes_on(
-    checkpoint: Path, photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)])
+def test_an_interrupted_search_goes_on(
+    checkpoint: Path, photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sent: int, code: int
 ) -> None:
-    """Killed after some layers, it measures only the others; what it left behind is no bundle."""
+    """Killed or stopped by Ctrl-C after some layers, it measures only the others; what it left behind is no bundle."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     out = tmp_path / "bundle"
     command = [sys.executable, "-m", "dlgsanet", "export", str(checkpoint), "-o", str(out), "--to", "openvino-int8"]
     command += ["--tile", "20x24", "--search", "--max-drop", "40"]
     command += ["--calibration", str(photographs), "--calibration-tiles", "6"]
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True)
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
     try:
         deadline = time.monotonic() + 120
         while len(measured(tmp_path)) < 3 and process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.05)
     finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        os.killpg(process.pid, sent)
+        _, told = process.communicate(timeout=60)
+    assert process.returncode == code and "Traceback" not in told
     before = measured(tmp_path)
     assert len(before) >= 3 and not out.exists()
+    assert sent == signal.SIGKILL or [it.name for it in tmp_path.iterdir()] == ["cache"]  # Ctrl-C leaves nothing else
     said: list[str] = []
     export_bundle(checkpoint, out, options(photographs, "openvino-int8"), said.append)
     after = measured(tmp_path)

@@ -1,0 +1,72 @@
+"""How the INT8 layers of artifacts were chosen, from the manifest, for `check` and the report. Measures nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from benchmarks.accuracy_records import Model
+from benchmarks.side_records import LayerRow, LayersRecord
+from runtimes.manifest import Artifact
+from runtimes.strict_json import Node
+
+SHOWN = 10  # of the layers that lose most
+
+
+def layers_records(artifacts: Sequence[Artifact], model: Model) -> tuple[LayersRecord, ...]:
+    """One for each artifact whose manifest entry says how its layers were chosen. Raises InputError naming a broken
+    field."""
+    chosen = ((it, it.choice["int8"]) for it in artifacts if "int8" in it.choice)
+    return tuple(_record(it.id, Node(choice, f"manifest: {it.id}: int8"), model) for it, choice in chosen)
+
+
+def layers_line(record: LayersRecord) -> str:
+    """One record in words."""
+    count = "" if record.layers is None else f"{record.layers} "
+    if record.chosen is None:
+        return f"{record.artifact}: {count}INT8 layers, {record.reason}"
+    measured = f"found by a search ({record.chosen})"
+    if record.ms is not None and record.float_ms is not None:
+        measured += f", {record.ms:.2f} ms against {record.float_ms:.2f} without INT8"
+    if record.drop_db is not None:
+        measured += f", {record.drop_db:.4f} dB lost on its tiles"
+    worst = ", ".join(f"{row.layer} ({row.to_float_db:.1f} dB)" for row in record.sensitive[:3])
+    return f"{record.artifact}: {count}INT8 layers, {measured}; most sensitive by themselves: {worst or 'not measured'}"
+
+
+def _record(artifact: str, choice: Node, model: Model) -> LayersRecord:
+    names = _part(choice, "layers")
+    count = None if names.value is None else len(names.texts())
+    how = _part(choice, "how").text()
+    if how != "searched":
+        reason = _part(choice, "reason").optional_text()
+        said = f"{how} ones" if reason is None else f"{how} ones: {reason}"
+        return LayersRecord(artifact, model.name, model.sha256, count, said)
+    chosen = _part(choice, "chosen").text()
+    candidates = _part(choice, "candidates").items()
+    taken = next((it for it in candidates if _part(it, "name").text() == chosen), None)
+    return LayersRecord(
+        artifact,
+        model.name,
+        model.sha256,
+        count,
+        "",
+        chosen,
+        None if taken is None else _part(taken, "ms").number(),
+        _part(choice, "float_ms").number(),
+        None if taken is None else _part(taken, "drop_db").number(),
+        _sensitive(_part(choice, "layers_measured")),
+    )
+
+
+def _sensitive(measured: Node) -> tuple[LayerRow, ...]:
+    """Those that lose most, the worst first."""
+    figures = ("to_float_db", "to_float_worst_db", "drop_db")
+    rows = [
+        LayerRow(name, *(_part(found, key).number() for key in figures)) for name, found in measured.mapping().items()
+    ]
+    return tuple(sorted(rows, key=lambda row: row.to_float_db)[:SHOWN])
+
+
+def _part(node: Node, key: str) -> Node:
+    """A member, null where it is missing."""
+    return node.mapping().get(key, Node(None, f"{node.where}.{key}"))
