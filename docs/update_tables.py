@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import ablation, layer_scan, overlap_study, rtx_kernels, shapes, training_study
+from benchmarks import ablation, inside_tables, layer_scan, overlap_study, rtx_kernels, shapes, training_study
 from benchmarks.results import AccuracyRecord, LatencyRecord, RatioRecord, ResultFile, read_result
 from dlgsanet.checkpoints import read_checkpoint, shipped_names
 from dlgsanet.network.count import parameters
@@ -231,13 +231,20 @@ def basis_rank() -> str:
     return "\n".join(lines)
 
 
+def inside() -> ResultFile:
+    """What `check --ladder --blocks` said of nano x4."""
+    return results("nano-x4-inside.json")[0]
+
+
 TABLES: Mapping[str, Callable[[], str]] = {
     "accuracy": accuracy,
     "accuracy-all": accuracy_all,
     "basis-rank": basis_rank,
+    "blocks": lambda: inside_tables.blocks(inside()),
     "coreml": coreml,
     "coreml-cards": coreml_cards,
     "int8-layers": lambda: layer_scan.roles_table(_scans()),
+    "ladder": lambda: inside_tables.ladder(inside()),
     "latency": latency,
     "lowerings": lambda: ablation.table(ablation.read_ablation(RESULTS / "ablation-lowerings-tiny-x4.json")),
     "overlap": overlap,
@@ -249,6 +256,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "tiles": tiles,
     "training-speed": training_speed,
     "weights": weights,
+    "work": lambda: inside_tables.work(inside()),
 }
 
 
