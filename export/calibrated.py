@@ -48,6 +48,10 @@ class Maker(Protocol):
     @property
     def layers(self) -> Layers: ...
 
+    @property
+    def default(self) -> list[str]:
+        """Those that become INT8 by default. Raises RuntimeError when none is left."""
+
     def write(self, place: Path, chosen: Collection[str]) -> tuple[Path, ...]:
         """Write the graph with these layers in INT8 at `place` (without suffix); the files, the one to load first."""
 
@@ -56,7 +60,8 @@ def calibrate(
     folder: Path, quantizer: str, onnx: bytes, tiles: NDArray[np.float32], say: Callable[[str], None]
 ) -> Calibrated:
     """Calibrate a graph, given as an ONNX file's bytes, unless `folder` has it already (it belongs to this graph and
-    these tiles alone). Raises BackendError when the quantizer fails, naming a layer whose values are not finite."""
+    these tiles alone). Raises InputError naming a layer whose values are not finite, BackendError when the
+    quantizer fails."""
     module, suffix = QUANTIZERS[quantizer]
     found = Calibrated(quantizer, folder / "source.onnx", folder / "calibrated" / f"model{suffix}")
     if found.model.is_file() and found.source.is_file():
@@ -104,9 +109,7 @@ def as_onnx(quantization: Quantization) -> Any:
     """The ONNX model with Q/DQ pairs around the chosen layers."""
     import onnx
 
-    from export.quantized_layers import chosen_by_default
-
     with tempfile.TemporaryDirectory() as temporary:
         maker = open_maker(quantization.calibrated)
-        chosen = quantization.layers or chosen_by_default(maker.layers)
+        chosen = quantization.layers or maker.default
         return onnx.load(maker.write(Path(temporary) / "int8", chosen)[0])

@@ -13,7 +13,6 @@ from dlgsanet.imaging.errors import UnavailableError
 from export.calibrated import QUANTIZERS, Calibrated, Quantization, calibrate, open_maker
 from export.calibration import CalibrationSet
 from export.journal import Journal
-from export.quantized_layers import chosen_by_default
 from export.search import Search, SearchLimits
 from export.sensitivity import Bench, yardstick
 from export.targets import Target
@@ -38,8 +37,8 @@ class Int8:
     ) -> tuple[Quantization, dict[str, Any]]:
         """Which layers of a graph (an ONNX file's bytes) become INT8, and how they were chosen, for the manifest.
 
-        Raises BackendError (calibration failed), GateError (no choice holds the limits), InputError (nothing to judge
-        a search by).
+        Raises InputError (a layer's values are not finite), BackendError (calibration failed), GateError (no choice
+        holds the limits).
         """
         backend = target.backend.removesuffix("-rtx")  # TensorRT-RTX compiles the same graphs
         quantizer = backend if backend in QUANTIZERS else "onnxruntime"
@@ -68,7 +67,7 @@ class Int8:
         limits: SearchLimits,
     ) -> tuple[Quantization, dict[str, Any]]:
         bench = Bench(open_maker(calibrated), target, scale)
-        bench.require_device(chosen_by_default(bench.maker.layers))
+        bench.require_device(bench.maker.default)
         journals = Journal(place / "losses.jsonl"), Journal(place / f"{target.precision}.jsonl")
         search = Search(bench, yardstick(bench, learnt.mirrored), *journals, limits, self.say)
         found = search.run(machine())

@@ -7,9 +7,7 @@ a job as JSON from its standard input.
 
 from __future__ import annotations
 
-import json
 import logging
-import sys
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.openvino_precise import keep_fp32
-from export.quantized_layers import ENDS, LOOKED_AT, require_finite
+from export.quantized_layers import ENDS, LOOKED_AT, chosen_by_default, require_finite
+from export.subprocesses import do_job
 
 _KINDS = ("Convolution", "GroupConvolution")
 _NOT_COMPUTED = ("Parameter", "Constant", "Result")
@@ -26,12 +25,12 @@ _UNBIASED = "/WithoutBiases"  # what the ONNX reader appends to a convolution wh
 
 
 def calibrate(model: Any, tiles: NDArray[np.float32]) -> Any:
-    """Quantize every convolution of an OpenVINO model: u8 activations with a zero point, s8 weights per channel,
-    biases corrected.
+    """Quantize every convolution of an OpenVINO model: u8 activations with a zero point, s8 weights per channel.
+    Biases stay: where NNCF's correction finds them it does harm (docs/precision.md).
 
     tiles: (N, 3, H, W) float32 in [0, 1], the network's input. Returns a new model with FakeQuantize nodes, from which
-    `with_layers` takes some. Raises RuntimeError when no convolution was quantized, or naming the first one whose
-    range is not finite.
+    `with_layers` takes some. Raises RuntimeError when no convolution was quantized, InputError naming the first
+    one whose range is not finite.
     """
     import nncf
 
@@ -43,8 +42,8 @@ def calibrate(model: Any, tiles: NDArray[np.float32]) -> Any:
         nncf.Dataset([tile[None] for tile in tiles]),
         preset=nncf.QuantizationPreset.MIXED,
         subset_size=len(tiles),
-        fast_bias_correction=True,
         ignored_scope=nncf.IgnoredScope(types=sorted(kinds), validate=False),
+        advanced_parameters=nncf.AdvancedQuantizationParameters(disable_bias_correction=True),
     )
     if not any(op.get_type_name() == "FakeQuantize" for op in quantized.get_ops()):
         raise RuntimeError("NNCF quantized no convolution of this network")
@@ -59,16 +58,20 @@ def layers(model: Any) -> dict[str, bool]:
     return {name: op.get_type_name() == _KINDS[0] for name, op in _convolutions(model)}
 
 
+def default_layers(model: Any) -> list[str]:
+    """Those that become INT8 by default: OpenVINO's integer kernels answer in floats."""
+    return chosen_by_default(layers(model), rounded=False)
+
+
 def with_layers(model: Any, calibrated: Any, chosen: Collection[str]) -> Any:
     """A copy of the fp32 model whose `chosen` convolutions are quantized as in the calibrated one; all others, their
-    inputs and their biases stay as they are. Raises KeyError for a name that is none of its convolutions."""
+    inputs and all biases stay as they are. Raises KeyError for a name that is none of its convolutions."""
     made, learnt = model.clone(), dict(_convolutions(calibrated))
     present = dict(_convolutions(made))
     inputs: dict[Any, Any] = {}
     for name in sorted(chosen):
         _quantize_input(present[name], learnt[name], inputs)
         _quantize_weight(present[name], learnt[name])
-        _correct_bias(present[name], learnt[name])
     made.validate_nodes_and_infer_types()
     return made
 
@@ -108,6 +111,10 @@ class OpenVinoMaker:
     def layers(self) -> dict[str, bool]:
         return layers(self._model)
 
+    @property
+    def default(self) -> list[str]:
+        return default_layers(self._model)
+
     def write(self, place: Path, chosen: Collection[str]) -> tuple[Path, ...]:
         import openvino
 
@@ -146,15 +153,6 @@ def _quantize_weight(conv: Any, learnt: Any) -> None:
     conv.input(1).replace_source_output(restored.output(0))
 
 
-def _correct_bias(conv: Any, learnt: Any) -> None:
-    from openvino import opset13
-
-    addition, corrected = _addition(conv), _addition(learnt)
-    if addition is not None and corrected is not None:
-        values = _values(_bias(corrected)).reshape(1, -1, 1, 1)
-        addition.input(1).replace_source_output(opset13.constant(values).output(0))
-
-
 def _like(quantizer: Any, source: Any) -> Any:
     """The output of a FakeQuantize of `source` with another's ranges."""
     from openvino import opset13
@@ -162,22 +160,6 @@ def _like(quantizer: Any, source: Any) -> Any:
     limits = [opset13.constant(_values(_node(quantizer, place))) for place in range(1, 5)]
     made = opset13.fake_quantize(source, *limits, int(quantizer.get_attributes()["levels"]))
     return made.output(0)
-
-
-def _addition(conv: Any) -> Any:
-    """The addition that the ONNX reader made of the convolution's bias; None where it has none."""
-    name = conv.get_friendly_name()
-    if not name.endswith(_UNBIASED):
-        return None
-    readers = (reader.get_node() for reader in conv.output(0).get_target_inputs())
-    return next(op for op in readers if op.get_friendly_name() == name.removesuffix(_UNBIASED))
-
-
-def _bias(addition: Any) -> Any:
-    node = _node(addition, 1)
-    while node.get_type_name() != "Constant":
-        node = _node(node, 0)
-    return node
 
 
 def _node(op: Any, place: int) -> Any:
@@ -201,4 +183,4 @@ def _run(job: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    _run(json.load(sys.stdin))
+    do_job(_run)

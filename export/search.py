@@ -24,7 +24,7 @@ import numpy as np
 
 from dlgsanet.imaging.errors import GateError
 from export.journal import Journal
-from export.quantized_layers import ENDS, chosen_by_default, role, units
+from export.quantized_layers import ENDS, role, units
 from export.sensitivity import Bench, Loss, Yardstick, scan
 from export.trial import timed
 from runtimes.clock import time_interleaved
@@ -138,7 +138,7 @@ class Search:
         self.say(f"timing {len(roles)} kinds of layers")
         times = self._times({FLOAT: (), **alone})
         gains = {name: round(times[FLOAT] - times[name], 3) for name in roles}
-        sets = {DEFAULT: tuple(sorted(chosen_by_default(layers))), **self._grow(roles, parts, gains, losses)}
+        sets = {DEFAULT: tuple(sorted(self.bench.maker.default)), **self._grow(roles, parts, gains, losses)}
         candidates, float_ms = self._judge(sets)
         best = fastest(candidates, self.limits)
         pairs = len(self.measure.pairs)

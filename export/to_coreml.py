@@ -18,7 +18,7 @@ from typing import Any
 
 from dlgsanet import __version__
 from export.coreml_weights import PALETTES, compress
-from export.subprocesses import run_job
+from export.subprocesses import do_job, run_job
 from runtimes.mil_runner import SPECIFICATION
 
 NOT_NEEDED = ("torch", "sklearn", "tensorflow", "xgboost")  # by what the converter does here
@@ -160,4 +160,4 @@ def _stamp(model: Any, label: Label) -> None:
 
 
 if __name__ == "__main__":
-    _convert(json.load(sys.stdin))
+    do_job(_convert)

@@ -5,14 +5,12 @@ Run as `python -m export.to_openvino` it reads a job as JSON from its standard i
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from export.openvino_precise import keep_fp32
-from export.subprocesses import run_job
+from export.subprocesses import do_job, run_job
 
 RT_INFO_KEY = "dlgsanet_edge"
 Weights = Literal["fp32", "fp16", "int8"]
@@ -55,10 +53,9 @@ def _convert(job: Mapping[str, Any]) -> None:
     core = openvino.Core()
     model = core.read_model(job["onnx"])
     if job["calibrated"]:
-        from export.quantize_openvino import layers, with_layers
-        from export.quantized_layers import chosen_by_default
+        from export.quantize_openvino import default_layers, with_layers
 
-        chosen = job["layers"] or chosen_by_default(layers(model))
+        chosen = job["layers"] or default_layers(model)
         model = with_layers(model, core.read_model(job["calibrated"]), chosen)
     if job["weights"] == "int8":
         from export.openvino_weights import store_int8
@@ -72,4 +69,4 @@ def _convert(job: Mapping[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    _convert(json.load(sys.stdin))
+    do_job(_convert)

@@ -5,18 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
 
+from dlgsanet.checkpoints import save_checkpoint
 from dlgsanet.imaging.content import content_hash
 from dlgsanet.imaging.errors import BackendError, InputError
 from dlgsanet.imaging.files import read_rgb8, to_nchw, write_picture
 from dlgsanet.imaging.resize import downscale_matlab8
+from export.bundle import ExportOptions, export_bundle
 from export.calibrated import calibrate
 from export.calibration import CalibrationOptions, calibration_set, features, most_different
-from export.targets import Target
-from export.to_onnx import onnx_bytes
-from export.trial import Variant, build_graph
 from tests.export.conftest import MakeModel
 
 
@@ -125,18 +123,26 @@ def test_a_constant_image_is_warned_of(tmp_path: Path) -> None:
     assert "only 1 different calibration tiles" in said and "from one image" in said and "1 of 1" in said
 
 
-@pytest.mark.parametrize("quantizer", ["openvino", "onnxruntime"])
-def test_values_that_are_not_numbers_name_the_layer(make_model: MakeModel, tmp_path: Path, quantizer: str) -> None:
-    """A weight that overflows: the first layer that reads the result is named, and nothing is left."""
+@pytest.mark.parametrize("target", ["openvino-int8", "onnxruntime-int8"])
+def test_values_that_are_not_numbers_name_the_layer(make_model: MakeModel, tmp_path: Path, target: str) -> None:
+    """A weight that overflows: the first layer that reads the result is named, as wrong input, and nothing is left."""
     pytest.importorskip("nncf")
-    model, target = make_model(), Target("openvino", "int8", (20, 24))
-    plain = build_graph(model, target, Variant("plain", "basis"))
-    weight = next(it for it in plain.graph.initializer if it.name.endswith("ffn.project_in_a.weight"))
-    broken = onnx.numpy_helper.to_array(weight).copy()
-    broken[0] = 3e38
-    weight.CopyFrom(onnx.numpy_helper.from_array(broken, weight.name))
-    tiles = np.random.default_rng(0).random((2, 3, 20, 24), np.float32)
-    said = r"calibration found (nan|-?inf) at the input of deep_feature_extraction\S*ffn\.\S+, expected finite"
-    with pytest.raises(BackendError, match=said):
-        calibrate(tmp_path / "made", quantizer, onnx_bytes(plain, None), tiles, lambda step: None)
+    pytest.importorskip("skimage")
+    model = make_model()
+    dict(model.named_parameters())["deep_feature_extraction.0.body.0.IDynamic_ffn.project_in.weight"][0] = 3e38
+    save_checkpoint(tmp_path / "broken.safetensors", model, {"training": "none"})
+    options = ExportOptions((target,), ((20, 24),), calibration=CalibrationOptions(tiles=2))
+    said = (
+        r"^expected finite numbers in calibration, found (nan|-?inf) at the input of "
+        r"deep_feature_extraction\.0\.body\.0\.IDynamic_ffn\.dwconv_a: .*, use an undamaged checkpoint$"
+    )
+    with pytest.raises(InputError, match=said):
+        export_bundle(tmp_path / "broken.safetensors", tmp_path / "bundle", options)
+    assert not (tmp_path / "bundle").exists()
+
+
+def test_a_quantizer_that_fails_is_ours_to_answer_for(tmp_path: Path) -> None:
+    """What is no network is no fault of the input either: said in one line, and nothing is left."""
+    with pytest.raises(BackendError, match=r"could not be learnt: .*please report this"):
+        calibrate(tmp_path / "made", "onnxruntime", b"no graph", np.zeros((1, 3, 8, 8), np.float32), lambda step: None)
     assert not (tmp_path / "made" / "calibrated").exists()

@@ -111,7 +111,8 @@ def test_one_quantized_layer_that_ran_otherwise_fails_the_check(copy: Path, name
 
 
 def test_the_work_is_told_by_precision(bundle: Path) -> None:
-    """Two engines, asked in two ways, and the count of the graph agree to the last multiply-add."""
+    """Two engines, asked in two ways, and the count of the graph agree to the last multiply-add. ONNX Runtime leaves
+    what joins the residual stream: three 3x3 and four 1x1 convolutions of 24 channels."""
     manifest = read_manifest(bundle)
     found = {}
     for artifact in manifest.artifacts:
@@ -119,7 +120,8 @@ def test_the_work_is_told_by_precision(bundle: Path) -> None:
             found[artifact.family] = run.macs()
         assert sum(found[artifact.family].values()) == artifact.graph["macs"]
     assert set(found["openvino-fp32"]) == {"fp32"}
-    assert found["onnxruntime-int8"] == found["openvino-int8"]
+    joining = (3 * 3 * 3 + 4) * 24 * 24 * TILE[0] * TILE[1]
+    assert found["onnxruntime-int8"]["int8"] == found["openvino-int8"]["int8"] - joining
     assert 0.3 < shares(found["openvino-int8"])["int8"] < 0.5
     assert found["openvino-int8-mixed"]["int8"] == found["openvino-int8"]["int8"]
 
@@ -160,5 +162,5 @@ def test_an_onnx_convolution_that_stays_fp32_is_a_mismatch(copy: Path) -> None:
         onnx.save(model, copy / entry["path"])
 
     with open_runner(copy, changed(copy, "onnxruntime-int8", unfuse), threads=1) as run:
-        assert run.info.reported_precision == "int8 in 42 of 43 layers"
+        assert run.info.reported_precision == "int8 in 35 of 36 layers"
         assert run.info.precision_mismatch is not None

@@ -19,7 +19,7 @@ from dlgsanet.imaging.files import write_picture
 from export.bundle import ExportOptions, export_bundle
 from export.calibration import CalibrationOptions
 from export.journal import Journal
-from export.quantized_layers import role, units
+from export.quantized_layers import chosen_by_default, role, units
 from export.search import Candidate, SearchLimits, fastest
 from export.sensitivity import Loss
 from runtimes import open_runner
@@ -131,6 +131,16 @@ def test_units_and_roles() -> None:
     assert list(found.values()) == [names[:3], names[3:4], names[5:]]
     assert [role(unit) for unit in found] == ["IDynamicDWConv.dynamic", "ffn.project_in", "body"]
     assert role("deep_feature_extraction.0.body.4") == "body" and role("overlap_embed.0.proj") == "overlap_embed.0.proj"
+
+
+def test_layers_that_answer_in_8_bits_keep_out_of_the_residual_stream() -> None:
+    group = "deep_feature_extraction.0"
+    inside = [f"{group}.body.0.IDynamicDWConv.project_in.Conv", f"{group}.body.1.restormer_attn.pointwise.0.Conv"]
+    joins = [f"{group}.body.0.IDynamicDWConv.project_out.Conv", f"{group}.body.2.Conv", f"{group}.Conv"]
+    never = [f"{group}.body.0.IDynamic_ffn.project_out.Conv", "upsample.0.Conv"]
+    layers = dict.fromkeys((*inside, *joins, *never), True) | {f"{group}.body.0.IDynamic_ffn.dwconv_a.Conv": False}
+    assert chosen_by_default(layers, rounded=False) == [*inside, *joins]
+    assert chosen_by_default(layers, rounded=True) == inside
 
 
 def test_a_set_that_is_as_fast_but_loses_less_is_taken(tmp_path: Path) -> None:
