@@ -32,7 +32,8 @@ def judges(artifact: Artifact, device: str) -> tuple[Judge, ...]:
     """
     if artifact.backend == "coreml" and sys.platform != "darwin":
         by = mil_runner.REFERENCE
-        return (Judge(artifact.id, by, f"not run on Apple hardware: judged by {by}, {_INTERPRETER}"),)
+        what = f" (its function {artifact.function})" if artifact.function else ""
+        return (Judge(artifact.id, by, f"not run on Apple hardware: judged by {by}, {_INTERPRETER}{what}"),)
     if artifact.backend == "tensorrt" and device in ("CPU", tensorrt_reference.REFERENCE):
         note = f"not run on NVIDIA hardware: judged by {tensorrt_reference.REFERENCE}, {_STRICT}"
         found = [Judge(artifact.id, tensorrt_reference.REFERENCE, note)]

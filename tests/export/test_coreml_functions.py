@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from export.coreml_functions import merge_packages
 from runtimes import open_runner
 from runtimes.manifest import Artifact, manifest_json, read_manifest
 from runtimes.mil_runner import REFERENCE, SPECIFICATION, MilRunner, read_package
+from runtimes.references import judges
 
 pytest.importorskip("coremltools")
 MODEL = pytest.importorskip("coremltools.proto.Model_pb2")
@@ -171,6 +173,14 @@ def test_the_family_has_every_tile(made) -> None:
         assert run.tiles == TILES
         for tile, found in zip(TILES, outputs(made.bundle), strict=True):
             assert np.array_equal(run.infer(picture(tile)), found)
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="Core ML itself would run")
+def test_check_names_the_function_that_it_judged(made) -> None:
+    for artifact in read_manifest(made.bundle).artifacts:
+        (judge,) = judges(artifact, "CPU")
+        assert f"an interpreter of the saved package (its function {artifact.function})" in judge.note
+    assert "function" not in judges(made.artifacts[0], "CPU")[0].note
 
 
 def test_one_flipped_weight_byte_is_one_line_for_every_function(bundle) -> None:

@@ -228,10 +228,11 @@ def _field(number: int, data: bytes) -> bytes:
 def as_function(model: bytes) -> bytes:
     """A package's specification with its program as the function `tile`, the way iOS 18 knows several."""
     root = wire.message(memoryview(model), "a model")
-    described = wire.message(memoryview(bytes(root[2][-1])), "a description")
-    ports = _field(2, bytes(described[1][-1])) + _field(3, bytes(described[10][-1]))
+    single = wire.message(memoryview(bytes(root[2][-1])), "a description")
+    ports = _field(2, bytes(single[1][-1])) + _field(3, bytes(single[10][-1]))
     program = bytes(root[502][-1]).replace(b"\x0a\x04main", b"\x0a\x04tile")
-    return b"\x08\x09" + _field(2, _field(20, _field(1, b"tile") + ports)) + _field(502, program)
+    described = _field(20, _field(1, b"tile") + ports) + _field(21, b"tile")
+    return b"\x08\x09" + _field(2, described) + _field(502, program)
 
 
 @pytest.fixture

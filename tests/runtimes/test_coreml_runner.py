@@ -127,3 +127,10 @@ def test_core_ml_agrees_with_the_interpreter(packages, name, device) -> None:
     lr = np.random.default_rng(0).random((1, 3, 16, 16), dtype=np.float32)
     with open_runner(packages, name, device=device) as run, open_runner(packages, name, device=REFERENCE) as ours:
         assert np.abs(run.infer(lr) - ours.infer(lr)).max() < 5e-3
+
+
+@pytest.mark.mac
+def test_core_ml_runs_the_function_that_is_named(functions) -> None:
+    lr = np.random.default_rng(0).random((1, 3, 16, 16), dtype=np.float32)
+    with open_runner(functions, NAME, device="ALL") as run, open_runner(functions, NAME, device=REFERENCE) as ours:
+        assert np.abs(run.infer(lr) - ours.infer(lr)).max() < 5e-3
