@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -45,6 +46,20 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("checkpoint") / "small.safetensors"
     save_checkpoint(path, _make(), {"training": "none"})
     return path
+
+
+@pytest.fixture(scope="session")
+def make_graph() -> Callable[[tuple[int, int]], Any]:
+    """(tile) -> the same network rewritten, as an ONNX model of operator set 18."""
+    from export.rewrite import rewrite
+    from export.targets import Target
+    from export.to_onnx import build_onnx
+
+    def make(tile: tuple[int, int]) -> Any:
+        result = rewrite(_make(), Target("onnxruntime", "fp32", tile))
+        return build_onnx(result.model, name="small", tile=tile, scale=4, opset=18)
+
+    return make
 
 
 @pytest.fixture(scope="session")

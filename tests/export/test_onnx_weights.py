@@ -14,13 +14,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from onnx import numpy_helper
 
-from dlgsanet.network.model import DLGSANet
 from export.bundle import ExportOptions, export_bundle
 from export.onnx_weights import rounded, store_int8
 from export.quantized_layers import ENDS
-from export.rewrite import rewrite
-from export.targets import Target
-from export.to_onnx import build_onnx
 from runtimes import open_runner
 from runtimes.onnx_file import read_facts
 from runtimes.onnxruntime_session import quiet_options
@@ -29,9 +25,8 @@ TILE = (20, 24)
 
 
 @pytest.fixture
-def graph(make_model: Callable[..., DLGSANet]) -> Any:
-    result = rewrite(make_model(), Target("onnxruntime", "fp32", TILE))
-    return build_onnx(result.model, name="s", tile=TILE, scale=4, opset=18)
+def graph(make_graph: Callable[[tuple[int, int]], Any]) -> Any:
+    return make_graph(TILE)
 
 
 @settings(deadline=None, max_examples=50)

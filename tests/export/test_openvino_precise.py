@@ -2,27 +2,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from dlgsanet.imaging.errors import BackendError
-from dlgsanet.network.model import DLGSANet
 from export.openvino_precise import keep_fp32
 from export.quantized_layers import ENDS
-from export.rewrite import rewrite
-from export.targets import TARGETS, Target
-from export.to_onnx import build_onnx, onnx_bytes
+from export.targets import TARGETS
+from export.to_onnx import onnx_bytes
 from export.to_openvino import convert_openvino
 
-MakeModel = Callable[..., DLGSANet]
+MakeGraph = Callable[[tuple[int, int]], Any]
 TILE = (20, 27)
 
 
 @pytest.fixture
-def onnx_file(make_model: MakeModel, tmp_path: Path) -> Path:
-    result = rewrite(make_model(), Target("openvino", "bf16", TILE))
+def onnx_file(make_graph: MakeGraph, tmp_path: Path) -> Path:
     path = tmp_path / "graph.onnx"
-    path.write_bytes(onnx_bytes(build_onnx(result.model, name="s", tile=TILE, scale=4, opset=18), None))
+    path.write_bytes(onnx_bytes(make_graph(TILE), None))
     return path
 
 

@@ -14,23 +14,21 @@ from dlgsanet.imaging.errors import BackendError
 from dlgsanet.network.model import DLGSANet
 from export import subprocesses
 from export.quantized_layers import ENDS
-from export.rewrite import rewrite
-from export.targets import Target
-from export.to_onnx import build_onnx, onnx_bytes
+from export.to_onnx import onnx_bytes
 from export.to_openvino import RT_INFO_KEY, Weights, convert_openvino
 from runtimes.openvino_layers import precision_of
 
 MakeModel = Callable[..., DLGSANet]
+MakeGraph = Callable[[tuple[int, int]], Any]
 ToDb = Callable[[np.ndarray, np.ndarray], float]
 
 TILE = (20, 27)
 
 
 @pytest.fixture
-def onnx_file(make_model: MakeModel, tmp_path: Path) -> Path:
-    result = rewrite(make_model(), Target("openvino", "fp32", TILE))
+def onnx_file(make_graph: MakeGraph, tmp_path: Path) -> Path:
     path = tmp_path / "graph.onnx"
-    path.write_bytes(onnx_bytes(build_onnx(result.model, name="s", tile=TILE, scale=4, opset=18), None))
+    path.write_bytes(onnx_bytes(make_graph(TILE), None))
     return path
 
 
