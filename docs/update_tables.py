@@ -13,7 +13,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import ablation, inside_tables, layer_scan, overlap_study, rtx_kernels, shapes, training_study
+from benchmarks import (
+    ablation, file_sizes, inside_tables, layer_scan, overlap_study, rtx_kernels, shapes, training_study,
+)  # fmt: skip
 from benchmarks.results import AccuracyRecord, LatencyRecord, RatioRecord, ResultFile, read_result
 from dlgsanet.checkpoints import read_checkpoint, shipped_names
 from dlgsanet.network.count import parameters
@@ -231,6 +233,12 @@ def basis_rank() -> str:
     return "\n".join(lines)
 
 
+def sizes() -> str:
+    """Artifacts on disk."""
+    content = json.loads((RESULTS / "file-sizes.json").read_text(encoding="utf-8"))
+    return file_sizes.table(content["rows"])
+
+
 def inside() -> ResultFile:
     """What `check --ladder --blocks` said of nano x4."""
     return results("nano-x4-inside.json")[0]
@@ -251,6 +259,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "passes": lambda: ablation.table(ablation.read_ablation(RESULTS / "ablation-passes-tiny-x4.json")),
     "peers": peers,
     "rtx-kernels": rtx_kernel_table,
+    "sizes": sizes,
     "targets": markdown_table,
     "tensorrt": tensorrt,
     "tiles": tiles,
