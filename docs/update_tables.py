@@ -14,7 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import (
-    ablation, file_sizes, inside_tables, layer_scan, overlap_study, rtx_kernels, shapes, training_study,
+    ablation,
+    file_sizes,
+    inside_tables,
+    layer_scan,
+    overlap_study,
+    rtx_kernels,
+    shapes,
+    training_study,
 )  # fmt: skip
 from benchmarks.results import AccuracyRecord, LatencyRecord, RatioRecord, ResultFile, read_result
 from dlgsanet.checkpoints import read_checkpoint, shipped_names
