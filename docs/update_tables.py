@@ -258,6 +258,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "blocks": lambda: inside_tables.blocks(inside()),
     "coreml": coreml,
     "coreml-cards": coreml_cards,
+    "int8-choices": lambda: layer_scan.candidates_table(_scans()),
     "int8-layers": lambda: layer_scan.roles_table(_scans()),
     "ladder": lambda: inside_tables.ladder(inside()),
     "latency": latency,
