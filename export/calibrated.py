@@ -36,10 +36,10 @@ class Calibrated:
 
 @dataclass(frozen=True)
 class Quantization:
-    """Which convolutions of a calibrated graph become INT8, by name; None: the default ones."""
+    """Which convolutions of a calibrated graph become INT8, by name."""
 
     calibrated: Calibrated
-    layers: tuple[str, ...] | None = None
+    layers: tuple[str, ...]
 
 
 class Maker(Protocol):
@@ -102,7 +102,7 @@ def quantized(graph: Any, tiles: NDArray[np.float32], *, tensorrt: bool = False)
     quantizer = "tensorrt" if tensorrt else "onnxruntime"
     with tempfile.TemporaryDirectory() as folder:
         calibrated = calibrate(Path(folder), quantizer, onnx_bytes(graph, None), tiles, lambda step: None)
-        return as_onnx(Quantization(calibrated))
+        return as_onnx(Quantization(calibrated, tuple(open_maker(calibrated).default)))
 
 
 def as_onnx(quantization: Quantization) -> Any:
@@ -111,5 +111,4 @@ def as_onnx(quantization: Quantization) -> Any:
 
     with tempfile.TemporaryDirectory() as temporary:
         maker = open_maker(quantization.calibrated)
-        chosen = quantization.layers or maker.default
-        return onnx.load(maker.write(Path(temporary) / "int8", chosen)[0])
+        return onnx.load(maker.write(Path(temporary) / "int8", quantization.layers)[0])

@@ -70,7 +70,8 @@ def _int8(artifacts: Sequence[Artifact]) -> list[str]:
         if found is None:
             continue
         if found["how"] != "searched":
-            lines.append((f"`{artifact.id}`", "the default layers", found["reason"], "", ""))
+            count = f"{len(found['layers'])} convolutions, {found['reason']}"
+            lines.append((f"`{artifact.id}`", "the default layers", count, "", ""))
             continue
         lines.append((f"`{artifact.id}`", "none", "", f"{found['float_ms']:.2f}", ""))
         for row in found["candidates"]:

@@ -72,7 +72,7 @@ def write_graph(
                 weights=STORED.get(target.precision, "fp32"),
                 metadata=_texts(keys or {}),
                 calibrated=None if quantization is None else quantization.calibrated.model,
-                layers=None if quantization is None else quantization.layers,
+                layers=() if quantization is None else quantization.layers,
                 fp32_layers=ENDS if target.row.fp32_ends else (),
             )
             for path in paths:  # copied by us, so that a full disk is told from a failed conversion

@@ -55,7 +55,8 @@ class Int8:
             return self._default(calibrated, f"not searched: {error}")
 
     def _default(self, calibrated: Calibrated, reason: str) -> tuple[Quantization, dict[str, Any]]:
-        return Quantization(calibrated), {"how": DEFAULT, "reason": reason}
+        layers = tuple(sorted(open_maker(calibrated).default))
+        return Quantization(calibrated, layers), {"how": DEFAULT, "reason": reason, "layers": list(layers)}
 
     def _searched(
         self,

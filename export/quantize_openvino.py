@@ -58,11 +58,6 @@ def layers(model: Any) -> dict[str, bool]:
     return {name: op.get_type_name() == _KINDS[0] for name, op in _convolutions(model)}
 
 
-def default_layers(model: Any) -> list[str]:
-    """Those that become INT8 by default: OpenVINO's integer kernels answer in floats."""
-    return chosen_by_default(layers(model), rounded=False)
-
-
 def with_layers(model: Any, calibrated: Any, chosen: Collection[str]) -> Any:
     """A copy of the fp32 model whose `chosen` convolutions are quantized as in the calibrated one; all others, their
     inputs and all biases stay as they are. Raises KeyError for a name that is none of its convolutions."""
@@ -113,7 +108,7 @@ class OpenVinoMaker:
 
     @property
     def default(self) -> list[str]:
-        return default_layers(self._model)
+        return chosen_by_default(self.layers, rounded=False)  # OpenVINO's integer kernels answer in floats
 
     def write(self, place: Path, chosen: Collection[str]) -> tuple[Path, ...]:
         import openvino

@@ -25,13 +25,13 @@ def convert_openvino(
     weights: Weights = "fp32",
     metadata: Mapping[str, str],
     calibrated: Path | None = None,
-    layers: Sequence[str] | None = None,
+    layers: Sequence[str] = (),
     fp32_layers: Sequence[str] = (),
 ) -> None:
     """Convert `onnx_file` to `xml` and the .bin beside it, with `metadata` as rt_info under RT_INFO_KEY.
 
     `weights`: what they are stored as; those in int8 compute as before. `calibrated` is the same graph with ranges
-    (export.calibrated): with it `layers` become INT8, or the default ones. Convolutions whose names contain one of
+    (export.calibrated), of which `layers` become INT8. Convolutions whose names contain one of
     `fp32_layers` compute in fp32 in any engine. The same input gives the same bytes. Raises BackendError, with the last
     line the converter said, when it fails or crashes.
     """
@@ -41,7 +41,7 @@ def convert_openvino(
         "weights": weights,
         "metadata": dict(metadata),
         "calibrated": str(calibrated) if calibrated else None,
-        "layers": None if layers is None else list(layers),
+        "layers": list(layers),
         "fp32_layers": list(fp32_layers),
     }
     run_job("export.to_openvino", job, f"OpenVINO could not convert {xml.name}", xml.with_suffix(".bin"))
@@ -53,10 +53,9 @@ def _convert(job: Mapping[str, Any]) -> None:
     core = openvino.Core()
     model = core.read_model(job["onnx"])
     if job["calibrated"]:
-        from export.quantize_openvino import default_layers, with_layers
+        from export.quantize_openvino import with_layers
 
-        chosen = job["layers"] or default_layers(model)
-        model = with_layers(model, core.read_model(job["calibrated"]), chosen)
+        model = with_layers(model, core.read_model(job["calibrated"]), job["layers"])
     if job["weights"] == "int8":
         from export.openvino_weights import store_int8
 

@@ -20,6 +20,8 @@ from export.bundle import ExportOptions, export_bundle
 from export.calibration import CalibrationOptions
 from runtimes import open_runner
 from runtimes.manifest import read_manifest
+from runtimes.onnx_file import read_facts
+from runtimes.openvino_layers import quantized_layers
 from runtimes.work import shares
 
 pytest.importorskip("nncf")
@@ -124,6 +126,19 @@ def test_the_work_is_told_by_precision(bundle: Path) -> None:
     assert found["onnxruntime-int8"]["int8"] == found["openvino-int8"]["int8"] - joining
     assert 0.3 < shares(found["openvino-int8"])["int8"] < 0.5
     assert found["openvino-int8-mixed"]["int8"] == found["openvino-int8"]["int8"]
+
+
+def test_the_manifest_names_the_layers_that_the_files_quantize(bundle: Path) -> None:
+    import openvino
+
+    artifacts = {it.family: it for it in read_manifest(bundle).artifacts}
+    quantized = {
+        "openvino-int8": quantized_layers(openvino.Core().read_model(bundle / artifacts["openvino-int8"].path)),
+        "onnxruntime-int8": read_facts((bundle / artifacts["onnxruntime-int8"].path).read_bytes()).quantized,
+    }
+    named = {family: set(artifacts[family].choice["int8"]["layers"]) for family in quantized}
+    assert {family: len(layers) for family, layers in named.items()} == quantized
+    assert named["onnxruntime-int8"] < named["openvino-int8"]  # its integer convolutions answer in 8 bits
 
 
 def test_the_manifest_names_the_calibration(bundle: Path) -> None:
