@@ -134,7 +134,7 @@ TARGETS: tuple[Row, ...] = (
         for precision, note in (
             ("fp32", "ML Program in fp32: CPU and GPU only, the Neural Engine has no fp32"),
             ("fp16", "ML Program in fp16, for the Neural Engine"),
-            ("int8w", "fp16 with int8 weights, one scale for each output channel"),
+            ("int8w", "fp16; weights in int8 but for the first and the last convolution, one scale for each channel"),
             ("pal8", "fp16 with weights from tables of 256 values; only when asked for"),
             ("pal6", "fp16 with weights from tables of 64 values; only when asked for, judged by --max-drop"),
             ("pal4", "fp16 with weights from tables of 16 values; only when asked for, judged by --max-drop"),
