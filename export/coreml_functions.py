@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from dlgsanet.imaging.atomic import sha256_file
-from export.subprocesses import run_job
+from export.subprocesses import do_job, run_job
 from export.to_coreml import make_reproducible, prepare_process
 from runtimes.manifest import Artifact
 
@@ -93,4 +92,4 @@ def _merged_keys(functions: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    _merge(json.load(sys.stdin))
+    do_job(_merge)
