@@ -39,7 +39,7 @@ def _record(artifact: str, choice: Node, model: Model) -> LayersRecord:
     how = _part(choice, "how").text()
     if how != "searched":
         reason = _part(choice, "reason").optional_text()
-        said = f"{how} ones" if reason is None else f"{how} ones: {reason}"
+        said = f"the {how} ones" if reason is None else f"the {how} ones: {reason}"
         return LayersRecord(artifact, model.name, model.sha256, count, said)
     chosen = _part(choice, "chosen").text()
     candidates = _part(choice, "candidates").items()

@@ -52,7 +52,7 @@ def test_a_search_is_told_with_its_worst_layers() -> None:
 
 def test_the_default_says_so() -> None:
     (record,) = layers_records([artifact({"how": "default", "reason": "docs/precision.md", "layers": ["a"]})], MODEL)
-    assert layers_line(record) == f"{NAME}: 1 INT8 layers, default ones: docs/precision.md"
+    assert layers_line(record) == f"{NAME}: 1 INT8 layers, the default ones: docs/precision.md"
 
 
 @pytest.mark.parametrize("missing", ["how", "chosen", "candidates", "float_ms", "layers_measured"])
