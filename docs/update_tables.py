@@ -26,6 +26,7 @@ from benchmarks import (
 from benchmarks.results import AccuracyRecord, LatencyRecord, RatioRecord, ResultFile, read_result
 from dlgsanet.checkpoints import read_checkpoint, shipped_names
 from dlgsanet.network.count import parameters
+from export import openvino_study
 from export.target_views import markdown_table
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -164,14 +165,13 @@ def coreml_cards() -> str:
     return "\n".join(lines)
 
 
-def _scans() -> list[dict[str, Any]]:
-    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(RESULTS.glob("int8-layers-*.json"))]
+def _contents(pattern: str) -> list[dict[str, Any]]:
+    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(RESULTS.glob(pattern))]
 
 
 def overlap() -> str:
     """What tiling costs, by tile and overlap."""
-    contents = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(RESULTS.glob("overlap-*.json"))]
-    rows = [overlap_study.Row(**row) for content in contents for row in content["rows"]]
+    rows = [overlap_study.Row(**row) for content in _contents("overlap-*.json") for row in content["rows"]]
     return overlap_study.table(rows)
 
 
@@ -258,8 +258,9 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "blocks": lambda: inside_tables.blocks(inside()),
     "coreml": coreml,
     "coreml-cards": coreml_cards,
-    "int8-choices": lambda: layer_scan.candidates_table(_scans()),
-    "int8-layers": lambda: layer_scan.roles_table(_scans()),
+    "int8-choices": lambda: layer_scan.candidates_table(_contents("int8-layers-*.json")),
+    "int8-layers": lambda: layer_scan.roles_table(_contents("int8-layers-*.json")),
+    "int8-trials": lambda: openvino_study.table(_contents("nncf-*.json")),
     "ladder": lambda: inside_tables.ladder(inside()),
     "latency": latency,
     "lowerings": lambda: ablation.table(ablation.read_ablation(RESULTS / "ablation-lowerings-tiny-x4.json")),

@@ -19,7 +19,7 @@ from export.openvino_precise import keep_fp32
 from export.quantized_layers import ENDS, LOOKED_AT, chosen_by_default, require_finite
 from export.subprocesses import do_job
 
-_KINDS = ("Convolution", "GroupConvolution")
+KINDS = ("Convolution", "GroupConvolution")
 _NOT_COMPUTED = ("Parameter", "Constant", "Result")
 _UNBIASED = "/WithoutBiases"  # what the ONNX reader appends to a convolution whose bias became an addition
 
@@ -36,7 +36,7 @@ def calibrate(model: Any, tiles: NDArray[np.float32]) -> Any:
 
     logging.getLogger("nncf").setLevel(logging.ERROR)
     require_finite(_largest_inputs(model, tiles[:LOOKED_AT]))
-    kinds = {op.get_type_name() for op in model.get_ops()} - {*_KINDS, *_NOT_COMPUTED}
+    kinds = {op.get_type_name() for op in model.get_ops()} - {*KINDS, *_NOT_COMPUTED}
     quantized = nncf.quantize(
         model,
         nncf.Dataset([tile[None] for tile in tiles]),
@@ -47,22 +47,29 @@ def calibrate(model: Any, tiles: NDArray[np.float32]) -> Any:
     )
     if not any(op.get_type_name() == "FakeQuantize" for op in quantized.get_ops()):
         raise RuntimeError("NNCF quantized no convolution of this network")
-    learnt = [(name, _node(op, 0)) for name, op in _convolutions(quantized)]
+    learnt = [(name, _node(op, 0)) for name, op in convolutions(quantized)]
     ranges = [(name, op) for name, op in learnt if op.get_type_name() == "FakeQuantize"]
     require_finite({name: float(_values(_node(op, 2)).max()) for name, op in ranges})
     return quantized
 
 
+def convolutions(model: Any) -> Iterator[tuple[str, Any]]:
+    """Those of an OpenVINO model in the order of the graph, by their names in the ONNX graph."""
+    for op in model.get_ordered_ops():
+        if op.get_type_name() in KINDS:
+            yield op.get_friendly_name().removesuffix(_UNBIASED), op
+
+
 def layers(model: Any) -> dict[str, bool]:
     """The convolutions of an OpenVINO model by their names in the ONNX graph, and whether each is a dense one."""
-    return {name: op.get_type_name() == _KINDS[0] for name, op in _convolutions(model)}
+    return {name: op.get_type_name() == KINDS[0] for name, op in convolutions(model)}
 
 
 def with_layers(model: Any, calibrated: Any, chosen: Collection[str]) -> Any:
     """A copy of the fp32 model whose `chosen` convolutions are quantized as in the calibrated one; all others, their
     inputs and all biases stay as they are. Raises KeyError for a name that is none of its convolutions."""
-    made, learnt = model.clone(), dict(_convolutions(calibrated))
-    present = dict(_convolutions(made))
+    made, learnt = model.clone(), dict(convolutions(calibrated))
+    present = dict(convolutions(made))
     inputs: dict[Any, Any] = {}
     for name in sorted(chosen):
         _quantize_input(present[name], learnt[name], inputs)
@@ -76,7 +83,7 @@ def _largest_inputs(model: Any, tiles: NDArray[np.float32]) -> dict[str, float]:
     import openvino
 
     tapped = model.clone()
-    reading = [(name, op.input(0).get_source_output()) for name, op in _convolutions(tapped)]
+    reading = [(name, op.input(0).get_source_output()) for name, op in convolutions(tapped)]
     read = {_key(source): source for _, source in reading}
     places = {key: place + len(tapped.outputs) for place, key in enumerate(read)}
     tapped.add_outputs(list(read.values()))
@@ -118,12 +125,6 @@ class OpenVinoMaker:
         if floats := [end for end in ENDS if not any(end in name for name in chosen)]:
             keep_fp32(xml, floats)  # as the exporter does beside bf16; elsewhere they are fp32 already
         return xml, xml.with_suffix(".bin")
-
-
-def _convolutions(model: Any) -> Iterator[tuple[str, Any]]:
-    for op in model.get_ordered_ops():
-        if op.get_type_name() in _KINDS:
-            yield op.get_friendly_name().removesuffix(_UNBIASED), op
 
 
 def _quantize_input(conv: Any, learnt: Any, inputs: dict[Any, Any]) -> None:
