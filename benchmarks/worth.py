@@ -8,6 +8,7 @@ from benchmarks.results import LatencyRecord, RatioRecord
 
 WORTH = 1.15  # times as fast as 16 bit, at the lower end of the 95 % interval; below, INT8 only costs decibels
 _SIXTEEN = ("fp16", "bf16")
+_INT8 = ("int8", "int8-mixed")  # not int8w, which is about the file and computes in floats
 
 
 def int8_lines(records: Sequence[LatencyRecord], ratios: Sequence[RatioRecord]) -> list[str]:
@@ -19,7 +20,7 @@ def int8_lines(records: Sequence[LatencyRecord], ratios: Sequence[RatioRecord]) 
     lines = []
     for record in timed:
         beside = [it for it in timed if it.precision in _SIXTEEN and _place(it) == _place(record)]
-        if record.precision.startswith("int8") and beside:
+        if record.precision in _INT8 and beside:
             fastest = min(beside, key=lambda it: it.p50_ms or 0.0)
             gain = _gain(record.artifact, fastest.artifact, ratios)
             lines += [_line(record.artifact, fastest.artifact, *gain)] if gain else []

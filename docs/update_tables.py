@@ -24,6 +24,7 @@ from benchmarks import (
     training_study,
 )  # fmt: skip
 from benchmarks.results import AccuracyRecord, LatencyRecord, RatioRecord, ResultFile, read_result
+from benchmarks.worth import int8_lines
 from dlgsanet.checkpoints import read_checkpoint, shipped_names
 from dlgsanet.network.count import parameters
 from export import openvino_study
@@ -246,6 +247,22 @@ def sizes() -> str:
     return file_sizes.table(content["rows"])
 
 
+def worth() -> str:
+    """What `bench` says of INT8 against 16 bits, and how each stands to its backend's fp32."""
+    lines = []
+    for file in results("*-x4-bench-128.json"):
+        model = file.latency[0].model
+        lines += [f"- {model} {line}" for line in int8_lines(file.latency, file.ratios)]
+        for ratio in file.ratios:
+            backend = ratio.artifact.partition("-")[0]
+            if ratio.artifact == f"{backend}-fp32-128x128" and ratio.other.startswith(f"{backend}-int8"):
+                low, high = ratio.ratio_low, ratio.ratio_high
+                lines.append(
+                    f"- {model} {ratio.other}: {ratio.ratio:.2f} [{low:.2f}, {high:.2f}] times as fast as fp32"
+                )
+    return "\n".join(lines)
+
+
 def inside() -> ResultFile:
     """What `check --ladder --blocks` said of nano x4."""
     return results("nano-x4-inside.json")[0]
@@ -274,6 +291,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "tiles": tiles,
     "training-speed": training_speed,
     "weights": weights,
+    "worth": worth,
     "work": lambda: inside_tables.work(inside()),
 }
 

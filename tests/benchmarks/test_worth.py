@@ -40,3 +40,9 @@ def test_figures_of_other_runs_are_not_compared() -> None:
 
 def test_backends_are_not_mixed() -> None:
     assert int8_lines(*timed(10.0, ("openvino-bf16-128x128", "onnxruntime-int8-128x128"))) == []
+
+
+def test_weights_only_int8_is_not_judged_by_speed() -> None:
+    records, ratios = timed(30.0)
+    records[1] = replace(records[1], precision="int8w")
+    assert int8_lines(records, ratios) == []
