@@ -94,7 +94,7 @@ def compile_job(job: CompileJob, say: Say) -> dict[str, Any]:
     except (TypeError, RuntimeError) as error:
         raise UnavailableError(f"{job.library} {trt.__version__} makes no builder here: {journal.reason}") from error
     if job.sm is not None and hasattr(builder, "max_threads"):
-        builder.max_threads = 1  # with `addresses.start_fixed`, the same bytes each time; it costs no time
+        builder.max_threads = 1  # with `addresses.start_fixed`, the same bytes but in int8; it costs no time
     network, options = _network(trt, builder, job)
     parser = trt.OnnxParser(network, logger)
     say("reading the graph")

@@ -127,4 +127,6 @@ def test_tiny_x4_stays_within_its_bounds(tmp_path, precision, most):
     assert made.table.total <= most, made.table.line
     assert sum(made.table.dense.values()) == 87 and "int8" not in made.table.grouped
     assert made.table.dense[precision] == 87 or precision == "int8"
-    assert compiled(data, tmp_path, "again")[0] == engine
+    again, repeated = compiled(data, tmp_path, "again")
+    assert repeated.table == made.table
+    assert again == engine or precision == "int8"  # see docs/tensorrt.md
