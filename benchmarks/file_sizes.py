@@ -15,6 +15,7 @@ import typer
 
 from dlgsanet.imaging.atomic import write_text
 from dlgsanet.imaging.errors import InputError
+from runtimes.integrity import stored_bytes
 from runtimes.manifest import Artifact, read_manifest
 from runtimes.onnx_file import read_facts
 
@@ -32,7 +33,7 @@ def sizes(bundle: Path) -> list[dict[str, Any]]:
             "model": manifest.source.name,
             "artifact": artifact.id,
             "weights": _weights(bundle, artifact),
-            "all": sum((bundle / path).stat().st_size for path in artifact.files),
+            "all": stored_bytes(bundle, artifact.files),
         }
         for artifact in manifest.artifacts
         if artifact.backend in BACKENDS
@@ -60,7 +61,7 @@ def _full(artifact: str) -> str:
 
 def _weights(bundle: Path, artifact: Artifact) -> int:
     if artifact.backend == "openvino":
-        return sum((bundle / path).stat().st_size for path in artifact.files if path.endswith(".bin"))
+        return stored_bytes(bundle, (path for path in artifact.files if path.endswith(".bin")))
     held = read_facts((bundle / artifact.path).read_bytes()).weights
     return sum(_BYTES[kind] * count for kind, count in held.items())
 

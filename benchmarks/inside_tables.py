@@ -19,13 +19,12 @@ def ladder(file: ResultFile) -> str:
     ]
     for rung in file.rungs:
         near = f"{number(rung.to_before_db, '.1f')} / {number(rung.to_before_worst_db, '.1f')}"
-        same = rung.before is not None and rung.drop_db is not None and rung.to_before_db is None
         cells = (
             rung.step,
             rung.before or "",
             number(rung.psnr_db, ".3f"),
             number(rung.drop_db, "+.4f") if rung.before else "",
-            "identical" if same else near if rung.before else "",
+            "identical" if rung.identical else near if rung.before else "",
             number(rung.to_top_db, ".1f") if rung.before else "",
         )
         lines.append(f"| {' | '.join(cells)} |")

@@ -34,16 +34,16 @@ def layers_line(record: LayersRecord) -> str:
 
 
 def _record(artifact: str, choice: Node, model: Model) -> LayersRecord:
-    names = _part(choice, "layers")
+    names = choice.member("layers")
     count = None if names.value is None else len(names.texts())
-    how = _part(choice, "how").text()
+    how = choice.member("how").text()
     if how != "searched":
-        reason = _part(choice, "reason").optional_text()
+        reason = choice.member("reason").optional_text()
         said = f"the {how} ones" if reason is None else f"the {how} ones: {reason}"
         return LayersRecord(artifact, model.name, model.sha256, count, said)
-    chosen = _part(choice, "chosen").text()
-    candidates = _part(choice, "candidates").items()
-    taken = next((it for it in candidates if _part(it, "name").text() == chosen), None)
+    chosen = choice.member("chosen").text()
+    candidates = choice.member("candidates").items()
+    taken = next((it for it in candidates if it.member("name").text() == chosen), None)
     return LayersRecord(
         artifact,
         model.name,
@@ -51,10 +51,10 @@ def _record(artifact: str, choice: Node, model: Model) -> LayersRecord:
         count,
         "",
         chosen,
-        None if taken is None else _part(taken, "ms").number(),
-        _part(choice, "float_ms").number(),
-        None if taken is None else _part(taken, "drop_db").number(),
-        _sensitive(_part(choice, "layers_measured")),
+        None if taken is None else taken.member("ms").number(),
+        choice.member("float_ms").number(),
+        None if taken is None else taken.member("drop_db").number(),
+        _sensitive(choice.member("layers_measured")),
     )
 
 
@@ -62,11 +62,6 @@ def _sensitive(measured: Node) -> tuple[LayerRow, ...]:
     """Those that lose most, the worst first."""
     figures = ("to_float_db", "to_float_worst_db", "drop_db")
     rows = [
-        LayerRow(name, *(_part(found, key).number() for key in figures)) for name, found in measured.mapping().items()
+        LayerRow(name, *(found.member(key).number() for key in figures)) for name, found in measured.mapping().items()
     ]
     return tuple(sorted(rows, key=lambda row: row.to_float_db)[:SHOWN])
-
-
-def _part(node: Node, key: str) -> Node:
-    """A member, null where it is missing."""
-    return node.mapping().get(key, Node(None, f"{node.where}.{key}"))

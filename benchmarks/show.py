@@ -103,7 +103,7 @@ def ladder_table(rungs: Sequence[RungRecord]) -> Table:
     for name in ("PSNR dB", "drop dB", "dB to it", "worst", "dB to the top"):
         table.add_column(name, justify="right", no_wrap=True)
     for rung in rungs:
-        nothing_lost = "identical" if rung.before and rung.drop_db is not None and rung.to_before_db is None else None
+        nothing_lost = "identical" if rung.identical else None
         cells = (
             rung.step,
             rung.before or "-",

@@ -29,6 +29,11 @@ class RungRecord:
     to_top_db: float | None
     kind: Literal["rung"] = "rung"
 
+    @property
+    def identical(self) -> bool:
+        """Whether nothing at all was lost to the step before."""
+        return self.before is not None and self.drop_db is not None and self.to_before_db is None
+
 
 @dataclass(frozen=True)
 class DiagnosisRecord:

@@ -184,7 +184,7 @@ def training_speed() -> str:
 
 def rtx_kernel_table() -> str:
     """What TensorRT-RTX makes of each lowering."""
-    content = json.loads((RESULTS / "rtx-kernels-tiny-x4.json").read_text(encoding="utf-8"))
+    (content,) = _contents("rtx-kernels-tiny-x4.json")
     return rtx_kernels.table(content["rows"])
 
 
@@ -226,7 +226,7 @@ def tiles() -> str:
 
 def basis_rank() -> str:
     """What smaller bases cost and gain."""
-    content = json.loads((RESULTS / "basis-rank-nano-x4.json").read_text(encoding="utf-8"))
+    (content,) = _contents("basis-rank-nano-x4.json")
     lines = [
         "| `--basis-rank` | rank per block | energy lost, most | drop, dB (calibration / other images) | ms "
         "| of the full basis' time |",
@@ -243,7 +243,7 @@ def basis_rank() -> str:
 
 def sizes() -> str:
     """Artifacts on disk."""
-    content = json.loads((RESULTS / "file-sizes.json").read_text(encoding="utf-8"))
+    (content,) = _contents("file-sizes.json")
     return file_sizes.table(content["rows"])
 
 

@@ -176,10 +176,12 @@ def _plain(console: Console, text: str) -> None:
 def _summary(manifest: Manifest, output: Path, console: Console) -> None:
     from rich.table import Table
 
+    from runtimes.integrity import stored_bytes
+
     table = Table("artifact", "MB", "lowering", "rewrites", "certificate")
     counted: set[str] = set()
     for artifact in manifest.artifacts:
-        size = sum((output / path).stat().st_size for path in artifact.files) / 1e6
+        size = stored_bytes(output, artifact.files) / 1e6
         error = f"{artifact.certificate['max_rel']:.1e}"
         shown = "same package" if artifact.path in counted else f"{size:.2f}"
         counted.add(artifact.path)

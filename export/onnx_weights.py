@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from export.quantized_layers import ENDS
+from export.quantized_layers import as_half, is_end
 
 _LARGEST = 127.0  # of s8, symmetric: -128 is not used
 
@@ -30,9 +30,9 @@ def store_int8(model: Any) -> Any:
     restored: list[Any] = []
     for name, reader in read.items():
         weights = numpy_helper.to_array(stored[name])
-        if any(end in reader for end in ENDS):
-            if np.abs(weights).max() <= np.finfo(np.float16).max:
-                stored[name].CopyFrom(numpy_helper.from_array(weights.astype(np.float16), f"{name}.fp16"))
+        if is_end(reader):
+            if (half := as_half(weights)) is not None:
+                stored[name].CopyFrom(numpy_helper.from_array(half, f"{name}.fp16"))
                 restored.append(_cast(f"{name}.fp16", name))
             continue
         values, scale = rounded(weights)

@@ -26,7 +26,7 @@ from dlgsanet.imaging.resize import crop_to_multiple, downscale_matlab8
 from dlgsanet.metrics import psnr, psnr_float
 from export.calibration import CalibrationOptions, calibration_set
 from export.graph_files import Written
-from export.quantize_openvino import KINDS, convolutions, layers
+from export.quantize_openvino import convolutions, layers, other_types
 from export.quantized_layers import CONV, chosen_by_default, role
 from export.targets import Target, row_of
 from export.to_onnx import onnx_bytes
@@ -97,14 +97,13 @@ def quantized(source: Path, tiles: NDArray[np.float32], trial: Trial) -> Any:
         for name in chosen_by_default(layers(model), rounded=False)
         if role(name.removesuffix(CONV)) != trial.without
     ]
-    others = {op.get_type_name() for op in model.get_ops()} - {*KINDS, "Parameter", "Constant", "Result"}
     kept = [op.get_friendly_name() for name, op in convolutions(model) if name not in chosen]
     settings = {"preset": nncf.QuantizationPreset.MIXED, **trial.settings(nncf)}
     made = nncf.quantize(
         model,
         nncf.Dataset([tile[None] for tile in tiles]),
         subset_size=len(tiles),
-        ignored_scope=nncf.IgnoredScope(names=kept, types=sorted(others), validate=False),
+        ignored_scope=nncf.IgnoredScope(names=kept, types=other_types(model), validate=False),
         advanced_parameters=nncf.AdvancedQuantizationParameters(
             # Else weights that no INT8 layer stands before get half the steps, for processors without VNNI.
             overflow_fix=nncf.OverflowFix.DISABLE,

@@ -10,9 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from export.quantized_layers import ENDS
-
-_CONVOLUTIONS = ("Convolution", "GroupConvolution")
+from export.quantize_openvino import convolutions
+from export.quantized_layers import as_half, is_end
 
 
 def store_int8(model: Any) -> Any:
@@ -26,7 +25,7 @@ def store_int8(model: Any) -> Any:
     import nncf
 
     logging.getLogger("nncf").setLevel(logging.ERROR)
-    ends = [op for op in model.get_ops() if op.get_type_name() in _CONVOLUTIONS and _is_end(op)]
+    ends = [op for name, op in convolutions(model) if is_end(name)]
     for op in ends:
         _store_fp16(op)
     scope = nncf.IgnoredScope(
@@ -40,10 +39,6 @@ def store_int8(model: Any) -> Any:
     return compressed
 
 
-def _is_end(op: Any) -> bool:
-    return any(end in op.get_friendly_name() for end in ENDS)
-
-
 def _store_fp16(convolution: Any) -> None:
     """Unless they are quantized, or too large for fp16."""
     from openvino import opset13
@@ -51,10 +46,9 @@ def _store_fp16(convolution: Any) -> None:
     weights = convolution.input(1).get_source_output().get_node()
     if weights.get_type_name() != "Constant":
         return
-    values = np.array(weights.data)
-    if np.abs(values).max() <= np.finfo(np.float16).max:
-        half = opset13.constant(values.astype(np.float16))
-        convolution.input(1).replace_source_output(opset13.convert(half, "f32").output(0))
+    if (half := as_half(np.array(weights.data))) is not None:
+        restored = opset13.convert(opset13.constant(half), "f32")
+        convolution.input(1).replace_source_output(restored.output(0))
 
 
 def _is_int8(constant: Any) -> bool:

@@ -19,7 +19,7 @@ from export.openvino_precise import keep_fp32
 from export.quantized_layers import ENDS, LOOKED_AT, chosen_by_default, require_finite
 from export.subprocesses import do_job
 
-KINDS = ("Convolution", "GroupConvolution")
+_KINDS = ("Convolution", "GroupConvolution")
 _NOT_COMPUTED = ("Parameter", "Constant", "Result")
 _UNBIASED = "/WithoutBiases"  # what the ONNX reader appends to a convolution whose bias became an addition
 
@@ -36,13 +36,12 @@ def calibrate(model: Any, tiles: NDArray[np.float32]) -> Any:
 
     logging.getLogger("nncf").setLevel(logging.ERROR)
     require_finite(_largest_inputs(model, tiles[:LOOKED_AT]))
-    kinds = {op.get_type_name() for op in model.get_ops()} - {*KINDS, *_NOT_COMPUTED}
     quantized = nncf.quantize(
         model,
         nncf.Dataset([tile[None] for tile in tiles]),
         preset=nncf.QuantizationPreset.MIXED,
         subset_size=len(tiles),
-        ignored_scope=nncf.IgnoredScope(types=sorted(kinds), validate=False),
+        ignored_scope=nncf.IgnoredScope(types=other_types(model), validate=False),
         advanced_parameters=nncf.AdvancedQuantizationParameters(disable_bias_correction=True),
     )
     if not any(op.get_type_name() == "FakeQuantize" for op in quantized.get_ops()):
@@ -56,13 +55,18 @@ def calibrate(model: Any, tiles: NDArray[np.float32]) -> Any:
 def convolutions(model: Any) -> Iterator[tuple[str, Any]]:
     """Those of an OpenVINO model in the order of the graph, by their names in the ONNX graph."""
     for op in model.get_ordered_ops():
-        if op.get_type_name() in KINDS:
+        if op.get_type_name() in _KINDS:
             yield op.get_friendly_name().removesuffix(_UNBIASED), op
+
+
+def other_types(model: Any) -> list[str]:
+    """Types of operators that a model computes besides convolutions: what NNCF is to leave as it is."""
+    return sorted({op.get_type_name() for op in model.get_ops()} - {*_KINDS, *_NOT_COMPUTED})
 
 
 def layers(model: Any) -> dict[str, bool]:
     """The convolutions of an OpenVINO model by their names in the ONNX graph, and whether each is a dense one."""
-    return {name: op.get_type_name() == KINDS[0] for name, op in convolutions(model)}
+    return {name: op.get_type_name() == _KINDS[0] for name, op in convolutions(model)}
 
 
 def with_layers(model: Any, calibrated: Any, chosen: Collection[str]) -> Any:

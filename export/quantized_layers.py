@@ -6,6 +6,9 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 
+import numpy as np
+from numpy.typing import NDArray
+
 from dlgsanet.imaging.errors import InputError
 
 ENDS = ("overlap_embed", "upsample")
@@ -37,6 +40,16 @@ _SAME = (
     (re.compile(r"dwconv_[ab]"), "dwconv"),
     (re.compile(r"^(IDynamic|restormer)_ffn"), "ffn"),
 )
+
+
+def is_end(name: str) -> bool:
+    """Whether a convolution's or a unit's name is that of the first or the last one."""
+    return any(end in name for end in ENDS)
+
+
+def as_half(weights: NDArray[np.float32]) -> NDArray[np.float16] | None:
+    """Weights of an end as they are stored beside int8 ones; None where fp16 cannot hold them."""
+    return weights.astype(np.float16) if np.abs(weights).max() <= np.finfo(np.float16).max else None
 
 
 def stays(name: str, *, rounded: bool) -> bool:

@@ -24,7 +24,7 @@ import numpy as np
 
 from dlgsanet.imaging.errors import GateError
 from export.journal import Journal
-from export.quantized_layers import ENDS, role, units
+from export.quantized_layers import is_end, role, units
 from export.sensitivity import Bench, Loss, Yardstick, scan
 from export.trial import timed
 from runtimes.clock import time_interleaved
@@ -155,7 +155,7 @@ class Search:
         found: dict[str, Chosen] = {}
         inside: list[str] = []
         for name in sorted(roles, key=lambda name: -gains[name]):
-            inner = [unit for unit in roles[name] if not any(end in unit for end in ENDS)]
+            inner = [unit for unit in roles[name] if not is_end(unit)]
             joining = sorted(inner, key=lambda unit: losses[unit].squared_error)
             while joining and not self.limits.hold(self._loss(self._layers(parts, [*inside, *joining]))):
                 # One by one where few are left, by halves before: what joins is ordered by its loss.

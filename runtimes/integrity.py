@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from dlgsanet.imaging.errors import InputError
@@ -35,6 +35,11 @@ def verify(bundle: str | Path, files: Mapping[str, str]) -> None:
         except OSError as error:
             raise _unreadable(bundle, path, error) from error
         _require_hash(bundle, path, sha256, digest.hexdigest())
+
+
+def stored_bytes(bundle: Path, files: Iterable[str]) -> int:
+    """What files of a bundle take on disk."""
+    return sum((bundle / path).stat().st_size for path in files)
 
 
 def _located(bundle: str | Path, path: str) -> Path:

@@ -110,7 +110,7 @@ def select(manifest: Manifest, prefix: str) -> tuple[Artifact, ...]:
 
 def _manifest(value: Any) -> Manifest:
     node = Node(value, "manifest")
-    schema = node.mapping().get("schema", Node(None, "manifest.schema")).integer(least=1)
+    schema = node.member("schema").integer(least=1)
     if schema > SCHEMA:  # before anything else: a newer schema may have any fields
         raise InputError(
             f"this bundle has manifest schema {schema}, this version reads up to {SCHEMA}: update dlgsanet-edge"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dlgsanet.imaging.errors import unknown
 from dlgsanet.imaging.files import read_rgb8, to_nchw
-from runtimes.integrity import verify
+from runtimes.integrity import stored_bytes, verify
 from runtimes.manifest import Artifact, Manifest, read_manifest
 from runtimes.mil.card import Card, Ranges, card
 from runtimes.mil_runner import MilRunner, read_package
@@ -40,7 +40,7 @@ def package_cards(bundle: Path, prefix: str) -> dict[str, PackageCard]:
 
 def _package(bundle: Path, manifest: Manifest, artifact: Artifact) -> PackageCard:
     counted = card(read_package(bundle, artifact)[0])
-    size = sum((bundle / path).stat().st_size for path in artifact.files)
+    size = stored_bytes(bundle, artifact.files)
     others = tuple(a.id for a in manifest.artifacts if a.path == artifact.path and a.id != artifact.id)
     return PackageCard(counted, _ranges(bundle, manifest, artifact), size, others)
 

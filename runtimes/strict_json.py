@@ -53,6 +53,10 @@ class Node:
             self.fail("an object")
         return {key: Node(value, f"{self.where}.{key}") for key, value in self.value.items()}
 
+    def member(self, key: str) -> Node:
+        """A member of the object; null where it is missing."""
+        return self.mapping().get(key, Node(None, f"{self.where}.{key}"))
+
     def fields(self, required: Collection[str], optional: Collection[str] = ()) -> dict[str, Node]:
         """The object's members; a missing required field and an unknown one are both refused. An optional one that is
         missing is null."""
