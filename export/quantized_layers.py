@@ -25,7 +25,7 @@ RESIDUAL = ("body", "project_out")
 """Ends of the roles whose outputs are added to the residual stream. Where a convolution must answer in 8 bits (ONNX
 Runtime's QLinearConv) they stay, too: the rounding of their wide range is in the picture. Drop on Set5 and worst image
 of B100 for nano-x2, ranges alike: 0.041 and 0.131 dB with them, 0.016 and 0.030 without the 3x3 ones behind blocks and
-groups, 0.003 and 0.019 without all; a tile takes as long either way."""
+groups, 0.003 and 0.019 without all. A tile took as long either way (one run beside other work)."""
 
 NEVER = ".variance"
 """The sums of squares of the normalisations: their roots divide everything, and they are nothing to gain."""
