@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
+from dlgsanet.kernels.channel_attention import channel_attention
+from dlgsanet.network.attention import SparseGSA
 from dlgsanet.network.config import KERNEL
 from dlgsanet.network.layers import GDFN, MHDLSA, FilterNetwork
 
@@ -44,8 +46,23 @@ class FusedGDFN(nn.Module):
         return out
 
 
+class FusedSparseGSA(SparseGSA):
+    """SparseGSA with ReLU, all heads in one product. In windows, too: only the attention itself differs."""
+
+    def __init__(self, plain: SparseGSA) -> None:
+        nn.Module.__init__(self)  # parameters of its own would be thrown away
+        self.window, self.activation, self.temperature = plain.window, plain.activation, plain.temperature
+        self.qkv, self.qkv_dwconv, self.project_out = plain.qkv, plain.qkv_dwconv, plain.project_out
+
+    def _attend(self, qkv: Tensor) -> Tensor:
+        return channel_attention(qkv, self.temperature)
+
+
 def fuse(model: nn.Module, convolve: FusedConv | None, gate: FusedGate | None) -> int:
-    """Put twins in the place of the parts of `model`; returns how many. The parameters stay the same objects."""
+    """Put twins in the place of the parts of `model`; returns how many. The parameters stay the same objects.
+
+    The attention's twin needs no compiled operator and always comes along.
+    """
     count = 0
     for parent in list(model.modules()):
         for name, child in list(parent.named_children()):
@@ -54,6 +71,8 @@ def fuse(model: nn.Module, convolve: FusedConv | None, gate: FusedGate | None) -
                 twin = FusedMHDLSA(child, convolve)
             elif gate and isinstance(child, GDFN):
                 twin = FusedGDFN(child, gate)
+            elif type(child) is SparseGSA and child.activation == "relu":
+                twin = FusedSparseGSA(child)
             if twin is not None:
                 setattr(parent, name, twin.train(child.training))
                 count += 1

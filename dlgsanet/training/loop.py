@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from dlgsanet.imaging.errors import BackendError, InputError
 from dlgsanet.training.objective import Objective
+from dlgsanet.training.optimizer import base_rate
 from dlgsanet.training.sections import OptimizerSection, ScheduleSection
 from dlgsanet.training.state import TrainState, new_state, update_average
 from dlgsanet.training.workers import Worker, accumulating
@@ -98,9 +99,7 @@ def advance(
     module = worker.wrap(state.objective)
     while state.step < recipe.schedule.steps:
         started = time.perf_counter()  # noqa: TID251  (for the progress line; no benchmark)
-        rate = learning_rate(state.step, recipe.optimizer.learning_rate, recipe.schedule)
-        for group in state.optimizer.param_groups:
-            group["lr"] = rate
+        rate = _set_rates(state, recipe)
         lr, hr = draw(state.step, state.rng)
         batch = lr.to(state.device, non_blocking=True), hr.to(state.device, non_blocking=True)
         loss = worker.mean(_gradients(state, module, recipe, batch))
@@ -112,6 +111,16 @@ def advance(
         after_step(Progress(state.step, loss, rate, worker.count * lr.shape[0], seconds))
 
 
+def _set_rates(state: TrainState, recipe: Recipe) -> float:
+    """Give every optimizer the schedule's rate for this step; returns Adam's."""
+    rate = 0.0
+    for optimizer in state.optimizers:
+        rate = learning_rate(state.step, base_rate(optimizer, recipe.optimizer), recipe.schedule)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+    return rate
+
+
 def _gradients(state: TrainState, module: nn.Module, recipe: Recipe, batch: Batch) -> float:
     """Leave the gradients of the batch's mean loss in the parameters, part by part; returns that loss."""
     dtype = AUTOCAST.get(recipe.precision)
@@ -121,7 +130,8 @@ def _gradients(state: TrainState, module: nn.Module, recipe: Recipe, batch: Batc
             f"expected the {batch[0].shape[0]} patches of a process to be a multiple of optimizer.accumulate, "
             f"found {parts}: change one of them"
         )
-    state.optimizer.zero_grad(set_to_none=True)
+    for optimizer in state.optimizers:
+        optimizer.zero_grad(set_to_none=True)
     total = torch.zeros((), device=state.device)
     for part, (lr, hr) in enumerate(zip(batch[0].chunk(parts), batch[1].chunk(parts), strict=True), 1):
         with accumulating(module, more=part < parts):
@@ -133,16 +143,18 @@ def _gradients(state: TrainState, module: nn.Module, recipe: Recipe, batch: Batc
 
 
 def _optimize(state: TrainState, options: OptimizerSection, loss: float, batch: Batch) -> None:
-    """One step of Adam, unless the loss or the gradients are not finite."""
+    """One step of every optimizer, unless the loss or the gradients are not finite."""
     if not math.isfinite(loss):
         raise _fault(state, f"the loss became {loss}", batch)
-    state.scaler.unscale_(state.optimizer)
+    for optimizer in state.optimizers:
+        state.scaler.unscale_(optimizer)
     limit = options.clip_norm or math.inf  # infinite: only the norm is wanted
     norm = float(nn.utils.clip_grad_norm_(state.objective.parameters(), limit))
     scaled = state.scaler.is_enabled()  # fp16 gradients may overflow: the step is left out, the scale lowered
     if not math.isfinite(norm) and not (scaled and state.scaler.get_scale() > _SMALLEST_SCALE):
         raise _fault(state, f"the gradients' norm became {norm}", batch)
-    state.scaler.step(state.optimizer)
+    for optimizer in state.optimizers:
+        state.scaler.step(optimizer)
     state.scaler.update()
 
 

@@ -11,6 +11,7 @@ from dlgsanet.network.config import ModelConfig, named_config
 PRECISIONS = ("fp32", "bf16", "fp16")
 SCHEDULES = ("cosine", "step")
 LOSSES = ("l1", "charbonnier")
+OPTIMIZERS = ("adam", "muon")
 DEVICES = ("auto", "cpu", "cuda")
 
 
@@ -128,21 +129,32 @@ class DistillSection:
 
 @dataclass(frozen=True)
 class OptimizerSection:
-    """Adam, and the decay of the moving average of the weights (which is what is evaluated and shipped).
+    """What moves the weights, and the decay of their moving average (which is what is evaluated and shipped).
 
-    `clip_norm` limits the gradient's norm (0: no limit). A step's patches go through the network in
+    `adam` moves all of them at `learning_rate`. `muon` moves the weights of dense convolutions at `matrix_rate`, with
+    a decoupled `weight_decay`, and leaves the rest (biases, norms, depthwise weights) to Adam. `clip_norm` limits the gradient's norm (0: no limit). A step's patches go through the network in
     `accumulate` equal parts, which bounds memory.
     """
 
+    kind: str = "adam"
     learning_rate: float = 5e-4
+    matrix_rate: float = 3e-3
+    weight_decay: float = 0.0
     betas: tuple[float, ...] = (0.9, 0.99)
     ema: float = 0.999
     clip_norm: float = 0.0
     accumulate: int = 1
 
     def __post_init__(self) -> None:
-        require_positive("optimizer", learning_rate=self.learning_rate, accumulate=self.accumulate)
-        require_not_negative("optimizer", clip_norm=self.clip_norm)
+        require_known("optimizer", self.kind, OPTIMIZERS)
+        rates = {"learning_rate": self.learning_rate, "matrix_rate": self.matrix_rate}
+        require_positive("optimizer", **rates, accumulate=self.accumulate)
+        require_not_negative("optimizer", clip_norm=self.clip_norm, weight_decay=self.weight_decay)
+        if self.weight_decay and self.kind != "muon":
+            raise InputError(
+                f'expected optimizer.weight_decay with kind = "muon" (it shrinks matrices), found {self.kind!r}: '
+                "leave it out or change the kind"
+            )
         if not 0 <= self.ema < 1 or len(self.betas) != 2:
             raise InputError("expected optimizer.ema in [0, 1) and two optimizer.betas: correct the configuration")
 

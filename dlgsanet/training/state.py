@@ -17,6 +17,7 @@ from dlgsanet.imaging.atomic import new_file
 from dlgsanet.imaging.errors import InputError
 from dlgsanet.training.config import TrainConfig
 from dlgsanet.training.objective import Objective
+from dlgsanet.training.optimizer import new_optimizers
 from dlgsanet.training.sections import OptimizerSection
 
 _STUDENT = "student."
@@ -28,7 +29,7 @@ class TrainState:
 
     objective: Objective
     average: nn.Module
-    optimizer: torch.optim.Adam
+    optimizers: tuple[torch.optim.Optimizer, ...]
     scaler: torch.amp.GradScaler
     rng: np.random.Generator
     step: int = 0
@@ -48,13 +49,12 @@ class TrainState:
 
 def new_state(objective: Objective, options: OptimizerSection, seed: int, precision: str = "fp32") -> TrainState:
     """State of a run that begins now. The average starts as a copy of the weights."""
-    beta1, beta2 = options.betas
-    optimizer = torch.optim.Adam(objective.parameters(), options.learning_rate, betas=(beta1, beta2))
+    optimizers = new_optimizers(objective.parameters(), options)
     average = copy.deepcopy(objective.student).eval().requires_grad_(False)
     device = next(objective.parameters()).device
     # Small gradients would vanish in fp16: the loss is scaled up and the gradients down again.
     scaler = torch.amp.GradScaler(device.type, enabled=precision == "fp16")
-    return TrainState(objective, average, optimizer, scaler, np.random.default_rng(seed))
+    return TrainState(objective, average, optimizers, scaler, np.random.default_rng(seed))
 
 
 @torch.no_grad()
@@ -75,7 +75,7 @@ def save_state(path: Path, state: TrainState, config: TrainConfig) -> None:
         "model": state.model.state_dict(),
         "objective": _beside_student(state.objective),
         "average": state.average.state_dict(),
-        "optimizer": state.optimizer.state_dict(),
+        "optimizers": [optimizer.state_dict() for optimizer in state.optimizers],
         "scaler": state.scaler.state_dict(),
         "rng": state.rng.bit_generator.state,
         "torch_rng": _torch_rng(state.device),
@@ -102,7 +102,9 @@ def load_state(path: Path, state: TrainState, config: TrainConfig) -> None:
     beside = content.get("objective", {})  # states of version 0.1 lack it, the scaler and torch's random numbers
     state.objective.load_state_dict({**state.objective.state_dict(), **beside})
     state.average.load_state_dict(content["average"])
-    state.optimizer.load_state_dict(content["optimizer"])
+    saved = content.get("optimizers") or [content["optimizer"]]  # states of version 0.1 have one, Adam's
+    for optimizer, own in zip(state.optimizers, saved, strict=True):
+        optimizer.load_state_dict(own)
     if content.get("scaler"):
         state.scaler.load_state_dict(content["scaler"])
     state.rng.bit_generator.state = content["rng"]
