@@ -23,7 +23,7 @@ def channel_attention(qkv: Tensor, temperature: Tensor) -> Tensor:
     C x C map in fp32 (fp64 for fp64). The result is channels-last. Differentiable once in both.
     """
     n, c3, h, w = qkv.shape
-    c, heads = c3 // 3, temperature.shape[0]
+    c = c3 // 3
     pixels = qkv.permute(0, 2, 3, 1).reshape(n, h * w, c3)  # a view where qkv is channels-last
     mixed: Tensor = _ChannelAttention.apply(pixels, temperature)  # type: ignore[no-untyped-call]
     return mixed.view(n, h, w, c).permute(0, 3, 1, 2)
@@ -72,4 +72,3 @@ def _gradient_map(of_cosines: Tensor, cosines: Tensor, norm_q: Tensor, norm_k: T
     diagonal = torch.cat([along.sum(2) / norm_q[:, :, 0].square(), along.sum(1) / norm_k[:, 0].square()], 1)
     whole.diagonal(dim1=1, dim2=2).sub_(diagonal)
     return whole
-

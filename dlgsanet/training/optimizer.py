@@ -1,4 +1,4 @@
-"""The optimizers of a run: Adam for every parameter, or Muon for the weights that are matrices and Adam for the rest."""
+"""The optimizers of a run: Adam for every parameter, or Muon for the matrices and Adam for the rest."""
 
 from __future__ import annotations
 
@@ -53,7 +53,8 @@ class Muon(Optimizer):
         state = self.state[weight]
         if "momentum_buffer" not in state:
             state["momentum_buffer"] = torch.zeros_like(weight)
-        mean: Tensor = state["momentum_buffer"].lerp_(gradient, 1 - momentum)
+        mean: Tensor = state["momentum_buffer"]
+        mean.lerp_(gradient, 1 - momentum)
         return gradient.lerp(mean, momentum).float()
 
 

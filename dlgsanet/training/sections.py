@@ -132,8 +132,9 @@ class OptimizerSection:
     """What moves the weights, and the decay of their moving average (which is what is evaluated and shipped).
 
     `adam` moves all of them at `learning_rate`. `muon` moves the weights of dense convolutions at `matrix_rate`, with
-    a decoupled `weight_decay`, and leaves the rest (biases, norms, depthwise weights) to Adam. `clip_norm` limits the gradient's norm (0: no limit). A step's patches go through the network in
-    `accumulate` equal parts, which bounds memory.
+    a decoupled `weight_decay`, and leaves the rest (biases, norms, depthwise weights) to Adam. `clip_norm` limits the
+    gradient's norm (0: no limit). A step's patches go through the network in `accumulate` equal parts, which bounds
+    memory.
     """
 
     kind: str = "adam"
