@@ -55,7 +55,8 @@ class Muon(Optimizer):
             state["momentum_buffer"] = torch.zeros_like(weight)
         mean: Tensor = state["momentum_buffer"]
         mean.lerp_(gradient, 1 - momentum)
-        return gradient.lerp(mean, momentum).float()
+        ahead: Tensor = gradient.lerp(mean, momentum)
+        return ahead.float()
 
 
 def orthogonal(matrices: Tensor) -> Tensor:
