@@ -56,7 +56,7 @@ class Muon(Optimizer):
         mean: Tensor = state["momentum_buffer"]
         mean.lerp_(gradient, 1 - momentum)
         ahead: Tensor = gradient.lerp(mean, momentum)
-        return ahead.float()
+        return ahead.to(torch.float32)
 
 
 def orthogonal(matrices: Tensor) -> Tensor:
