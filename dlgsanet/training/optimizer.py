@@ -56,19 +56,19 @@ class Muon(Optimizer):
         mean: Tensor = state["momentum_buffer"]
         mean.lerp_(gradient, 1 - momentum)
         ahead: Tensor = gradient.lerp(mean, momentum)
-        return ahead.to(torch.float32)
+        return ahead.float()
 
 
 def orthogonal(matrices: Tensor) -> Tensor:
     """(N, rows, columns) -> the same with all singular values near 1 (0.7 to 1.2), by Newton-Schulz steps."""
     a, b, c = _QUINTIC
     tall = matrices.shape[1] > matrices.shape[2]
-    x = matrices.mT if tall else matrices
+    x: Tensor = matrices.mT if tall else matrices
     x = x / torch.linalg.matrix_norm(x, keepdim=True).clamp_min(1e-7)
     for _ in range(_ITERATIONS):
         gram = x @ x.mT
         x = a * x + (b * gram + c * gram @ gram) @ x
-    return x.mT if tall else x
+    return x.transpose(1, 2) if tall else x
 
 
 def is_matrix(parameter: nn.Parameter) -> bool:
