@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from dlgsanet.imaging.errors import UnavailableError
+from dlgsanet.errors import UnavailableError
 
 Bundle = Annotated[Path, typer.Argument(help="A bundle that `dlgsanet export` wrote.", show_default=False)]
 Artifacts = Annotated[
@@ -107,7 +107,10 @@ def bench(
     ] = None,
     peers: Annotated[
         Path | None,
-        typer.Option(help="Also time the networks in this folder of `python -m benchmarks.peers`.", show_default=False),
+        typer.Option(
+            help="Also time the networks in this folder of `python -m benchmarks.subjects.peer_files`.",
+            show_default=False,
+        ),
     ] = None,
     limits: Annotated[
         bool,
@@ -160,7 +163,7 @@ def report(
 ) -> None:
     """Make one self-contained page of one or many machines' results; measures nothing."""
     try:
-        from benchmarks.report import write_report
+        from benchmarks.report.page import write_report
     except ModuleNotFoundError as error:
         raise UnavailableError(
             f'report needs the package {error.name}, found none: pip install "dlgsanet-edge[report]"'

@@ -13,10 +13,9 @@ from pathlib import Path
 
 from rich.text import Text
 
-from benchmarks import show
-from benchmarks.datasets import open_photographs
-from dlgsanet.imaging.atomic import require_writable_folder
-from dlgsanet.imaging.errors import (
+from benchmarks.report import terminal as show
+from benchmarks.subjects.datasets import open_photographs
+from dlgsanet.errors import (
     BackendError,
     EdgeError,
     ExitCode,
@@ -25,7 +24,8 @@ from dlgsanet.imaging.errors import (
     SpeedGateError,
     UnavailableError,
 )
-from runtimes.clock import now_ms
+from dlgsanet.storage.atomic import require_writable_folder
+from runtimes.machine.clock import now_ms
 
 MODEL = "nano-x4"
 RUNS = 20

@@ -10,21 +10,23 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from benchmarks import latency, roofline, show
-from benchmarks.environment import describe_environment
-from benchmarks.latency import Contestant, Timed, bench, compare_all, tile_pictures
-from benchmarks.requirements import judge_requirement, parse_requirement, require_known
-from benchmarks.results import RatioRecord, new_result, require_place, write_result
-from benchmarks.roofline import with_shares
+from benchmarks.gates.int8_worth import int8_lines
+from benchmarks.gates.speed_gates import judge_requirement, parse_requirement, require_known
+from benchmarks.latency import roofline
+from benchmarks.latency import rounds as latency
+from benchmarks.latency.roofline import with_shares
+from benchmarks.latency.rounds import Contestant, Timed, bench, compare_all, tile_pictures
+from benchmarks.records.environment import describe_environment
+from benchmarks.records.result_file import RatioRecord, new_result, require_place, write_result
+from benchmarks.report import terminal as show
 from benchmarks.run_check import choose, model_of
-from benchmarks.torch_peers import PEERS, open_peer, peer_id, try_formats
-from benchmarks.worth import int8_lines
-from dlgsanet.imaging.errors import BackendError, GateError, InputError, SpeedGateError, UnavailableError, unknown
+from benchmarks.subjects.torch_peers import PEERS, open_peer, peer_id, try_formats
+from dlgsanet.errors import BackendError, GateError, InputError, SpeedGateError, UnavailableError, unknown
 from runtimes import open_runner
-from runtimes.limits import Limit, copy_limit, product_limits
-from runtimes.manifest import Artifact, Manifest, read_manifest
-from runtimes.references import INTERPRETERS
-from runtimes.tiling import Array
+from runtimes.backends.references import INTERPRETERS
+from runtimes.bundle.manifest import Artifact, Manifest, read_manifest
+from runtimes.runner.tiling import Array
+from runtimes.speed_limits import Limit, copy_limit, product_limits
 
 Tile = tuple[int, int]
 
@@ -147,7 +149,7 @@ def _limits(artifacts: Sequence[Artifact], threads: int) -> list[Limit]:
 
 
 def _others(folder: Path, tiles: Sequence[Tile], options: BenchOptions) -> list[Contestant]:
-    from benchmarks.peers import contestants
+    from benchmarks.subjects.peer_files import contestants
 
     return contestants(folder, tiles, options.device, options.threads)
 

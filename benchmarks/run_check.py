@@ -9,29 +9,30 @@ from pathlib import Path
 
 from rich.text import Text
 
-from benchmarks import show, show_blocks
-from benchmarks.accuracy import Checked, check, steps
-from benchmarks.accuracy_records import Model, Subject
-from benchmarks.blocks import Look, block_names, count_steps, measure_blocks
-from benchmarks.datasets import Dataset, open_folder, open_pack, open_photographs
-from benchmarks.engine_kernels import kernel_records
-from benchmarks.environment import describe_environment
-from benchmarks.int8_layers import layers_line, layers_records
-from benchmarks.isolated import IsolatedRunner
-from benchmarks.reference import open_reference
-from benchmarks.results import AccuracyRecord, DatasetNote, Record, new_result, require_place, write_result
-from benchmarks.side_records import BlockRecord
-from benchmarks.torch_peers import reference_steps
-from dlgsanet.imaging.content import content_hash
-from dlgsanet.imaging.errors import BackendError, GateError, InputError, UnavailableError, unknown
+from benchmarks.accuracy.blocks import Look, block_names, count_steps, measure_blocks
+from benchmarks.accuracy.check import Checked, check, steps
+from benchmarks.accuracy.engine_kernels import kernel_records
+from benchmarks.accuracy.int8_layers import layers_line, layers_records
+from benchmarks.accuracy.verdicts import Model, Subject
+from benchmarks.records.environment import describe_environment
+from benchmarks.records.inside import BlockRecord
+from benchmarks.records.result_file import AccuracyRecord, DatasetNote, Record, new_result, require_place, write_result
+from benchmarks.report import terminal as show
+from benchmarks.report import terminal_blocks as show_blocks
+from benchmarks.subjects.datasets import Dataset, open_folder, open_pack, open_photographs
+from benchmarks.subjects.isolated_runner import IsolatedRunner
+from benchmarks.subjects.reference import open_reference
+from benchmarks.subjects.torch_peers import reference_steps
+from dlgsanet.errors import BackendError, GateError, InputError, UnavailableError, unknown
 from dlgsanet.imaging.files import read_rgb8
+from dlgsanet.imaging.pixel_hash import content_hash
 from runtimes import open_runner
-from runtimes.manifest import Artifact, Manifest, read_manifest
-from runtimes.mil.card import card
-from runtimes.mil_runner import read_package
-from runtimes.ports import PICTURE
-from runtimes.references import Judge, judges
-from runtimes.runner import Runner
+from runtimes.backends.coreml.mil.neural_engine_card import card
+from runtimes.backends.coreml.reference import read_package
+from runtimes.backends.references import Judge, judges
+from runtimes.bundle.manifest import Artifact, Manifest, read_manifest
+from runtimes.runner.contract import Runner
+from runtimes.runner.ports import PICTURE
 
 
 @dataclass(frozen=True)

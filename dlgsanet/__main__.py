@@ -14,7 +14,7 @@ from typing import Any
 import typer
 
 from dlgsanet import __version__
-from dlgsanet.imaging.errors import EdgeError, ExitCode, UnavailableError, unknown
+from dlgsanet.errors import EdgeError, ExitCode, UnavailableError, unknown
 
 ROOMS = ("dlgsanet", "export", "runtimes", "benchmarks")
 # verb -> (room, one line of help, extra that brings what the room needs beyond the core)

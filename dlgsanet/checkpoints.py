@@ -15,10 +15,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from dlgsanet.imaging.atomic import sha256_file, write_bytes
-from dlgsanet.imaging.errors import InputError, nearest
+from dlgsanet.errors import InputError, nearest
 from dlgsanet.network.config import ModelConfig
 from dlgsanet.network.model import DLGSANet
+from dlgsanet.storage.atomic import sha256_file, write_bytes
 
 WEIGHTS = Path(__file__).parent / "weights"
 _SUFFIXES = (".safetensors", ".pth", ".pt", ".ckpt")

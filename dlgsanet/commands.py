@@ -34,7 +34,7 @@ def train(
     """
     from rich.console import Console
 
-    from dlgsanet.training.config import read_config
+    from dlgsanet.training.configuration.read import read_config
 
     recipe = read_config(config)
     console = Console(stderr=True, quiet=os.environ.get("RANK", "0") != "0", soft_wrap=True, highlight=False)

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from dlgsanet.imaging.errors import InputError
+from dlgsanet.errors import InputError
 
 Colour = Literal["y", "rgb"]
 COLOURS: tuple[Colour, ...] = ("y", "rgb")

@@ -9,7 +9,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from dlgsanet import metrics
-from dlgsanet.imaging.errors import InputError
+from dlgsanet.errors import InputError
 
 _HASH_DIGITS = 8
 _PARTS = ("scale", "colour", "border", "rounding", "LR source", "tiling", "data set")

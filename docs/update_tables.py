@@ -13,22 +13,19 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import (
-    ablation,
-    file_sizes,
-    inside_tables,
-    layer_scan,
-    overlap_study,
-    rtx_kernels,
-    shapes,
-    training_study,
-)  # fmt: skip
-from benchmarks.results import AccuracyRecord, LatencyRecord, RatioRecord, ResultFile, read_result
-from benchmarks.worth import int8_lines
+from benchmarks.gates.int8_worth import int8_lines
+from benchmarks.records.result_file import AccuracyRecord, LatencyRecord, RatioRecord, ResultFile, read_result
+from benchmarks.report import inside_tables
+from benchmarks.studies import file_sizes, rtx_kernels
+from benchmarks.studies import int8_layer_scan as layer_scan
+from benchmarks.studies import lowering_ablation as ablation
+from benchmarks.studies import nncf_settings as openvino_study
+from benchmarks.studies import tile_overlap as overlap_study
+from benchmarks.studies import tile_sizes as shapes
+from benchmarks.studies import training_speed as training_study
 from dlgsanet.checkpoints import read_checkpoint, shipped_names
 from dlgsanet.network.count import parameters
-from export import openvino_study
-from export.target_views import markdown_table
+from export.targets.views import markdown_table
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"

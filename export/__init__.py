@@ -9,14 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from export.bundle import ExportOptions, export_bundle
+    from export.bundle.writer import ExportOptions, export_bundle
 
 __all__ = ["ExportOptions", "export_bundle"]
 
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        from export import bundle
+        from export.bundle import writer as bundle
 
         return getattr(bundle, name)
     raise AttributeError(f"module 'export' has no attribute {name!r}")

@@ -10,21 +10,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dlgsanet.imaging.errors import InputError, UnavailableError
+from dlgsanet.errors import InputError, UnavailableError
 from dlgsanet.network.config import ACTIVATIONS
-from export.shapes import FIXED, SHAPES
-from export.target_choice import install_line, parse_targets, parse_tile, require_packages, target_names
-from export.target_views import table_json
-from export.targets import DEFAULT_DEPLOYMENT, DEPLOYMENTS, LOWERINGS, TARGETS
+from export.backends.coreml.shapes import FIXED, SHAPES
+from export.targets.choice import install_line, parse_targets, parse_tile, require_packages, target_names
+from export.targets.table import DEFAULT_DEPLOYMENT, DEPLOYMENTS, LOWERINGS, TARGETS
+from export.targets.views import table_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rich.console import Console
 
-    from export.bundle import ExportOptions
-    from export.targets import Row
-    from runtimes.manifest import Manifest
+    from export.bundle.writer import ExportOptions
+    from export.targets.table import Row
+    from runtimes.bundle.manifest import Manifest
 
 
 def register(app: typer.Typer) -> None:
@@ -120,10 +120,10 @@ def export(
             "--calibration is for INT8 targets and --basis-rank, and neither is asked for: add --precision int8 or "
             "leave it out"
         )
-    from export.bundle import ExportOptions
-    from export.calibration import CalibrationOptions
-    from export.compress import parse_rank
-    from export.targets import DEFAULT_TILE
+    from export.bundle.writer import ExportOptions
+    from export.quantization.calibration_tiles import CalibrationOptions
+    from export.rewriting.low_rank_basis import parse_rank
+    from export.targets.table import DEFAULT_TILE
 
     options = ExportOptions(
         targets=tuple(row.name for row in rows),
@@ -154,8 +154,8 @@ def _installed(rows: Sequence[Row], console: Console) -> tuple[Row, ...]:
 def _export_with_progress(model: str, output: Path, options: ExportOptions, console: Console) -> Manifest:
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    from export.bundle import export_bundle
-    from runtimes.clock import now_ms
+    from export.bundle.writer import export_bundle
+    from runtimes.machine.clock import now_ms
 
     if not console.is_terminal:  # a log: one line per step, with the seconds since the start
         start = now_ms()
@@ -176,7 +176,7 @@ def _plain(console: Console, text: str) -> None:
 def _summary(manifest: Manifest, output: Path, console: Console) -> None:
     from rich.table import Table
 
-    from runtimes.integrity import stored_bytes
+    from runtimes.bundle.integrity import stored_bytes
 
     table = Table("artifact", "MB", "lowering", "rewrites", "certificate")
     counted: set[str] = set()

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from runtimes.runner import Runner
+    from runtimes.runner.contract import Runner
 
 __all__ = ["open_runner"]
 
@@ -33,10 +33,10 @@ def open_runner(
     Raises InputError (no such bundle or artifact), UnavailableError (a backend without a runner here); on entering
     also InputError for a file whose hash does not match and UnavailableError for a missing backend or device.
     """
-    from runtimes.backends import backend_runner
-    from runtimes.family import FamilyRunner
-    from runtimes.manifest import read_manifest, select
-    from runtimes.runner import RunOptions
+    from runtimes.backends.registry import backend_runner
+    from runtimes.bundle.manifest import read_manifest, select
+    from runtimes.runner.contract import RunOptions
+    from runtimes.runner.tile_family import FamilyRunner
 
     manifest = read_manifest(bundle)
     artifacts = select(manifest, artifact_prefix)

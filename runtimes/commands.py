@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dlgsanet.imaging.errors import InputError, UnavailableError
-from runtimes.tiling import DEFAULT_OVERLAP
+from dlgsanet.errors import InputError, UnavailableError
+from runtimes.runner.tiling import DEFAULT_OVERLAP
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from rich.console import Console
 
-    from runtimes.runner import Runner
+    from runtimes.runner.contract import Runner
     from runtimes.upscale import Job, LoadedModel
 
 LoadModel = Callable[[str], "LoadedModel"]
@@ -44,7 +44,7 @@ def doctor(
     """Show what this machine can run, proved by a tiny computation of every backend."""
     from rich.console import Console
 
-    from runtimes.backends import BACKENDS
+    from runtimes.backends.registry import BACKENDS
     from runtimes.doctor import OK, examine_all
 
     with Console(stderr=True).status("probing") as status:
@@ -93,7 +93,7 @@ def build(
     """Build a bundle's TensorRT engines on the device that will run them."""
     from rich.console import Console
 
-    from runtimes.tensorrt_builder import BuildOptions, Built, build_engines
+    from runtimes.backends.tensorrt.build import BuildOptions, Built, build_engines
 
     options = BuildOptions(tuple(artifact or ()), weak_typing, workspace, optimization, timeout, force)
     console = Console(stderr=True)
@@ -117,7 +117,7 @@ def card(
     """Show what Core ML packages ask of the Neural Engine, and how much of fp16 real pictures use."""
     from dataclasses import asdict
 
-    from runtimes.package_cards import describe, package_cards
+    from runtimes.backends.coreml.package_cards import describe, package_cards
 
     found = package_cards(bundle, artifact)
     if as_json:
@@ -143,8 +143,8 @@ def _upscale_verb(load_model: LoadModel | None) -> Callable[..., None]:
         """Upscale image files and folders; transparency and bit depth are kept."""
         from rich.console import Console
 
-        from runtimes.manifest import read_manifest
-        from runtimes.runner import RunOptions
+        from runtimes.bundle.manifest import read_manifest
+        from runtimes.runner.contract import RunOptions
         from runtimes.upscale import chosen_runner, list_inputs
 
         _require_choice(bundle, artifact, model, device, threads, tile)
@@ -194,7 +194,7 @@ def _parse_tile(text: str | None) -> tuple[int, int]:
 
 
 def _reference(load_model: LoadModel | None, name: str, largest: tuple[int, int]) -> Runner:
-    from runtimes.torch_runner import TorchRunner
+    from runtimes.backends.torch.runner import TorchRunner
 
     if load_model is None:
         raise UnavailableError('--model needs torch: pip install "dlgsanet-edge[torch]", or use a bundle')

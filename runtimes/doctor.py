@@ -21,11 +21,11 @@ from typing import Any
 
 import numpy as np
 
-from dlgsanet.imaging.errors import BackendError
-from runtimes.backends import BACKENDS
-from runtimes.devices import Device, available_threads, cpu_name, onnxruntime_devices, openvino_devices
-from runtimes.probe import MODEL, example, expected
-from runtimes.tiling import Array
+from dlgsanet.errors import BackendError
+from runtimes.backends.registry import BACKENDS
+from runtimes.machine.processor import Device, available_threads, cpu_name, onnxruntime_devices, openvino_devices
+from runtimes.probe_network import MODEL, example, expected
+from runtimes.runner.tiling import Array
 
 SCHEMA = 1
 TIMEOUT_S = 120.0
@@ -115,7 +115,7 @@ def _version(module: str) -> str | None:
 def _probe(engine: Engine, timeout_s: float) -> tuple[Device, ...] | str:
     """Run the engine's probe in a process of its own: its devices, or what it can do without one. Raises BackendError
     with the last thing that it said."""
-    from runtimes.probe import weight
+    from runtimes.probe_network import weight
 
     by_torch = engine.name == "torch"
     arguments = ["-c", _TORCH_PROBE, str(TOLERANCE)] if by_torch else ["-m", "runtimes.doctor", engine.name]
@@ -185,7 +185,7 @@ def _probe_onnxruntime(ort: ModuleType) -> tuple[Device, ...]:
 def _probe_openvino(openvino: ModuleType) -> tuple[Device, ...]:
     """Compute on every device in every floating precision; list those that really ran in what was asked
     for."""
-    from runtimes.openvino_layers import PRECISION_HINT, reported_precision
+    from runtimes.backends.openvino.layers import PRECISION_HINT, reported_precision
 
     core = openvino.Core()
     network = core.read_model(MODEL.read_bytes())
@@ -205,7 +205,7 @@ def _probe_openvino(openvino: ModuleType) -> tuple[Device, ...]:
 
 def _probe_coreml(coremltools: ModuleType) -> tuple[Device, ...]:
     """Compute on every set of units of this Mac. Core ML may use the CPU in each of them."""
-    from runtimes.coreml_runner import UNITS, probe_package
+    from runtimes.backends.coreml.runner import UNITS, probe_package
 
     found = []
     for name, unit in UNITS.items():
@@ -216,7 +216,7 @@ def _probe_coreml(coremltools: ModuleType) -> tuple[Device, ...]:
 
 def _probe_tensorrt(trt: ModuleType) -> tuple[Device, ...] | str:
     """Compile the network for this GPU and run it there; without a GPU, what can be compiled for others."""
-    from runtimes.tensorrt_probe import probe
+    from runtimes.backends.tensorrt.probe import probe
 
     found = probe(trt.__name__)
     if isinstance(found, str):

@@ -10,14 +10,14 @@ from typing import Protocol
 
 import numpy as np
 
-from dlgsanet.imaging.atomic import require_writable_folder
-from dlgsanet.imaging.errors import InputError, UnavailableError
+from dlgsanet.errors import InputError, UnavailableError
 from dlgsanet.imaging.files import Picture, list_images, quantise, read_picture, to_hwc, to_nchw, write_picture
 from dlgsanet.imaging.resize import resize_bicubic
+from dlgsanet.storage.atomic import require_writable_folder
 from runtimes import open_runner
-from runtimes.manifest import read_manifest
-from runtimes.runner import Runner, RunOptions
-from runtimes.tiling import Array, tile_count
+from runtimes.bundle.manifest import read_manifest
+from runtimes.runner.contract import Runner, RunOptions
+from runtimes.runner.tiling import Array, tile_count
 
 Say = Callable[[str], None]
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile, UnidentifiedImageError
 
-from dlgsanet.imaging.errors import InputError
+from dlgsanet.errors import InputError
 from dlgsanet.imaging.png16 import is_png16, read_png16
 
 # A small file can announce a huge picture (a decompression bomb). The largest cameras make 150 MP.

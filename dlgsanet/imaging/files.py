@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from dlgsanet.imaging import atomic
+from dlgsanet.errors import InputError
 from dlgsanet.imaging.decode import read_samples
-from dlgsanet.imaging.errors import InputError
 from dlgsanet.imaging.png16 import png_bytes
+from dlgsanet.storage import atomic
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm")
 _WRITERS: dict[str, tuple[str, dict[str, Any]]] = {

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from dlgsanet.imaging.errors import InputError
+from dlgsanet.errors import InputError
 
 _Number = TypeVar("_Number", bound=np.generic)
 

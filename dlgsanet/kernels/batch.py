@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import torch
 from torch import Tensor
 
-from dlgsanet.imaging.errors import BackendError
+from dlgsanet.errors import BackendError
 
 FORMATS = {torch.float32: 0, torch.bfloat16: 1}  # what the C sources call `half`
 Part = tuple[int, int]  # first image, and the one after the last

@@ -13,9 +13,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from dlgsanet.imaging.atomic import new_file
-from dlgsanet.imaging.cache import user_cache
-from dlgsanet.imaging.errors import InputError, UnavailableError
+from dlgsanet.errors import InputError, UnavailableError
+from dlgsanet.storage.atomic import new_file
+from dlgsanet.storage.cache_folder import user_cache
 
 _FOLDER = Path(__file__).parent
 _HEADER = "vectors.h"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from dlgsanet.imaging.errors import InputError, UnavailableError
+from dlgsanet.errors import InputError, UnavailableError
 from dlgsanet.kernels.c_library import load_library
 from dlgsanet.kernels.twins import fuse
 

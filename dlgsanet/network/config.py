@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from dlgsanet.imaging.errors import InputError, unknown
+from dlgsanet.errors import InputError, unknown
 
 CHANNELS_PER_GROUP = 6  # channels that share one dynamic filter (the official option `idynamic_num_heads: 6`)
 HEADS = 6  # heads of the sparse channel attention

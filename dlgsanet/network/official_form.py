@@ -9,7 +9,7 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn import functional as F
 
-from dlgsanet.imaging.errors import InputError
+from dlgsanet.errors import InputError
 from dlgsanet.network.config import KERNEL
 from dlgsanet.network.layers import MHDLSA
 from dlgsanet.network.model import DLGSANet, LocalBlock

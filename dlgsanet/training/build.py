@@ -11,16 +11,16 @@ import torch
 from torch import Tensor
 
 from dlgsanet.checkpoints import load_model, read_checkpoint
-from dlgsanet.imaging.errors import InputError
+from dlgsanet.errors import InputError
 from dlgsanet.network.config import ModelConfig
 from dlgsanet.network.model import DLGSANet
-from dlgsanet.training.config import TrainConfig
-from dlgsanet.training.leakage import refuse_leaks
+from dlgsanet.training.configuration.read import TrainConfig
+from dlgsanet.training.data.leakage import refuse_leaks
+from dlgsanet.training.data.pixel_store import PatchStore, open_store
+from dlgsanet.training.data.sampler import PatchSampler
 from dlgsanet.training.loop import Batch, Draw, Recipe
 from dlgsanet.training.objective import Distillation, ImageLoss, Objective, Taps, matching_groups
-from dlgsanet.training.sampler import PatchSampler
-from dlgsanet.training.store import PatchStore, open_store
-from dlgsanet.training.workers import Worker
+from dlgsanet.training.process.workers import Worker
 
 Preparing = Callable[[str, int, int], None]  # folder, images done, images in all
 

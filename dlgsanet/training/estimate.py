@@ -11,13 +11,13 @@ import numpy as np
 import torch
 
 from dlgsanet.training import build
-from dlgsanet.training.config import TrainConfig
-from dlgsanet.training.journal import clock_time
+from dlgsanet.training.configuration.read import TrainConfig
+from dlgsanet.training.data.sources import find_pairs
 from dlgsanet.training.loop import Batch, Progress, advance
+from dlgsanet.training.process.workers import Worker, join
+from dlgsanet.training.progress.journal import clock_time
 from dlgsanet.training.run import start_state
-from dlgsanet.training.sources import find_pairs
 from dlgsanet.training.state import TrainState
-from dlgsanet.training.workers import Worker, join
 
 _WARM_UP, _TIMED = 1, 3  # steps of each size; the first allocates memory and compiles
 

@@ -11,12 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dlgsanet.imaging.errors import BackendError, InputError
+from dlgsanet.errors import BackendError, InputError
+from dlgsanet.training.configuration.sections import OptimizerSection, ScheduleSection
 from dlgsanet.training.objective import Objective
 from dlgsanet.training.optimizer import base_rate
-from dlgsanet.training.sections import OptimizerSection, ScheduleSection
+from dlgsanet.training.process.workers import Worker, accumulating
 from dlgsanet.training.state import TrainState, new_state, update_average
-from dlgsanet.training.workers import Worker, accumulating
 
 Batch = tuple[Tensor, Tensor]
 Draw = Callable[[int, np.random.Generator], Batch]  # (step, random numbers) -> LR and HR of this process

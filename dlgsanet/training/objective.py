@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from dlgsanet.imaging.errors import InputError
-from dlgsanet.training.sections import DistillSection, LossSection
+from dlgsanet.errors import InputError
+from dlgsanet.training.configuration.sections import DistillSection, LossSection
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 _PROBE = 8  # side of the picture that tells how many channels a tap has

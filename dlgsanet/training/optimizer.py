@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
-from dlgsanet.training.sections import OptimizerSection
+from dlgsanet.training.configuration.sections import OptimizerSection
 
 _QUINTIC = (3.4445, -4.7750, 2.0315)  # Jordan et al. 2024: steepest at zero among those that keep values near 1
 _ITERATIONS = 5

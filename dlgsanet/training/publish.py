@@ -18,14 +18,14 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from dlgsanet.checkpoints import build_model, read_checkpoint, save_checkpoint
-from dlgsanet.imaging.atomic import write_text
-from dlgsanet.imaging.errors import InputError
+from dlgsanet.errors import InputError
+from dlgsanet.imaging.crop_choice import liveliest_box
 from dlgsanet.imaging.files import read_rgb8, to_hwc, to_nchw, to_uint8, write_picture
-from dlgsanet.imaging.liveliest import liveliest_box
 from dlgsanet.imaging.resize import crop_to_multiple, downscale_matlab8, upscale_bicubic8
 from dlgsanet.metrics import psnr
 from dlgsanet.network.model import DLGSANet
-from dlgsanet.training.validate import Score, open_validation, validate
+from dlgsanet.storage.atomic import write_text
+from dlgsanet.training.progress.validate import Score, open_validation, validate
 
 PANEL = 192  # HR pixels of a side of each of the three panels
 GRID = 16  # the panels' place is a multiple of so many HR pixels

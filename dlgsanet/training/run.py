@@ -10,19 +10,19 @@ import torch
 from rich.console import Console
 from rich.progress import Progress as Bar
 
-from dlgsanet.imaging.atomic import new_file, require_writable_folder
-from dlgsanet.imaging.errors import BackendError
+from dlgsanet.errors import BackendError
 from dlgsanet.kernels.choice import Choice, apply_kernels, choose_kernels
+from dlgsanet.storage.atomic import new_file, require_writable_folder
 from dlgsanet.training import build
-from dlgsanet.training.config import TrainConfig
-from dlgsanet.training.heap import keep_freed_memory
-from dlgsanet.training.interrupt import StopRequest, stop_between_steps
-from dlgsanet.training.journal import progress_bar
+from dlgsanet.training.configuration.read import TrainConfig
+from dlgsanet.training.data.prefetch import ahead
 from dlgsanet.training.loop import Draw, NonFiniteStep, Progress, advance
-from dlgsanet.training.prefetch import ahead
-from dlgsanet.training.reporter import FINAL, LAST, Reporter
+from dlgsanet.training.process.heap import keep_freed_memory
+from dlgsanet.training.process.interrupt import StopRequest, stop_between_steps
+from dlgsanet.training.process.workers import Worker, join
+from dlgsanet.training.progress.journal import progress_bar
+from dlgsanet.training.progress.reporter import FINAL, LAST, Reporter
 from dlgsanet.training.state import TrainState, load_state, new_state
-from dlgsanet.training.workers import Worker, join
 
 _NAMED = 8  # unusable images spelt out
 

@@ -13,12 +13,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dlgsanet.imaging.atomic import new_file
-from dlgsanet.imaging.errors import InputError
-from dlgsanet.training.config import TrainConfig
+from dlgsanet.errors import InputError
+from dlgsanet.storage.atomic import new_file
+from dlgsanet.training.configuration.read import TrainConfig
+from dlgsanet.training.configuration.sections import OptimizerSection
 from dlgsanet.training.objective import Objective
 from dlgsanet.training.optimizer import new_optimizers
-from dlgsanet.training.sections import OptimizerSection
 
 _STUDENT = "student."
 

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from dlgsanet.imaging.files import to_nchw
-from runtimes.manifest import (
+from runtimes.bundle.manifest import (
     MANIFEST,
     Artifact,
     Manifest,
@@ -20,7 +20,7 @@ from runtimes.manifest import (
     artifact_id,
     manifest_json,
 )
-from runtimes.tiling import upscale_tiled
+from runtimes.runner.tiling import upscale_tiled
 
 SCALE = 2
 TILE = (8, 8)

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from benchmarks.results import LatencyRecord
-from runtimes.runner import Runner
+from benchmarks.records.result_file import LatencyRecord
+from runtimes.runner.contract import Runner
 
 
 @pytest.fixture
 def child_runners(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The module `child_runners`, importable here and, as a spawned child inherits the path, there."""
-    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    monkeypatch.syspath_prepend(str(Path(__file__).parent / "subjects"))
     import child_runners
 
     return child_runners
@@ -28,9 +28,8 @@ def nearest(child_runners: ModuleType) -> Callable[..., Runner]:
 
 
 @pytest.fixture
-def record(monkeypatch: pytest.MonkeyPatch) -> Callable[..., LatencyRecord]:
+def record() -> Callable[..., LatencyRecord]:
     """(side, ms, memory in MB) -> one square tile of `e-fp32`: see `result_examples.tile_record`."""
-    monkeypatch.syspath_prepend(str(Path(__file__).parent))
-    import result_examples
+    from tests.benchmarks.records import result_examples
 
     return result_examples.tile_record

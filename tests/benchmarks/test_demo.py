@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import demo
-from dlgsanet.imaging.errors import BackendError, EdgeError, GateError, InputError, UnavailableError
+from dlgsanet.errors import BackendError, EdgeError, GateError, InputError, UnavailableError
 
 pytest.importorskip("skimage")
 

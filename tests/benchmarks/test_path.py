@@ -16,7 +16,7 @@ pytest.importorskip("onnxruntime")
 
 import torch
 
-from benchmarks.results import read_result
+from benchmarks.records.result_file import read_result
 from dlgsanet.__main__ import main
 from dlgsanet.checkpoints import save_checkpoint
 from dlgsanet.network.config import ModelConfig

@@ -10,10 +10,10 @@ from types import ModuleType
 import pytest
 
 from benchmarks import run_bench
-from benchmarks.environment import describe_environment
-from benchmarks.results import read_result
+from benchmarks.records.environment import describe_environment
+from benchmarks.records.result_file import read_result
 from benchmarks.run_bench import BenchOptions
-from dlgsanet.imaging.errors import (
+from dlgsanet.errors import (
     BackendError,
     EdgeError,
     GateError,
@@ -28,7 +28,7 @@ Run = Callable[..., None]
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, child_runners: ModuleType, tmp_path: Path) -> Run:
     """Benches a bundle with these variants of fake runners; the file is `r.json`."""
-    from bundles import make_bundle
+    from tests.benchmarks.bundles import make_bundle
 
     monkeypatch.setattr(run_bench, "open_runner", child_runners.open_fake)
 

@@ -10,10 +10,10 @@ from types import ModuleType
 import pytest
 
 from benchmarks import run_check
-from benchmarks.reference import StoredReference
-from benchmarks.results import read_result
+from benchmarks.records.result_file import read_result
 from benchmarks.run_check import CheckOptions
-from dlgsanet.imaging.errors import BackendError, GateError, InputError, UnavailableError
+from benchmarks.subjects.reference import StoredReference
+from dlgsanet.errors import BackendError, GateError, InputError, UnavailableError
 
 Make = Callable[..., Path]
 
@@ -21,7 +21,7 @@ Make = Callable[..., Path]
 @pytest.fixture
 def bundle(monkeypatch: pytest.MonkeyPatch, child_runners: ModuleType, tmp_path: Path) -> Make:
     """Makes bundles whose artifacts are fake runners, as on a machine without torch."""
-    from bundles import make_bundle
+    from tests.benchmarks.bundles import make_bundle
 
     monkeypatch.setattr(run_check, "open_runner", child_runners.open_fake)
     monkeypatch.setattr(run_check, "open_reference", lambda *_: StoredReference("stored", 4))

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from dlgsanet.checkpoints import build_model, load_model, read_checkpoint, save_checkpoint, shipped_names
-from dlgsanet.imaging.errors import InputError
+from dlgsanet.errors import InputError
 from dlgsanet.network.config import ModelConfig
 from dlgsanet.network.model import DLGSANet
 

@@ -11,7 +11,7 @@ import pytest
 import typer
 
 from dlgsanet import __main__ as door
-from dlgsanet.imaging.errors import BackendError, EdgeError, GateError, InputError, SpeedGateError, UnavailableError
+from dlgsanet.errors import BackendError, EdgeError, GateError, InputError, SpeedGateError, UnavailableError
 
 
 def fake_room(monkeypatch: pytest.MonkeyPatch, verb: Any) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlgsanet.imaging.errors import InputError
+from dlgsanet.errors import InputError
 from dlgsanet.imaging.files import list_images, read_rgb8
 from dlgsanet.imaging.resize import crop_to_multiple, downscale_matlab8, upscale_bicubic8
 from dlgsanet.metrics import psnr, psnr_float, rgb_to_y, ssim

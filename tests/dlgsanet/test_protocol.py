@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dlgsanet import metrics
-from dlgsanet.imaging.errors import InputError
+from dlgsanet.errors import InputError
 from dlgsanet.protocol import Protocol, require_same
 
 TILED = Protocol(

@@ -51,9 +51,9 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def make_graph() -> Callable[[tuple[int, int]], Any]:
     """(tile) -> the same network rewritten, as an ONNX model of operator set 18."""
-    from export.rewrite import rewrite
-    from export.targets import Target
-    from export.to_onnx import build_onnx
+    from export.graph.build import build_onnx
+    from export.rewriting.rewrite import rewrite
+    from export.targets.table import Target
 
     def make(tile: tuple[int, int]) -> Any:
         result = rewrite(_make(), Target("onnxruntime", "fp32", tile))

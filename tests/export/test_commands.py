@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from dlgsanet.__main__ import main
-from export import bundle
-from export.targets import TARGETS
-from runtimes.manifest import read_manifest
+from export.bundle import writer as bundle
+from export.targets.table import TARGETS
+from runtimes.bundle.manifest import read_manifest
 
 SMALL = ["--tile", "24x20"]
 
@@ -86,12 +86,12 @@ def test_by_default_a_missing_backend_is_left_out_and_said(
 
 
 def hide(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
-    from export import targets
+    from export.targets import table as targets
 
     real = targets.importlib.util.find_spec
     found = {name: real(name) for row in TARGETS for name in row.packages}
     monkeypatch.setattr(
-        "export.targets.importlib.util.find_spec", lambda name: None if name in names else found.get(name)
+        "export.targets.table.importlib.util.find_spec", lambda name: None if name in names else found.get(name)
     )
 
 

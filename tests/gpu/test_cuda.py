@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dlgsanet.imaging.errors import UnavailableError
-from runtimes.trt.cuda import Cuda, open_cuda
-from runtimes.trt.cuda_runtime import CtypesCuda, PythonCuda
-from runtimes.trt.cuda_torch import TorchCuda
+from dlgsanet.errors import UnavailableError
+from runtimes.backends.tensorrt.cuda.by_runtime_library import CtypesCuda, PythonCuda
+from runtimes.backends.tensorrt.cuda.by_torch import TorchCuda
+from runtimes.backends.tensorrt.cuda.interface import Cuda, open_cuda
 
 pytestmark = pytest.mark.gpu
 torch = pytest.importorskip("torch")
@@ -77,7 +77,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pytest.importorskip("onnx")
     if not any(importlib.util.find_spec(name) for name in ("tensorrt", "tensorrt_rtx")):
         pytest.skip("neither tensorrt nor tensorrt_rtx is installed")
-    from export.bundle import ExportOptions, export_bundle
+    from export.bundle.writer import ExportOptions, export_bundle
 
     out = tmp_path_factory.mktemp("gpu") / "bundle"
     export_bundle("nano-x4", out, ExportOptions(("tensorrt-fp32", "tensorrt-fp16"), (TILE,)))
@@ -88,7 +88,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_engines_are_built_and_agree_with_the_cpu(bundle, lr, graph):
     from dlgsanet import load_model
     from runtimes import open_runner
-    from runtimes.tensorrt_builder import BuildOptions, build_engines
+    from runtimes.backends.tensorrt.build import BuildOptions, build_engines
 
     try:
         build_engines(bundle, BuildOptions())

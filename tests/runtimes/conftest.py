@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from runtimes import wire
-from runtimes.manifest import (
+from runtimes.bundle.manifest import (
     SCHEMA,
     Artifact,
     Manifest,
@@ -25,6 +24,7 @@ from runtimes.manifest import (
     artifact_id,
     manifest_json,
 )
+from runtimes.file_formats import protobuf as wire
 
 SCALE = 2
 TILE = (16, 16)
@@ -120,7 +120,7 @@ def write_manifest(bundle: Path, manifest: Manifest) -> None:
 
 def rewrite_artifact(bundle: Path, index: int, **changes: Any) -> None:
     """Change fields of one artifact of a bundle's manifest."""
-    from runtimes.manifest import read_manifest
+    from runtimes.bundle.manifest import read_manifest
 
     manifest = read_manifest(bundle)
     artifacts = list(manifest.artifacts)
@@ -206,7 +206,7 @@ def _built_packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     artifacts = []
     for precision in ("fp32", "fp16"):
         path = f"coreml/{precision}.mlpackage"
-        script = Path(__file__).with_name("coreml_kit.py")
+        script = Path(__file__).parent / "backends" / "coreml" / "coreml_kit.py"
         places = (bundle / path, bundle.parent / "weights.npz", *TILE, precision)
         subprocess.run([sys.executable, str(script), *map(str, places)], check=True, capture_output=True)
         files = {str(f.relative_to(bundle)): sha(f.read_bytes()) for f in (bundle / path).rglob("*") if f.is_file()}
@@ -238,7 +238,7 @@ def as_function(model: bytes) -> bytes:
 @pytest.fixture
 def functions(packages: Path) -> Path:
     """The Core ML bundle, its fp32 package one of functions: `tile`, which the manifest names."""
-    from runtimes.manifest import read_manifest
+    from runtimes.bundle.manifest import read_manifest
 
     artifact = read_manifest(packages).artifacts[0]
     path = next(path for path in artifact.files if path.endswith("model.mlmodel"))

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import typer
 
-from dlgsanet.imaging.errors import BackendError, UnavailableError
+from dlgsanet.errors import BackendError, UnavailableError
 from runtimes import commands, doctor
 from runtimes.doctor import ENGINES, Engine, examine
-from runtimes.probe import MODEL, example, expected, weight
+from runtimes.probe_network import MODEL, example, expected, weight
 
 BY_NAME = {engine.name: engine for engine in ENGINES}
 
@@ -101,7 +101,7 @@ def test_a_wrong_result_is_caught():
 
 def test_openvino_lists_only_precisions_that_ran(monkeypatch):
     openvino = pytest.importorskip("openvino")
-    from runtimes import openvino_layers
+    from runtimes.backends.openvino import layers as openvino_layers
 
     monkeypatch.setattr(openvino_layers, "reported_precision", lambda compiled: "fp32")
     cpu = next(device for device in doctor._probe_openvino(openvino) if device.name == "CPU")

@@ -15,12 +15,12 @@ import pytest
 import typer
 
 from dlgsanet.__main__ import main
-from dlgsanet.imaging import atomic
-from dlgsanet.imaging.errors import InputError, UnavailableError
+from dlgsanet.errors import InputError, UnavailableError
 from dlgsanet.imaging.files import read_picture, write_picture
 from dlgsanet.imaging.resize import resize_bicubic
+from dlgsanet.storage import atomic
 from runtimes import commands
-from runtimes.torch_runner import TorchRunner
+from runtimes.backends.torch.runner import TorchRunner
 from runtimes.upscale import Job, plan, upscale_picture
 
 pytest.importorskip("onnxruntime")
@@ -85,7 +85,7 @@ def test_the_first_artifact_that_runs_is_chosen_and_named(bundle, photo, tmp_pat
 
 def test_an_artifact_that_runs_in_another_precision_is_not_chosen(bundle, photo, tmp_path, capsys, kit):
     pytest.importorskip("openvino")
-    from runtimes.manifest import read_manifest
+    from runtimes.bundle.manifest import read_manifest
 
     artifacts = [a for a in read_manifest(bundle).artifacts if a.precision == "bf16"]
     kit.write(bundle, kit.manifest(artifacts))

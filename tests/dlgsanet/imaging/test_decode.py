@@ -15,9 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from dlgsanet.errors import InputError
 from dlgsanet.imaging import decode
 from dlgsanet.imaging.decode import read_samples
-from dlgsanet.imaging.errors import InputError
 from dlgsanet.imaging.png16 import png_bytes
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::PIL.Image.DecompressionBombWarning")

@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
+from dlgsanet.errors import InputError
 from dlgsanet.imaging import files
-from dlgsanet.imaging.errors import InputError
 from dlgsanet.imaging.files import (
     list_images,
     read_picture,

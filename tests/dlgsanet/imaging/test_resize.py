@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from dlgsanet.imaging.errors import InputError
+from dlgsanet.errors import InputError
 from dlgsanet.imaging.files import list_images, read_rgb8
 from dlgsanet.imaging.resize import crop_to_multiple, downscale_matlab8, resize_bicubic, upscale_bicubic8
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dlgsanet.imaging.errors import UnavailableError
+from dlgsanet.errors import UnavailableError
 from dlgsanet.kernels.c_library import compiler, load_library
 
 

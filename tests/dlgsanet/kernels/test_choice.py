@@ -7,7 +7,7 @@ import copy
 import pytest
 import torch
 
-from dlgsanet.imaging.errors import InputError, UnavailableError
+from dlgsanet.errors import InputError, UnavailableError
 from dlgsanet.kernels import choice
 from dlgsanet.kernels.choice import Choice, apply_kernels, choose_kernels
 from dlgsanet.network.config import ModelConfig

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dlgsanet.checkpoints import load_model
-from dlgsanet.imaging.errors import InputError
+from dlgsanet.errors import InputError
 from dlgsanet.network.attention import SparseGSA, window_starts
 from dlgsanet.network.config import ACTIVATIONS, ModelConfig, named_config
 from dlgsanet.network.model import DLGSANet

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from dlgsanet.imaging.files import write_picture
-from dlgsanet.training.config import TrainConfig, config_from_dict
+from dlgsanet.training.configuration.read import TrainConfig, config_from_dict
 
 
 def smooth_picture(height: int, width: int, seed: int) -> NDArray[np.uint8]:

@@ -10,13 +10,13 @@ import pytest
 import torch
 
 from dlgsanet.checkpoints import load_model, save_checkpoint
-from dlgsanet.imaging.errors import InputError
+from dlgsanet.errors import InputError
 from dlgsanet.network.config import named_config
 from dlgsanet.network.model import DLGSANet
 from dlgsanet.training import build
-from dlgsanet.training.config import config_from_dict
+from dlgsanet.training.configuration.read import config_from_dict
 from dlgsanet.training.objective import Distillation
-from dlgsanet.training.workers import Worker
+from dlgsanet.training.process.workers import Worker
 
 CPU = torch.device("cpu")
 Tables = dict[str, Any]

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from dlgsanet.imaging.errors import InputError
-from dlgsanet.training.config import config_from_dict
+from dlgsanet.errors import InputError
+from dlgsanet.training.configuration.read import config_from_dict
 from dlgsanet.training.estimate import Estimate, StageEstimate, count_images, estimate
 
 Tables = dict[str, Any]

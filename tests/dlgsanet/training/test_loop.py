@@ -9,12 +9,12 @@ import pytest
 import torch
 from torch import nn
 
-from dlgsanet.imaging.errors import BackendError, InputError
+from dlgsanet.errors import BackendError, InputError
 from dlgsanet.network.config import ModelConfig
 from dlgsanet.network.model import DLGSANet
+from dlgsanet.training.configuration.sections import OptimizerSection, ScheduleSection
 from dlgsanet.training.loop import Batch, NonFiniteStep, Progress, Recipe, fit, learning_rate
 from dlgsanet.training.objective import Objective
-from dlgsanet.training.sections import OptimizerSection, ScheduleSection
 
 RECIPE = Recipe(ScheduleSection(4, kind="step"), OptimizerSection(learning_rate=1e-3))
 

@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import nn
 
-from dlgsanet.imaging.errors import InputError
+from dlgsanet.errors import InputError
 from dlgsanet.network.config import ModelConfig
 from dlgsanet.network.model import DLGSANet
+from dlgsanet.training.configuration.sections import DistillSection, LossSection
 from dlgsanet.training.objective import Distillation, ImageLoss, Objective, Taps, matching_groups, tapped
-from dlgsanet.training.sections import DistillSection, LossSection
 
 SMALL = ModelConfig(12, 1, 1, 2)
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from dlgsanet.checkpoints import read_checkpoint, save_checkpoint
-from dlgsanet.imaging.errors import InputError
+from dlgsanet.errors import InputError
 from dlgsanet.imaging.files import read_rgb8, write_picture
 from dlgsanet.network.config import ModelConfig
 from dlgsanet.network.model import DLGSANet

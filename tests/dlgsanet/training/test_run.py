@@ -15,12 +15,12 @@ import torch
 from rich.console import Console
 
 from dlgsanet.checkpoints import load_model, save_checkpoint
-from dlgsanet.imaging.errors import BackendError, InputError
+from dlgsanet.errors import BackendError, InputError
 from dlgsanet.imaging.files import write_picture
 from dlgsanet.network.config import named_config
 from dlgsanet.network.model import DLGSANet
 from dlgsanet.training import loop
-from dlgsanet.training.config import TrainConfig, config_from_dict
+from dlgsanet.training.configuration.read import TrainConfig, config_from_dict
 from dlgsanet.training.run import train
 from dlgsanet.training.state import TrainState
 

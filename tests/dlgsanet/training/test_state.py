@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from dlgsanet.imaging.errors import InputError
+from dlgsanet.errors import InputError
 from dlgsanet.network.config import ModelConfig
 from dlgsanet.network.model import DLGSANet
-from dlgsanet.training.config import TrainConfig
+from dlgsanet.training.configuration.read import TrainConfig
+from dlgsanet.training.configuration.sections import DistillSection
 from dlgsanet.training.objective import Distillation, matching_groups
-from dlgsanet.training.sections import DistillSection
 from dlgsanet.training.state import TrainState, load_state, new_state, save_state
 
 SMALL = ModelConfig(12, 1, 1, 4)

@@ -1,0 +1,1 @@
+"""The accuracy of artifacts against the untouched reference: plan, check, figures, ladder, blocks."""

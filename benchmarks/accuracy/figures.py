@@ -1,0 +1,115 @@
+"""From outputs to figures: one image's row against the reference and HR, and a data set's means and worst."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from benchmarks.records.result_file import ImageRow
+from benchmarks.subjects.datasets import Sample
+from dlgsanet import metrics
+from dlgsanet.errors import InputError
+from dlgsanet.imaging.files import to_hwc
+from dlgsanet.protocol import Protocol
+from runtimes.runner.tiling import Array
+
+
+@dataclass(frozen=True)
+class Yardstick:
+    """The output that others of one image are compared with, and its own figures against HR, computed
+    once."""
+
+    sample: Sample
+    output: Array
+    protocol: Protocol
+    psnr_db: float
+    ssim: float
+
+    def row(self, sr: Array, *, pictures: bool = False) -> ImageRow:
+        """`sr`, 1 x 3 x sH x sW finite, against this output (unclamped RGB) and against HR (the protocol).
+
+        The drop is this output's PSNR minus that of `sr`. `pictures`: `sr` has 8 bits, so this output is rounded to
+        8 bits before the two are compared; else the rounding alone, 59 dB, would drown what is to be seen.
+        """
+        psnr, ssim = _against_hr(self.sample, sr, self.protocol)
+        distance = metrics.psnr_float(sr, _to_8_bits(self.output) if pictures else self.output)
+        return ImageRow(
+            image=self.sample.item.name,
+            psnr_db=finite(psnr),
+            ssim=ssim,
+            drop_db=0.0 if psnr == self.psnr_db else self.psnr_db - psnr,  # both may be infinite
+            ssim_drop=self.ssim - ssim,
+            to_reference_db=finite(distance),
+            identical=math.isinf(distance),
+        )
+
+
+def yardstick(sample: Sample, output: Array, protocol: Protocol) -> Yardstick:
+    """Raises InputError when the output, 1 x 3 x sH x sW, is not finite: then nothing can be judged by it."""
+    if not np.isfinite(output).all():
+        raise InputError(f"the reference's output of {sample.item.name} is not finite: the checkpoint is broken")
+    return Yardstick(sample, output, protocol, *_against_hr(sample, output, protocol))
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Means over the images; the worst drop is the one farthest from zero, with its sign.
+
+    Decibels to the reference are None when every image came out identical; images that did count in no mean,
+    since no error has no decibels.
+    """
+
+    psnr_db: float
+    ssim: float
+    drop_db: float
+    ssim_drop: float
+    to_reference_db: float | None
+    to_reference_worst_db: float | None
+    identical: bool
+    worst_image: str
+    worst_drop_db: float
+
+
+def summarise(rows: Sequence[ImageRow]) -> Summary:
+    """The figures of one artifact on a data set. Raises ValueError without rows."""
+    if not rows:
+        raise ValueError("expected at least one image")
+    distances = [row.to_reference_db for row in rows if row.to_reference_db is not None]
+    worst = max(rows, key=lambda row: abs(row.drop_db))
+    return Summary(
+        psnr_db=mean(math.inf if row.psnr_db is None else row.psnr_db for row in rows),
+        ssim=mean(row.ssim for row in rows),
+        drop_db=mean(row.drop_db for row in rows),
+        ssim_drop=mean(row.ssim_drop for row in rows),
+        to_reference_db=mean(distances) if distances else None,
+        to_reference_worst_db=min(distances, default=None),
+        identical=all(row.identical for row in rows),
+        worst_image=worst.image,
+        worst_drop_db=worst.drop_db,
+    )
+
+
+def mean(values: Iterable[float]) -> float:
+    """The arithmetic mean, infinities included; ValueError without values."""
+    found = list(values)
+    if not found:
+        raise ValueError("expected at least one value")
+    return math.fsum(found) / len(found) if all(map(math.isfinite, found)) else float(np.mean(found))
+
+
+def finite(value: float) -> float | None:
+    """The value, or None for what JSON cannot hold."""
+    return value if math.isfinite(value) else None
+
+
+def _to_8_bits(output: Array) -> Array:
+    rounded: Array = np.rint(np.clip(output, 0, 1) * np.float32(255)) / np.float32(255)
+    return rounded
+
+
+def _against_hr(sample: Sample, sr: Array, protocol: Protocol) -> tuple[float, float]:
+    hwc = to_hwc(sr)
+    return protocol.psnr(hwc, sample.hr), protocol.ssim(hwc, sample.hr)

@@ -1,0 +1,144 @@
+"""`check --ladder`: what each step of the way costs, in decibels to the step before, to the top, and against HR.
+
+torch on the whole image -> torch in tiles -> ONNX in fp32 -> the engine in fp32 -> 16 bit -> INT8
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from benchmarks.accuracy.figures import finite, mean
+from benchmarks.accuracy.verdicts import Context, Subject, Tile
+from benchmarks.records.inside import RungRecord
+from benchmarks.subjects.datasets import Sample
+from benchmarks.subjects.torch_peers import peer_id
+from dlgsanet import metrics
+from dlgsanet.imaging.files import to_hwc
+from runtimes.runner.tiling import Array
+
+WHOLE = "torch-reference-whole"
+_SIXTEEN = ("bf16", "fp16")
+_HALF_AROUND_INT8 = ("coreml", "tensorrt")  # backends whose int8 and int8w compute everything else in fp16
+_FROM_SIXTEEN = ("int8-mixed", "pal8", "pal6", "pal4")  # what is computed in 16 bits, with smaller weights
+
+
+@dataclass(frozen=True)
+class Step:
+    """An output by name, and the one that it was made from; the first has none."""
+
+    name: str
+    before: str | None
+
+
+@dataclass
+class _Figures:
+    before: str | None
+    psnr_db: list[float] = field(default_factory=list)
+    drop_db: list[float] = field(default_factory=list)
+    to_before_db: list[float] = field(default_factory=list)
+    to_top_db: list[float] = field(default_factory=list)
+
+
+class Ladder:
+    """Collects the figures image by image; `records` are their means."""
+
+    def __init__(self, subjects: Sequence[Subject]) -> None:
+        self._tiles = sorted({subject.tile for subject in subjects})
+        self._steps = {tile: steps([it for it in subjects if it.tile == tile], tile) for tile in self._tiles}
+        self._figures: dict[tuple[Tile, str], _Figures] = {}
+
+    def add(self, sample: Sample, outputs: Mapping[str, Array], context: Context) -> None:
+        """One image: 1 x 3 x sH x sW outputs by name, WHOLE among them where it was computed. Outputs that are missing
+        (not run here) are stepped over: what follows is compared with the last one that is there."""
+        for tile in self._tiles:
+            present: dict[str, str | None] = {}
+            for step in self._steps[tile]:
+                before = step.before
+                while before is not None and before not in outputs:
+                    before = next(it.before for it in self._steps[tile] if it.name == before)
+                if step.name in outputs:
+                    present[step.name] = before
+            if present:
+                self._add(sample, outputs, tile, present, context)
+
+    def _add(
+        self,
+        sample: Sample,
+        outputs: Mapping[str, Array],
+        tile: Tile,
+        present: Mapping[str, str | None],
+        context: Context,
+    ) -> None:
+        protocol = context.protocol(tile)
+        psnr = {name: protocol.psnr(to_hwc(outputs[name]), sample.hr) for name in present}
+        top = outputs[next(iter(present))]
+        for name, before in present.items():
+            figures = self._figures.setdefault((tile, name), _Figures(before))
+            figures.psnr_db.append(psnr[name])
+            if before is not None and before == figures.before:  # a step is compared with one and the same other
+                figures.drop_db.append(psnr[before] - psnr[name] if psnr[before] != psnr[name] else 0.0)
+                figures.to_before_db.append(metrics.psnr_float(outputs[name], outputs[before]))
+                figures.to_top_db.append(metrics.psnr_float(outputs[name], top))
+
+    def records(self, context: Context) -> tuple[RungRecord, ...]:
+        """One for each step that was seen, in their order."""
+        found = []
+        for tile in self._tiles:
+            for step in self._steps[tile]:
+                if figures := self._figures.get((tile, step.name)):
+                    found.append(_record(step, tile, figures, context))
+        return tuple(found)
+
+
+def steps(subjects: Sequence[Subject], tile: Tile) -> list[Step]:
+    """All outputs of one tile size, each after the one that it was made from."""
+    tiled = peer_id("reference", tile)
+    names = {(_backend(it), it.precision): it.artifact for it in subjects if not it.pictures}
+    ordered = sorted(subjects, key=lambda it: (_backend(it) != "onnxruntime", _rank(it.precision)))
+    return [Step(WHOLE, None), Step(tiled, WHOLE), *(Step(it.artifact, _before(it, names, tiled)) for it in ordered)]
+
+
+def _before(subject: Subject, names: Mapping[tuple[str, str], str], tiled: str) -> str:
+    backend, precision = _backend(subject), subject.precision
+    wanted: list[tuple[str, str]] = []
+    if subject.pictures:
+        wanted.append((backend, precision))
+    if precision in _FROM_SIXTEEN or (precision in ("int8", "int8w") and backend in _HALF_AROUND_INT8):
+        wanted += [(backend, other) for other in _SIXTEEN]
+    if precision != "fp32":
+        wanted.append((backend, "fp32"))
+    if backend != "onnxruntime":
+        wanted.append(("onnxruntime", "fp32"))
+    return next((names[key] for key in wanted if key in names), tiled)
+
+
+def _rank(precision: str) -> int:
+    return 0 if precision == "fp32" else 1 if precision in _SIXTEEN else 2
+
+
+def _backend(subject: Subject) -> str:
+    return subject.artifact.partition("-")[0]
+
+
+def _record(step: Step, tile: Tile, figures: _Figures, context: Context) -> RungRecord:
+    def decibels(values: Sequence[float]) -> float | None:
+        """The mean over the images that differ: no error has no decibels."""
+        some = [value for value in values if math.isfinite(value)]
+        return mean(some) if some else None
+
+    return RungRecord(
+        step=step.name,
+        before=figures.before,
+        model=context.model.name,
+        model_sha256=context.model.sha256,
+        tile=tile,
+        dataset=context.dataset.name,
+        protocol=context.protocol(tile).id,
+        psnr_db=finite(mean(figures.psnr_db)),
+        drop_db=finite(mean(figures.drop_db)) if figures.drop_db else None,
+        to_before_db=decibels(figures.to_before_db),
+        to_before_worst_db=finite(min(figures.to_before_db, default=float("inf"))),
+        to_top_db=decibels(figures.to_top_db),
+    )

@@ -1,0 +1,165 @@
+"""The records of `check`, made from what was measured."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from benchmarks.accuracy.figures import Summary, finite, mean, summarise
+from benchmarks.gates.accuracy_gates import Figures, Verdict, judge, judge_tiling
+from benchmarks.records.result_file import AccuracyRecord, ImageRow
+from benchmarks.subjects.datasets import Dataset
+from benchmarks.subjects.reference import Reference
+from benchmarks.subjects.torch_peers import peer_id
+from dlgsanet.protocol import Protocol
+from runtimes.bundle.manifest import LOW_RANK
+from runtimes.runner.contract import RunInfo, Runner
+
+Tile = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One artifact to be judged; `runner` is not open yet.
+
+    `pictures`: it takes and gives 8 bits, so the reference's output is rounded before the two are compared. `note` is
+    one line that its records must say even when it passes.
+    """
+
+    artifact: str
+    precision: str
+    tile: Tile
+    runner: Runner
+    pictures: bool = False
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Model:
+    """What the artifacts were made from."""
+
+    name: str
+    sha256: str
+    scale: int
+
+
+@dataclass(frozen=True)
+class Tiled:
+    """Figures of the tiled reference against HR, of one image."""
+
+    psnr_db: float
+    ssim: float
+
+
+@dataclass(frozen=True)
+class Context:
+    """What all records of one `check` share."""
+
+    dataset: Dataset
+    reference: Reference
+    model: Model
+    max_drop_db: float | None
+
+    def protocol(self, tile: Tile) -> Protocol:
+        """8 bits, Y, a border of one scale: as papers measure; with the tiling, which moves the figures
+        too."""
+        data, scale = self.dataset, self.model.scale
+        return Protocol(scale, "y", scale, True, data.lr_source, tile, self.reference.overlap, data.sha256)
+
+
+def artifact(
+    subject: Subject,
+    info: RunInfo | None,
+    rows: Sequence[ImageRow],
+    over: Verdict | None,
+    context: Context,
+    tiling_drop_db: float | None,
+    mac_shares: Mapping[str, float],
+) -> AccuracyRecord:
+    """The record of one artifact; `over` is the verdict when it never got to its figures."""
+    blank = replace(
+        _blank(subject.artifact, subject.tile, context),
+        precision=subject.precision,
+        reference=context.reference.description,
+        device=info.device if info else None,
+        reported_precision=info.reported_precision if info else None,
+        mac_shares=mac_shares,
+    )
+    if over is not None or info is None:
+        verdict = over or Verdict("not run", "it was never opened")
+        return replace(blank, gate=verdict.gate, reason=verdict.reason)
+    summary = summarise(rows)
+    figures = Figures(
+        precision=info.requested_precision,
+        reported_precision=info.reported_precision,
+        drop_mean_db=summary.drop_db,
+        drop_worst_db=summary.worst_drop_db,
+        to_reference_mean_db=summary.to_reference_db,
+        to_reference_worst_db=summary.to_reference_worst_db,
+        ssim_drop=summary.ssim_drop,
+        approximate=f"-{LOW_RANK}-" in subject.artifact,
+    )
+    verdict = judge(figures, context.max_drop_db)
+    verdict = Verdict(verdict.gate, "; ".join(part for part in (verdict.reason, subject.note) if part))
+    return replace(_filled(blank, summary, rows, verdict), tiling_drop_db=tiling_drop_db)
+
+
+def tiling(tile: Tile, whole: Sequence[ImageRow], tiled: Sequence[Tiled], context: Context) -> AccuracyRecord:
+    """The record of the reference itself: `whole` compares its tiled output with the whole image's."""
+    blank = replace(
+        _blank(peer_id("reference", tile), tile, context),
+        reference="the whole image at once",
+        psnr_db=finite(mean(it.psnr_db for it in tiled)) if tiled else None,
+        ssim=mean(it.ssim for it in tiled) if tiled else None,
+        device="CPU",
+        reported_precision="fp32",
+    )
+    missing = len(tiled) - len(whole)
+    if not whole:
+        why = "it needs torch and images that fit the memory at once"
+        return replace(blank, gate="not run", reason=f"what tiling costs was not measured: {why}")
+    summary = summarise(whole)
+    verdict = judge_tiling(summary.drop_db)
+    left_out = f"{missing} images were too large to go through the network at once" if missing else ""
+    return replace(
+        _filled(blank, summary, whole, verdict),
+        psnr_db=blank.psnr_db,  # of all images, not only of those that were compared
+        ssim=blank.ssim,
+        tiling_drop_db=finite(summary.drop_db),
+        reason="; ".join(part for part in (verdict.reason, left_out) if part),
+    )
+
+
+def _blank(name: str, tile: Tile, context: Context) -> AccuracyRecord:
+    return AccuracyRecord(
+        artifact=name,
+        model=context.model.name,
+        model_sha256=context.model.sha256,
+        precision="fp32",
+        tile=tile,
+        dataset=context.dataset.name,
+        protocol=context.protocol(tile).id,
+        reference="",
+        gate="fail",
+        reason="",
+    )
+
+
+def _filled(blank: AccuracyRecord, summary: Summary, rows: Sequence[ImageRow], verdict: Verdict) -> AccuracyRecord:
+    """The record with its numbers; one that JSON cannot hold is null, and then the gate has failed on it."""
+    return replace(
+        blank,
+        gate=verdict.gate,
+        reason=verdict.reason,
+        psnr_db=finite(summary.psnr_db),
+        ssim=finite(summary.ssim),
+        drop_db=finite(summary.drop_db),
+        ssim_drop=finite(summary.ssim_drop),
+        to_reference_db=summary.to_reference_db,
+        to_reference_worst_db=summary.to_reference_worst_db,
+        identical=summary.identical,
+        worst_image=summary.worst_image,
+        worst_drop_db=finite(summary.worst_drop_db),
+        images=tuple(row for row in rows if math.isfinite(row.drop_db)),
+    )

@@ -1,0 +1,1 @@
+"""Verdicts: limits of accuracy, speed requirements, whether INT8 is worth it."""

@@ -1,0 +1,161 @@
+"""The accuracy gates: limits as named constants, and the one function that judges.
+
+Sizes are judged, not directions: a gain over the reference that nobody can explain is as suspect as a drop.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from dlgsanet.errors import InputError, unknown
+
+GateName = Literal["pass", "fail", "stated", "not run"]
+"""`stated`: measured, but nothing limits it. `not run`: never measured here, which is no kind of pass."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one precision may cost: PSNR drop against HR in dB (mean, worst image), dB to the reference at
+    least (mean, worst image), SSIM drop (mean)."""
+
+    drop_mean_db: float
+    drop_worst_db: float
+    to_reference_mean_db: float
+    to_reference_worst_db: float
+    ssim_drop: float
+
+
+FP32 = Limits(0.001, 0.005, 90.0, 80.0, 0.0001)
+FP16 = Limits(0.01, 0.03, 60.0, 57.0, 0.0005)
+BF16 = Limits(0.01, 0.05, 57.0, 54.0, 0.0005)
+INT8 = Limits(0.05, 0.5, 40.0, 33.0, 0.003)
+
+GATES: dict[str, Limits | None] = {
+    "fp32": FP32,
+    "fp16": FP16,
+    "bf16": BF16,
+    "int8": INT8,
+    "int8-mixed": INT8,
+    "int8w": INT8,
+    "pal8": INT8,
+    "pal6": None,  # how much a coarse palette may cost depends on the use: --max-drop says it
+    "pal4": None,
+}
+
+TILING_DROP_MEAN_DB = 0.02
+"""What cutting into tiles may cost by itself, on the mean over the images."""
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What is judged. `None` for a dB to the reference means identical outputs (no error to measure).
+
+    `fault` is one line about an output that is no picture at all: not finite, or constant for an input that
+    is not. `approximate`: the graph itself drops something (a compressed basis), whatever its precision; then it
+    is judged like a quantized one.
+    """
+
+    precision: str
+    reported_precision: str
+    drop_mean_db: float
+    drop_worst_db: float
+    to_reference_mean_db: float | None
+    to_reference_worst_db: float | None
+    ssim_drop: float
+    fault: str | None = None
+    approximate: bool = False
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`gate` and, unless it is a plain pass, the reason in one line."""
+
+    gate: GateName
+    reason: str
+
+
+def judge(figures: Figures, max_drop_db: float | None = None) -> Verdict:
+    """Judge one artifact on one data set by the table above; the reason names every limit that does not hold.
+
+    `max_drop_db` is the user's own limit of the mean drop: the only one where the table has none, and one
+    more where it has (it can tighten a gate, never loosen it). Raises InputError for an unknown precision or
+    a limit that is not above zero.
+    """
+    if figures.precision not in GATES:
+        raise unknown("precision", figures.precision, GATES)
+    if max_drop_db is not None and not 0 < max_drop_db < math.inf:
+        raise InputError(f"expected a drop limit above 0 dB, found {max_drop_db:g}; try --max-drop 0.1")
+    if figures.fault:
+        return Verdict("fail", figures.fault)
+    limits = INT8 if figures.approximate else GATES[figures.precision]
+    failures = [*_broken_numbers(figures), *_wrong_precision(figures)]
+    if not failures:
+        failures = [*_over_limits(figures, limits), *_over_max_drop(figures, max_drop_db)]
+    if failures:
+        return Verdict("fail", "; ".join(failures))
+    if limits is None and max_drop_db is None:
+        return Verdict("stated", f"no default limit for {figures.precision}; give one with --max-drop")
+    return Verdict("pass", "")
+
+
+def precision_fault(requested: str, reported: str) -> str | None:
+    """One line when the engine runs another precision than the artifact pins: then every figure is a false one."""
+    return None if requested == reported else f"{requested} was requested, the engine reports {reported}"
+
+
+def judge_tiling(drop_mean_db: float) -> Verdict:
+    """Judge what tiling costs the reference: whole-image PSNR minus tiled PSNR, mean over the images, in
+    dB."""
+    if not math.isfinite(drop_mean_db):
+        return Verdict("fail", "tiling drop: not a finite number")
+    if abs(drop_mean_db) > TILING_DROP_MEAN_DB:
+        return Verdict("fail", f"tiling drop |{drop_mean_db:.4f}| dB > {TILING_DROP_MEAN_DB:g}")
+    return Verdict("pass", "")
+
+
+def _broken_numbers(figures: Figures) -> Iterator[str]:
+    """NaN compares false with every limit, so it must be caught by itself."""
+    named = {
+        "mean drop": figures.drop_mean_db,
+        "worst drop": figures.drop_worst_db,
+        "mean dB to the reference": figures.to_reference_mean_db,
+        "worst dB to the reference": figures.to_reference_worst_db,
+        "SSIM drop": figures.ssim_drop,
+    }
+    for name, value in named.items():
+        if value is not None and not math.isfinite(value):
+            yield f"{name}: not a finite number"
+
+
+def _wrong_precision(figures: Figures) -> Iterator[str]:
+    fault = precision_fault(figures.precision, figures.reported_precision)
+    if fault:
+        yield fault
+
+
+def _over_limits(figures: Figures, limits: Limits | None) -> Iterator[str]:
+    if limits is None:
+        return
+    at_most = (
+        ("mean drop", "dB", figures.drop_mean_db, limits.drop_mean_db),
+        ("worst drop", "dB", figures.drop_worst_db, limits.drop_worst_db),
+        ("SSIM drop", "", figures.ssim_drop, limits.ssim_drop),
+    )
+    for name, unit, value, limit in at_most:
+        if abs(value) > limit:
+            yield f"{name} |{value:.5f}| {unit} > {limit:g}".replace("  ", " ")
+    at_least = (
+        ("mean", figures.to_reference_mean_db, limits.to_reference_mean_db),
+        ("worst", figures.to_reference_worst_db, limits.to_reference_worst_db),
+    )
+    for name, found, least in at_least:
+        if found is not None and found < least:
+            yield f"{name} {found:.2f} dB to the reference < {least:g}"
+
+
+def _over_max_drop(figures: Figures, max_drop_db: float | None) -> Iterator[str]:
+    if max_drop_db is not None and abs(figures.drop_mean_db) > max_drop_db:
+        yield f"mean drop |{figures.drop_mean_db:.5f}| dB > {max_drop_db:g} (--max-drop)"

@@ -1,0 +1,1 @@
+"""The latency of artifacts and peers: plan, interleaved rounds, roofline."""

@@ -1,0 +1,52 @@
+"""Each artifact as a share of what the machine reached in the same rounds (`runtimes.speed_limits`)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from benchmarks.records.inside import LimitRecord
+from benchmarks.records.result_file import LatencyRecord
+from runtimes.bundle.manifest import Artifact
+from runtimes.speed_limits import Limit
+
+
+def limit_record(limit: Limit, samples: Sequence[float], threads: int) -> LimitRecord:
+    """A limit from its times in ms: its fastest run counts, since only disturbances make one slower."""
+    return LimitRecord(limit.name, limit.unit, limit.amount / (min(samples) / 1e3), threads, tuple(samples))
+
+
+def with_shares(
+    records: Sequence[LatencyRecord], artifacts: Sequence[Artifact], limits: Sequence[LimitRecord]
+) -> tuple[LatencyRecord, ...]:
+    """The records of artifacts whose manifest counts multiply-adds, with their counts and shares of the peak."""
+    peaks = {limit.name: limit.per_second for limit in limits}
+    known = {artifact.id: artifact for artifact in artifacts}
+    return tuple(_shared(record, known.get(record.artifact), peaks) for record in records)
+
+
+def _shared(record: LatencyRecord, artifact: Artifact | None, peaks: dict[str, float]) -> LatencyRecord:
+    if artifact is None or not {"macs", "network_macs"} <= artifact.graph.keys():
+        return record
+    network, lowered = int(artifact.graph["network_macs"]), int(artifact.graph["macs"])
+    counted = replace(record, network_macs=network, lowered_macs=lowered)
+    peak = peaks.get(f"product-{artifact.backend}-{artifact.precision}")
+    if peak is None or record.p50_ms is None:
+        return counted
+    seconds = record.p50_ms / 1e3
+    return replace(counted, peak_share=network / peak / seconds, lowered_share=lowered / peak / seconds)
+
+
+def lines(records: Sequence[LatencyRecord], limits: Sequence[LimitRecord]) -> list[str]:
+    """What `bench` prints of it."""
+    said = [
+        f"{limit.name}: {limit.per_second / 1e9:.1f} G{limit.unit}/s on {limit.threads} threads" for limit in limits
+    ]
+    for record in records:
+        if record.peak_share is None or record.lowered_share is None or record.network_macs is None:
+            continue
+        said.append(
+            f"{record.artifact}: {100 * record.peak_share:.0f} % of the product peak for the network's "
+            f"{record.network_macs / 1e9:.2f} GMAC, {100 * record.lowered_share:.0f} % as lowered"
+        )
+    return said

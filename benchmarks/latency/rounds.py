@@ -1,0 +1,252 @@
+"""`bench`: how long one tile takes, for every artifact and peer, in interleaved rounds.
+
+Each contestant first loads and runs in a process of its own, which tells its load time and memory and keeps a
+crash away from the others; then all of them are timed here, together, so that no pipe is in the figures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.accuracy.verdicts import Model
+from benchmarks.gates.accuracy_gates import Verdict, precision_fault
+from benchmarks.gates.speed_gates import Timing
+from benchmarks.latency.roofline import limit_record
+from benchmarks.records.inside import LimitRecord
+from benchmarks.records.result_file import LatencyRecord, RatioRecord
+from benchmarks.records.statistics import compare, median_interval, percentile
+from benchmarks.subjects.isolated_runner import IsolatedRunner
+from dlgsanet.errors import BackendError, InputError, UnavailableError
+from dlgsanet.imaging.files import read_rgb8, to_nchw
+from runtimes.bundle.integrity import verify
+from runtimes.bundle.manifest import Manifest
+from runtimes.machine.clock import time_interleaved
+from runtimes.runner.contract import OutputError, RunInfo, Runner
+from runtimes.runner.tiling import Array
+from runtimes.runner.work_by_precision import shares
+from runtimes.speed_limits import Limit
+
+RUNS = 30
+MIN_RUNS = 5
+"""Fewer give no interval worth the name."""
+
+WARMUP = 3
+Tile = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """An artifact or a peer; `opener` must be picklable, it is also called in a child process."""
+
+    name: str
+    precision: str
+    tile: Tile
+    opener: Callable[[], Runner]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Timed:
+    """The records of one `bench`; `crashed` are the lines of backends that crashed."""
+
+    records: tuple[LatencyRecord, ...]
+    crashed: tuple[str, ...]
+    limits: tuple[LimitRecord, ...] = ()
+
+    @property
+    def timings(self) -> list[Timing]:
+        """What was really timed."""
+        return [Timing(it.artifact, it.tile, it.samples_ms) for it in self.records if it.samples_ms]
+
+    @property
+    def missing(self) -> dict[str, str]:
+        """What was not, with the reason."""
+        return {it.artifact: it.reason for it in self.records if not it.samples_ms}
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """One contestant on its way: `over` says why it will not be timed."""
+
+    contestant: Contestant
+    load_ms: float | None = None
+    peak_rss_mb: float | None = None
+    info: RunInfo | None = None
+    mac_shares: Mapping[str, float] = field(default_factory=dict)
+    over: Verdict | None = None
+    crash: str | None = None
+    run: Runner | None = None
+    device_ms: Mapping[str, float] = field(default_factory=dict)
+
+
+def bench(
+    contestants: Sequence[Contestant],
+    pictures: Mapping[Tile, Array],
+    model: Model,
+    *,
+    runs: int = RUNS,
+    step: Callable[[str], None] = lambda doing: None,
+    limits: Sequence[Limit] = (),
+    threads: int = 1,
+) -> Timed:
+    """Measure all contestants, `runs` rounds after WARMUP; `pictures` are 1 x 3 x tile float32 in [0, 1].
+
+    `limits` (of `threads`) take part in every round.
+
+    One that is not available becomes a `not run` record, one that crashes or gives no picture a failed one.
+    `step` is called before each of `steps(...)` pieces of work. Raises InputError for too few runs or a bad
+    bundle.
+    """
+    if runs < MIN_RUNS:
+        raise InputError(f"expected at least {MIN_RUNS} runs for a 95 % interval, found {runs}")
+    entries = []
+    for contestant in contestants:
+        step(f"{contestant.name}: loading in a process of its own")
+        entries.append(_footprint(contestant, pictures[contestant.tile], model.scale))
+    with ExitStack() as stack:
+        opened = [_open(entry, stack, pictures[entry.contestant.tile]) for entry in entries]
+        tasks = {entry.contestant.name: task for entry, task in opened if task}
+        tasks |= {limit.name: limit.task for limit in limits if tasks}
+        samples = time_interleaved(tasks, warmup=WARMUP, runs=runs, progress=lambda: step("timing, one round of all"))
+        opened = [
+            (replace(entry, device_ms=entry.run.device_ms() if entry.run else {}), task) for entry, task in opened
+        ]
+    records = [_record(entry, samples.get(entry.contestant.name, []), model) for entry, _ in opened]
+    crashed = tuple(entry.crash for entry, _ in opened if entry.crash)
+    reached = [limit_record(limit, samples[limit.name], threads) for limit in limits if limit.name in samples]
+    return Timed(tuple(records), crashed, tuple(reached))
+
+
+def steps(contestants: Sequence[Contestant], runs: int = RUNS) -> int:
+    """How often `bench` calls its `step`."""
+    return len(contestants) + WARMUP + runs
+
+
+def compare_all(timings: Sequence[Timing], model_sha256: str) -> list[RatioRecord]:
+    """Every pair of one tile size, in the order given: the ratio of times and what may be said of it."""
+    records = []
+    for one, other in combinations(timings, 2):
+        if one.tile != other.tile:
+            continue  # another tile is other work: their times say nothing about each other
+        ratio, order = compare(one.samples_ms, other.samples_ms)
+        records.append(
+            RatioRecord(
+                artifact=one.name,
+                other=other.name,
+                model_sha256=model_sha256,
+                tile=one.tile,
+                ratio=ratio.value,
+                ratio_low=ratio.low,
+                ratio_high=ratio.high,
+                order=order,
+                gate="stated",
+                reason="",
+            )
+        )
+    return records
+
+
+def tile_pictures(bundle: str | Path, manifest: Manifest, tiles: Sequence[Tile]) -> dict[Tile, Array]:
+    """A real picture for each tile: the first LR of the parity pack, repeated where it is too small.
+
+    Without a pack, seeded noise. Raises InputError if the pack was changed.
+    """
+    entries = manifest.reference.entries
+    if entries:
+        verify(bundle, {entries[0].lr: manifest.reference.files[entries[0].lr]})
+        picture = to_nchw(read_rgb8(Path(bundle) / entries[0].lr))
+    else:
+        picture = np.random.default_rng(0).random((1, 3, 64, 64), np.float32)
+    return {tile: _fitted(picture, tile) for tile in tiles}
+
+
+def _fitted(picture: Array, tile: Tile) -> Array:
+    lacking = [max(0, wanted - had) for wanted, had in zip(tile, picture.shape[2:], strict=True)]
+    wide = np.pad(picture, ((0, 0), (0, 0), (0, lacking[0]), (0, lacking[1])), mode="wrap")
+    return np.ascontiguousarray(wide[:, :, : tile[0], : tile[1]])
+
+
+def _footprint(contestant: Contestant, picture: Array, scale: int) -> _Entry:
+    """Load and run once in a child: load time, peak memory, and whether it survives."""
+    entry = _Entry(contestant)
+    child = IsolatedRunner(contestant.name, scale, (contestant.tile,), contestant.opener)
+    try:
+        with child as run:
+            if run.info.lacking:  # another precision would run: its time would be a false number
+                return replace(entry, info=run.info, over=Verdict("not run", run.info.lacking))
+            run.infer(picture)
+            entry = replace(entry, load_ms=run.load_ms, peak_rss_mb=run.peak_rss_mb(), info=run.info)
+            return replace(entry, mac_shares=shares(run.macs()))
+    except (UnavailableError, BackendError) as error:
+        return _gone(entry, error)
+
+
+def _open(entry: _Entry, stack: ExitStack, picture: Array) -> tuple[_Entry, Callable[[], object] | None]:
+    """Open a survivor here and run it once with all checks; the task to be timed then runs the engine
+    only."""
+    if entry.over is not None:
+        return entry, None
+    try:
+        run = stack.enter_context(entry.contestant.opener())
+        run.infer(picture)
+    except (UnavailableError, BackendError) as error:
+        return _gone(entry, error), None
+    return replace(entry, info=run.info, run=run), lambda: run.infer(picture, checked=False)
+
+
+def _parts(device_ms: Mapping[str, float]) -> str:
+    """What the device's own clock says, in words: transfers apart from computing."""
+    parts = ", ".join(f"{part} {value:.2f}" for part, value in device_ms.items())
+    return f"by the device's own events, medians in ms: {parts}" if parts else ""
+
+
+def _gone(entry: _Entry, error: UnavailableError | BackendError) -> _Entry:
+    if isinstance(error, UnavailableError):
+        return replace(entry, over=Verdict("not run", str(error)))
+    crash = None if isinstance(error, OutputError) else str(error)
+    return replace(entry, over=Verdict("fail", str(error)), crash=crash)
+
+
+def _record(entry: _Entry, samples: Sequence[float], model: Model) -> LatencyRecord:
+    contestant, info = entry.contestant, entry.info
+    mismatch = precision_fault(info.requested_precision, info.reported_precision) if info else None
+    verdict = entry.over or (Verdict("fail", mismatch) if mismatch else Verdict("pass", ""))
+    record = LatencyRecord(
+        artifact=contestant.name,
+        model=model.name,
+        model_sha256=model.sha256,
+        precision=contestant.precision,
+        tile=contestant.tile,
+        gate=verdict.gate,
+        reason=verdict.reason,
+        load_ms=entry.load_ms,
+        peak_rss_mb=entry.peak_rss_mb,
+        device=info.device if info else None,
+        reported_precision=info.reported_precision if info else None,
+        threads=info.threads if info else None,
+        note="; ".join(filter(None, (contestant.note, _parts(entry.device_ms)))),
+        mac_shares=entry.mac_shares,
+    )
+    return with_samples(record, samples, model.scale) if samples else record
+
+
+def with_samples(record: LatencyRecord, samples: Sequence[float], scale: int) -> LatencyRecord:
+    """The record with the figures of its runs, in ms; at least one."""
+    median = median_interval(samples)
+    pixels = record.tile[0] * record.tile[1] * scale**2
+    return replace(
+        record,
+        p50_ms=median.value,
+        p50_low_ms=median.low,
+        p50_high_ms=median.high,
+        p95_ms=percentile(samples, 95),
+        p99_ms=percentile(samples, 99),
+        samples_ms=tuple(samples),
+        output_megapixels_per_s=pixels / 1e3 / median.value,
+    )

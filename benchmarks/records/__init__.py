@@ -1,0 +1,1 @@
+"""What was measured, as typed records: result files and their parts."""

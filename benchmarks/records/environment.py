@@ -1,0 +1,168 @@
+"""What a figure depends on besides the artifact: the machine and its software, without names of hosts or
+people."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+
+from dlgsanet import __version__
+from runtimes.backends.tensorrt.device_state import device_state
+from runtimes.machine.processor import available_threads, cpu_name
+
+PACKAGES = (
+    "numpy", "pillow", "torch", "onnx", "onnxruntime", "openvino", "nncf", "coremltools", "tensorrt",
+    "tensorrt-rtx",
+)  # fmt: skip
+# Those that decide which precision is fast; a list of all flags would hide them.
+_INSTRUCTION_SETS = (
+    "avx2", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_tile", "amx_bf16",
+    "amx_int8", "asimd", "asimdhp", "asimddp", "bf16", "i8mm", "sve",
+)  # fmt: skip
+_CPUINFO = Path("/proc/cpuinfo")
+_BUSY = 0.5
+"""Load per core from which other work is said to disturb a latency."""
+
+
+@dataclass(frozen=True)
+class Environment:
+    """One machine. `threads` are the physical cores that this process may use, `memory_gb` is 10^9 bytes.
+
+    `governor`, `device_state`, `load_average` (one minute, before measuring) and `running` (processes on a core at that
+    moment) are circumstances of one measurement; everything else identifies the machine.
+    """
+
+    project: str
+    machine: str
+    cpu: str
+    cores: int
+    threads: int
+    instruction_sets: tuple[str, ...]
+    memory_gb: float
+    system: str
+    architecture: str
+    python: str
+    packages: Mapping[str, str]
+    governor: str | None = None
+    load_average: float | None = None
+    running: int | None = None
+    device_state: Mapping[str, str] = field(default_factory=dict)
+    """Of an NVIDIA device: power mode, clocks, temperatures, driver (runtimes.backends.tensorrt.device_state); empty
+    elsewhere."""
+
+    def identity(self) -> tuple[object, ...]:
+        """Equal for two files measured on one machine with one set of software."""
+        packages = tuple(sorted(self.packages.items()))
+        return (
+            self.machine, self.cpu, self.cores, self.threads, self.instruction_sets, self.memory_gb,
+            self.system, self.architecture, self.python, self.project, packages,
+        )  # fmt: skip
+
+    @property
+    def busy(self) -> str | None:
+        """One line when other work disturbed the measurement, else None."""
+        if self.load_average is None or self.load_average <= _BUSY * self.threads:
+            return None
+        return (
+            f"this machine is busy (load {self.load_average:.1f} on {self.threads} cores): "
+            "expect wide intervals, or measure again when it is idle"
+        )
+
+
+def describe_environment(machine: str | None = None) -> Environment:
+    """Describe this machine; `machine` is what the user calls it, by default board or processor and its
+    cores."""
+    cpu, threads = _board() or cpu_name(), available_threads()
+    return Environment(
+        project=__version__,
+        machine=machine or f"{cpu}, {threads} {'core' if threads == 1 else 'cores'}",
+        cpu=cpu,
+        cores=os.cpu_count() or threads,
+        threads=threads,
+        instruction_sets=_instruction_sets(),
+        memory_gb=round(_memory_bytes() / 1e9, 1),
+        system=_system(),
+        architecture=platform.machine(),
+        python=platform.python_version(),
+        packages=package_versions(),
+        governor=_governor(),
+        load_average=_load_average(),
+        running=_running(),
+        device_state=device_state(),
+    )
+
+
+def package_versions() -> dict[str, str]:
+    """Versions of the installed packages that a figure may depend on."""
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue  # an absent backend is a fact too: its name is missing from the table
+    return found
+
+
+def _board() -> str | None:
+    """The name of an ARM board or Mac: its processor alone says little."""
+    model = Path("/proc/device-tree/model")
+    if model.is_file():
+        return model.read_text(errors="replace").strip("\x00 \n")
+    if sys.platform == "darwin":
+        return _sysctl("machdep.cpu.brand_string")
+    return None
+
+
+def _sysctl(key: str) -> str | None:
+    done = subprocess.run(["/usr/sbin/sysctl", "-n", key], capture_output=True, text=True, check=False)
+    return done.stdout.strip() or None
+
+
+def _instruction_sets() -> tuple[str, ...]:
+    if not _CPUINFO.is_file():
+        return ()
+    line = re.search(r"^(?:flags|Features)\s*:(.*)$", _CPUINFO.read_text(errors="replace"), re.MULTILINE)
+    present = set(line.group(1).split()) if line else set()
+    return tuple(name for name in _INSTRUCTION_SETS if name in present)
+
+
+def _memory_bytes() -> int:
+    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return 0
+
+
+def _system() -> str:
+    if sys.platform.startswith("linux"):
+        try:
+            distribution = platform.freedesktop_os_release().get("PRETTY_NAME", "Linux")
+        except OSError:
+            distribution = "Linux"
+        return f"{distribution}, kernel {platform.release().split('-')[0]}"
+    if sys.platform == "darwin":
+        return f"macOS {platform.mac_ver()[0]}"
+    return f"{platform.system()} {platform.release()}"
+
+
+def _governor() -> str | None:
+    path = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
+    return path.read_text().strip() if path.is_file() else None
+
+
+def _load_average() -> float | None:
+    return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
+
+
+def _running() -> int | None:
+    """Threads on a core right now besides this one (fourth field of /proc/loadavg)."""
+    path = Path("/proc/loadavg")
+    if not path.is_file():
+        return None
+    return max(0, int(path.read_text().split()[3].partition("/")[0]) - 1)

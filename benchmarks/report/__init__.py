@@ -1,0 +1,1 @@
+"""Results shown: one HTML page, and tables for a terminal."""

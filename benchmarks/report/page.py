@@ -1,0 +1,76 @@
+"""`report`: one self-contained HTML page from result files; it measures nothing and loads nothing.
+
+The files may come from anybody: everything is escaped, and the page forbids itself scripts and the network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from benchmarks.accuracy.error_maps import gradient
+from benchmarks.accuracy.int8_layers import layers_line
+from benchmarks.gates import accuracy_gates as gates
+from benchmarks.records.result_file import ResultFile, read_result
+from benchmarks.report import advice
+from benchmarks.report import page_view as report_view
+from benchmarks.report import terminal as show
+from dlgsanet import __version__
+from dlgsanet.errors import InputError
+from dlgsanet.storage.atomic import write_text
+
+
+def write_report(results: Sequence[Path], output: Path) -> None:
+    """Read the result files and write the page, atomically.
+
+    Raises InputError: no files, one that is no result file of this schema, none with a record, an `output`
+    not called .html (a result file must not be overwritten by mistake), a place that cannot be written.
+    """
+    if not results:
+        raise InputError("expected result files of `check --json` and `bench --json`, found none")
+    if output.suffix.lower() not in (".html", ".htm"):
+        raise InputError(f"expected the page's file name to end in .html, found {output}; correct -o")
+    write_text(output, render([read_result(path) for path in results]))
+
+
+def render(files: Sequence[ResultFile]) -> str:
+    """The page. Raises InputError if the files hold no records at all."""
+    models = advice.models(files)
+    if not models:
+        raise InputError("the result files hold no records; measure with `check --json` or `bench --json`")
+    machines = advice.machines(files)
+    page = _environment().get_template("report.html.j2")
+    return page.render(
+        project=__version__,
+        created=sorted(result.created for result in files),
+        machines=machines,
+        facts=report_view.machine_facts(machines),
+        models=[report_view.model_view(model, machines) for model in models],
+        datasets=advice.datasets(files),
+        gates={name: limits for name, limits in gates.GATES.items() if limits},
+        error_colours=gradient(),
+        tiling_limit=gates.TILING_DROP_MEAN_DB,
+    )
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("benchmarks.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["number"] = show.number
+    environment.filters["macs"] = show.macs
+    environment.filters["layers"] = layers_line
+    environment.filters["svg"] = _trusted_svg
+    return environment
+
+
+def _trusted_svg(svg: str) -> Markup:
+    """Our own charts go into the page as they are; matplotlib has escaped the names inside."""
+    return Markup(svg)

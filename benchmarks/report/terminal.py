@@ -1,0 +1,191 @@
+"""What `check` and `bench` print: progress on stderr, tables and lines on stdout."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from benchmarks.gates.accuracy_gates import GateName
+from benchmarks.records.inside import DiagnosisRecord, RungRecord
+from benchmarks.records.result_file import AccuracyRecord, LatencyRecord, RatioRecord
+
+_WIDTH = 160  # of the widest table
+_STYLES: dict[GateName, str] = {"pass": "green", "fail": "bold red", "stated": "yellow", "not run": "yellow"}
+
+
+def out() -> Console:
+    """The console on stdout, never so narrow that a table would lose its numbers: a terminal wraps the lines."""
+    console = Console(highlight=False)
+    return Console(highlight=False, width=max(console.width, _WIDTH))
+
+
+@contextmanager
+def progress(total: int) -> Iterator[Callable[[str], None]]:
+    """A bar with the time left on stderr, if that is a terminal; the function is called before each step."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("", total=total)
+        begun = False
+
+        def step(doing: str) -> None:
+            nonlocal begun
+            bar.update(task, description=doing[:60], advance=1 if begun else 0)
+            begun = True
+
+        yield step
+
+
+def accuracy_table(records: Sequence[AccuracyRecord]) -> Table:
+    """One row for each artifact; what was not measured is a dash and says so in its gate."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("artifact", no_wrap=True)
+    for name in ("PSNR dB", "SSIM", "drop dB", "worst drop dB", "to ref. dB", "worst", "SSIM drop"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("gate", no_wrap=True)
+    for record in records:
+        tiling = record.tiling_drop_db if record.artifact.startswith("torch-reference") else None
+        drop = record.drop_db if tiling is None else tiling
+        worst = number(record.worst_drop_db, "+.4f")
+        if record.worst_image is not None:
+            worst += f" {record.worst_image[:18]}"
+        identical = "identical" if record.identical else None
+        cells = (
+            number(record.psnr_db, ".3f"),
+            number(record.ssim, ".5f"),
+            number(drop, "+.5f"),
+            worst,
+            identical or number(record.to_reference_db, ".2f"),
+            identical or number(record.to_reference_worst_db, ".2f"),
+            number(record.ssim_drop, "+.6f"),
+        )
+        table.add_row(Text(record.artifact), *map(Text, cells), _gate(record.gate))
+    return table
+
+
+def latency_table(records: Sequence[LatencyRecord]) -> Table:
+    """One row for each artifact or peer, median with its 95 % interval."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("artifact", no_wrap=True)
+    for name in ("p50 ms", "95 % interval", "p95", "p99", "output MP/s", "load ms", "peak MB"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name in ("device", "precision", "gate"):
+        table.add_column(name, no_wrap=True)
+    for record in records:
+        interval = "-"
+        if record.p50_low_ms is not None and record.p50_high_ms is not None:
+            interval = f"{record.p50_low_ms:.2f} .. {record.p50_high_ms:.2f}"
+        cells = (
+            number(record.p50_ms, ".2f"),
+            interval,
+            number(record.p95_ms, ".2f"),
+            number(record.p99_ms, ".2f"),
+            number(record.output_megapixels_per_s, ".2f"),
+            number(record.load_ms, ".0f"),
+            number(record.peak_rss_mb, ".0f"),
+            (record.device or "-")[:24],
+            record.reported_precision or "-",
+        )
+        table.add_row(Text(record.artifact), *map(Text, cells), _gate(record.gate))
+    return table
+
+
+def ladder_table(rungs: Sequence[RungRecord]) -> Table:
+    """The dB ladder, one row for each step."""
+    table = Table(box=None, header_style="bold", pad_edge=False, title="ladder", title_justify="left")
+    table.add_column("step", no_wrap=True)
+    table.add_column("made from", no_wrap=True)
+    for name in ("PSNR dB", "drop dB", "dB to it", "worst", "dB to the top"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for rung in rungs:
+        nothing_lost = "identical" if rung.identical else None
+        cells = (
+            rung.step,
+            rung.before or "-",
+            number(rung.psnr_db, ".3f"),
+            number(rung.drop_db, "+.5f"),
+            nothing_lost or number(rung.to_before_db, ".2f"),
+            nothing_lost or number(rung.to_before_worst_db, ".2f"),
+            number(rung.to_top_db, ".2f"),
+        )
+        table.add_row(*map(Text, cells))
+    return table
+
+
+def diagnosis_table(diagnoses: Sequence[DiagnosisRecord]) -> Table:
+    """How pictures below fp32 differ from the reference's; shares in per mille, the rest in 8-bit levels."""
+    title = "against the reference (levels of 255; clipped: more than the reference, per mille)"
+    table = Table(box=None, header_style="bold", pad_edge=False, title=title, title_justify="left")
+    table.add_column("artifact", no_wrap=True)
+    names = ("black", "white", "shift R", "G", "B", "error low", "middle", "high freq.", "flat", "textured")
+    for name in names:
+        table.add_column(name, justify="right", no_wrap=True)
+    for record in diagnoses:
+        clipped = (f"{1e3 * share:+.2f}" for share in (record.black, record.white))
+        errors = (f"{value:.3f}" for value in (*record.bands, record.flat, record.textured))
+        table.add_row(Text(record.artifact), *clipped, *(f"{value:+.3f}" for value in record.shift), *errors)
+    return table
+
+
+def reasons(records: Sequence[AccuracyRecord | LatencyRecord | RatioRecord]) -> list[str]:
+    """A line for each record that is not a plain pass; an artifact that did not run says `not run here`."""
+    lines = []
+    for record in records:
+        if record.reason:
+            gate = "not run here" if record.gate == "not run" else record.gate
+            lines.append(f"{record.artifact}: {gate}: {record.reason}")
+    return lines
+
+
+def macs(mac_shares: Mapping[str, float]) -> str:
+    """`60 % bf16, 40 % int8`; two digits more where none would call a part nothing or all; a dash for no shares."""
+
+    def said(share: float) -> str:
+        return f"{100 * share:.0f}" if 0.01 <= share < 0.995 or share == 1 else f"{100 * share:.2f}"
+
+    return ", ".join(f"{said(share)} % {name}" for name, share in mac_shares.items()) or "-"
+
+
+def mac_lines(records: Sequence[AccuracyRecord | LatencyRecord]) -> list[str]:
+    """In which precisions the engines say that the multiply-adds ran; equal answers share a line."""
+    found: dict[str, list[str]] = {}
+    for record in records:
+        if record.mac_shares and record.gate != "not run":
+            found.setdefault(macs(record.mac_shares), []).append(record.artifact)
+    return [f"MACs: {said}: {', '.join(names)}" for said, names in found.items()]
+
+
+def ratio_line(record: RatioRecord) -> str:
+    """A comparison in words; "faster" stands only where the intervals separate."""
+    figures = f"{record.ratio:.3f} [{record.ratio_low:.3f}, {record.ratio_high:.3f}] of the time of {record.other}"
+    if record.order == "faster":
+        said = f"faster, {1 / record.ratio:.2f} times"
+    elif record.order == "slower":
+        said = f"slower, {record.ratio:.2f} times"
+    else:
+        said = "not separable: the 95 % intervals overlap"
+    line = f"{record.artifact}: {figures}: {said}"
+    return line if record.required is None else f"{record.required}: {record.gate}: {line}"
+
+
+def shown_ratios(ratios: Sequence[RatioRecord]) -> list[RatioRecord]:
+    """Those against the official form if it was timed, else every pair; requirements always."""
+    official = [ratio for ratio in ratios if ratio.other.startswith("torch-official")]
+    return [ratio for ratio in ratios if not official or ratio in official or ratio.required is not None]
+
+
+def number(value: float | None, form: str) -> str:
+    """The number in a format, a dash for none; what rounds to zero has no sign."""
+    if value is None:
+        return "-"
+    text = format(value, form)
+    return text.lstrip("+-") if text[0] in "+-" and not float(text) else text
+
+
+def _gate(gate: GateName) -> Text:
+    return Text("not run here" if gate == "not run" else gate, style=_STYLES[gate])

@@ -1,0 +1,1 @@
+"""Studies whose results are committed. They may import everything; nothing imports them."""

@@ -1,0 +1,79 @@
+"""How large artifacts are on disk: `python -m benchmarks.studies.file_sizes BUNDLE... -o FILE`.
+
+Keeps the sizes for the table in docs/precision.md. OpenVINO has its weights in a file of their own; in an ONNX file
+they are counted by their types, since graph and weights share the file.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from dlgsanet.errors import InputError
+from dlgsanet.storage.atomic import write_text
+from runtimes.bundle.integrity import stored_bytes
+from runtimes.bundle.manifest import Artifact, read_manifest
+from runtimes.file_formats.onnx_file import read_facts
+
+SCHEMA = 1
+BACKENDS = ("onnxruntime", "openvino")
+_BYTES = {"fp32": 4, "fp16": 2, "bf16": 2, "int8": 1, "fp64": 8}
+
+
+def sizes(bundle: Path) -> list[dict[str, Any]]:
+    """A row for each artifact of BACKENDS: bytes of its weights and of all its files. Raises InputError where there is
+    none."""
+    manifest = read_manifest(bundle)
+    rows = [
+        {
+            "model": manifest.source.name,
+            "artifact": artifact.id,
+            "weights": _weights(bundle, artifact),
+            "all": stored_bytes(bundle, artifact.files),
+        }
+        for artifact in manifest.artifacts
+        if artifact.backend in BACKENDS
+    ]
+    if not rows:
+        raise InputError(f"expected artifacts of {' or '.join(BACKENDS)} in '{bundle}', found none: export it with one")
+    return rows
+
+
+def table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """A line for each artifact, against the fp32 one of its backend where there is one."""
+    lines = ["| artifact | weights, MB | of fp32's | with the graph, MB |", "|---|---|---|---|"]
+    for row in rows:
+        full = [it for it in rows if it["model"] == row["model"] and it["artifact"].startswith(_full(row["artifact"]))]
+        share = f"{row['weights'] / full[0]['weights']:.2f}" if full else ""
+        lines.append(
+            f"| {row['model']} {row['artifact']} | {row['weights'] / 1e6:.2f} | {share} | {row['all'] / 1e6:.2f} |"
+        )
+    return "\n".join(lines)
+
+
+def _full(artifact: str) -> str:
+    return f"{artifact.partition('-')[0]}-fp32-"
+
+
+def _weights(bundle: Path, artifact: Artifact) -> int:
+    if artifact.backend == "openvino":
+        return stored_bytes(bundle, (path for path in artifact.files if path.endswith(".bin")))
+    held = read_facts((bundle / artifact.path).read_bytes()).weights
+    return sum(_BYTES[kind] * count for kind, count in held.items())
+
+
+def main(
+    bundles: Annotated[list[Path], typer.Argument(help="Bundles to look at.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="JSON file to write.")],
+) -> None:
+    """Keep how large the artifacts are."""
+    rows = [row for bundle in bundles for row in sizes(bundle)]
+    write_text(output, json.dumps({"schema": SCHEMA, "rows": rows}, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    typer.run(main)

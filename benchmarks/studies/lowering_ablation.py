@@ -1,0 +1,128 @@
+"""What each rewriting pass and each lowering is worth: `python -m benchmarks.studies.lowering_ablation MODEL -o FILE`.
+
+All variants of a target take turns in the same rounds; the ratio to the graph with all passes is of paired
+samples. The result is committed, and the tables in docs/lowerings.md are made from it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from benchmarks.records import typed_json
+from benchmarks.records.environment import Environment, describe_environment
+from benchmarks.records.statistics import median_interval, ratio_interval
+from benchmarks.studies.room_job import ask
+from dlgsanet.storage.atomic import write_text
+from runtimes.bundle import strict_json
+
+SCHEMA = 1
+TARGETS = ("openvino-fp32", "openvino-bf16", "onnxruntime-fp32")
+Kind = Literal["passes", "lowerings"]
+
+
+@dataclass(frozen=True)
+class AblationRow:
+    """One variant on one target. `ratio`: its time over that of the first variant of the target, paired.
+
+    Without a graph or a device there are no times, and `reason` says why.
+    """
+
+    target: str
+    variant: str
+    lowering: str
+    onnx_nodes: int | None = None
+    macs: int | None = None
+    p50_ms: float | None = None
+    ratio: float | None = None
+    ratio_low: float | None = None
+    ratio_high: float | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """The content of a result file; `tile` is (H, W) in LR pixels."""
+
+    schema: int
+    kind: Kind
+    model: str
+    tile: tuple[int, int]
+    threads: int
+    runs: int
+    environment: Environment
+    rows: tuple[AblationRow, ...]
+
+
+def rows_of(answer: Sequence[Mapping[str, Any]]) -> list[AblationRow]:
+    """Rows with medians and paired ratios from the raw samples."""
+    first: dict[str, Sequence[float]] = {}
+    rows = []
+    for entry in answer:
+        known = {key: value for key, value in entry.items() if key != "samples_ms"}
+        samples = entry.get("samples_ms")
+        if not samples:
+            rows.append(AblationRow(**known))
+            continue
+        ratio = ratio_interval(samples, first.setdefault(entry["target"], samples))
+        p50 = median_interval(samples).value
+        rows.append(AblationRow(**known, p50_ms=p50, ratio=ratio.value, ratio_low=ratio.low, ratio_high=ratio.high))
+    return rows
+
+
+def read_ablation(path: Path) -> Ablation:
+    """A committed result. Raises InputError for anything else."""
+    return typed_json.decode(Ablation, strict_json.parse(path.read_bytes(), path.name), path.name)
+
+
+def table(result: Ablation) -> str:
+    """The rows in Markdown, one line for each variant, one column for each target."""
+    targets = list(dict.fromkeys(row.target for row in result.rows))
+    lines = [f"| {result.kind} | ONNX nodes | GMAC | {' | '.join(f'{name}, ms' for name in targets)} |"]
+    lines.append("|---" * (3 + len(targets)) + "|")
+    for variant, count in Counter(row.variant for row in result.rows).items():
+        mine = {row.target: row for row in result.rows if row.variant == variant}
+        some = next(iter(mine.values()))
+        assert count == len(mine)
+        nodes = "" if some.onnx_nodes is None else str(some.onnx_nodes)
+        macs = "" if some.macs is None else f"{some.macs / 1e9:.2f}"
+        lines.append(f"| {variant} | {nodes} | {macs} | {' | '.join(_cell(mine.get(name)) for name in targets)} |")
+    return "\n".join(lines)
+
+
+def _cell(row: AblationRow | None) -> str:
+    if row is None or row.p50_ms is None or row.ratio is None:
+        return "no graph without it" if row is not None and row.onnx_nodes is None else "not run here"
+    return f"{row.p50_ms:.1f} ({row.ratio:.2f} x)"
+
+
+def main(
+    model: Annotated[str, typer.Argument(help="Shipped name or checkpoint.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="JSON file to write.")],
+    kind: Annotated[str, typer.Option(help="passes or lowerings.")] = "passes",
+    target: Annotated[list[str] | None, typer.Option(help="May be repeated.")] = None,
+    tile: Annotated[int, typer.Option(help="Side of the tile in LR pixels.")] = 128,
+    runs: Annotated[int, typer.Option(min=5, help="Rounds.")] = 9,
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; all cores if not given.")] = None,
+) -> None:
+    """Time every pass left out, or every lowering, on each target."""
+    chosen: Kind = "lowerings" if kind == "lowerings" else "passes"
+    environment = describe_environment()
+    job = {
+        "model": model, "targets": list(target or TARGETS), "tile": [tile, tile], "kind": chosen, "runs": runs,
+        "threads": threads,
+    }  # fmt: skip
+    rows = rows_of(ask("benchmarks.studies.ablation_graphs", job))
+    used = threads or environment.threads
+    result = Ablation(SCHEMA, chosen, Path(model).stem, (tile, tile), used, runs, environment, tuple(rows))
+    write_text(output, typed_json.encode(result))
+    typer.echo(table(result))
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,115 @@
+"""How the default overlap was chosen: what tiling costs against the whole image, for each overlap.
+
+Run by `python -m benchmarks.studies.tile_overlap`; its result is committed, and the table in docs/tiling.md is made
+from it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import track
+
+from benchmarks.accuracy.figures import summarise, yardstick
+from benchmarks.records.result_file import ImageRow
+from benchmarks.subjects.datasets import Dataset, open_folder, open_photographs
+from dlgsanet.imaging.files import to_nchw
+from dlgsanet.protocol import Protocol
+from dlgsanet.storage.atomic import write_text
+from runtimes.runner.tiling import Array, tile_count, upscale_tiled
+
+SCHEMA = 1
+TILES = (64, 128)
+OVERLAPS = (0, 4, 8, 16, 24, 32, 48)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One tile size and overlap (LR pixels) on one data set; decibels are against the whole image at once.
+
+    `work` is how many pixels were computed for each pixel of the images.
+    """
+
+    dataset: str
+    tile: int
+    overlap: int
+    work: float
+    tiling_drop_db: float
+    worst_drop_db: float
+    to_whole_db: float | None
+
+
+def study(function: Callable[[Array], Array], dataset: Dataset, console: Console) -> list[Row]:
+    """Tile every image of the set in every way that makes sense; the whole image is computed once each."""
+    ways = [(tile, overlap) for tile in TILES for overlap in OVERLAPS if overlap < tile]
+    rows: dict[tuple[int, int], list[ImageRow]] = {way: [] for way in ways}
+    computed = dict.fromkeys(ways, 0)
+    pixels = 0
+    samples = track(dataset.samples(), dataset.name, len(dataset.items), console=console)
+    for sample in samples:
+        lr = to_nchw(sample.lr)
+        target = yardstick(sample, function(lr), _protocol(dataset))
+        pixels += lr.shape[2] * lr.shape[3]
+        for tile, overlap in ways:
+            sr = upscale_tiled(function, lr, dataset.scale, (tile, tile), overlap)
+            rows[tile, overlap].append(target.row(sr))
+            computed[tile, overlap] += tile * tile * tile_count((lr.shape[2], lr.shape[3]), (tile, tile), overlap)
+    return [_row(dataset, way, rows[way], computed[way] / pixels) for way in ways]
+
+
+def _protocol(dataset: Dataset) -> Protocol:
+    """Both sides are judged as 8-bit files would be; the protocol is that of the whole image."""
+    s = dataset.scale
+    return Protocol(s, "y", s, True, dataset.lr_source, None, None, dataset.sha256)
+
+
+def _row(dataset: Dataset, way: tuple[int, int], rows: Sequence[ImageRow], work: float) -> Row:
+    total = summarise(rows)
+    return Row(dataset.name, *way, work, total.drop_db, total.worst_drop_db, total.to_reference_db)
+
+
+def table(rows: Sequence[Row]) -> str:
+    """The rows in Markdown."""
+    lines = [
+        "| images | tile | overlap | computed per pixel | mean drop, dB | worst drop, dB | dB to the whole image |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        near = "identical" if row.to_whole_db is None else f"{row.to_whole_db:.1f}"
+        lines.append(
+            f"| {row.dataset} | {row.tile} | {row.overlap} | {row.work:.2f} | {row.tiling_drop_db:.4f} "
+            f"| {row.worst_drop_db:.4f} | {near} |"
+        )
+    return "\n".join(lines)
+
+
+def main(
+    model: Annotated[str, typer.Argument(help="Shipped name or checkpoint.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="JSON file to write.")],
+    data: Annotated[list[Path] | None, typer.Option(help="Folder of HR images; may be repeated.")] = None,
+) -> None:
+    """Measure the cost of tiling on folders of images, or on the demo's photographs."""
+    from dlgsanet.numpy_model import NumpyModel
+
+    reference = NumpyModel.load(model)
+    sets = [open_folder(folder, reference.scale) for folder in data or ()] or [open_photographs(reference.scale)]
+    console = Console(stderr=True)
+    rows = [row for dataset in sets for row in study(reference, dataset, console)]
+    content = {
+        "schema": SCHEMA,
+        "model": model,
+        "datasets": {dataset.name: dataset.sha256 for dataset in sets},
+        "rows": [asdict(row) for row in rows],
+    }
+    write_text(output, json.dumps(content, indent=1) + "\n")
+    Console().print(table(rows), markup=False, soft_wrap=True)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,169 @@
+"""How much faster a training step is with the fused operators, and how fast batches are drawn beside it.
+
+Run by `python -m benchmarks.studies.training_speed`; its result is committed, and the table in docs/training.md is made
+from it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import torch
+import typer
+from rich.console import Console
+
+from benchmarks.records.environment import describe_environment
+from benchmarks.records.statistics import median_interval, ratio_interval
+from dlgsanet.storage.atomic import write_text
+from dlgsanet.training import build
+from dlgsanet.training.configuration.read import TrainConfig, config_from_dict
+from dlgsanet.training.data.pixel_store import open_store
+from dlgsanet.training.data.sampler import PatchSampler
+from dlgsanet.training.loop import Batch, Progress, advance
+from dlgsanet.training.process.workers import Worker
+from dlgsanet.training.run import start_state
+from runtimes.machine.clock import time_interleaved
+
+SCHEMA = 1
+FORMS = ("plain", "c")
+DRAW = "draw"
+WARMUP = 2
+
+
+@dataclass(frozen=True)
+class Case:
+    """A network and the batches it is trained on; `patch` is the LR side in pixels."""
+
+    variant: str
+    precision: str
+    patch: int
+    batch: int
+    scale: int = 4
+    candidates: int = 2
+
+
+CASES = (
+    Case("nano", "bf16", 32, 16),
+    Case("tiny", "bf16", 24, 16),
+    Case("tiny", "bf16", 32, 8),
+    Case("tiny", "fp32", 24, 16),
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One form in one case: `speedup` is against the plain form in the same rounds, with its 95 % interval.
+
+    The form `draw` is not a step but the drawing of its batch.
+    """
+
+    case: Case
+    form: str
+    threads: int
+    samples_ms: tuple[float, ...]
+    images_per_s: float
+    speedup: float
+    speedup_low: float
+    speedup_high: float
+
+
+def study(case: Case, runs: int, threads: int, draw: Callable[[], object] | None) -> list[Row]:
+    """Time whole steps (forward, backward, Adam, moving average) of every form in turns."""
+    tasks: dict[str, Callable[[], object]] = {form: _step(_config(case, form, threads)) for form in FORMS}
+    if draw:
+        tasks[DRAW] = draw
+    samples = time_interleaved(tasks, warmup=WARMUP, runs=runs)
+    return [_row(case, form, threads, samples) for form in tasks]
+
+
+def _row(case: Case, form: str, threads: int, samples: dict[str, list[float]]) -> Row:
+    times = samples[form]
+    ratio = ratio_interval(samples["plain"], times)
+    speed = case.batch / median_interval(times).value * 1e3
+    return Row(case, form, threads, tuple(times), speed, ratio.value, ratio.low, ratio.high)
+
+
+def _config(case: Case, form: str, threads: int) -> TrainConfig:
+    return config_from_dict(
+        {
+            "model": {"variant": case.variant, "scale": case.scale},
+            "data": {"train": "made up", "patch": case.patch, "batch": case.batch, "candidates": case.candidates},
+            "schedule": {"steps": 1},
+            "run": {"precision": case.precision, "kernels": form, "threads": threads, "device": "cpu"},
+        }
+    )
+
+
+def _step(config: TrainConfig) -> Callable[[], None]:
+    """A function that makes the next step on a made-up batch."""
+    state, _ = start_state(config, torch.device("cpu"))
+    side, count = config.data.patch, config.data.batch
+    lr = torch.rand(count, 3, side, side).to(memory_format=torch.channels_last)
+    hr = torch.rand(count, 3, side * config.model.scale, side * config.model.scale)
+    recipe = build.recipe(config)
+
+    def draw(_: int, __: np.random.Generator) -> Batch:
+        return lr, hr
+
+    def ignore(_: Progress) -> None:
+        return
+
+    def step() -> None:
+        one_more = replace(recipe, schedule=replace(recipe.schedule, steps=state.step + 1))
+        advance(state, one_more, draw, Worker(state.device), ignore)
+
+    return step
+
+
+def _drawing(case: Case, folder: Path, cache: Path) -> Callable[[], object]:
+    sampler = PatchSampler([open_store(folder, case.scale, cache)], case.patch, case.candidates)
+    rng = np.random.default_rng(0)
+    return lambda: sampler.batch(case.batch, rng)
+
+
+def table(rows: Sequence[Row]) -> str:
+    """The rows in Markdown."""
+    lines = [
+        "| network | arithmetic | batch x LR patch | operators | images/s | times the plain form (95 % interval) |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        it = row.case
+        what = "*drawing the batch*" if row.form == DRAW else f"`{row.form}`"
+        ratio = "1" if row.form == "plain" else f"{row.speedup:.2f} ({row.speedup_low:.2f} to {row.speedup_high:.2f})"
+        lines.append(
+            f"| {it.variant} x{it.scale} | {it.precision} | {it.batch} x {it.patch} | {what} "
+            f"| {row.images_per_s:.1f} | {ratio} |"
+        )
+    return "\n".join(lines)
+
+
+def read_rows(content: str) -> list[Row]:
+    """The rows of a result file's text."""
+    return [Row(**{**row, "case": Case(**row["case"])}) for row in json.loads(content)["rows"]]
+
+
+def main(
+    output: Annotated[Path, typer.Option("-o", "--output", help="JSON file to write.")],
+    data: Annotated[Path | None, typer.Option(help="Folder of photographs, to time the drawing of batches.")] = None,
+    cache: Annotated[Path, typer.Option(help="Where prepared pixels are kept.")] = Path("runs/cache"),
+    runs: Annotated[int, typer.Option(min=5, help="Timed rounds.")] = 9,
+    threads: Annotated[int, typer.Option(min=1, help="Threads of torch and of the fused operators.")] = 1,
+) -> None:
+    """Time training steps in every form, interleaved."""
+    torch.set_num_threads(threads)
+    rows: list[Row] = []
+    for case in CASES:
+        rows += study(case, runs, threads, _drawing(case, data, cache) if data else None)
+    content = {"schema": SCHEMA, "environment": asdict(describe_environment()), "rows": [asdict(row) for row in rows]}
+    write_text(output, json.dumps(content, indent=1) + "\n")
+    Console().print(table(rows), markup=False, soft_wrap=True)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,1 @@
+"""What is measured: artifacts, peers, the reference, and the pictures they are given."""

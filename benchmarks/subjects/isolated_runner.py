@@ -1,0 +1,185 @@
+"""A runner in a process of its own: a backend that crashes takes nothing with it, and its memory can be told.
+
+The child is spawned (not forked: backends hold threads), so it starts bare and imports only what it runs.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dlgsanet.errors import BackendError, EdgeError
+from runtimes.machine.clock import now_ms
+from runtimes.machine.exit_name import exit_name
+from runtimes.runner.contract import RunInfo, Runner
+from runtimes.runner.tiling import Array
+
+_PATIENCE_S = 3.0
+_PARENT_GONE = (EOFError, BrokenPipeError, ConnectionResetError)
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What the child says once its runner is open; `load_ms` includes the backend's import."""
+
+    info: RunInfo
+    load_ms: float
+
+
+class IsolatedRunner(Runner):
+    """Runs `opener()` in a child process; `opener` and what it holds must be picklable.
+
+    A child that dies raises BackendError naming the signal; the errors of the runner inside arrive unchanged.
+    """
+
+    def __init__(self, name: str, scale: int, tiles: tuple[tuple[int, int], ...], opener: Callable[[], Runner]) -> None:
+        super().__init__(scale, tiles)
+        self._name = name
+        self._opener = opener
+        self._process: BaseProcess | None = None
+        self._pipe: Connection | None = None
+        self.load_ms = float("nan")
+        """Milliseconds from asking for the runner to its being ready; NaN before."""
+
+    def peak_rss_mb(self) -> float | None:
+        """Largest memory that the child has held so far, in 10^6 bytes; None where the system does not
+        say."""
+        found: float | None = self._ask("memory", "telling its memory")
+        return found
+
+    def macs(self) -> dict[str, int]:
+        found: dict[str, int] = self._ask("macs", "telling what it runs")
+        return found
+
+    def _open(self) -> RunInfo:
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        self._pipe = ours
+        process = context.Process(target=_serve, args=(theirs, self._opener), daemon=True)
+        self._process = process
+        with _sigint_held():
+            process.start()
+        theirs.close()  # else the end of the child would not end the pipe
+        opened: Opened = self._receive("loading")
+        self.load_ms = opened.load_ms
+        return opened.info
+
+    def _infer(self, tile: Array) -> Array:
+        sr: Array = self._ask(tile, "running")
+        return sr
+
+    def _inspect(self, tile: Array) -> tuple[Array, dict[str, Array]]:
+        found: tuple[Array, dict[str, Array]] = self._ask(("inspect", tile), "running")
+        return found
+
+    def _close(self) -> None:
+        if self._pipe is not None:
+            with suppress(OSError):  # it is gone already
+                self._pipe.send(None)
+            self._pipe.close()
+        if self._process is not None and self._process.pid is not None:
+            self._process.join(_PATIENCE_S)
+            if self._process.is_alive():
+                self._process.kill()
+                self._process.join()
+        self._pipe = self._process = None
+
+    def _ask(self, request: object, doing: str) -> Any:
+        assert self._pipe is not None
+        try:
+            self._pipe.send(request)
+        except OSError as error:
+            raise self._crashed(doing) from error
+        return self._receive(doing)
+
+    def _receive(self, doing: str) -> Any:
+        assert self._pipe is not None
+        try:
+            answer = self._pipe.recv()
+        except (EOFError, OSError) as error:
+            raise self._crashed(doing) from error
+        if isinstance(answer, EdgeError):
+            raise answer
+        return answer
+
+    def _crashed(self, doing: str) -> BackendError:
+        assert self._process is not None
+        self._process.join(_PATIENCE_S)
+        how = exit_name(self._process.exitcode)
+        return BackendError(f"{self._name}: the backend's process ended while {doing} ({how})")
+
+
+def peak_rss_mb() -> float | None:
+    """Largest resident memory of this process so far, in 10^6 bytes; None where the system does not say.
+
+    Linux counts a parent's memory into a child's `ru_maxrss`, its VmHWM does not.
+    """
+    status = Path("/proc/self/status")
+    if status.is_file():
+        for line in status.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024 / 1e6
+    if sys.platform == "darwin":
+        import resource
+
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    return None
+
+
+@contextmanager
+def _sigint_held() -> Iterator[None]:
+    """Ctrl-C comes a moment later here and, since a child inherits the mask, never to the child started within:
+    it would print a traceback while it is still importing."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _serve(pipe: Connection, opener: Callable[[], Runner]) -> None:
+    """The child: open, then answer tiles with outputs until None comes or the parent is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent ends this
+    with suppress(*_PARENT_GONE):  # nobody is left to answer
+        try:
+            start = now_ms()
+            with opener() as run:
+                pipe.send(Opened(run.info, now_ms() - start))
+                while (request := pipe.recv()) is not None:
+                    pipe.send(_answer(run, request))
+        except EdgeError as error:
+            pipe.send(error)
+        except _PARENT_GONE:
+            raise
+        except Exception as error:  # noqa: BLE001  (whatever a backend raises must reach the user)
+            pipe.send(_unexpected(error))
+
+
+def _answer(run: Runner, request: object) -> object:
+    try:
+        if isinstance(request, np.ndarray):
+            return run.infer(request)
+        if isinstance(request, tuple):
+            return run.inspect(request[1])
+        return run.macs() if request == "macs" else peak_rss_mb()
+    except EdgeError as error:
+        return error
+    except Exception as error:  # noqa: BLE001
+        return _unexpected(error)
+
+
+def _unexpected(error: Exception) -> BackendError:
+    return BackendError(f"the backend raised {type(error).__name__}: {str(error)[:300]}")

@@ -1,0 +1,96 @@
+"""What artifacts are compared with: the untouched network in torch, or where there is no torch its stored
+output."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.subjects.datasets import Dataset, Sample
+from benchmarks.subjects.torch_peers import reference_function
+from dlgsanet.errors import InputError, UnavailableError
+from dlgsanet.imaging.files import to_nchw
+from runtimes.bundle.manifest import Manifest
+from runtimes.runner.tiling import DEFAULT_OVERLAP, Array, upscale_tiled
+
+WHOLE_LIMIT = 512 * 512
+"""LR pixels up to which an image also goes through the network at once, to learn what tiling costs."""
+
+Tile = tuple[int, int]
+
+
+class Reference(ABC):
+    """`description` says in the output and the records what it is; `overlap` is in LR pixels."""
+
+    def __init__(self, description: str, overlap: int) -> None:
+        self.description = description
+        self.overlap = overlap
+
+    @abstractmethod
+    def tiled(self, sample: Sample, tile: Tile) -> Array:
+        """The output through the same tiler as the artifacts': 1 x 3 x sH x sW float32, unclamped."""
+
+    @abstractmethod
+    def whole(self, sample: Sample) -> Array | None:
+        """The output of the whole image at once; None where it cannot be had."""
+
+
+class TorchReference(Reference):
+    """Recomputed by `function`: 1 x 3 x H x W -> 1 x 3 x sH x sW."""
+
+    def __init__(
+        self, function: Callable[[Array], Array], scale: int, description: str, overlap: int = DEFAULT_OVERLAP
+    ) -> None:
+        super().__init__(description, overlap)
+        self._function = function
+        self._scale = scale
+
+    def tiled(self, sample: Sample, tile: Tile) -> Array:
+        return upscale_tiled(self._function, to_nchw(sample.lr), self._scale, tile, self.overlap)
+
+    def whole(self, sample: Sample) -> Array | None:
+        if sample.lr.shape[0] * sample.lr.shape[1] > WHOLE_LIMIT:
+            return None
+        return self._function(to_nchw(sample.lr))
+
+
+class StoredReference(Reference):
+    """Read from the parity pack of a bundle, whose hashes have been checked on opening the data set."""
+
+    def tiled(self, sample: Sample, tile: Tile) -> Array:
+        name = f"{tile[0]}x{tile[1]}"
+        path = sample.item.sr.get(name)
+        if path is None:
+            raise UnavailableError(
+                f"no stored reference of {sample.item.name} for {name} tiles, and no torch to compute it"
+            )
+        try:
+            stored = np.load(path, allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            raise InputError(f"cannot read the stored reference {path}: export the bundle again") from error
+        expected = (1, 3, *sample.hr.shape[:2])
+        if not isinstance(stored, np.ndarray) or stored.shape != expected or stored.dtype != np.float32:
+            raise InputError(f"expected float32 of shape {expected} in {path}: export the bundle again")
+        sr: Array = stored
+        return sr
+
+    def whole(self, sample: Sample) -> Array | None:
+        return None
+
+
+def open_reference(bundle: str | Path, manifest: Manifest, dataset: Dataset, threads: int | None) -> Reference:
+    """The best reference that this machine can give for `dataset`.
+
+    Raises UnavailableError when torch is not here and the data set is not the bundle's own pack.
+    """
+    try:
+        function = reference_function(bundle, manifest, threads)
+    except UnavailableError as error:
+        if all(item.sr for item in dataset.items):
+            return StoredReference("the outputs stored in the bundle (no torch here)", manifest.reference.overlap)
+        raise UnavailableError(f"{error}; or leave --data away to use the bundle's own parity pack") from error
+    return TorchReference(function, manifest.scale, f"recomputed here with torch {version('torch')}")

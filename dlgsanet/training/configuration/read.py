@@ -1,0 +1,176 @@
+"""What a training run does, read from a TOML file into frozen objects; unknown keys are refused."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, asdict, dataclass, field, fields
+from pathlib import Path
+from types import UnionType
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+
+from dlgsanet.errors import InputError, unknown
+from dlgsanet.training.configuration.sections import (
+    DataSection,
+    DistillSection,
+    LossSection,
+    ModelSection,
+    OptimizerSection,
+    RunSection,
+    ScheduleSection,
+    StageSection,
+)
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+TABLES = {
+    "model": ModelSection,
+    "data": DataSection,
+    "schedule": ScheduleSection,
+    "optimizer": OptimizerSection,
+    "loss": LossSection,
+    "distill": DistillSection,
+    "run": RunSection,
+}
+STAGES = "stages"  # the one list of tables
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """A whole run. Raises InputError for tables that contradict one another."""
+
+    model: ModelSection
+    data: DataSection
+    schedule: ScheduleSection
+    optimizer: OptimizerSection = field(default_factory=OptimizerSection)
+    loss: LossSection = field(default_factory=LossSection)
+    distill: DistillSection = field(default_factory=DistillSection)
+    run: RunSection = field(default_factory=RunSection)
+    stages: tuple[StageSection, ...] = ()
+
+    def __post_init__(self) -> None:
+        starts = [stage.start for stage in self.stages]
+        if starts != sorted(set(starts)):
+            raise InputError(f"expected stages in the order of their start, found {starts}: sort them")
+        for _, batch in self.sizes():
+            if batch % self.optimizer.accumulate:
+                raise InputError(
+                    f"expected a batch that is a multiple of optimizer.accumulate = {self.optimizer.accumulate}, "
+                    f"found {batch}: change one of them"
+                )
+        if self.run.compile and self.distill.features:
+            raise InputError(
+                "expected run.compile or distill.features, found both: features are tapped inside the network, "
+                "which a compiled one hides; drop one"
+            )
+
+    def size(self, step: int) -> tuple[int, int]:
+        """LR patch side and batch of a step."""
+        begun = [stage for stage in self.stages if step >= stage.start * self.schedule.steps]
+        if not begun:
+            return self.data.patch, self.data.batch
+        return begun[-1].patch, begun[-1].batch or self.data.batch
+
+    def sizes(self) -> tuple[tuple[int, int], ...]:
+        """All the patch sides and batches, in the order of the stages."""
+        later = [(stage.patch, stage.batch or self.data.batch) for stage in self.stages]
+        return (self.data.patch, self.data.batch), *later
+
+    def stored(self) -> dict[str, Any]:
+        """Nested dictionaries and lists: what a training state keeps."""
+        content: dict[str, Any] = _plain(asdict(self))
+        return content
+
+    def differences(self, other: Mapping[str, Any]) -> list[str]:
+        """Fields, as `table.key`, in which a stored configuration differs; keys it lacks count as defaults."""
+        mine, other = self.stored(), _plain(other)
+        different = []
+        for table, kind in TABLES.items():
+            theirs = {**_defaults(kind), **other.get(table, {})}
+            keys = [*mine[table], *(key for key in theirs if key not in mine[table])]
+            different += [f"{table}.{key}" for key in keys if theirs.get(key) != mine[table].get(key)]
+        if other.get(STAGES, []) != mine[STAGES]:
+            different.append(STAGES)
+        return different
+
+
+def read_config(path: str | Path) -> TrainConfig:
+    """Read a TOML file. Raises InputError naming the key that is unknown, missing or of the wrong type."""
+    try:
+        content = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot read the configuration {path} ({error}): check the path") from error
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"expected TOML in {path}, found an error: {error}") from error
+    return config_from_dict(content)
+
+
+def config_from_dict(content: Mapping[str, Any]) -> TrainConfig:
+    """The typed configuration of nested tables; InputError for what does not fit."""
+    for key in content:
+        if key not in TABLES and key != STAGES:
+            raise unknown("section", key, [*TABLES, STAGES])
+    stages = content.get(STAGES, [])
+    if not isinstance(stages, (list, tuple)):
+        raise InputError(f"expected tables [[{STAGES}]], found {stages!r}")
+    return TrainConfig(
+        model=_section(ModelSection, "model", content.get("model", {})),
+        data=_section(DataSection, "data", content.get("data", {})),
+        schedule=_section(ScheduleSection, "schedule", content.get("schedule", {})),
+        optimizer=_section(OptimizerSection, "optimizer", content.get("optimizer", {})),
+        loss=_section(LossSection, "loss", content.get("loss", {})),
+        distill=_section(DistillSection, "distill", content.get("distill", {})),
+        run=_section(RunSection, "run", content.get("run", {})),
+        stages=tuple(_section(StageSection, STAGES, stage) for stage in stages),
+    )
+
+
+T = TypeVar("T")
+
+
+def _section(kind: type[T], name: str, table: Any) -> T:
+    if not isinstance(table, Mapping):
+        raise InputError(f"expected a table [{name}], found {table!r}")
+    types = get_type_hints(kind)
+    values: dict[str, Any] = {}
+    for key, value in table.items():
+        if key not in types:
+            raise unknown(f"key in [{name}]", key, types)
+        values[key] = _typed(f"{name}.{key}", value, types[key])
+    for one in _fields(kind):
+        if one.default is MISSING and one.name not in values:
+            raise InputError(f"expected {name}.{one.name} in the configuration, found none: add it")
+    return kind(**values)
+
+
+def _typed(key: str, value: Any, kind: Any) -> Any:
+    """`value` as the type of its field: a scalar, a list of one scalar type, or a choice of these."""
+    choices = get_args(kind) if isinstance(kind, UnionType) else (kind,)
+    for choice in choices:
+        if get_origin(choice) is tuple and isinstance(value, (list, tuple)):
+            item = get_args(choice)[0]
+            return tuple(_typed(key, one, item) for one in value)
+        if choice is float and type(value) is int:
+            return float(value)
+        if type(value) is choice:
+            return value
+    wanted = " or ".join(getattr(choice, "__name__", str(choice)) for choice in choices)
+    raise InputError(f"expected {key} of type {wanted}, found {value!r}: correct the configuration")
+
+
+def _fields(kind: type[Any]) -> tuple[Field[Any], ...]:
+    return fields(kind)
+
+
+def _defaults(kind: type[Any]) -> dict[str, Any]:
+    return {one.name: _plain(one.default) for one in _fields(kind) if one.default is not MISSING}
+
+
+def _plain(value: Any) -> Any:
+    """Tuples as lists: what `torch.load(weights_only=True)` reads back, and what TOML gives."""
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value

@@ -1,0 +1,1 @@
+"""Training images: where they come from, how they are kept, drawn and watched."""

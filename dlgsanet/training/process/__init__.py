@@ -1,0 +1,1 @@
+"""The process of a run: workers of torchrun, interrupts, the heap."""

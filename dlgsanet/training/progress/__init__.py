@@ -1,0 +1,1 @@
+"""What a run tells and writes while it goes on: progress, log, validation."""

@@ -1,0 +1,86 @@
+"""What a run tells: a line of JSON per report, the console, and TensorBoard's event files where wanted."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from dlgsanet.errors import UnavailableError
+from dlgsanet.storage import atomic
+
+LOG, EVENTS = "log.jsonl", "tensorboard"
+
+
+class Journal:
+    """The log of one run in its folder. Lines from beyond the step that a run resumes at are dropped."""
+
+    def __init__(self, folder: Path, step: int, tensorboard: bool) -> None:
+        self._path = folder / LOG
+        self._events = _event_writer(folder / EVENTS, step) if tensorboard else None
+        if self._path.exists():
+            self._drop_after(step)
+
+    def write(self, record: Mapping[str, Any]) -> None:
+        """Add one record; its numbers also go to TensorBoard, under their keys at its `step`."""
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(record) + "\n")
+        if self._events:
+            for key, value in record.items():
+                if key != "step" and isinstance(value, (int, float)):
+                    self._events.add_scalar(key, value, record["step"])
+            self._events.flush()
+
+    def close(self) -> None:
+        """Finish the event files."""
+        if self._events:
+            self._events.close()
+
+    def _drop_after(self, step: int) -> None:
+        """A run that was killed had logged steps that the saved state knows nothing of; they will come again."""
+        lines = self._path.read_text(encoding="utf-8").splitlines()
+        kept = [line for line in lines if _step(line) <= step]
+        if len(kept) < len(lines):
+            atomic.write_text(self._path, "".join(f"{line}\n" for line in kept))
+
+
+def _step(line: str) -> float:
+    try:
+        step: float = json.loads(line)["step"]
+    except (json.JSONDecodeError, KeyError):
+        return math.inf  # half a line: the run was killed while it wrote
+    return step
+
+
+def _event_writer(folder: Path, step: int) -> Any:
+    try:
+        from tensorboardX import SummaryWriter
+    except ModuleNotFoundError as error:
+        raise UnavailableError(
+            "run.tensorboard needs the package tensorboardX, found none: pip install 'dlgsanet-edge[train]'"
+        ) from error
+    return SummaryWriter(str(folder), purge_step=step + 1)
+
+
+def progress_bar(console: Console) -> Progress:
+    """A bar with elapsed and remaining time and a note; silent where the console is no terminal."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+    return Progress(*columns, console=console, disable=not console.is_terminal)
+
+
+def clock_time(seconds: float) -> str:
+    """Hours, minutes and seconds: 3:07:05."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"

@@ -1,0 +1,1 @@
+"""ML Programs for Core ML."""

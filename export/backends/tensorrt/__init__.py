@@ -1,0 +1,1 @@
+"""Typed ONNX for TensorRT, and engines compiled ahead for RTX GPUs."""

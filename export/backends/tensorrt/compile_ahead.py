@@ -1,0 +1,66 @@
+"""TensorRT-RTX engines, compiled for a GPU that need not be here; what the compiler made of the graph is counted.
+
+The compiler runs in a process of its own and gives the same bytes every time but in int8 (docs/tensorrt.md). Engines
+fit one compute capability, one version of TensorRT-RTX and one platform; the manifest's `graph.engine` says which
+(`runtimes.backends.tensorrt.engine_record`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from dlgsanet.errors import BackendError
+from export.backends.tensorrt.typed_graphs import FOLDER, TypedGraphs
+from export.graph.build import onnx_bytes
+from runtimes.backends.tensorrt.compiling.compile import Compiled, CompileJob, compile_engine
+from runtimes.backends.tensorrt.engine_record import FP16_SCALES, FP32_SCALES, SCHEMA, EngineRecord, host_platform
+
+LIBRARY = "tensorrt_rtx"
+TIMEOUT_S = 600.0  # some 5 s for tiny x4 at 128x128
+FORMS = {"": FP32_SCALES, ".fp16-scales": FP16_SCALES}
+
+
+def compile_ahead(folder: Path, name: str, typed: TypedGraphs, sm: str) -> tuple[str, Mapping[str, Any]]:
+    """Write `tensorrt/<name>.engine` below `folder`; return its path and what the manifest says of it: `engine` (an
+    EngineRecord) and `build` (seconds and memory of the compiler).
+
+    The forms of an int8 graph are tried in order. Raises BackendError when none compiles, with every reason.
+    """
+    path = f"{FOLDER}/{name}.engine"
+    (folder / FOLDER).mkdir(parents=True, exist_ok=True)
+    reasons = []
+    for suffix, graph in typed.files.items():
+        data = onnx_bytes(graph, None)
+        try:
+            compiled = _compile(data, folder / path, sm)
+        except BackendError as error:
+            reasons.append(str(error))
+            continue
+        record = EngineRecord(
+            schema=SCHEMA,
+            artifact=name,
+            engine_sha256=hashlib.sha256((folder / path).read_bytes()).hexdigest(),
+            library=LIBRARY,
+            version=compiled.version,
+            sm=sm,
+            platform=host_platform(),
+            onnx=f"{FOLDER}/{name}{suffix}.onnx",
+            onnx_sha256=hashlib.sha256(data).hexdigest(),
+            scales=FORMS[suffix] if len(typed.files) > 1 else None,
+            options=compiled.options,
+            kernels=compiled.table.as_json() if compiled.table else {},
+        )
+        built = {"seconds": compiled.seconds, "peak_mb": round(compiled.peak_mb)}
+        return path, {"engine": record.as_json(), "build": built}
+    raise BackendError(f"TensorRT-RTX could not compile {name}: {'; '.join(reasons)}")
+
+
+def _compile(data: bytes, target: Path, sm: str) -> Compiled:
+    with tempfile.TemporaryDirectory() as temporary:
+        source = Path(temporary) / "graph.onnx"
+        source.write_bytes(data)
+        return compile_engine(CompileJob(LIBRARY, str(source), str(target), sm=sm), TIMEOUT_S, lambda step: None)

@@ -1,0 +1,132 @@
+"""The ONNX that TensorRT engines are built from: typed fp32, typed fp16, or int8 in two forms of scales.
+
+An engine is tied to its GPU and version, so what is exported is the graph; `dlgsanet build` makes the engine where it
+will run. Precision lies in the file alone (strongly typed, which TensorRT 11 requires and 10.x has), every file is
+linted, and the head-room of fp16 is measured before it is trusted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from dlgsanet.errors import BackendError
+from export.backends.tensorrt.half_precision import HALF_MAX, fp32_islands, to_half
+from export.backends.tensorrt.int8_forms import typed_forms, with_exact_scales
+from export.backends.tensorrt.value_ranges import by_block, largest_values
+from export.graph.build import check, onnx_bytes
+from runtimes.backends.tensorrt.lint.lint import lint
+from runtimes.file_formats.onnx_graph import read_graph, tensor_types
+
+if TYPE_CHECKING:
+    from dlgsanet.network.model import DLGSANet
+
+FOLDER = "tensorrt"
+MAX_RANGE_USED = 0.5
+"""Share of fp16's range that a picture may need: other pictures, and trained networks, differ by less than twice."""
+
+Quantize = Callable[[onnx.ModelProto], onnx.ModelProto]
+
+
+@dataclass(frozen=True)
+class TypedGraphs:
+    """`files`: suffix of the file's name ("" or ".fp16-scales") -> graph, the one to try first in front. `facts`: what
+    the manifest says of them: nodes in fp32, int8 convolutions, and for each block the share of fp16's range used."""
+
+    files: Mapping[str, onnx.ModelProto]
+    facts: Mapping[str, Any]
+
+
+def typed_graphs(
+    graph: onnx.ModelProto, precision: str, *, picture: NDArray[np.float32], quantize: Quantize | None = None
+) -> TypedGraphs:
+    """The graphs of a precision (fp32, fp16 or int8) from the fp32 graph of a rewritten network.
+
+    `picture`: a real tile (1, 3, H, W), on which ranges are measured; `quantize` makes the symmetric Q/DQ form of the
+    graph, for int8. Raises BackendError where fp16 cannot hold the network, or for a file that the linter refuses.
+    """
+    if precision == "fp32":
+        files: Mapping[str, onnx.ModelProto] = {"": graph}
+    elif precision == "fp16":
+        files = {"": to_half(graph, fp32_islands(graph))}
+    elif precision == "int8" and quantize is not None:
+        files = typed_forms(with_exact_scales(quantize(graph), graph))
+    else:
+        raise BackendError(f"export/to_tensorrt.py has no form for {precision}: please report this")
+    facts: dict[str, Any] = {}
+    for suffix, made in files.items():
+        check(made)
+        require_no_fault(onnx_bytes(made, None), suffix or precision)
+    if precision != "fp32":
+        facts["fp32_nodes"] = len(fp32_islands(graph))
+        facts["fp16_range_used"] = require_head_room(files, largest_values(graph, picture))
+    if precision == "int8":
+        kernels = (node for node in files[""].graph.node if node.op_type == "DequantizeLinear")
+        constants = {tensor.name for tensor in files[""].graph.initializer}
+        facts["int8_convolutions"] = sum(node.input[0] in constants for node in kernels)
+    return TypedGraphs(files, facts)
+
+
+def require_no_fault(data: bytes, name: str) -> None:
+    """Raise BackendError with the linter's first line: what we write ourselves has no faults."""
+    faults = lint(data)
+    if faults:
+        raise BackendError(f"the graph for TensorRT ({name}) has {len(faults)} faults, first: {faults[0]}")
+
+
+def require_head_room(files: Mapping[str, onnx.ModelProto], peaks: Mapping[str, float]) -> dict[str, float]:
+    """Block -> share of fp16's range that its fp16 tensors used on a picture; `peaks`: tensor -> largest |value|.
+
+    Raises BackendError, naming the tensor, above MAX_RANGE_USED or for a value that is not finite.
+    """
+    halves = {name for made in files.values() for name in half_tensors(made)}
+    used = {name: peaks[name] / HALF_MAX for name in halves if name in peaks}
+    for name, share in used.items():
+        if not share <= MAX_RANGE_USED:  # so that NaN fails as well
+            raise BackendError(
+                f"'{name}' reaches {peaks[name]:g} on a photograph, expected at most {MAX_RANGE_USED * HALF_MAX:g}: "
+                "fp16 would overflow on others, export tensorrt-fp32"
+            )
+    return {block: round(share, 7) for block, share in by_block(dict(sorted(used.items()))).items()}
+
+
+def half_tensors(model: onnx.ModelProto) -> set[str]:
+    """Tensors of the fp32 graph that have an fp16 form in a typed one: of their own name, or as a cast of it."""
+    types = tensor_types(read_graph(model.SerializeToString()))
+    return {name.removesuffix(".fp16") for name, kind in types.items() if kind == "fp16"}
+
+
+def make_onnx(
+    model: DLGSANet, tile: tuple[int, int], precision: str, *, tiles: NDArray[np.float32] | None = None
+) -> Mapping[str, bytes]:
+    """From a reference network to the files of a precision, for those who build engines without a bundle.
+
+    `tiles`: calibration tiles (N, 3, H, W), for int8. Suffix -> content; unproven, see `export.rewriting.certificate`.
+    """
+    from export.backends.registry import photograph
+    from export.graph.build import build_onnx
+    from export.quantization.calibrated_graph import quantized
+    from export.rewriting.rewrite import rewrite
+    from export.targets.table import Target
+
+    target = Target("tensorrt", precision, tile)
+    rewritten = rewrite(model, target)
+    graph = build_onnx(rewritten.model, name="network", tile=tile, scale=model.scale, opset=target.graph_opset)
+    quantize = None if tiles is None else (lambda made: quantized(made, tiles, tensorrt=True))
+    made = typed_graphs(graph, precision, picture=photograph(tile), quantize=quantize)
+    return {suffix: onnx_bytes(each, None) for suffix, each in made.files.items()}
+
+
+def write_files(folder: Path, name: str, made: TypedGraphs, keys: Mapping[str, Any] | None) -> tuple[str, ...]:
+    """Write the graphs below `folder`; return their paths relative to it, the one to try first in front."""
+    (folder / FOLDER).mkdir(parents=True, exist_ok=True)
+    paths = tuple(f"{FOLDER}/{name}{suffix}.onnx" for suffix in made.files)
+    for path, graph in zip(paths, made.files.values(), strict=True):
+        (folder / path).write_bytes(onnx_bytes(graph, keys))
+    return paths

@@ -1,0 +1,163 @@
+"""One artifact of a bundle: rewrite, proof and graph (shared by the targets that can), then the backend's file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dlgsanet.network.count import Size, true_macs
+from dlgsanet.network.model import DLGSANet
+from dlgsanet.storage.atomic import sha256_file
+from export.backends.registry import graph_macs, ports, write_graph
+from export.bundle.parity_pack import PHOTOGRAPHS
+from export.graph.block_tensors import as_json
+from export.quantization.calibrated_graph import Quantization
+from export.quantization.calibration_tiles import CalibrationOptions, CalibrationSet, calibration_set
+from export.quantization.layer_choice import Int8
+from export.rewriting.certificate import Certificate, certify
+from export.rewriting.low_rank_basis import Compression
+from export.rewriting.rewrite import RewriteResult, rewrite
+from export.targets.table import Target
+from export.tuning.lowering_choice import Choice
+from runtimes.bundle.manifest import LOW_RANK, SCHEMA, Artifact, Calibration, Source, artifact_id
+
+
+@dataclass(frozen=True)
+class Proven:
+    """A rewritten network with its certificate; `onnx` is its graph, without any metadata."""
+
+    result: RewriteResult
+    certificate: Certificate
+    onnx: Any
+    typed: dict[str, Any] = field(default_factory=dict)
+    """Typed forms of `onnx` that were made for TensorRT, by precision."""
+
+
+@dataclass
+class ArtifactWriter:
+    """Writes artifacts below `bundle`; what two targets share (same tile, lowering, opset) is made once."""
+
+    bundle: Path
+    model: DLGSANet
+    source: Source
+    tools: Mapping[str, str]
+    choose: Callable[[Target], Choice]
+    calibration: CalibrationOptions
+    say: Callable[[str], None]
+    int8: Int8
+    compression: Compression | None = None  # then `model` is the compressed one, which the certificate is about
+    _proven: dict[tuple[object, ...], Proven] = field(default_factory=dict)
+    _tiles: dict[tuple[int, int], CalibrationSet] = field(default_factory=dict)
+
+    def write(self, target: Target) -> Artifact:
+        """Write the files of one target and return its manifest entry."""
+        choice = self.choose(target)
+        proven = self._prove(target, choice.lowering)
+        variant = "-".join(filter(None, (target.variant, LOW_RANK if self.compression else None))) or None
+        name = artifact_id(target.backend, target.precision, variant, target.tile)
+        self.say(f"writing {name}")
+        keys = self._keys(name, target, proven)
+        quantization, layers = self._quantization(target, proven)
+        written = write_graph(self.bundle, name, proven.onnx, target, keys, quantization, proven.typed)
+        lr, sr = ports(target, self.model.scale)
+        return Artifact(
+            id=name,
+            backend=target.backend,
+            precision=target.precision,
+            variant=variant,
+            tile=target.tile,
+            path=written.path,
+            files={path: sha256_file(self.bundle / path) for path in written.files},
+            input=lr,
+            output=sr,
+            lowering=proven.result.lowering,
+            rewrites=proven.result.rewrites,
+            hints=dict(target.row.hints),
+            calibration_sha256=self._calibration(target).sha256 if target.row.calibrated else None,
+            certificate=proven.certificate.as_json(),
+            graph={**self._cost(target, proven), **written.facts},
+            choice={**choice.as_json(), **({"int8": layers} if layers else {})},
+        )
+
+    def _cost(self, target: Target, proven: Proven) -> dict[str, Any]:
+        compressed = {} if self.compression is None else {"basis": self.compression.as_json()}
+        return {
+            "onnx_nodes": len(proven.onnx.graph.node),
+            "macs": graph_macs(proven.onnx),
+            "network_macs": true_macs(self.model.config, Size(*target.tile)),
+            "blocks": as_json(proven.onnx.graph, target.backend, proven.result.model.reflected_along),
+            **compressed,
+        }
+
+    def _prove(self, target: Target, lowering: str) -> Proven:
+        from export.graph.build import build_onnx
+
+        key = (target.tile, lowering, target.graph_opset, target.row.half_safe, target.row.without)
+        if key not in self._proven:
+            size = f"{target.tile[0]}x{target.tile[1]}"
+            self.say(f"rewriting for {size} ({lowering})")
+            result = rewrite(self.model, target, lowering_name=lowering)
+            real = PHOTOGRAPHS[0]  # each picture costs seconds, and one already has edges, texture and flat areas
+            certificate = certify(
+                self.model,
+                result.model,
+                target.tile,
+                {real.name: real.read()},
+                progress=lambda case: self.say(f"proving {size} ({lowering}) in float64: {case}"),
+            )
+            graph = build_onnx(
+                result.model,
+                name=self.source.name,
+                tile=target.tile,
+                scale=self.model.scale,
+                opset=target.graph_opset,
+            )
+            self._proven[key] = Proven(result, certificate, graph)
+        return self._proven[key]
+
+    def _quantization(self, target: Target, proven: Proven) -> tuple[Quantization | None, dict[str, Any]]:
+        from export.graph.build import onnx_bytes
+
+        if not target.row.calibrated:
+            return None, {}
+        graph = onnx_bytes(proven.onnx, None)
+        return self.int8.quantization(target, self.model.scale, graph, self._calibration(target))
+
+    def used_calibration(self) -> Calibration | None:
+        """What the manifest says of the tiles that were used; None when nothing was calibrated."""
+        learnt = [found.images for found in self._tiles.values()][:1]
+        learnt += [] if self.compression is None else [self.compression.images]
+        images = {name: sha for each in learnt for name, sha in each.items()}
+        return Calibration(self.calibration.tiles, self.calibration.seed, images) if images else None
+
+    def _calibration(self, target: Target) -> CalibrationSet:
+        if target.tile not in self._tiles:
+            self.say(f"choosing calibration tiles of {target.tile[0]}x{target.tile[1]}")
+            found = calibration_set(self.model.scale, target.tile, self.calibration)
+            for warning in found.warnings:
+                self.say(f"warning: {warning}")
+            self._tiles[target.tile] = found
+        return self._tiles[target.tile]
+
+    def _keys(self, name: str, target: Target, proven: Proven) -> dict[str, Any]:
+        """The manifest's keys that go inside the artifact."""
+        lr, sr = ports(target, self.model.scale)
+        return {
+            "schema": SCHEMA,
+            "id": name,
+            "backend": target.backend,
+            "precision": target.precision,
+            "tile": list(target.tile),
+            "scale": self.model.scale,
+            "input": asdict(lr),
+            "output": asdict(sr),
+            "lowering": proven.result.lowering,
+            "rewrites": list(proven.result.rewrites),
+            "hints": dict(target.row.hints),
+            "certificate": proven.certificate.as_json(),
+            "source": asdict(self.source),
+            "tools": dict(self.tools),
+            "calibration_sha256": self._calibration(target).sha256 if target.row.calibrated else None,
+        }

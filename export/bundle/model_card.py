@@ -1,0 +1,92 @@
+"""The model card that a bundle carries: what is inside, where it came from, how to use it, what is proven."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from runtimes.bundle.manifest import Artifact, Manifest
+
+
+def model_card(manifest: Manifest) -> str:
+    """README.md of a bundle, as Markdown."""
+    config = manifest.source.config
+    first = manifest.artifacts[0]
+    sections = [
+        f"# {manifest.name}: DLGSANet x{manifest.scale} for edge hardware",
+        "Super-resolution artifacts exported by dlgsanet-edge. `manifest.json` is the contract: names, shapes, "
+        "hashes and the settings that a runner must pin.",
+        "## Network",
+        _table(
+            ("", ""),
+            [
+                ("checkpoint", f"`{manifest.source.name}`, sha256 `{manifest.source.sha256}`"),
+                ("configuration", ", ".join(f"{key} {value}" for key, value in config.items())),
+                *((key, value) for key, value in sorted(manifest.source.metadata.items())),
+            ],
+        ),
+        "## Artifacts",
+        _table(
+            ("artifact", "tile (H x W, LR pixels)", "dynamic convolution", "pinned settings", "largest error"),
+            [_artifact_line(artifact) for artifact in manifest.artifacts],
+        ),
+        "The error is that of the rewritten network against the untouched reference in float64, relative to the "
+        "output, over random, extreme and real inputs: it proves the rewriting. What a precision costs is "
+        "measured on the device by `dlgsanet check`.",
+        "Input `lr` and output `sr` are NCHW float32 RGB with 0 black and 1 white; the output is not clamped.",
+        *_int8(manifest.artifacts),
+        "## Use",
+        "```\n"
+        "dlgsanet check BUNDLE\n"
+        "dlgsanet bench BUNDLE\n"
+        f"dlgsanet upscale PICTURE -o OUT --bundle BUNDLE --artifact {first.id}\n"
+        "```",
+        "## Parity pack",
+        "`reference/` holds the checkpoint and photographs with their LR and what the reference makes of them "
+        f"tile by tile (overlap {manifest.reference.overlap} LR pixels), so that `check` works without torch.",
+        _table(
+            ("photograph", "source", "terms"),
+            [(entry.name, entry.source, entry.licence) for entry in manifest.reference.entries],
+        ),
+        "## Made with",
+        ", ".join(f"{name} {number}" for name, number in manifest.tools.items()) + f"; {manifest.created}",
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def _artifact_line(artifact: Artifact) -> tuple[str, ...]:
+    hints = ", ".join(f"{key}={value}" for key, value in artifact.hints.items()) or "none"
+    tile = f"{artifact.tile[0]} x {artifact.tile[1]}"
+    name = f"`{artifact.id}`"
+    if artifact.function is not None:
+        name += f", function `{artifact.function}` of `{artifact.path}`"
+    return (name, tile, artifact.lowering, hints, f"{artifact.certificate['max_rel']:.1e}")
+
+
+def _int8(artifacts: Sequence[Artifact]) -> list[str]:
+    """Which layers are INT8 and how they were chosen, with what the other choices would have been."""
+    lines: list[tuple[str, ...]] = []
+    for artifact in artifacts:
+        found = artifact.choice.get("int8")
+        if found is None:
+            continue
+        if found["how"] != "searched":
+            count = f"{len(found['layers'])} convolutions, {found['reason']}"
+            lines.append((f"`{artifact.id}`", "the default layers", count, "", ""))
+            continue
+        lines.append((f"`{artifact.id}`", "none", "", f"{found['float_ms']:.2f}", ""))
+        for row in found["candidates"]:
+            name = f"{row['name']} (taken)" if row["name"] == found["chosen"] else row["name"]
+            drop = f"{row['drop_db']:.4f} / {row['drop_worst_db']:.4f}"
+            lines.append(("", name, f"{row['layers']} convolutions", f"{row['ms']:.2f}", drop))
+    head = ("artifact", "INT8 layers", "", "ms", "dB lost on calibration tiles, mirrored: mean / worst")
+    return ["## INT8 layers", _table(head, lines)] if lines else []
+
+
+def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "\n".join("| " + " | ".join(_cell(cell) for cell in line) + " |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    """One line of text that cannot break out of its cell."""
+    return " ".join(str(text).split()).replace("|", "\\|")

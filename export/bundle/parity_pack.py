@@ -1,0 +1,81 @@
+"""The parity pack of a bundle: photographs, their LR, and what the reference makes of them, tile by tile.
+
+With it a device without torch can check an artifact against the reference's own output.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dlgsanet.imaging.files import read_rgb8, to_nchw, write_picture
+from dlgsanet.imaging.resize import crop_to_multiple, downscale_matlab8
+from dlgsanet.network.model import DLGSANet
+from dlgsanet.numpy_model import NumpyModel
+from export.machine.threads import single_thread
+from runtimes.bundle.manifest import PackEntry
+from runtimes.runner.tiling import DEFAULT_OVERLAP, upscale_tiled
+
+FOLDER = Path(__file__).parents[1] / "photographs"
+
+
+@dataclass(frozen=True)
+class Photograph:
+    """A crop that ships with the package; `source` and `licence` as FOLDER's README has them in full."""
+
+    name: str
+    source: str
+    licence: str
+
+    def read(self) -> NDArray[np.uint8]:
+        """(H, W, 3); both sides are multiples of 12."""
+        return read_rgb8(FOLDER / f"{self.name}.png")
+
+
+PHOTOGRAPHS = (
+    Photograph("astronaut", "NASA Great Images database (Eileen Collins), through scikit-image", "public domain"),
+    Photograph("chelsea", "Stefan van der Walt (Chelsea the cat), through scikit-image", "CC0"),
+)
+
+
+def write_pack(
+    model: DLGSANet,
+    tiles: Sequence[tuple[int, int]],
+    bundle: Path,
+    progress: Callable[[str], None] | None = None,
+) -> tuple[PackEntry, ...]:
+    """Write `reference/{hr,lr,sr}` into the bundle and return the entries, paths relative to the bundle.
+
+    The reference runs in float32 through the same tiler, tiles and overlap (DEFAULT_OVERLAP) as an artifact
+    will. LR is made as the published test sets' is.
+    """
+    entries = []
+    for photograph in PHOTOGRAPHS:
+        hr = crop_to_multiple(photograph.read(), model.scale)
+        lr = downscale_matlab8(hr, model.scale)
+        places = {kind: f"reference/{kind}/{photograph.name}.png" for kind in ("hr", "lr")}
+        write_picture(bundle / places["hr"], hr)
+        write_picture(bundle / places["lr"], lr)
+        answers = {}
+        for tile in tiles:
+            if progress is not None:
+                progress(f"reference of {photograph.name} in tiles of {tile[0]}x{tile[1]}")
+            place = f"reference/sr/{photograph.name}-{tile[0]}x{tile[1]}.npy"
+            with single_thread():
+                sr = upscale_tiled(NumpyModel(model), to_nchw(lr), model.scale, tile, DEFAULT_OVERLAP)
+            _save(bundle / place, sr)
+            answers[f"{tile[0]}x{tile[1]}"] = place
+        entries.append(
+            PackEntry(photograph.name, photograph.source, photograph.licence, places["lr"], places["hr"], answers)
+        )
+    return tuple(entries)
+
+
+def _save(path: Path, array: NDArray[Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.save(path, np.ascontiguousarray(array, dtype=np.float32), allow_pickle=False)

@@ -1,0 +1,1 @@
+"""This machine while exporting: child processes, threads, a journal of trials, its fingerprint."""

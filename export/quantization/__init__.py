@@ -1,0 +1,1 @@
+"""INT8: calibration tiles, which layers, calibrated graphs, the search by sensitivity."""

@@ -1,0 +1,114 @@
+"""A graph calibrated once, and what is made of it: the default INT8 layers, or those that a search chose."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from export.machine.child_process import run_job
+
+QUANTIZERS = {
+    "openvino": ("export.backends.openvino.quantize", ".xml"),
+    "onnxruntime": ("export.quantization.onnx_qdq", ".onnx"),
+    "tensorrt": ("export.quantization.onnx_qdq", ".onnx"),
+}
+"""The module that calibrates, and the suffix of what it writes."""
+
+Layers = Mapping[str, bool]
+"""Convolutions by name, and whether each is a dense one."""
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """`source`: the fp32 ONNX file; `model`: the same with ranges for every convolution, in its quantizer's form;
+    `quantizer`: one of QUANTIZERS."""
+
+    quantizer: str
+    source: Path
+    model: Path
+
+
+@dataclass(frozen=True)
+class Quantization:
+    """Which convolutions of a calibrated graph become INT8, by name."""
+
+    calibrated: Calibrated
+    layers: tuple[str, ...]
+
+
+class Maker(Protocol):
+    """Makes candidates of one calibrated graph, in this process: reading it again for each would take longer."""
+
+    @property
+    def layers(self) -> Layers: ...
+
+    @property
+    def default(self) -> list[str]:
+        """Those that become INT8 by default. Raises RuntimeError when none is left."""
+
+    def write(self, place: Path, chosen: Collection[str]) -> tuple[Path, ...]:
+        """Write the graph with these layers in INT8 at `place` (without suffix); the files, the one to load first."""
+
+
+def calibrate(
+    folder: Path, quantizer: str, onnx: bytes, tiles: NDArray[np.float32], say: Callable[[str], None]
+) -> Calibrated:
+    """Calibrate a graph, given as an ONNX file's bytes, unless `folder` has it already (it belongs to this graph and
+    these tiles alone). Raises InputError naming a layer whose values are not finite, BackendError when the
+    quantizer fails."""
+    module, suffix = QUANTIZERS[quantizer]
+    found = Calibrated(quantizer, folder / "source.onnx", folder / "calibrated" / f"model{suffix}")
+    if found.model.is_file() and found.source.is_file():
+        return found
+    say(f"calibrating for {quantizer} on {len(tiles)} tiles")
+    folder.mkdir(parents=True, exist_ok=True)
+    found.source.write_bytes(onnx)
+    with tempfile.TemporaryDirectory(dir=folder) as temporary:
+        made = Path(temporary) / "calibrated"
+        made.mkdir()
+        np.save(Path(temporary) / "tiles.npy", tiles, allow_pickle=False)
+        job = {
+            "source": str(found.source),
+            "tiles": str(Path(temporary) / "tiles.npy"),
+            "calibrated": str(made / found.model.name),
+            "quantizer": quantizer,
+        }
+        run_job(module, job, "the INT8 ranges could not be learnt", made / found.model.name)
+        made.replace(found.model.parent)  # whole or not at all
+    return found
+
+
+def open_maker(calibrated: Calibrated) -> Maker:
+    """Read a calibrated graph, to make candidates of it."""
+    if calibrated.quantizer == "openvino":
+        from export.backends.openvino.quantize import OpenVinoMaker
+
+        return OpenVinoMaker(calibrated.source, calibrated.model)
+    from export.quantization.onnx_qdq import OnnxRuntimeMaker
+
+    return OnnxRuntimeMaker(calibrated.source, calibrated.model)
+
+
+def quantized(graph: Any, tiles: NDArray[np.float32], *, tensorrt: bool = False) -> Any:
+    """The INT8 form of an ONNX graph with its default layers, in ONNX Runtime's profile or TensorRT's."""
+    from export.graph.build import onnx_bytes
+
+    quantizer = "tensorrt" if tensorrt else "onnxruntime"
+    with tempfile.TemporaryDirectory() as folder:
+        calibrated = calibrate(Path(folder), quantizer, onnx_bytes(graph, None), tiles, lambda step: None)
+        return as_onnx(Quantization(calibrated, tuple(open_maker(calibrated).default)))
+
+
+def as_onnx(quantization: Quantization) -> Any:
+    """The ONNX model with Q/DQ pairs around the chosen layers."""
+    import onnx
+
+    with tempfile.TemporaryDirectory() as temporary:
+        maker = open_maker(quantization.calibrated)
+        return onnx.load(maker.write(Path(temporary) / "int8", quantization.layers)[0])

@@ -1,0 +1,88 @@
+"""INT8 of one export: each graph is calibrated once for all its targets, and its layers are the default or searched."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dlgsanet.errors import UnavailableError
+from export.machine.journal import Journal
+from export.quantization.calibrated_graph import QUANTIZERS, Calibrated, Quantization, calibrate, open_maker
+from export.quantization.calibration_tiles import CalibrationSet
+from export.quantization.layer_search import Search, SearchLimits
+from export.quantization.layer_sensitivity import Bench, yardstick
+from export.targets.table import Target
+from export.tuning.lowering_choice import machine
+
+DEFAULT = "default"
+SEARCHED = ("openvino", "onnxruntime")  # backends whose candidates can be built and timed by the exporter
+
+
+@dataclass(frozen=True)
+class Int8:
+    """`folder` keeps calibrated graphs and what searches measured; it may be a cache, since each lies in a folder
+    named by graph, tiles, machine and versions. `limits`: search for layers that hold them; None: the default layers.
+    """
+
+    folder: Path
+    limits: SearchLimits | None
+    say: Callable[[str], None]
+
+    def quantization(
+        self, target: Target, scale: int, onnx: bytes, learnt: CalibrationSet
+    ) -> tuple[Quantization, dict[str, Any]]:
+        """Which layers of a graph (an ONNX file's bytes) become INT8, and how they were chosen, for the manifest.
+
+        Raises InputError (a layer's values are not finite), BackendError (calibration failed), GateError (no choice
+        holds the limits).
+        """
+        backend = target.backend.removesuffix("-rtx")  # TensorRT-RTX compiles the same graphs
+        quantizer = backend if backend in QUANTIZERS else "onnxruntime"
+        place = self.folder / f"int8-{quantizer}-{_key(onnx, learnt)}"
+        calibrated = calibrate(place, quantizer, onnx, learnt.tiles, self.say)
+        if self.limits is None:
+            return self._default(calibrated, "see docs/precision.md; --search measures them")
+        if target.backend not in SEARCHED:
+            return self._default(calibrated, f"not searched: {target.backend} is not timed here")
+        try:
+            return self._searched(target, scale, calibrated, learnt, place, self.limits)
+        except UnavailableError as error:
+            self.say(f"{target.row.name}: default layers, not searched: {error}")
+            return self._default(calibrated, f"not searched: {error}")
+
+    def _default(self, calibrated: Calibrated, reason: str) -> tuple[Quantization, dict[str, Any]]:
+        layers = tuple(sorted(open_maker(calibrated).default))
+        return Quantization(calibrated, layers), {"how": DEFAULT, "reason": reason, "layers": list(layers)}
+
+    def _searched(
+        self,
+        target: Target,
+        scale: int,
+        calibrated: Calibrated,
+        learnt: CalibrationSet,
+        place: Path,
+        limits: SearchLimits,
+    ) -> tuple[Quantization, dict[str, Any]]:
+        bench = Bench(open_maker(calibrated), target, scale)
+        bench.require_device(bench.maker.default)
+        journals = Journal(place / "losses.jsonl"), Journal(place / f"{target.precision}.jsonl")
+        search = Search(bench, yardstick(bench, learnt.mirrored), *journals, limits, self.say)
+        found = search.run(machine())
+        best = found.best
+        self.say(
+            f"{target.row.name}: {len(best.layers)} INT8 layers ({best.name}), {best.ms:.2f} ms against "
+            f"{found.float_ms:.2f} without INT8, {best.loss.drop_db:.4f} dB lost"
+        )
+        return Quantization(calibrated, best.layers), found.as_json()
+
+
+def _key(onnx: bytes, learnt: CalibrationSet) -> str:
+    digest = hashlib.sha256(json.dumps(machine(), sort_keys=True).encode())
+    digest.update(hashlib.sha256(onnx).digest() + learnt.sha256.encode())
+    for pair in learnt.mirrored:
+        digest.update(hashlib.sha256(pair.lr.tobytes() + pair.hr.tobytes()).digest())
+    return digest.hexdigest()[:24]

@@ -1,0 +1,1 @@
+"""Exact rewriting of the network: ordered passes, lowerings of the dynamic convolution, certificates."""

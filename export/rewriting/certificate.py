@@ -1,0 +1,124 @@
+"""The certificate of a rewrite: rewritten against untouched reference, both in float64, at the real tile.
+
+In float64 an exact identity leaves only rounding (about 1e-15 of the output's size), so a wrong tap, a missing
+bias or a border that differs stands out by many orders of magnitude.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from dlgsanet.errors import GateError
+from dlgsanet.network.config import RGB_MEAN
+from dlgsanet.network.model import DLGSANet
+from export.machine.threads import single_thread
+from export.rewriting.float64 import in_float64
+
+LIMIT = 1e-10
+"""Largest error allowed, relative to the larger of 1 and the reference's largest output. Rounding reaches about
+1e-13 where the inputs are extreme; a weight that went through float32 on its way already shows as 1e-8. The
+passes themselves are proven (tests) to this limit while |mean| / sqrt(variance + eps) <= 1e4 at every LayerNorm;
+beyond, both networks lose digits in proportion to that ratio: 64 * 2^-53 * ratio bounds the difference."""
+
+SEED = 0
+
+
+@dataclass(frozen=True)
+class Case:
+    """One input: the largest error (absolute, and relative to max(1, largest output of the reference))."""
+
+    name: str
+    max_abs: float
+    max_rel: float
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """Every case lies within `limit`; there is no certificate otherwise."""
+
+    limit: float
+    cases: tuple[Case, ...]
+
+    @property
+    def worst(self) -> Case:
+        """The case with the largest relative error."""
+        return max(self.cases, key=lambda case: case.max_rel)
+
+    def as_json(self) -> dict[str, Any]:
+        """For the manifest and for the metadata inside artifacts."""
+        cases = {case.name: {"max_abs": case.max_abs, "max_rel": case.max_rel} for case in self.cases}
+        return {"arithmetic": "float64", "limit": self.limit, "max_rel": self.worst.max_rel, "cases": cases}
+
+
+def certify(
+    reference: DLGSANet,
+    rewritten: nn.Module,
+    tile: tuple[int, int],
+    photographs: Mapping[str, np.ndarray[Any, Any]],
+    *,
+    progress: Callable[[str], None] | None = None,
+) -> Certificate:
+    """Run both networks on every case and compare.
+
+    Both are copied to float64, not changed; `rewritten` is for `tile`. `photographs`: name ->
+    uint8 (H, W, 3), cut to the tile (mirrored where smaller). Raises GateError at the first case whose error is
+    above LIMIT or not a number.
+    """
+    judge, judged = in_float64(reference), in_float64(rewritten)
+    cases = []
+    for name, make in _inputs(tile, photographs).items():
+        if progress is not None:
+            progress(name)
+        case = _compare(name, judge, judged, make())
+        if not case.max_rel <= LIMIT:  # so that NaN fails as well
+            raise GateError(
+                f"the rewritten network differs from the reference by {case.max_rel:.1e} on input '{name}' at tile "
+                f"{tile[0]}x{tile[1]}, expected at most {LIMIT:.0e}: nothing was written; please report this"
+            )
+        cases.append(case)
+    return Certificate(LIMIT, tuple(cases))
+
+
+def _compare(name: str, judge: nn.Module, rewritten: nn.Module, lr: Tensor) -> Case:
+    with torch.inference_mode(), single_thread():
+        expected, found = judge(lr), rewritten(lr)
+    error = float((found - expected).abs().max())
+    return Case(name, error, error / max(1.0, float(expected.abs().max())))
+
+
+def _inputs(tile: tuple[int, int], photographs: Mapping[str, np.ndarray[Any, Any]]) -> dict[str, Callable[[], Tensor]]:
+    """Inputs (1, 3, H, W) float64 by name: random, extreme (also far outside [0, 1]) and real."""
+    shape = (1, 3, *tile)
+    mean = torch.tensor(RGB_MEAN).double().view(1, 3, 1, 1)  # rounded to float32 first, as the network's own
+    cases: dict[str, Callable[[], Tensor]] = {
+        "random": lambda: _noise(shape),
+        "huge-mean": lambda: 1e4 + _noise(shape),
+        "near-zero-variance": lambda: 0.5 + 1e-9 * _noise(shape),
+        "all-equal": lambda: mean.expand(shape).clone(),  # the mean colour: the first convolution sees zeros
+        "all-zero": lambda: torch.zeros(shape, dtype=torch.float64),
+    }
+    for name, picture in photographs.items():
+        cases[name] = lambda picture=picture: cut_to_tile(picture, tile)  # type: ignore[misc]
+    return cases
+
+
+def _noise(shape: tuple[int, ...]) -> Tensor:
+    return torch.rand(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(SEED))
+
+
+def cut_to_tile(picture: np.ndarray[Any, Any], tile: tuple[int, int]) -> Tensor:
+    """The top left of a picture, mirrored at the bottom and right as often as a larger tile needs."""
+    rows, cols = (_mirrored(size, length) for size, length in zip(tile, picture.shape[:2], strict=True))
+    cut = picture[rows][:, cols].astype(np.float64) / 255.0
+    return torch.from_numpy(np.ascontiguousarray(cut.transpose(2, 0, 1)[None]))
+
+
+def _mirrored(size: int, length: int) -> np.ndarray[Any, Any]:
+    index = np.arange(size) % (2 * length)
+    return np.minimum(index, 2 * length - 1 - index)

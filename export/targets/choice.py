@@ -1,0 +1,85 @@
+"""Which rows of the table of targets are meant, and what a user types to say so."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from dlgsanet.errors import InputError, UnavailableError, unknown
+from export.targets.table import REFUSED, TARGETS, Row, backends, precisions, row_of
+
+
+def target_names() -> tuple[str, ...]:
+    """Everything `--to` accepts: the rows' names and the backends."""
+    return (*(row.name for row in TARGETS), *backends())
+
+
+def parse_targets(to: Sequence[str], precision: Sequence[str]) -> tuple[Row, ...]:
+    """The rows asked for, in the table's order; the default ones when neither is given.
+
+    `to` holds row names (`openvino-bf16`) or backends, `precision` precisions. A backend means all its
+    precisions but those on request, or those of `precision`; precisions alone mean every backend that has
+    them. Raises InputError for an unknown name, and for a pair that cannot be, with the reason.
+    """
+    for word in precision:
+        if word not in precisions():
+            raise unknown("precision", word, precisions())
+    rows = {row.name: row for row in TARGETS}
+    wanted: set[str] = set()
+    for word in to:
+        wanted |= _rows_of_word(word, precision, rows)
+    if not to:
+        chosen = [row for row in TARGETS if row.precision in precision] if precision else default_targets()
+        wanted = {row.name for row in chosen}
+    return tuple(row for row in TARGETS if row.name in wanted)
+
+
+def _rows_of_word(word: str, precision: Sequence[str], rows: Collection[str]) -> set[str]:
+    if word in backends():
+        chosen = precision or [row.precision for row in TARGETS if row.backend == word and not row.on_request]
+        return {row_of(word, each).name for each in chosen}
+    if word in rows:
+        row = next(row for row in TARGETS if row.name == word)
+        if precision and row.precision not in precision:
+            raise InputError(
+                f"--to {word} and --precision {', '.join(precision)} contradict each other: give --to {row.backend}"
+            )
+        return {word}
+    backend, _, own = word.partition("-")
+    if (backend, own) in REFUSED:
+        row_of(backend, own)
+    raise unknown("target", word, target_names())
+
+
+def default_targets() -> tuple[Row, ...]:
+    """What is exported when nothing is named: not what is for other machines and slow to judge here."""
+    return tuple(
+        row for row in TARGETS if not row.on_request and row.backend not in ("coreml", "tensorrt", "tensorrt-rtx")
+    )
+
+
+def installed_targets() -> tuple[Row, ...]:
+    """Those of the default rows whose packages this Python has."""
+    return tuple(row for row in default_targets() if not row.missing)
+
+
+def require_packages(rows: Sequence[Row]) -> None:
+    """Raise UnavailableError, naming the package and the extra that brings it, if a row cannot be exported."""
+    for row in rows:
+        if row.missing:
+            raise UnavailableError(f"{row.name} needs {', '.join(row.missing)}: {install_line(row)}")
+
+
+def install_line(row: Row) -> str:
+    """What to type to get the packages of a row."""
+    return f"pip install 'dlgsanet-edge[{row.extras}]'"
+
+
+def parse_tile(text: str) -> tuple[int, int]:
+    """`128` or `128x96` (H x W) as (H, W); InputError for anything else, or a side below 1."""
+    parts = text.lower().split("x")
+    if len(parts) > 2 or not all(part.isascii() and part.lstrip("+-").isdigit() for part in parts):
+        raise InputError(f"expected a tile such as 128 or 128x96 (height x width), found {text!r}: correct --tile")
+    sides = [int(part) for part in parts]
+    if min(sides) < 1:
+        raise InputError(f"expected a tile of at least 1x1 LR pixels, found {text}: give --tile 128 or 128x96")
+    return sides[0], sides[-1]

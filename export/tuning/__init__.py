@@ -1,0 +1,1 @@
+"""Which lowering a target gets: by table, or by trials on this machine."""

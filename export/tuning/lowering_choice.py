@@ -1,0 +1,117 @@
+"""Which lowering a target gets: the documented default, the one that was given, or the fastest on this machine."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Literal
+
+from dlgsanet import __version__
+from dlgsanet.errors import UnavailableError
+from dlgsanet.network.model import DLGSANet
+from dlgsanet.storage.atomic import write_text
+from export.targets.table import LOWERINGS, UNFOLD, Target
+from runtimes.machine.processor import available_threads, cpu_name
+
+CANDIDATES = tuple(name for name in LOWERINGS if name != UNFOLD)  # the naive form never wins, and takes long
+RUNS = 9
+ENGINES = ("openvino", "onnxruntime", "nncf", "numpy")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A lowering and how it was chosen; `ms` are the medians of all candidates, fastest first, where measured."""
+
+    lowering: str
+    how: Literal["default", "given", "measured"]
+    ms: Mapping[str, float] = field(default_factory=dict)
+    machine: Mapping[str, Any] = field(default_factory=dict)
+    reason: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """For the manifest."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Tuner:
+    """Times the candidate lowerings of a target; `cache` (a folder, None: no cache) keeps the times.
+
+    What was measured is reused for the same graphs, machine, threads and versions only.
+    """
+
+    model: DLGSANet
+    cache: Path | None
+    say: Callable[[str], None]
+    candidates: tuple[str, ...] = CANDIDATES
+
+    def __call__(self, target: Target) -> Choice:
+        """The fastest candidate; the default, with the reason, where the target cannot run here."""
+        from export.graph.build import onnx_bytes
+        from export.tuning.lowering_trials import Variant, build_graph, medians, time_graphs
+
+        if not self.model.config.dynamic:
+            return Choice(target.row.lowering, "default", reason="the network's filters are static")
+        if target.row.calibrated:
+            return Choice(target.row.lowering, "default", reason="not tuned: INT8 graphs are calibrated one by one")
+        if target.backend == "coreml":
+            return Choice(target.row.lowering, "default", reason="not tuned: Core ML is timed on a Mac only")
+        if target.backend.startswith("tensorrt"):
+            return Choice(target.row.lowering, "default", reason="not tuned: engines are built where they will run")
+        graphs = {name: build_graph(self.model, target, Variant(name, name)) for name in self.candidates}
+        here = machine()
+        place = self._place(target, [onnx_bytes(graph, None) for graph in graphs.values()], here)
+        ms = _cached(place, self.candidates)
+        if ms is None:
+            try:
+                ms = medians(time_graphs(graphs, target, self.model.scale, runs=RUNS, say=self.say))
+            except UnavailableError as error:
+                return Choice(target.row.lowering, "default", reason=f"not tuned: {error}")
+            if place is not None:
+                place.parent.mkdir(parents=True, exist_ok=True)
+                write_text(place, json.dumps(ms) + "\n")
+        self.say(f"{target.row.name}: " + ", ".join(f"{name} {value:.1f} ms" for name, value in ms.items()))
+        return Choice(next(iter(ms)), "measured", ms, here)
+
+    def _place(self, target: Target, graphs: Sequence[bytes], here: Mapping[str, Any]) -> Path | None:
+        if self.cache is None:
+            return None
+        digest = hashlib.sha256(json.dumps([target.row.name, here], sort_keys=True).encode())
+        for graph in graphs:
+            digest.update(hashlib.sha256(graph).digest())
+        return self.cache / f"tuned-{digest.hexdigest()[:24]}.json"
+
+
+def default_choice(target: Target) -> Choice:
+    """The documented default of the target's row."""
+    return Choice(target.row.lowering, "default", reason="docs/lowerings.md")
+
+
+def machine() -> dict[str, Any]:
+    """What a measured figure depends on: processor, threads, versions."""
+    versions = {"dlgsanet-edge": __version__}
+    for name in ENGINES:
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            continue  # not installed: it ran nothing
+    return {"cpu": cpu_name(), "threads": available_threads(), "versions": versions}
+
+
+def _cached(place: Path | None, candidates: Sequence[str]) -> dict[str, float] | None:
+    """The times in a cache file; None where there is none or it is not one of ours."""
+    if place is None or not place.is_file():
+        return None
+    try:
+        found = json.loads(place.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    if not isinstance(found, dict) or set(found) != set(candidates):
+        return None
+    if not all(isinstance(value, float) and value > 0 for value in found.values()):
+        return None
+    return dict(sorted(found.items(), key=lambda item: float(item[1])))

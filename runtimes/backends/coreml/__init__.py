@@ -1,0 +1,1 @@
+"""Core ML: the runner for a Mac, and an interpreter that executes packages anywhere."""

@@ -1,0 +1,1 @@
+"""ONNX Runtime: runner, session, layers, devices, probe."""

@@ -1,0 +1,149 @@
+"""ONNX Runtime: one explicit execution provider, no silent fallback, nothing loaded but what the manifest
+lists."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from dlgsanet.errors import BackendError, InputError, UnavailableError
+from runtimes.backends.onnxruntime.layers import integer_precision, layers, profiled
+from runtimes.backends.onnxruntime.session import quiet_options, run_tile
+from runtimes.backends.registry import import_engine
+from runtimes.bundle.integrity import read_verified, verify
+from runtimes.bundle.manifest import Artifact
+from runtimes.file_formats.onnx_file import OnnxFacts, convolution_weights, read_facts, tensor_names, with_outputs
+from runtimes.machine.processor import available_threads, require_provider
+from runtimes.probe_network import PRODUCT
+from runtimes.runner.contract import RunInfo, Runner, RunOptions
+from runtimes.runner.ports import require_host_ports, require_port, require_taps
+from runtimes.runner.tiling import Array
+from runtimes.runner.work_by_precision import by_precision
+
+
+class OnnxRuntimeRunner(Runner):
+    """An ONNX file; the network is fp32, fp16... as its weights are, so that is the reported precision."""
+
+    def __init__(self, bundle: Path, artifact: Artifact, scale: int, options: RunOptions) -> None:
+        super().__init__(scale, (artifact.tile,))
+        self._bundle = bundle
+        self._artifact = artifact
+        self._options = options
+        self._session: Any = None
+
+    def macs(self) -> dict[str, int]:
+        """Of a profiled run in a session of its own."""
+        ort = import_engine("onnxruntime")
+        provider = require_provider(self._options.device, ort.get_available_providers())
+        model, facts = self._read()
+        options = _session_options(ort, provider, self._options.threads or available_threads(), None)
+        tile = np.zeros(self._artifact.input.shape, np.float32)
+        try:
+            events = profiled(ort, self._source(model, facts), options, provider, {self._artifact.input.name: tile})
+        except Exception as error:
+            raise BackendError(f"{self._artifact.id}: ONNX Runtime cannot profile it: {error}") from error
+        return by_precision(layers(events, convolution_weights(model), facts.operators.get("Conv", 0)))
+
+    def _open(self) -> RunInfo:
+        artifact = self._artifact
+        require_host_ports(artifact, hints=())
+        ort = import_engine("onnxruntime")
+        provider = require_provider(self._options.device, ort.get_available_providers())
+        threads = self._options.threads or available_threads()
+        model, facts = self._read()
+        source = self._source(model, facts)
+        with tempfile.TemporaryDirectory() as folder:
+            optimized = Path(folder) / "optimized.onnx" if artifact.precision == "int8" else None
+            options = _session_options(ort, provider, threads, optimized)
+            try:
+                self._session = ort.InferenceSession(source, options, providers=[provider], enable_fallback=0)
+            except Exception as error:
+                raise BackendError(f"{artifact.id}: ONNX Runtime cannot load it: {error}") from error
+            self._require_as_asked(provider)
+            reported = facts.precision if optimized is None else integer_precision(facts, optimized)
+        return RunInfo(
+            artifact=artifact.id,
+            backend="onnxruntime",
+            device=provider,
+            requested_precision=artifact.precision,
+            reported_precision=reported,
+            threads=threads,
+            versions={"onnxruntime": ort.__version__, "numpy": version("numpy")},
+        )
+
+    def _read(self) -> tuple[bytes, OnnxFacts]:
+        model = read_verified(self._bundle, self._artifact.path, self._artifact.files[self._artifact.path])
+        taps = self._options.taps
+        require_taps(self._artifact.id, taps, tensor_names(model) if taps else ())
+        return with_outputs(model, taps), read_facts(model)
+
+    def _source(self, model: bytes, facts: OnnxFacts) -> bytes | str:
+        """What a session opens: from bytes, what was hashed is what runs; a model in several files can be opened from
+        its path only."""
+        return str(self._bundle / self._artifact.path) if self._uses_other_files(facts) else model
+
+    def _uses_other_files(self, facts: OnnxFacts) -> bool:
+        """Whether the model keeps weights in other files; they must be in the manifest and unchanged."""
+        folder = PurePosixPath(self._artifact.path).parent
+        for location in facts.external:
+            if str(folder / location) not in self._artifact.files:
+                raise InputError(
+                    f"{self._artifact.id}: the model reads '{location}', which the manifest does not list; "
+                    "it is not loaded, export the bundle again"
+                )
+        others = {path: sha for path, sha in self._artifact.files.items() if path != self._artifact.path}
+        verify(self._bundle, others)
+        return bool(facts.external)
+
+    def _require_as_asked(self, provider: str) -> None:
+        """Compare what the session has with what was asked for. Raises InputError or UnavailableError."""
+        found = self._session.get_providers()
+        if not found or found[0] != provider:
+            raise UnavailableError(
+                f"{self._artifact.id}: {provider} was asked for, ONNX Runtime took "
+                f"{', '.join(found) or 'none'} "
+                "instead; the provider's libraries are missing or do not fit"
+            )
+        ports = (
+            (self._session.get_inputs(), self._artifact.input),
+            (self._session.get_outputs(), self._artifact.output),
+        )
+        for present, port in ports:
+            named = {item.name: tuple(item.shape) for item in present}
+            require_port(self._artifact.id, port, named)
+
+    def _infer(self, tile: Array) -> Array:
+        return run_tile(self._session, self._artifact, tile)
+
+    def _inspect(self, tile: Array) -> tuple[Array, dict[str, Array]]:
+        names = self._options.taps
+        sr, *inside = self._session.run([self._artifact.output.name, *names], {self._artifact.input.name: tile})
+        return sr, dict(zip(names, inside, strict=True))
+
+    def _close(self) -> None:
+        self._session = None
+
+
+def open_product(threads: int) -> Callable[[Array, Array], object]:
+    """The product of two matrices (`runtimes.probe_network.PRODUCT`) on the CPU. Raises UnavailableError without the
+    engine."""
+    ort = import_engine("onnxruntime")
+    provider = "CPUExecutionProvider"
+    options = _session_options(ort, provider, threads, None)
+    session = ort.InferenceSession(PRODUCT.read_bytes(), options, providers=[provider])
+    return lambda a, b: session.run(["c"], {"a": a, "b": b})
+
+
+def _session_options(ort: Any, provider: str, threads: int, optimized: Path | None) -> Any:
+    options = quiet_options(ort, threads)
+    if optimized is not None and provider == "CPUExecutionProvider":
+        options.optimized_model_filepath = str(optimized)
+    if provider != "CPUExecutionProvider":
+        # A node that the provider lacks would run on the CPU without a word.
+        options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
+    return options

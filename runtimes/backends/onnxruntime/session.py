@@ -1,0 +1,30 @@
+"""What every session of ONNX Runtime here has in common."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dlgsanet.errors import BackendError
+from runtimes.bundle.manifest import Artifact
+from runtimes.runner.tiling import Array
+
+
+def quiet_options(ort: Any, threads: int) -> Any:
+    """Session options: a fixed number of threads that rest between runs, and no warnings."""
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3  # errors only: warnings are not for the user's terminal
+    # Without it the pool spins on after a run, and steals the cores from whatever is timed next.
+    options.add_session_config_entry("session.force_spinning_stop", "1")
+    return options
+
+
+def run_tile(session: Any, artifact: Artifact, tile: Array) -> Array:
+    """The artifact's output for a tile. Raises BackendError with what ONNX Runtime said."""
+    try:
+        found = session.run([artifact.output.name], {artifact.input.name: tile})
+    except Exception as error:
+        raise BackendError(f"{artifact.id}: ONNX Runtime failed: {error}") from error
+    sr: Array = found[0]
+    return sr

@@ -1,0 +1,1 @@
+"""OpenVINO: runner, layers, devices, probe."""

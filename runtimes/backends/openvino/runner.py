@@ -1,0 +1,151 @@
+"""OpenVINO: the inference precision pinned by the manifest and read back from what was compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from importlib.metadata import version
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from dlgsanet.errors import BackendError, InputError, UnavailableError
+from runtimes.backends.openvino.layers import PRECISION_HINT, TAP, TYPES, layers, precision_of
+from runtimes.backends.registry import import_engine
+from runtimes.bundle.integrity import read_verified
+from runtimes.bundle.manifest import Artifact
+from runtimes.machine.processor import available_threads, native_precisions, require_openvino_device
+from runtimes.probe_network import PRODUCT
+from runtimes.runner.contract import RunInfo, Runner, RunOptions
+from runtimes.runner.ports import require_host_ports, require_port, require_taps
+from runtimes.runner.tiling import Array
+from runtimes.runner.work_by_precision import by_precision
+
+HINTS = (PRECISION_HINT, "EXECUTION_MODE_HINT", "DYNAMIC_QUANTIZATION_GROUP_SIZE")
+"""Settings that a bundle may pin; others (cache folders, plugins) are none of its business."""
+
+
+class OpenVinoRunner(Runner):
+    """An OpenVINO IR (.xml and .bin), compiled for one named device, one stream, a fixed number of
+    threads."""
+
+    def __init__(self, bundle: Path, artifact: Artifact, scale: int, options: RunOptions) -> None:
+        super().__init__(scale, (artifact.tile,))
+        self._bundle = bundle
+        self._artifact = artifact
+        self._options = options
+        self._request: Any = None
+        self._compiled: Any = None
+
+    def macs(self) -> dict[str, int]:
+        return by_precision(layers(self._compiled))
+
+    def _open(self) -> RunInfo:
+        artifact = self._artifact
+        require_host_ports(artifact, hints=HINTS)
+        if PRECISION_HINT not in artifact.hints:
+            # Left alone, OpenVINO picks bf16 or f16 where the device is fast at it.
+            raise InputError(f"{artifact.id}: the manifest pins no {PRECISION_HINT}; export the bundle again")
+        openvino = import_engine("openvino")
+        core = openvino.Core()
+        device = require_openvino_device(self._options.device, core.available_devices)
+        threads = self._options.threads or available_threads()
+        model, weights = self._read()
+        try:
+            network = core.read_model(model, weights)
+            self._tap(network)
+            compiled = core.compile_model(network, device, self._settings(device, threads))
+        except RuntimeError as error:
+            raise BackendError(f"{artifact.id}: OpenVINO cannot load it: {error}") from error
+        require_port(artifact.id, artifact.input, _shapes(compiled.inputs))
+        require_port(artifact.id, artifact.output, _shapes(compiled.outputs))
+        self._request, self._compiled = compiled.create_infer_request(), compiled
+        on_cpu = device == "CPU"
+        return RunInfo(
+            artifact=artifact.id,
+            backend="openvino",
+            device=", ".join(compiled.get_property("EXECUTION_DEVICES")),
+            requested_precision=artifact.precision,
+            reported_precision=precision_of(network, compiled),
+            threads=int(compiled.get_property("INFERENCE_NUM_THREADS")) if on_cpu else threads,
+            versions={"openvino": openvino.__version__, "numpy": version("numpy")},
+            device_precisions=native_precisions(core.get_property(device, "OPTIMIZATION_CAPABILITIES")),
+        )
+
+    def _tap(self, network: Any) -> None:
+        """Make outputs of the tensors that are to be seen, in their order behind the network's own.
+
+        Each is read through a convolution with the identity, which changes no value: what lies between an output and
+        the last convolution before it, OpenVINO would compute in f32 whatever the hint says.
+        """
+        if not (taps := self._options.taps):
+            return
+        ports = {name: port for op in network.get_ops() for port in op.outputs() for name in port.get_names()}
+        require_taps(self._artifact.id, taps, ports)
+        operators = import_module("openvino.opset13")
+        results = []
+        for name in taps:
+            channels = ports[name].get_shape()[1]
+            identity = operators.constant(np.eye(channels, dtype=np.float32)[:, :, None, None])
+            seen = operators.convolution(ports[name], identity, [1, 1], [0, 0], [0, 0], [1, 1])
+            seen.set_friendly_name(TAP + name)
+            results.append(operators.result(seen.output(0)))
+        network.add_results(results)
+
+    def _read(self) -> tuple[bytes, bytes]:
+        """Read the two files once, checked: OpenVINO gets the bytes that were hashed."""
+        artifact = self._artifact
+        weights = str(PurePosixPath(artifact.path).with_suffix(".bin"))
+        if weights not in artifact.files:
+            raise InputError(f"{artifact.id}: the manifest lists no '{weights}'; export the bundle again")
+        model = read_verified(self._bundle, artifact.path, artifact.files[artifact.path])
+        return model, read_verified(self._bundle, weights, artifact.files[weights])
+
+    def _settings(self, device: str, threads: int) -> dict[str, str | int]:
+        settings: dict[str, str | int] = {
+            **self._artifact.hints,
+            "PERFORMANCE_HINT": "LATENCY",
+            "NUM_STREAMS": 1,
+        }
+        if device == "CPU":
+            settings["INFERENCE_NUM_THREADS"] = threads
+        return settings
+
+    def _infer(self, tile: Array) -> Array:
+        try:
+            found = self._request.infer({self._artifact.input.name: tile})
+        except RuntimeError as error:
+            raise BackendError(f"{self._artifact.id}: OpenVINO failed: {error}") from error
+        # The request owns the memory and the next run overwrites it.
+        sr: Array = np.array(found[self._artifact.output.name])
+        return sr
+
+    def _inspect(self, tile: Array) -> tuple[Array, dict[str, Array]]:
+        sr = self._infer(tile)
+        found = [self._request.get_output_tensor(index + 1).data for index in range(len(self._options.taps))]
+        return sr, {name: np.array(data, np.float32) for name, data in zip(self._options.taps, found, strict=True)}
+
+    def _close(self) -> None:
+        self._request = self._compiled = None
+
+
+def open_product(precision: str, threads: int) -> Callable[[Array, Array], object]:
+    """The product of two matrices (`runtimes.probe_network.PRODUCT`) on the CPU, in a precision named as in artifact
+    ids.
+
+    Raises UnavailableError without the engine, or where the CPU would compute in another precision.
+    """
+    openvino = import_engine("openvino")
+    core = openvino.Core()
+    if precision not in native_precisions(core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")):
+        raise UnavailableError(f"this CPU has no {precision} in OpenVINO")
+    hint = next(name for name, ours in TYPES.items() if ours == precision)
+    settings = {PRECISION_HINT: hint, "NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": threads}
+    compiled = core.compile_model(core.read_model(PRODUCT.read_bytes(), b""), "CPU", settings)
+    request = compiled.create_infer_request()
+    return lambda a, b: request.infer({"a": a, "b": b})
+
+
+def _shapes(ports: Any) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(port.shape) for port in ports for name in port.names}

@@ -1,0 +1,1 @@
+"""The compiler in a process of its own: preflight, worker, fixed addresses."""

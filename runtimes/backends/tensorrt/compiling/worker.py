@@ -1,0 +1,274 @@
+"""The process in which TensorRT compiles: `python -m runtimes.backends.tensorrt.compiling.worker`, a JSON job on its
+standard input.
+
+One code path for TensorRT 10.3 to 11 and TensorRT-RTX: what a version lacks is seen by `hasattr`, never by its number.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from dlgsanet.errors import EdgeError, UnavailableError
+from runtimes.backends.registry import import_engine
+from runtimes.backends.tensorrt.compiling import fixed_addresses as addresses
+from runtimes.backends.tensorrt.compiling.compile import FIXED, CompileJob, RefusedError
+from runtimes.backends.tensorrt.layers import parse_log, summary
+from runtimes.machine.clock import now_ms
+
+Say = Callable[[str], None]
+_KEPT = ("Name: ", "Total ")  # how the lines begin that are worth keeping of some ten thousand
+EVERY_MS = 1000.0  # at most so often the progress is said
+BACKENDS = {"tensorrt": "tensorrt", "tensorrt_rtx": "tensorrt-rtx"}
+
+
+def open_library(name: str) -> Any:
+    """The package. Raises UnavailableError saying how to get it, also where its libraries are missing."""
+    return import_engine(BACKENDS[name])
+
+
+class Journal:
+    """What the builder says: `lines` for the kernel table, the last errors and warnings."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.errors: list[str] = []
+        self.warnings: list[str] = []
+
+    def take(self, severity: str, message: str) -> None:
+        if severity in ("ERROR", "INTERNAL_ERROR"):
+            self.errors.append(" ".join(message.split()))
+        elif severity == "WARNING":
+            self.warnings.append(" ".join(message.split()))
+        self.lines += [line for line in message.splitlines() if line.startswith(_KEPT)]
+
+    @property
+    def reason(self) -> str:
+        return self.errors[-1][:400] if self.errors else "it gave no reason"
+
+
+def make_logger(trt: Any, journal: Journal) -> Any:
+    """A logger of the library's own kind: the first one of a process is the one that it keeps."""
+
+    class Logger(trt.ILogger):  # type: ignore[misc]  # a class of the library, known at run time only
+        def __init__(self) -> None:
+            trt.ILogger.__init__(self)
+
+        def log(self, severity: Any, message: str) -> None:
+            journal.take(str(getattr(severity, "name", severity)), message)
+
+    return Logger()
+
+
+def describe(library: str) -> dict[str, Any]:
+    """What the library is; makes a builder only where that needs no GPU or there is one."""
+    trt = open_library(library)
+    flags = getattr(trt, "BuilderFlag", None)
+    return {
+        "version": str(trt.__version__),
+        "typed_only": not hasattr(flags, "FP16"),
+        "dla_cores": _dla_cores(trt),
+    }
+
+
+def _dla_cores(trt: Any) -> int | None:
+    """How many deep learning accelerators there are; None where no builder can be made (no GPU)."""
+    try:
+        builder = trt.Builder(make_logger(trt, Journal()))
+    except (TypeError, RuntimeError):  # the factory returned no builder
+        return None
+    return int(getattr(builder, "num_DLA_cores", 0))
+
+
+def compile_job(job: CompileJob, say: Say) -> dict[str, Any]:
+    """Build the engine, write it. Raises RefusedError with what the parser or builder said."""
+    start = now_ms()
+    trt = open_library(job.library)
+    journal = Journal()
+    logger = make_logger(trt, journal)
+    try:
+        builder = trt.Builder(logger)
+    except (TypeError, RuntimeError) as error:
+        raise UnavailableError(f"{job.library} {trt.__version__} makes no builder here: {journal.reason}") from error
+    if job.sm is not None and hasattr(builder, "max_threads"):
+        builder.max_threads = 1  # with `addresses.start_fixed`, the same bytes but in int8; it costs no time
+    network, options = _network(trt, builder, job)
+    parser = trt.OnnxParser(network, logger)
+    say("reading the graph")
+    if not parser.parse(Path(job.onnx).read_bytes()):
+        raise RefusedError(_parser_errors(parser) or journal.reason)
+    config = builder.create_builder_config()
+    options |= _configure(trt, config, job)
+    keep = _timing_cache(trt, config, job)
+    if hasattr(trt, "IProgressMonitor") and hasattr(config, "progress_monitor"):
+        config.progress_monitor = make_monitor(trt, say)
+    say("compiling")
+    built = builder.build_serialized_network(network, config)
+    if built is None:
+        raise RefusedError(journal.reason)
+    data = memoryview(built)
+    temporary = Path(f"{job.engine}.part")
+    temporary.write_bytes(data)
+    temporary.replace(job.engine)
+    keep()
+    kernels, memory = parse_log(journal.lines)
+    return {
+        "version": str(trt.__version__),
+        "options": options,
+        "kernels": summary(kernels, memory).as_json() if kernels else {},
+        "seconds": round((now_ms() - start) / 1e3, 2),
+        "peak_mb": _peak_mb(),
+        "warnings": list(dict.fromkeys(journal.warnings))[-5:],
+    }
+
+
+def _network(trt: Any, builder: Any, job: CompileJob) -> tuple[Any, dict[str, str]]:
+    """An empty network: strongly typed, or with `weak` typed by the builder, where the version still can."""
+    if job.weak:
+        if not hasattr(trt.BuilderFlag, "FP16"):
+            raise UnavailableError(
+                f"{job.library} {trt.__version__} has no weak typing any more: leave --weak-typing out"
+            )
+        return builder.create_network(0), {"typing": "weak"}
+    flags = trt.NetworkDefinitionCreationFlag
+    typed = 1 << int(flags.STRONGLY_TYPED) if hasattr(flags, "STRONGLY_TYPED") else 0
+    if not typed and hasattr(trt.BuilderFlag, "FP16"):
+        raise UnavailableError(
+            f"{job.library} {trt.__version__} cannot hold the types of the graph: update it, or give --weak-typing"
+        )
+    return builder.create_network(typed), {"typing": "strong"}
+
+
+def _configure(trt: Any, config: Any, job: CompileJob) -> dict[str, str]:
+    """Set what this version has; the result names what was set."""
+    taken: dict[str, str] = {}
+    if hasattr(trt, "ProfilingVerbosity"):
+        config.profiling_verbosity = trt.ProfilingVerbosity.DETAILED
+    if hasattr(trt.BuilderFlag, "TF32"):  # on by default, and 10 bits of mantissa are not what fp32 says
+        config.clear_flag(trt.BuilderFlag.TF32)
+        taken["tf32"] = "off"
+    if job.workspace_mb is not None:
+        config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, job.workspace_mb << 20)
+        taken["workspace_mb"] = str(job.workspace_mb)
+    if job.optimization is not None and hasattr(config, "builder_optimization_level"):
+        config.builder_optimization_level = job.optimization
+        taken["optimization"] = str(job.optimization)
+    for wanted, flag in ((job.half, "FP16"), (job.integer, "INT8")):
+        if job.weak and wanted:
+            config.set_flag(getattr(trt.BuilderFlag, flag))
+            taken[flag.lower()] = "allowed"
+    if job.sm is not None:
+        _set_capability(trt, config, job)
+        taken["ahead_of_time"] = job.sm
+        taken["addresses"] = "fixed" if addresses.fixed() else "random: another build may have other bytes"
+    return taken
+
+
+def _set_capability(trt: Any, config: Any, job: CompileJob) -> None:
+    wanted = str(job.sm).upper()
+    if not hasattr(trt, "ComputeCapability"):
+        raise UnavailableError(
+            f"{job.library} {trt.__version__} compiles for the GPU that is here only, not for {wanted}"
+        )
+    if not hasattr(trt.ComputeCapability, wanted):
+        known = ", ".join(name for name in trt.ComputeCapability.__members__ if name.startswith("SM"))
+        raise UnavailableError(f"{job.library} {trt.__version__} knows no {wanted}; it knows {known}")
+    config.num_compute_capabilities = 1
+    config.set_compute_capability(getattr(trt.ComputeCapability, wanted), 0)
+
+
+def _timing_cache(trt: Any, config: Any, job: CompileJob) -> Callable[[], None]:
+    """Give the builder the times of earlier builds; the result keeps those of this one. A cache that it does not take
+    (another version, a torn file) is begun anew."""
+    if job.timing_cache is None or not hasattr(config, "create_timing_cache"):
+        return lambda: None
+    path = Path(job.timing_cache)
+    known = path.read_bytes() if path.is_file() else b""
+    cache = config.create_timing_cache(known) or config.create_timing_cache(b"")
+    if cache is None or not config.set_timing_cache(cache, ignore_mismatch=False):
+        return lambda: None
+
+    def keep() -> None:
+        found = config.get_timing_cache()
+        if found is None:
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f"{path.name}.{os.getpid()}")
+        temporary.write_bytes(memoryview(found.serialize()))
+        temporary.replace(path)
+
+    return keep
+
+
+def make_monitor(trt: Any, say: Say) -> Any:
+    """Progress in the library's own way: phases, and steps within each."""
+
+    class Monitor(trt.IProgressMonitor):  # type: ignore[misc]
+        def __init__(self) -> None:
+            trt.IProgressMonitor.__init__(self)
+            self._steps: dict[str, int] = {}
+            self._said_ms = 0.0
+
+        def phase_start(self, phase_name: str, parent_phase: str | None, num_steps: int) -> None:
+            self._steps[phase_name] = num_steps
+            if parent_phase is None:
+                say(f"{phase_name}: {num_steps} steps")
+
+        def step_complete(self, phase_name: str, step: int) -> bool:
+            if now_ms() - self._said_ms > EVERY_MS:
+                self._said_ms = now_ms()
+                say(f"{phase_name}: {step + 1} of {self._steps.get(phase_name, step + 1)}")
+            return True
+
+        def phase_finish(self, phase_name: str) -> None:
+            self._steps.pop(phase_name, None)
+
+    return Monitor()
+
+
+def _parser_errors(parser: Any) -> str:
+    """The first thing that the parser could not read, with its node."""
+    if not parser.num_errors:
+        return ""
+    error = parser.get_error(0)
+    node = getattr(error, "node_name", lambda: "")()
+    return " ".join(f"{'node ' + node + ': ' if node else ''}{error.desc()}".split())[:400]
+
+
+def _peak_mb() -> float:
+    status = Path("/proc/self/status")
+    lines = status.read_text().splitlines() if status.is_file() else []
+    return next((int(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith("VmHWM:")), 0.0)
+
+
+def main(request: Mapping[str, Any], answer: Callable[[Mapping[str, Any]], None]) -> None:
+    """Do one job; the last answer is `done`, `refused` or `missing`."""
+    try:
+        if request["do"] == "describe":
+            answer({"done": describe(request["library"])})
+            return
+        job = CompileJob(**{key: value for key, value in request.items() if key != "do"})
+        answer({"done": compile_job(job, lambda step: answer({"step": step}))})
+    except UnavailableError as error:
+        answer({"missing": str(error)})
+    except EdgeError as error:
+        answer({"refused": str(error)})
+
+
+if __name__ == "__main__":
+    if FIXED in sys.argv:
+        addresses.start_fixed("runtimes.backends.tensorrt.compiling.worker")
+    # Whatever native code prints goes to standard error: the answers have the pipe for themselves.
+    pipe = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+
+    def _answer(what: Mapping[str, Any]) -> None:
+        pipe.write(json.dumps(what) + "\n")
+        pipe.flush()
+
+    main(json.load(sys.stdin), _answer)
+    os._exit(0)  # the library's own clean-up has been seen to crash, and everything is written

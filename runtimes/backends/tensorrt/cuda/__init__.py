@@ -1,0 +1,1 @@
+"""CUDA memory and streams by whatever is installed."""

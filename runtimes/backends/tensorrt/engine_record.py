@@ -1,0 +1,160 @@
+"""What is known of an engine: the sidecar beside one built on a device, or the `engine` entry of one in the manifest.
+
+An engine runs only on the compute capability and with the TensorRT version that it was built with. Everything that
+can be wrong is said before NVIDIA's code reads a byte of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from dlgsanet.errors import InputError, UnavailableError
+from dlgsanet.storage.atomic import write_bytes, write_text
+from runtimes.backends.tensorrt.layers import KernelTable
+from runtimes.bundle.manifest import Artifact
+from runtimes.bundle.strict_json import Node, parse
+
+SCHEMA = 1
+MAX_BYTES = 1 << 20
+REBUILD = "run `dlgsanet build` on this device again"
+FP32_SCALES, FP16_SCALES = "fp32", "fp16"
+_COUNTS = ("total", "waits", "signals", "requantize")
+_TABLES = ("kernels", "dense_convolutions", "grouped_convolutions", "macs")
+_BYTES = ("weight_bytes", "activation_bytes")
+
+
+@dataclass(frozen=True)
+class EngineRecord:
+    """`library` is the Python package that built it (tensorrt, tensorrt_rtx) and alone can run it; `sm` such as sm87;
+    `platform` such as linux-aarch64; `onnx` what it was built from, `scales` the form of an INT8 one (fp32, fp16);
+    `options` as the builder took them; `kernels` as `KernelTable.as_json`, empty where the log told nothing."""
+
+    schema: int
+    artifact: str
+    engine_sha256: str
+    library: str
+    version: str
+    sm: str
+    platform: str
+    onnx: str
+    onnx_sha256: str
+    scales: str | None
+    options: Mapping[str, str]
+    kernels: Mapping[str, Any]
+
+    @property
+    def table(self) -> KernelTable | None:
+        return KernelTable.from_json(self.kernels) if self.kernels else None
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def host_platform() -> str:
+    """Operating system and processor as engines are tied to them: linux-x86_64, linux-aarch64."""
+    return f"{sys.platform}-{platform.machine()}"
+
+
+def engine_path(artifact: Artifact, sm: str) -> str:
+    """Where an engine built on a device lies, beside its ONNX; relative to the bundle."""
+    return f"{artifact.path.removesuffix('.onnx')}.{sm}.engine"
+
+
+def sidecar_path(engine: str) -> str:
+    return f"{engine}.json"
+
+
+def write_engine(bundle: Path, engine: str, data: bytes, record: EngineRecord) -> None:
+    """Replace engine and sidecar, each atomically, the engine first: between the two its hash does not fit the old
+    sidecar, and nobody runs it."""
+    write_bytes(bundle / engine, data)
+    write_text(bundle / sidecar_path(engine), json.dumps(record.as_json(), indent=1) + "\n")
+
+
+def read_record(bundle: Path, engine: str) -> EngineRecord:
+    """The sidecar of an engine. Raises UnavailableError where none is built here, InputError for a bad one."""
+    path = bundle / sidecar_path(engine)
+    if not path.is_file() or not (bundle / engine).is_file():
+        raise UnavailableError(f"no engine is built for this device ('{engine}' is not there): {REBUILD}")
+    if path.stat().st_size > MAX_BYTES:
+        raise InputError(f"'{path}' is larger than a sidecar of ours: {REBUILD}")
+    return parse_record(Node(parse(path.read_bytes(), str(path), REBUILD), path.name))
+
+
+def parse_record(node: Node) -> EngineRecord:
+    """A record in JSON, every field checked. Raises InputError naming the field."""
+    found = node.fields(tuple(EngineRecord.__dataclass_fields__))
+    scales = found["scales"].optional_text()
+    if scales not in (None, FP32_SCALES, FP16_SCALES):
+        found["scales"].fail(f"null, {FP32_SCALES} or {FP16_SCALES}")
+    if found["schema"].integer() != SCHEMA:
+        found["schema"].fail(f"schema {SCHEMA}")
+    return EngineRecord(
+        schema=SCHEMA,
+        artifact=found["artifact"].text(),
+        engine_sha256=found["engine_sha256"].sha256(),
+        library=found["library"].text(),
+        version=found["version"].text(),
+        sm=found["sm"].text(),
+        platform=found["platform"].text(),
+        onnx=found["onnx"].path(),
+        onnx_sha256=found["onnx_sha256"].sha256(),
+        scales=scales,
+        options=found["options"].text_map(),
+        kernels=_kernels(found["kernels"]),
+    )
+
+
+def _kernels(node: Node) -> Mapping[str, Any]:
+    if not node.mapping():
+        return {}
+    found = node.fields((*_COUNTS, *_TABLES, *_BYTES))
+    for name in _COUNTS:
+        found[name].integer()
+    for name in _TABLES:
+        for count in found[name].mapping().values():
+            count.integer()
+    for name in _BYTES:
+        if found[name].value is not None:
+            found[name].integer()
+    return node.anything()
+
+
+def require_fitting(record: EngineRecord, artifact: Artifact, version: str, sm: str, bundled: bool = False) -> None:
+    """Refuse an engine of another device, another TensorRT or another graph. Raises UnavailableError for what can be
+    built anew here, InputError for what contradicts the bundle; `bundled` engines are in the manifest, not built
+    here."""
+    advice = "export it for this GPU" if bundled else REBUILD
+    if record.artifact != artifact.id:
+        raise InputError(f"{artifact.id}: the engine is that of {record.artifact}: {advice}")
+    if record.sm != sm:
+        raise UnavailableError(f"{artifact.id}: the engine is for {record.sm}, this GPU is {sm}: {advice}")
+    if record.platform != host_platform():
+        raise UnavailableError(
+            f"{artifact.id}: the engine was built on {record.platform}, this is {host_platform()}: {advice}"
+        )
+    if record.version != version:
+        raise UnavailableError(
+            f"{artifact.id}: the engine was built by {record.library} {record.version}, here is {version}, which "
+            f"cannot read it: {advice}"
+        )
+    if not bundled and artifact.files.get(record.onnx) != record.onnx_sha256:
+        raise UnavailableError(f"{artifact.id}: the engine is older than the bundle's '{record.onnx}': {REBUILD}")
+
+
+def read_engine(bundle: Path, engine: str, record: EngineRecord) -> bytes:
+    """The engine's bytes, exactly those whose hash was checked. Raises InputError for a changed engine."""
+    try:
+        data = (bundle / engine).read_bytes()
+    except OSError as error:
+        raise InputError(f"cannot read '{engine}': {error.strerror}; {REBUILD}") from error
+    if hashlib.sha256(data).hexdigest() != record.engine_sha256:
+        raise InputError(f"'{engine}' was changed after it was built: it is not loaded, {REBUILD}")
+    return data

@@ -1,0 +1,1 @@
+"""What TensorRT is known to refuse or to read wrongly, found in plain ONNX."""

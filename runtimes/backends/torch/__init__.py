@@ -1,0 +1,1 @@
+"""The torch reference behind the contract of a runner."""

@@ -1,0 +1,1 @@
+"""Reading a bundle: the manifest, its records, the hashes of its files."""

@@ -1,0 +1,70 @@
+"""Nothing of a bundle is loaded before its hash is right and its place is inside the bundle."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from dlgsanet.errors import InputError
+from runtimes.bundle.strict_json import is_inside
+
+
+def read_verified(bundle: str | Path, path: str, sha256: str) -> bytes:
+    """Read a file of the bundle once and return exactly the bytes whose hash was checked.
+
+    Loading from these bytes leaves no moment in which the file could be exchanged. Raises InputError.
+    """
+    try:
+        data = _located(bundle, path).read_bytes()
+    except OSError as error:
+        raise _unreadable(bundle, path, error) from error
+    _require_hash(bundle, path, sha256, hashlib.sha256(data).hexdigest())
+    return data
+
+
+def verify(bundle: str | Path, files: Mapping[str, str]) -> None:
+    """Check the sha256 of every file (bundle-relative path -> sha256). Raises InputError naming the first
+    bad one."""
+    for path, sha256 in files.items():
+        digest = hashlib.sha256()
+        try:
+            with _located(bundle, path).open("rb") as stream:
+                while chunk := stream.read(1 << 20):
+                    digest.update(chunk)
+        except OSError as error:
+            raise _unreadable(bundle, path, error) from error
+        _require_hash(bundle, path, sha256, digest.hexdigest())
+
+
+def stored_bytes(bundle: Path, files: Iterable[str]) -> int:
+    """What files of a bundle take on disk."""
+    return sum((bundle / path).stat().st_size for path in files)
+
+
+def _located(bundle: str | Path, path: str) -> Path:
+    """Return where `path` really lies; a link that leads out of the bundle is refused."""
+    outside = InputError(f"bundle '{bundle}': '{path}' leads outside the bundle; it is not read")
+    if not is_inside(path):
+        raise outside
+    try:
+        root = Path(bundle).resolve()
+        target = (root / path).resolve()
+    except RuntimeError as error:  # a link that leads to itself
+        raise outside from error
+    if root not in target.parents:
+        raise outside
+    return target
+
+
+def _unreadable(bundle: str | Path, path: str, error: OSError) -> InputError:
+    return InputError(f"bundle '{bundle}': cannot read '{path}': {error.strerror}; export the bundle again")
+
+
+def _require_hash(bundle: str | Path, path: str, expected: str, found: str) -> None:
+    if found != expected:
+        raise InputError(
+            f"bundle '{bundle}': '{path}' was changed after it was written (sha256 "
+            f"{found[:12]}..., the manifest "
+            f"says {expected[:12]}...); it is not loaded, export the bundle again"
+        )

@@ -1,0 +1,120 @@
+"""The records of a bundle's manifest: what `runtimes.bundle.manifest` reads and writes, and what every room works
+with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+SCHEMA = 1
+LOW_RANK = "lowrank"  # variant whose basis was compressed: approximate in any precision
+PRECISIONS = ("fp32", "fp16", "bf16", "int8", "int8-mixed", "int8w", "pal8", "pal6", "pal4")
+
+
+@dataclass(frozen=True)
+class Port:
+    """One input or output of an artifact: `layout` such as NCHW, `dtype` such as float32, values in
+    `range`."""
+
+    name: str
+    layout: str
+    dtype: str
+    range: tuple[float, float]
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """One compiled form of the network for one backend, precision and tile (H, W in LR pixels).
+
+    `path` is the file (or package directory) to load, `files` every file it consists of with its sha256, all
+    relative to the bundle. `hints` are settings that the runner must pin in the engine. `graph` counts nodes and
+    multiply-adds (as lowered, and of the network), `choice` says how the lowering was chosen. `function` is the
+    one to load of a Core ML package that serves several tiles, each of them an artifact with the same `path`."""
+
+    id: str
+    backend: str
+    precision: str
+    variant: str | None
+    tile: tuple[int, int]
+    path: str
+    files: Mapping[str, str]
+    input: Port
+    output: Port
+    lowering: str
+    rewrites: tuple[str, ...]
+    hints: Mapping[str, str]
+    calibration_sha256: str | None
+    certificate: Mapping[str, Any]
+    graph: Mapping[str, Any] = field(default_factory=dict)
+    choice: Mapping[str, Any] = field(default_factory=dict)
+    function: str | None = None
+
+    @property
+    def family(self) -> str:
+        """The id without the tile: artifacts of one family differ in nothing else."""
+        return "-".join(part for part in (self.backend, self.precision, self.variant) if part)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What quantized artifacts learnt their ranges from: how many tiles, the seed of their places, and the images by
+    name with the hash of their decoded pixels, which must not be evaluated on."""
+
+    tiles: int
+    seed: int
+    images: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Source:
+    """The checkpoint that everything was made from: `config` as the reference network's fields."""
+
+    name: str
+    sha256: str
+    config: Mapping[str, Any]
+    metadata: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class PackEntry:
+    """One photograph of the parity pack: LR and HR as PNG, `sr` = tile "HxW" -> NPY of the tiled reference,
+    float32 NCHW, unclamped. Paths relative to the bundle."""
+
+    name: str
+    source: str
+    licence: str
+    lr: str
+    hr: str
+    sr: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What `check` needs on a device without torch; `overlap` (LR pixels) is that of the stored `sr`."""
+
+    checkpoint: str
+    overlap: int
+    entries: tuple[PackEntry, ...]
+    files: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A whole bundle; `created` is an ISO 8601 time, `tools` maps package names to versions."""
+
+    schema: int
+    name: str
+    scale: int
+    source: Source
+    tools: Mapping[str, str]
+    artifacts: tuple[Artifact, ...]
+    reference: Reference
+    created: str
+    calibration: Calibration | None = None
+
+
+def artifact_id(backend: str, precision: str, variant: str | None, tile: tuple[int, int]) -> str:
+    """Return `<backend>-<precision>[-<variant>]-<H>x<W>`, the name commands know an artifact by."""
+    return "-".join(part for part in (backend, precision, variant, f"{tile[0]}x{tile[1]}") if part)

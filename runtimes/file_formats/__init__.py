@@ -1,0 +1,1 @@
+"""Readers of foreign formats in plain Python: protobuf and ONNX."""

@@ -1,0 +1,1 @@
+"""This machine while running: processor, clock, names of exits."""

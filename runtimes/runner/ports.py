@@ -1,0 +1,69 @@
+"""What a manifest says of an artifact's inputs and outputs, held against what the host gives and the engine
+has."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+import numpy as np
+
+from dlgsanet.errors import InputError
+from runtimes.bundle.manifest import Artifact, Port
+from runtimes.runner.tiling import Array
+
+ARRAY = "NCHW"
+PICTURE = "NCHW pixels"
+"""Layout of a port that takes or gives an 8-bit RGB picture; its shape is written as NCHW, its range is 0 to 255."""
+
+_FED = {ARRAY: ("float32", (0.0, 1.0)), PICTURE: ("uint8", (0.0, 255.0))}
+
+
+def require_host_ports(artifact: Artifact, hints: Collection[str], pictures: bool = False) -> None:
+    """Refuse ports that a runner cannot feed from the host, and hints that it does not know. Raises
+    InputError. `pictures`: the runner also feeds ports of layout PICTURE."""
+    layouts = (ARRAY, PICTURE) if pictures else (ARRAY,)
+    for port in (artifact.input, artifact.output):
+        if port.layout not in layouts or (port.dtype, port.range) != _FED[port.layout]:
+            raise InputError(
+                f"{artifact.id}: '{port.name}' is {port.layout} {port.dtype} in "
+                f"{list(port.range)}, expected NCHW "
+                f"float32 in [0, 1]: this version cannot run it, update dlgsanet-edge"
+            )
+    for hint in artifact.hints:
+        if hint not in hints:
+            raise InputError(
+                f"{artifact.id}: the manifest pins '{hint}', which this runner does not know; "
+                f"it knows {', '.join(hints) or 'no hints'}"
+            )
+
+
+def to_pixels(tile: Array) -> Array:
+    """float32 in [0, 1] -> whole numbers from 0 to 255, still float32."""
+    pixels: Array = np.rint(np.clip(tile, 0, 1) * np.float32(255))
+    return pixels
+
+
+def from_pixels(pixels: Array) -> Array:
+    """Whole numbers from 0 to 255 -> float32 in [0, 1]."""
+    return pixels / np.float32(255)
+
+
+def require_port(artifact_id: str, port: Port, found: Mapping[str, tuple[object, ...]]) -> None:
+    """Refuse an engine whose port (name -> shape) is not the one the manifest promises. Raises InputError."""
+    if found.get(port.name) != port.shape:
+        shown = ", ".join(f"{name} {list(shape)}" for name, shape in found.items())
+        raise InputError(
+            f"{artifact_id}: expected '{port.name}' of shape {list(port.shape)}, the file has "
+            f"{shown or 'nothing'}; "
+            "export the bundle again"
+        )
+
+
+def require_taps(artifact_id: str, taps: Collection[str], found: Collection[str]) -> None:
+    """Refuse a network that has not all tensors that the manifest names. Raises InputError."""
+    missing = [name for name in taps if name not in found]
+    if missing:
+        raise InputError(
+            f"{artifact_id}: the manifest names {len(taps)} tensors of the network, {len(missing)} are not in the file "
+            f"('{missing[0]}'); export the bundle again"
+        )

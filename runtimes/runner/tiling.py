@@ -1,0 +1,221 @@
+"""Any image size on fixed-shape artifacts: overlapping tiles, feathered into a partition of unity.
+
+On each axis the tiles are spread evenly, neighbours share at least `overlap` LR pixels, and the change from
+one tile to the next lies in the middle of what they share: the pixels next to a tile's edge, which saw
+padding instead of the image, are thrown away. Each tile's weight is the difference of two ramps, so the
+weights sum to one by construction. Axes shorter than a tile are padded by reflection at the bottom and the
+right.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dlgsanet.errors import BackendError, InputError
+
+Array = NDArray[np.float32]
+Infer = Callable[[Array], Array]
+Stream = Callable[[Iterator[Array]], Iterator[Array]]
+"""Tiles in, upscaled tiles out, one for one and in order; it may take a tile or two ahead of what it gives."""
+
+DEFAULT_OVERLAP = 16
+"""LR pixels that neighbouring tiles share."""
+
+FEATHER = 0.5
+"""Part of the overlap over which one tile fades into the next; the rest, half on each side, is thrown
+away."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """One tile on one axis: LR pixels from `start`; its weight is not zero on the HR pixels [low, high) only.
+
+    `weight` has high - low values in (0, 1].
+    """
+
+    start: int
+    low: int
+    high: int
+    weight: Array
+
+
+def middle_tile(picture: Array, tile: tuple[int, int]) -> Array:
+    """One tile from the middle of a picture (1, 3, H, W); a picture smaller than the tile is repeated."""
+    lacking = [max(0, side - had) for side, had in zip(tile, picture.shape[2:], strict=True)]
+    wide = np.pad(picture, ((0, 0), (0, 0), (0, lacking[0]), (0, lacking[1])), mode="wrap")
+    top, left = ((had - side) // 2 for side, had in zip(tile, wide.shape[2:], strict=True))
+    return np.ascontiguousarray(wide[:, :, top : top + tile[0], left : left + tile[1]])
+
+
+def axis_spans(length: int, tile: int, overlap: int, scale: int) -> list[Span]:
+    """Return the tiles of one axis of `length` LR pixels, from the first to the last.
+
+    Their weights sum to 1 on each of the length * scale HR pixels. Raises InputError for a tile below 1, an
+    overlap below 0, or, where more than one tile is needed, an overlap that is not smaller than the tile.
+    """
+    count = _axis_count(length, tile, overlap)
+    if count == 1:
+        return [Span(0, 0, length * scale, np.ones(length * scale, np.float32))]
+    starts = [index * (length - tile) // (count - 1) for index in range(count)]
+    middles = [(right + left + tile) / 2 * scale for left, right in itertools.pairwise(starts)]
+    width = overlap * FEATHER * scale
+    spans = []
+    for start, before, after in zip(starts, [-math.inf, *middles], [*middles, math.inf], strict=True):
+        first = start * scale
+        centre = np.arange(first, first + tile * scale) + 0.5
+        weight = _ramp(centre - before, width) - _ramp(centre - after, width)
+        used = np.flatnonzero(weight)
+        low, high = int(used[0]), int(used[-1]) + 1
+        spans.append(Span(start, first + low, first + high, weight[low:high].astype(np.float32)))
+    return spans
+
+
+def _ramp(distance: NDArray[np.floating[Any]], width: float) -> NDArray[np.floating[Any]]:
+    """Rise from 0 to 1 over `width` HR pixels around distance 0; a step where the width is below one
+    pixel."""
+    risen: NDArray[np.floating[Any]] = np.clip(distance / max(width, 1e-9) + 0.5, 0.0, 1.0)
+    return risen
+
+
+def upscale_tiled(infer: Infer, lr: Array, scale: int, tile: tuple[int, int], overlap: int = DEFAULT_OVERLAP) -> Array:
+    """Upscale `lr` (N x 3 x H x W, float32) by running `infer` on 1 x 3 x tile; return N x 3 x scale*H x
+    scale*W.
+
+    Beyond the output it needs the memory of one tile. The result does not depend on the order of the tiles
+    but for the rounding of a sum (1e-6). An image of one tile's size is returned exactly as `infer` gives
+    it.
+    """
+    return upscale_stream(one_by_one(infer), lr, scale, tile, overlap)
+
+
+def one_by_one(infer: Infer) -> Stream:
+    """The stream that takes the next tile only when the last one is done."""
+    return lambda tiles: map(infer, tiles)
+
+
+def upscale_stream(run: Stream, lr: Array, scale: int, tile: tuple[int, int], overlap: int = DEFAULT_OVERLAP) -> Array:
+    """As `upscale_tiled`, with all tiles of all images through one stream."""
+    batch, channels, height, width = _require_nchw(lr)
+    rows = axis_spans(height, tile[0], overlap, scale)
+    columns = axis_spans(width, tile[1], overlap, scale)
+    out = np.zeros((batch, channels, height * scale, width * scale), np.float32)
+    places = list(itertools.product(range(batch), rows, columns))
+    answers = run(_cut(lr[image : image + 1], tile, row, column) for image, row, column in places)
+    for (image, row, column), sr in zip(places, answers, strict=True):
+        out[image, :, row.low : row.high, column.low : column.high] += _weighted(sr, scale, tile, row, column)[0]
+    return out
+
+
+def iter_rows(
+    infer: Infer, lr: Array, scale: int, tile: tuple[int, int], overlap: int = DEFAULT_OVERLAP
+) -> Iterator[tuple[int, Array]]:
+    """Upscale one image (1 x 3 x H x W) and yield `(y0, strip)`: finished HR rows from y0 on, top to bottom.
+
+    strip is 1 x 3 x rows x scale*W. Memory is bounded by one row of tiles, however high the image is; the
+    strips put together equal `upscale_tiled`.
+    """
+    return stream_rows(one_by_one(infer), lr, scale, tile, overlap)
+
+
+def stream_rows(
+    run: Stream, lr: Array, scale: int, tile: tuple[int, int], overlap: int = DEFAULT_OVERLAP
+) -> Iterator[tuple[int, Array]]:
+    """As `iter_rows`, with all tiles through one stream."""
+    batch, channels, height, width = _require_nchw(lr)
+    if batch != 1:
+        raise InputError(f"expected one image to stream, found a batch of {batch}: call it once for each image")
+    rows = axis_spans(height, tile[0], overlap, scale)
+    columns = axis_spans(width, tile[1], overlap, scale)
+    answers = run(_cut(lr, tile, row, column) for row in rows for column in columns)
+    done = 0
+    carried = np.zeros((1, channels, 0, width * scale), np.float32)
+    for index, row in enumerate(rows):
+        later = rows[index + 1 :]
+        finished = min((span.low for span in later), default=height * scale)
+        strip = np.zeros((1, channels, max(row.high, done + carried.shape[2]) - done, width * scale), np.float32)
+        strip[:, :, : carried.shape[2]] = carried
+        for column in columns:
+            piece = _weighted(next(answers), scale, tile, row, column)
+            strip[:, :, row.low - done : row.high - done, column.low : column.high] += piece
+        carried = strip[:, :, finished - done :].copy()
+        yield done, strip[:, :, : finished - done]
+        done = finished
+
+
+def _cut(lr: Array, tile: tuple[int, int], row: Span, column: Span) -> Array:
+    """One tile of one image, mirrored beyond its edges."""
+    ys = _reflected(row.start, tile[0], lr.shape[2])
+    xs = _reflected(column.start, tile[1], lr.shape[3])
+    return np.ascontiguousarray(lr[:, :, ys][:, :, :, xs])
+
+
+def _weighted(sr: Array, scale: int, tile: tuple[int, int], row: Span, column: Span) -> Array:
+    """The part of an upscaled tile that counts, times its weights."""
+    if sr.shape[2:] != (tile[0] * scale, tile[1] * scale):
+        raise BackendError(f"expected {tile[0]}x{tile[1]} pixels upscaled x{scale}, found an output of {sr.shape}")
+    y, x = row.start * scale, column.start * scale
+    part = sr[:, :, row.low - y : row.high - y, column.low - x : column.high - x]
+    return part * (row.weight[:, None] * column.weight[None, :])
+
+
+def _reflected(start: int, tile: int, length: int) -> NDArray[np.intp]:
+    """Indices of `tile` pixels from `start`, mirrored (edge pixel not repeated) as often as needed beyond
+    `length`.
+
+    Written out since numpy's reflect mode has changed between versions for padding wider than the image.
+    """
+    period = max(2 * (length - 1), 1)
+    index = np.arange(start, start + tile, dtype=np.intp) % period
+    return np.where(index < length, index, period - index) if length > 1 else np.zeros(tile, np.intp)
+
+
+def _require_nchw(lr: Array) -> tuple[int, int, int, int]:
+    if lr.ndim != 4 or lr.dtype != np.float32 or 0 in lr.shape:
+        raise InputError(f"expected a non-empty NCHW float32 image, found {lr.dtype} of shape {lr.shape}")
+    return lr.shape[0], lr.shape[1], lr.shape[2], lr.shape[3]
+
+
+def tile_count(image_hw: tuple[int, int], tile: tuple[int, int], overlap: int = DEFAULT_OVERLAP) -> int:
+    """Return how many tiles an image (H, W) takes. Raises InputError as `axis_spans` does."""
+    return math.prod(_axis_count(length, size, overlap) for length, size in zip(image_hw, tile, strict=True))
+
+
+def _axis_count(length: int, tile: int, overlap: int) -> int:
+    if tile < 1 or overlap < 0 or length < 1:
+        raise InputError(
+            f"expected image and tile of at least 1 pixel and overlap of at least 0, found {length}, {tile} "
+            f"and {overlap}"
+        )
+    if length <= tile:
+        return 1
+    if overlap >= tile:
+        raise InputError(f"overlap {overlap} must be smaller than the tile ({tile} pixels): give a smaller overlap")
+    return math.ceil((length - tile) / (tile - overlap)) + 1
+
+
+def nearest_tile(
+    tiles: Sequence[tuple[int, int]], image_hw: tuple[int, int], overlap: int = DEFAULT_OVERLAP
+) -> tuple[int, int]:
+    """Return the tile that computes the fewest pixels for this image; of equal ones the largest (fewer
+    seams).
+
+    Tiles that are too small for the overlap are left out; if all are, the largest is returned, and tiling
+    with it says what is wrong. Raises ValueError without tiles.
+    """
+
+    def fits(tile: tuple[int, int]) -> bool:
+        return all(length <= size or overlap < size for length, size in zip(image_hw, tile, strict=True))
+
+    def cost(tile: tuple[int, int]) -> tuple[int, int]:
+        area = tile[0] * tile[1]
+        return tile_count(image_hw, tile, overlap) * area, -area
+
+    fitting = [tile for tile in tiles if fits(tile)]
+    return min(fitting, key=cost) if fitting else max(tiles, key=math.prod)

@@ -1,0 +1,65 @@
+"""What this machine can do at most: multiply-adds of a large matrix product in each engine, and bytes copied.
+
+An artifact's time is held against them as a share of the roofline. The engines' own products are the fair peak:
+NumPy's library may use fewer instructions of a processor than they do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from dlgsanet.errors import UnavailableError
+from runtimes.probe_network import PRODUCT_SIDE
+from runtimes.runner.tiling import Array
+
+COPIED = 128 << 20  # bytes of one copy: far beyond any cache
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A task and how much of `unit` (multiply-adds, or bytes read and written) one call of it does."""
+
+    name: str
+    unit: str
+    amount: float
+    task: Callable[[], object]
+
+
+def product_limits(families: Iterable[tuple[str, str]], threads: int) -> dict[tuple[str, str], Limit]:
+    """The peak for each (backend, precision) that can run here; others are left out."""
+    random = np.random.default_rng(0)
+    a, b = (random.random((PRODUCT_SIDE, PRODUCT_SIDE), np.float32) for _ in range(2))
+    found = {}
+    for backend, precision in dict.fromkeys(families):
+        try:
+            multiply = _open(backend, precision, threads)
+        except UnavailableError:
+            continue
+        name = f"product-{backend}-{precision}"
+        found[backend, precision] = Limit(name, "MAC", float(PRODUCT_SIDE) ** 3, partial(multiply, a, b))
+    return found
+
+
+def copy_limit(threads: int) -> Limit:
+    """Copying COPIED bytes with NumPy, shared out to `threads`."""
+    source, target = np.ones(COPIED // 4, np.float32), np.zeros(COPIED // 4, np.float32)
+    pieces = list(zip(np.array_split(target, threads), np.array_split(source, threads), strict=True))
+    pool = ThreadPoolExecutor(threads)
+    return Limit("copy", "B", 2.0 * COPIED, lambda: list(pool.map(lambda piece: np.copyto(*piece), pieces)))
+
+
+def _open(backend: str, precision: str, threads: int) -> Callable[[Array, Array], object]:
+    if backend == "openvino" and precision in ("fp32", "fp16", "bf16"):  # INT8 needs a quantized graph, not a hint
+        from runtimes.backends.openvino.runner import open_product
+
+        return open_product(precision, threads)
+    if (backend, precision) == ("onnxruntime", "fp32"):
+        from runtimes.backends.onnxruntime import runner as onnxruntime_runner
+
+        return onnxruntime_runner.open_product(threads)
+    raise UnavailableError(f"no matrix product is known for {backend}-{precision}")

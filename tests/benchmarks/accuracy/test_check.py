@@ -1,0 +1,251 @@
+"""`check` with runners that repeat pixels: every fault must be seen, and none may hide another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from benchmarks.accuracy.check import Checked, check, steps
+from benchmarks.accuracy.verdicts import Model, Subject
+from benchmarks.records.result_file import AccuracyRecord
+from benchmarks.subjects.datasets import Dataset, Item, Sample, open_folder
+from benchmarks.subjects.reference import Reference, StoredReference, TorchReference
+from dlgsanet.errors import InputError
+from dlgsanet.imaging.files import to_nchw
+from dlgsanet.protocol import require_same
+from runtimes.runner.contract import Runner
+from runtimes.runner.tiling import Array, upscale_tiled
+
+MODEL = Model("model", "b" * 64, 2)
+TILE = (8, 8)
+OVERLAP = 4
+Nearest = Callable[..., Runner]
+
+
+def enlarge(lr: Array) -> Array:
+    return lr.repeat(2, 2).repeat(2, 3)
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Dataset:
+    random = np.random.default_rng(11)
+    for name in ("a", "b", "c", "d"):
+        smooth = np.kron(random.integers(40, 200, (6, 7, 3)), np.ones((5, 5, 1))).astype(np.uint8)
+        Image.fromarray(smooth).save(tmp_path / f"{name}.png")
+    return open_folder(tmp_path, 2)
+
+
+@pytest.fixture
+def reference() -> TorchReference:
+    return TorchReference(enlarge, 2, "test", OVERLAP)
+
+
+def subject(runner: Runner, name: str = "fake-fp32-8x8", precision: str = "fp32") -> Subject:
+    return Subject(name, precision, TILE, runner)
+
+
+def record(checked: Checked, artifact: str = "fake-fp32-8x8") -> AccuracyRecord:
+    (found,) = (record for record in checked.records if record.artifact == artifact)
+    return found
+
+
+def test_an_exact_artifact_passes_and_is_called_identical(
+    dataset: Dataset, reference: Reference, nearest: Nearest
+) -> None:
+    checked = check([subject(nearest())], dataset, reference, MODEL)
+    found = record(checked)
+    assert (found.gate, found.reason) == ("pass", "")
+    assert found.identical and found.to_reference_db is None and found.to_reference_worst_db is None
+    assert found.drop_db == 0.0 and len(found.images) == 4
+    assert found.protocol.startswith("x2/y/b2/r8/bicubic-matlab8/t8x8+4/")
+    assert not checked.crashed
+
+
+def test_every_image_has_its_row_and_the_worst_is_the_largest_in_size(
+    dataset: Dataset, reference: Reference, nearest: Nearest
+) -> None:
+    found = record(check([subject(nearest(offset=0.02))], dataset, reference, MODEL))
+    assert found.gate == "fail"
+    assert found.to_reference_db == pytest.approx(20 * np.log10(1 / 0.02), abs=1e-3)
+    drops = {row.image: row.drop_db for row in found.images}
+    assert set(drops) == {"a", "b", "c", "d"}
+    assert found.drop_db == pytest.approx(np.mean(list(drops.values())))
+    assert found.worst_image == max(drops, key=lambda name: abs(drops[name]))
+    assert found.worst_drop_db == drops[found.worst_image]
+
+
+def test_the_reference_runs_through_the_same_tiler(dataset: Dataset, nearest: Nearest) -> None:
+    """A function that depends on where the tile is cut: only the same tiles give the same output."""
+
+    def position_dependent(lr: Array) -> Array:
+        slope = np.linspace(0, 0.1, lr.shape[3] * 2, dtype=np.float32)
+        return (enlarge(lr) + slope).astype(np.float32)
+
+    class Sloped(type(nearest())):  # type: ignore[misc]
+        def _infer(self, tile: Array) -> Array:
+            return position_dependent(tile)
+
+    checked = check([subject(Sloped())], dataset, TorchReference(position_dependent, 2, "t", OVERLAP), MODEL)
+    assert record(checked).identical
+    tiling = record(checked, "torch-reference-8x8")
+    assert tiling.gate == "fail" and "tiling drop" in tiling.reason
+    assert tiling.tiling_drop_db == record(checked).tiling_drop_db != 0
+
+
+def test_what_tiling_costs_is_a_record_of_its_own(dataset: Dataset, reference: Reference, nearest: Nearest) -> None:
+    checked = check([subject(nearest())], dataset, reference, MODEL)
+    tiling = record(checked, "torch-reference-8x8")
+    assert tiling.gate == "pass" and tiling.tiling_drop_db == pytest.approx(0, abs=1e-4)
+    assert tiling.psnr_db == pytest.approx(record(checked).psnr_db)
+    require_same(tiling.protocol, record(checked).protocol)
+
+
+@pytest.mark.parametrize(("fault", "words"), [("black", "0 everywhere"), ("nan", "NaN")])
+def test_an_output_that_is_no_picture_fails_the_gate_and_is_no_crash(
+    dataset: Dataset, reference: Reference, nearest: Nearest, fault: str, words: str
+) -> None:
+    checked = check([subject(nearest(fault=fault))], dataset, reference, MODEL)
+    assert record(checked).gate == "fail" and words in record(checked).reason
+    assert record(checked).reason.startswith("a: ")
+    assert not checked.crashed
+
+
+def test_an_engine_that_reports_another_precision_fails(
+    dataset: Dataset, reference: Reference, nearest: Nearest
+) -> None:
+    found = record(check([subject(nearest(reported="bf16"))], dataset, reference, MODEL))
+    assert found.gate == "fail" and "fp32 was requested, the engine reports bf16" in found.reason
+    assert found.reported_precision == "bf16" and found.psnr_db is not None
+
+
+def test_a_device_without_the_precision_is_not_run_but_one_that_has_it_gets_no_excuse(
+    dataset: Dataset, reference: Reference, nearest: Nearest
+) -> None:
+    lacks = subject(nearest(reported="bf16", native=("bf16",)), "lacks-fp32-8x8")
+    could = subject(nearest(reported="bf16", native=("fp32", "bf16")), "could-fp32-8x8")
+    checked = check([lacks, could], dataset, reference, MODEL)
+    found = record(checked, "lacks-fp32-8x8")
+    assert found.gate == "not run" and found.psnr_db is None
+    assert found.reason == "CPU has no fp32 on this machine (it has bf16); fake took bf16 instead"
+    assert record(checked, "could-fp32-8x8").gate == "fail"
+
+
+def test_one_artifact_missing_or_broken_does_not_stop_the_others(
+    dataset: Dataset, reference: Reference, nearest: Nearest, child_runners: object
+) -> None:
+    subjects = [
+        subject(nearest(fault="missing"), "gone-fp32-8x8"),
+        subject(nearest(fault="black"), "black-fp32-8x8"),
+        subject(nearest(), "good-fp32-8x8"),
+    ]
+    checked = check(subjects, dataset, reference, MODEL)
+    gone = record(checked, "gone-fp32-8x8")
+    assert (gone.gate, gone.reason, gone.psnr_db, gone.device) == (
+        "not run", "fake is not usable here; install it", None, None,
+    )  # fmt: skip
+    assert record(checked, "black-fp32-8x8").gate == "fail"
+    assert record(checked, "good-fp32-8x8").gate == "pass"
+
+
+@pytest.mark.parametrize("fault", ["crash", "crash on opening"])
+def test_a_crashing_backend_is_told_and_does_not_stop_the_others(
+    dataset: Dataset, reference: Reference, nearest: Nearest, fault: str
+) -> None:
+    from functools import partial
+
+    from benchmarks.subjects.isolated_runner import IsolatedRunner
+
+    child = IsolatedRunner("bad-fp32-8x8", 2, (TILE,), partial(nearest, fault=fault))
+    checked = check([subject(child, "bad-fp32-8x8"), subject(nearest())], dataset, reference, MODEL)
+    assert record(checked, "bad-fp32-8x8").gate == "fail"
+    assert "SIGSEGV" in record(checked, "bad-fp32-8x8").reason
+    assert len(checked.crashed) == 1 and "SIGSEGV" in checked.crashed[0]
+    assert record(checked).gate == "pass"
+
+
+def test_the_reference_is_computed_once_per_image_and_tile(dataset: Dataset, nearest: Nearest) -> None:
+    calls: list[tuple[str, tuple[int, int]]] = []
+
+    class Counting(TorchReference):
+        def tiled(self, sample: Sample, tile: tuple[int, int]) -> Array:
+            calls.append((sample.item.name, tile))
+            return super().tiled(sample, tile)
+
+    other = replace(subject(nearest(tile=(12, 12)), "fake-fp32-12x12"), tile=(12, 12))
+    subjects = [subject(nearest(), f"fake{i}-fp32-8x8") for i in range(3)]
+    done: list[str] = []
+    check([*subjects, other], dataset, Counting(enlarge, 2, "t", OVERLAP), MODEL, step=done.append)
+    assert len(calls) == len(set(calls)) == 8
+    assert len(done) == steps([*subjects, other], dataset)
+
+
+def test_without_torch_the_stored_reference_judges_and_tiling_is_not_run(
+    dataset: Dataset, nearest: Nearest, tmp_path: Path
+) -> None:
+    items = []
+    for sample in dataset.samples():
+        path = tmp_path / f"{sample.item.name}.npy"
+        np.save(path, upscale_tiled(enlarge, to_nchw(sample.lr), 2, TILE, OVERLAP))
+        items.append(replace(sample.item, sr={"8x8": path}))
+    pack = replace(dataset, items=tuple(items))
+    wide = replace(subject(nearest(tile=(12, 12)), "fake-fp32-12x12"), tile=(12, 12))
+    checked = check([subject(nearest()), wide], pack, StoredReference("stored", OVERLAP), MODEL)
+    assert record(checked).identical and record(checked).gate == "pass"
+    assert record(checked).reference == "stored"
+    assert record(checked, "fake-fp32-12x12").gate == "not run"
+    assert "no stored reference of a for 12x12" in record(checked, "fake-fp32-12x12").reason
+    assert record(checked, "torch-reference-8x8").gate == "not run"
+    assert record(checked, "torch-reference-8x8").psnr_db is not None
+
+
+@pytest.mark.parametrize("damage", ["shape", "garbage"])
+def test_a_damaged_stored_reference_is_refused(dataset: Dataset, tmp_path: Path, damage: str) -> None:
+    sample = next(dataset.samples())
+    path = tmp_path / "a.npy"
+    if damage == "shape":
+        np.save(path, np.zeros((1, 3, 2, 2), np.float32))
+    else:
+        path.write_bytes(b"not an array")
+    item: Item = replace(sample.item, sr={"8x8": path})
+    with pytest.raises(InputError, match="export the bundle again"):
+        StoredReference("stored", OVERLAP).tiled(replace(sample, item=item), TILE)
+
+
+def test_a_reference_that_is_not_finite_is_refused(dataset: Dataset, nearest: Nearest) -> None:
+    broken = TorchReference(lambda lr: enlarge(lr) * np.float32(np.nan), 2, "t", OVERLAP)
+    with pytest.raises(InputError, match="output of a is not finite"):
+        check([subject(nearest())], dataset, broken, MODEL)
+
+
+def test_images_too_large_for_the_whole_reference_are_left_out_by_name_of_their_number(
+    dataset: Dataset, nearest: Nearest
+) -> None:
+    class Small(TorchReference):
+        def whole(self, sample: Sample) -> Array | None:
+            return None if sample.item.name == "b" else super().whole(sample)
+
+    tiling = record(check([subject(nearest())], dataset, Small(enlarge, 2, "t", OVERLAP), MODEL), "torch-reference-8x8")
+    assert tiling.gate == "pass" and tiling.reason.startswith("1 images were too large")
+    assert len(tiling.images) == 3
+
+
+def test_crops_show_every_source_for_the_first_images_and_the_worst(
+    dataset: Dataset, reference: Reference, nearest: Nearest
+) -> None:
+    checked = check([subject(nearest(offset=0.02))], dataset, reference, MODEL)
+    worst = record(checked).worst_image
+    names = [crop.image for crop in checked.crops]
+    assert names[:2] == ["a", "b"] and (worst in names)
+    for crop in checked.crops:
+        assert set(crop.pictures) == {"HR", "bicubic", "torch-reference-8x8", "fake-fp32-8x8"}
+        assert crop.box[2:] == (30, 34)
+
+
+def test_a_senseless_limit_is_refused_before_the_work(dataset: Dataset, reference: Reference, nearest: Nearest) -> None:
+    with pytest.raises(InputError, match="above 0 dB"):
+        check([subject(nearest(fault="missing"))], dataset, reference, MODEL, max_drop_db=-1.0)

@@ -1,0 +1,113 @@
+"""Every gate must be able to fail: one planted fault each."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from benchmarks.gates.accuracy_gates import GATES, TILING_DROP_MEAN_DB, Figures, judge, judge_tiling
+from dlgsanet.errors import InputError
+
+GOOD = Figures(
+    precision="fp32",
+    reported_precision="fp32",
+    drop_mean_db=0.0,
+    drop_worst_db=0.0,
+    to_reference_mean_db=140.0,
+    to_reference_worst_db=130.0,
+    ssim_drop=0.0,
+)
+
+
+def good(precision: str) -> Figures:
+    return replace(GOOD, precision=precision, reported_precision=precision)
+
+
+@pytest.mark.parametrize("precision", GATES)
+def test_good_figures_pass_or_are_only_stated(precision: str) -> None:
+    verdict = judge(good(precision))
+    if GATES[precision] is None:
+        assert verdict.gate == "stated" and "--max-drop" in verdict.reason
+    else:
+        assert verdict.gate == "pass" and verdict.reason == ""
+
+
+@pytest.mark.parametrize("precision", [name for name, limits in GATES.items() if limits])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_each_limit_fails_just_beyond_it_in_both_directions(precision: str, sign: int) -> None:
+    limits = GATES[precision]
+    assert limits is not None
+    for field, limit in (
+        ("drop_mean_db", limits.drop_mean_db),
+        ("drop_worst_db", limits.drop_worst_db),
+        ("ssim_drop", limits.ssim_drop),
+    ):
+        at, beyond = sign * limit, sign * limit * 1.001
+        assert judge(replace(good(precision), **{field: at})).gate == "pass", field
+        assert judge(replace(good(precision), **{field: beyond})).gate == "fail", field
+    for field, limit in (
+        ("to_reference_mean_db", limits.to_reference_mean_db),
+        ("to_reference_worst_db", limits.to_reference_worst_db),
+    ):
+        assert judge(replace(good(precision), **{field: limit})).gate == "pass", field
+        assert judge(replace(good(precision), **{field: limit - 0.01})).gate == "fail", field
+
+
+@pytest.mark.parametrize(
+    "field",
+    ["drop_mean_db", "drop_worst_db", "to_reference_mean_db", "to_reference_worst_db", "ssim_drop"],
+)
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_non_finite_figures_fail(field: str, value: float) -> None:
+    for precision in ("fp32", "pal4"):
+        verdict = judge(replace(good(precision), **{field: value}), max_drop_db=1.0)
+        assert verdict.gate == "fail" and "finite" in verdict.reason
+
+
+def test_identical_outputs_pass() -> None:
+    assert judge(replace(GOOD, to_reference_mean_db=None, to_reference_worst_db=None)).gate == "pass"
+
+
+def test_another_precision_than_requested_fails_however_good_the_numbers() -> None:
+    verdict = judge(replace(GOOD, reported_precision="bf16"))
+    assert verdict.gate == "fail"
+    assert verdict.reason == "fp32 was requested, the engine reports bf16"
+
+
+def test_an_output_that_is_no_picture_fails_every_precision() -> None:
+    for precision in GATES:
+        fault = "the output is 0 everywhere though the input is not constant"
+        verdict = judge(replace(good(precision), fault=fault), max_drop_db=1.0)
+        assert (verdict.gate, verdict.reason) == ("fail", fault)
+
+
+def test_the_reason_names_every_limit_that_does_not_hold() -> None:
+    reason = judge(replace(GOOD, drop_mean_db=0.5, to_reference_worst_db=20.0)).reason
+    assert "mean drop |0.50000| dB > 0.001" in reason and "worst 20.00 dB to the reference < 80" in reason
+
+
+def test_max_drop_limits_what_has_no_default_and_only_tightens_the_rest() -> None:
+    assert judge(replace(good("pal4"), drop_mean_db=0.2), max_drop_db=0.3).gate == "pass"
+    assert judge(replace(good("pal4"), drop_mean_db=-0.4), max_drop_db=0.3).gate == "fail"
+    assert judge(replace(good("int8"), drop_mean_db=0.04), max_drop_db=0.03).gate == "fail"
+    assert judge(replace(good("int8"), drop_mean_db=0.06), max_drop_db=0.3).gate == "fail"
+
+
+@pytest.mark.parametrize("limit", [0.0, -1.0, math.nan, math.inf])
+def test_a_senseless_max_drop_is_refused(limit: float) -> None:
+    with pytest.raises(InputError, match="above 0 dB"):
+        judge(GOOD, max_drop_db=limit)
+
+
+def test_unknown_precision_is_refused() -> None:
+    with pytest.raises(InputError, match="did you mean fp16"):
+        judge(good("fp15"))
+
+
+def test_tiling_has_its_own_limit_in_both_directions() -> None:
+    assert judge_tiling(TILING_DROP_MEAN_DB).gate == "pass"
+    assert judge_tiling(TILING_DROP_MEAN_DB * 1.01).gate == "fail"
+    assert judge_tiling(-TILING_DROP_MEAN_DB * 1.01).gate == "fail"
+    assert judge_tiling(math.nan).gate == "fail"

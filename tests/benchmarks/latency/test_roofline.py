@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from benchmarks.latency.roofline import limit_record, lines, with_shares
+from benchmarks.records.inside import LimitRecord
+from benchmarks.records.result_file import LatencyRecord
+from runtimes.bundle.manifest import Artifact, Port
+from runtimes.speed_limits import Limit
+
+PORT = Port("lr", "NCHW", "float32", (0.0, 1.0), (1, 3, 64, 64))
+
+Record = Callable[..., LatencyRecord]
+
+
+def artifact(**graph: int) -> Artifact:
+    return Artifact(
+        id="e-fp32-64x64", backend="e", precision="fp32", variant=None, tile=(64, 64), path="p", files={}, input=PORT,
+        output=PORT, lowering="basis", rewrites=(), hints={}, calibration_sha256=None, certificate={}, graph=graph,
+    )  # fmt: skip
+
+
+def test_the_fastest_run_is_the_limit() -> None:
+    found = limit_record(Limit("product-e-fp32", "MAC", 2e9, lambda: None), [30.0, 20.0, 25.0], 2)
+    assert found.per_second == pytest.approx(1e11) and found.threads == 2 and found.samples_ms == (30.0, 20.0, 25.0)
+
+
+def test_shares_are_of_the_own_engine_and_precision(record: Record) -> None:
+    limits = [LimitRecord("product-e-fp32", "MAC", 1e11, 2, (1.0,)), LimitRecord("copy", "B", 1e10, 2, (1.0,))]
+    (found,) = with_shares([record(64, 50.0)], [artifact(macs=2_000_000_000, network_macs=1_000_000_000)], limits)
+    assert found.peak_share == pytest.approx(0.2) and found.lowered_share == pytest.approx(0.4)
+    assert found.network_macs == 1_000_000_000
+    text = "\n".join(lines([found], limits))
+    assert "20 % of the product peak" in text and "40 % as lowered" in text and "copy: 10.0 GB/s on 2" in text
+
+
+def test_without_counts_or_a_limit_there_is_no_share(record: Record) -> None:
+    assert with_shares([record(64, 50.0)], [artifact()], []) == (record(64, 50.0),)
+    (found,) = with_shares([record(64, 50.0)], [artifact(macs=2, network_macs=1)], [])
+    assert found.peak_share is None and found.lowered_macs == 2
+    unknown = replace(record(64, 50.0), artifact="torch-official-64x64")
+    assert with_shares([unknown], [artifact(macs=2, network_macs=1)], []) == (unknown,)

@@ -1,0 +1,217 @@
+from __future__ import annotations
+
+import html.parser
+import re
+import sys
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+pytest.importorskip("jinja2")
+pytest.importorskip("matplotlib")
+
+from benchmarks.records.inside import BlockRecord, BlockRow, ErrorMap
+from benchmarks.records.result_file import AccuracyRecord, ResultFile, new_result, write_result
+from benchmarks.report.advice import advise, machines, models
+from benchmarks.report.page import render, write_report
+from benchmarks.report.page_view import machine_facts, model_view
+from dlgsanet.errors import InputError, UnavailableError
+
+
+@pytest.fixture
+def examples() -> ModuleType:
+    from tests.benchmarks.records import result_examples
+
+    return result_examples
+
+
+class Page(html.parser.HTMLParser):
+    """Collects tags with attributes, and the text of table cells and cards."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.text = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self.open.append(tag)
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] != "style":
+            self.text += data
+
+
+def test_the_advice_is_the_fastest_whose_gate_passed_on_that_machine(examples: ModuleType) -> None:
+    desktop, board = machines(examples.two_machines())
+    found = advise(desktop)
+    assert found is not None and found.artifact == "openvino-bf16-128x128"  # fp16 is faster and failed
+    assert found.speedup is not None and found.speedup.ratio == pytest.approx(18 / 240, rel=0.1)
+    other = advise(board)
+    assert other is not None and other.artifact == "onnxruntime-fp32-128x128"
+    assert other.speedup is None
+
+
+def test_no_advice_without_an_accuracy_on_that_machine(examples: ModuleType) -> None:
+    speed_only = examples.timed(examples.BOARD, [examples.latency("openvino-fp32-128x128", 9)])
+    assert advise(machines([speed_only])[0]) is None
+    stated = examples.checked(examples.BOARD, [examples.accuracy("openvino-fp32-128x128", gate="stated")])
+    assert advise(machines([speed_only, stated])[0]) is None
+
+
+def test_one_failed_data_set_is_enough_to_lose_the_advice(examples: ModuleType) -> None:
+    good, bad = (examples.accuracy("a-fp32-128x128", gate=gate) for gate in ("pass", "fail"))
+    bad = replace(bad, protocol=bad.protocol.replace("aaaaaaaa", "bbbbbbbb"))
+    speed = examples.timed(examples.BOARD, [examples.latency("a-fp32-128x128", 9)])
+    assert advise(machines([speed, examples.checked(examples.BOARD, [good])])[0]) is not None
+    assert advise(machines([speed, examples.checked(examples.BOARD, [good, bad])])[0]) is None
+
+
+def test_what_cannot_be_told_apart_is_named(examples: ModuleType) -> None:
+    names = ["a-fp32-128x128", "b-fp32-128x128"]
+    speed = examples.timed(examples.BOARD, [examples.latency(name, 9, seed) for seed, name in enumerate(names)])
+    both = examples.checked(examples.BOARD, [examples.accuracy(name) for name in names])
+    found = advise(machines([speed, both])[0])
+    assert found is not None and {found.artifact, *found.like} == set(names)
+
+
+def test_files_of_one_machine_are_put_together_and_the_newest_figure_stands(examples: ModuleType) -> None:
+    old = replace(examples.timed(examples.BOARD, [examples.latency("a", 9)]), created="2026-01-01T00:00:00Z")
+    new = examples.timed(replace(examples.BOARD, load_average=1.0), [examples.latency("a", 5)])
+    (machine,) = machines([new, old])
+    assert [round(it.p50_ms) for it in machine.latency if it.p50_ms] == [5]
+    assert len(machine.environments) == 2
+
+
+def test_machines_of_one_name_stay_apart(examples: ModuleType) -> None:
+    files = [
+        examples.timed(replace(examples.BOARD, packages={"numpy": v}), [examples.latency("a", 9)]) for v in ("1", "2")
+    ]
+    assert [machine.label for machine in machines(files)] == ["Board (1)", "Board (2)"]
+
+
+def test_differences_between_machines_are_marked(examples: ModuleType) -> None:
+    facts = {fact.name: fact for fact in machine_facts(machines(examples.two_machines()))}
+    assert facts["openvino"].values == ("2026.4.1", "-") and facts["openvino"].differs
+    assert not facts["Python"].differs
+
+
+def test_numbers_of_two_protocols_never_share_a_table(examples: ModuleType) -> None:
+    first = examples.accuracy("a-fp32-128x128")
+    second = replace(first, protocol=first.protocol.replace("/r8/", "/float/"))
+    files = [examples.checked(examples.BOARD, [first, second])]
+    view = model_view(models(files)[0], machines(files))
+    assert [len(table.rows) for table in view.tables] == [1, 1]
+
+
+def test_what_was_not_run_says_so_and_never_looks_like_a_pass(examples: ModuleType) -> None:
+    files = examples.two_machines()
+    view = model_view(models(files)[0], machines(files))
+    states = {name: [cell.state for cell in cells] for name, cells in view.overview}
+    assert states["openvino-bf16-128x128"] == ["pass", "not run"]
+    assert states["openvino-fp16-128x128"] == ["fail", "not run"]  # the board has no record at all
+    assert states["torch-official-128x128"] == ["peer", "not run"]
+    text = Page(render(files)).text
+    assert "not run here" in text and "openvino is not usable here" in text
+
+
+def test_the_page_is_self_contained_and_says_what_to_use(examples: ModuleType) -> None:
+    text = render(examples.two_machines())
+    page = Page(text)
+    sources = [attrs.get("src") or "" for _, attrs in page.tags]
+    assert all(source.startswith("data:image/png;base64,") for source in sources if source)
+    assert not {"script", "link", "iframe", "object"} & {tag for tag, _ in page.tags}
+    assert not re.search(r"https?://(?!www\.w3\.org/)", text)
+    assert "url(http" not in text and "@import" not in text
+    assert "openvino-bf16-128x128" in page.text and "13." in page.text
+    assert sum(tag == "svg" for tag, _ in page.tags) == 4
+    ids = [attrs["id"] for _, attrs in page.tags if "id" in attrs]
+    assert len(ids) == len(set(ids))
+
+
+HOSTILE = "<script>alert(1)</script>\"'&{{7*7}}$\\frac{1}{0}$ -->"
+
+
+def hostile(record: AccuracyRecord) -> AccuracyRecord:
+    return replace(record, model=HOSTILE, dataset=HOSTILE, reason=HOSTILE, device=HOSTILE, worst_image=HOSTILE)
+
+
+def test_hostile_names_stay_text(examples: ModuleType) -> None:
+    environment = replace(examples.BOARD, machine=HOSTILE, cpu=HOSTILE, packages={HOSTILE: HOSTILE})
+    speed = [replace(examples.latency(HOSTILE, 9), note=HOSTILE, device=HOSTILE)]
+    files: list[ResultFile] = [
+        replace(
+            examples.checked(environment, [hostile(examples.accuracy(HOSTILE, gate=g)) for g in ("pass", "fail")]),
+            environment=environment,
+        ),
+        examples.timed(environment, speed),
+    ]
+    text = render(files)
+    page = Page(text)
+    assert "script" not in {tag for tag, _ in page.tags}
+    assert "<script" not in text and "{{7*7}}" in page.text
+    allowed = {"content", "class", "style", "aria-label", "role", "alt", "title"}
+    for _, attributes in page.tags:
+        assert not {name for name in attributes if name.startswith("on")}
+        assert all(name in allowed or "alert" not in (value or "") for name, value in attributes.items())
+
+
+def test_a_report_is_written_from_files_or_not_at_all(examples: ModuleType, tmp_path: Path) -> None:
+    paths = []
+    for number, result in enumerate(examples.two_machines()):
+        paths.append(tmp_path / f"{number}.json")
+        write_result(paths[-1], result)
+    write_report(paths, tmp_path / "report.html")
+    assert (tmp_path / "report.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+    paths[1].write_text("{}")
+    with pytest.raises(InputError, match=r"1\.json"):
+        write_report(paths, tmp_path / "other.html")
+    assert not (tmp_path / "other.html").exists()
+
+
+def test_files_without_records_make_no_page(examples: ModuleType) -> None:
+    with pytest.raises(InputError, match="no records"):
+        render([new_result(examples.BOARD, ())])
+
+
+def test_the_same_results_make_the_same_page(examples: ModuleType) -> None:
+    files = examples.two_machines()
+    assert render(files) == render(files)
+
+
+def test_without_its_packages_the_report_says_which_extra_brings_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    from benchmarks import commands
+
+    monkeypatch.delitem(sys.modules, "benchmarks.report.page")
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    with pytest.raises(UnavailableError, match=r"needs the package jinja2.*dlgsanet-edge\[report\]"):
+        commands.report([Path("r.json")], Path("r.html"))
+
+
+def test_a_result_file_named_as_the_page_is_kept(tmp_path: Path) -> None:
+    place = tmp_path / "r.json"
+    place.write_text("measured for hours")
+    with pytest.raises(InputError, match=r"end in \.html"):
+        write_report([place], place)
+    assert place.read_text() == "measured for hours"
+
+
+def test_blocks_and_error_maps_are_shown(examples: ModuleType) -> None:
+    name = "openvino-int8-128x128"
+    base = examples.checked(examples.BOARD, [examples.accuracy(name)])
+    sha = base.accuracy[0].model_sha256
+    rows = (BlockRow("shallow", None, None), BlockRow("g0.b0.gsa", 41.5, 43.25), BlockRow("sr", 50.0, 60.0))
+    blocks = BlockRecord(name, "m", sha, "Set5", (128, 128), 4, "stated", "", 66.0, rows)
+    refused = replace(blocks, artifact="openvino-bf16-128x128", gate="not run", reason="<b>other</b>", blocks=())
+    png = examples.picture(0)
+    found = ErrorMap(name, "baby", "Set5", sha, (4, 8, 96, 96), 33.5, 0.2, 20.0, png, png, png)
+    text = render([replace(base, records=(*base.records, blocks, refused), error_maps=(found,))])
+    page = Page(text)
+    assert "most is added by g0.b0.gsa, sr" in page.text and "41.5 / 43.2" in page.text
+    assert "blocks not shown: <b>other</b>" in page.text and "<b>other" not in text  # escaped
+    assert "baby, 33.5 dB to the reference" in page.text and "20 levels of 255 and more" in page.text
+    assert sum(tag == "img" for tag, _ in page.tags) >= 3 and "- / -" in page.text

@@ -1,0 +1,25 @@
+"""The study of training steps: every form in every round, and a table that says so."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+from benchmarks.studies.training_speed import DRAW, Case, Row, read_rows, study, table
+
+SMALL = Case("nano", "fp32", 8, 2)
+
+
+def test_all_forms_are_timed_in_the_same_rounds() -> None:
+    drawn: list[int] = []
+    rows = study(SMALL, runs=5, threads=1, draw=lambda: drawn.append(1))
+    assert [row.form for row in rows] == ["plain", "c", DRAW]
+    assert all(len(row.samples_ms) == 5 and row.images_per_s > 0 for row in rows)
+    assert rows[0].speedup == 1
+    assert len(drawn) == 7  # warm-up too
+
+
+def test_what_is_written_is_what_is_read() -> None:
+    row = Row(SMALL, "c", 1, (100.0, 101.0), 20.0, 1.5, 1.4, 1.6)
+    assert read_rows(json.dumps({"rows": [asdict(row)]}))[0].case == SMALL
+    assert "| nano x4 | fp32 | 2 x 8 | `c` | 20.0 | 1.50 (1.40 to 1.60) |" in table([row])

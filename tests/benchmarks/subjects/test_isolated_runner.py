@@ -1,0 +1,83 @@
+"""Each child takes about half a second to start, so these tests share what can be shared."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+import pytest
+
+from benchmarks.subjects.isolated_runner import IsolatedRunner, peak_rss_mb
+from dlgsanet.errors import BackendError, UnavailableError
+from runtimes.runner.contract import OutputError, Runner
+
+TILE = np.random.default_rng(1).random((1, 3, 8, 8), np.float32)
+
+
+def isolated(nearest: Callable[..., Runner], fault: str = "") -> IsolatedRunner:
+    return IsolatedRunner("fake-fp32-8x8", 2, ((8, 8),), partial(nearest, fault=fault))
+
+
+def test_it_gives_what_the_runner_gives_and_says_what_it_says(nearest: Callable[..., Runner]) -> None:
+    with isolated(nearest) as run, nearest() as own:
+        assert run.info == own.info
+        assert run.load_ms >= 0
+        assert np.array_equal(run.infer(TILE), own.infer(TILE))
+        image = np.random.default_rng(2).random((1, 3, 13, 21), np.float32)
+        assert np.array_equal(run(image, 4), own(image, 4))
+    assert not multiprocessing.active_children()
+
+
+@pytest.mark.parametrize(("fault", "doing"), [("crash", "running"), ("crash on opening", "loading")])
+def test_a_crash_becomes_an_error_that_names_the_signal(nearest: Callable[..., Runner], fault: str, doing: str) -> None:
+    words = rf"^fake-fp32-8x8: the backend's process ended while {doing} \(SIGSEGV\)$"
+    with pytest.raises(BackendError, match=words), isolated(nearest, fault) as run:
+        run.infer(TILE)
+    assert not multiprocessing.active_children()
+
+
+def test_after_a_crash_every_call_says_so(nearest: Callable[..., Runner]) -> None:
+    with isolated(nearest, "crash") as run:
+        for _ in range(2):
+            with pytest.raises(BackendError, match="SIGSEGV"):
+                run.infer(TILE)
+
+
+def test_errors_of_the_runner_arrive_as_they_are_and_the_child_lives_on(
+    nearest: Callable[..., Runner],
+) -> None:
+    with isolated(nearest, "black") as run:
+        for _ in range(2):
+            with pytest.raises(OutputError, match="0 everywhere"):
+                run.infer(TILE)
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind", "words"),
+    [
+        ("missing", UnavailableError, "install it"),
+        ("bug on opening", BackendError, "FileNotFoundError: no such library"),
+        ("bug", BackendError, "RuntimeError: out of shared memory"),
+    ],
+)
+def test_other_failures_are_one_line(
+    nearest: Callable[..., Runner], fault: str, kind: type[Exception], words: str
+) -> None:
+    with pytest.raises(kind, match=words), isolated(nearest, fault) as run:
+        run.infer(TILE)
+    assert not multiprocessing.active_children()
+
+
+def test_the_childs_memory_is_its_own(nearest: Callable[..., Runner]) -> None:
+    if peak_rss_mb() is None:
+        pytest.skip("this system does not tell a process's peak memory")
+    ballast = np.ones((400, 1 << 20), np.uint8)
+    with isolated(nearest, "memory") as run:
+        before = run.peak_rss_mb()
+        run.infer(TILE)
+        after = run.peak_rss_mb()
+    assert before is not None and after is not None
+    assert 20 < before < 200 < ballast.nbytes / 1e6
+    assert 50 < after - before < 80

@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from dlgsanet.imaging.files import read_rgb8, to_nchw
+from dlgsanet.imaging.resize import downscale_matlab8
+from dlgsanet.network.model import DLGSANet
+from export.bundle.parity_pack import FOLDER, PHOTOGRAPHS, write_pack
+from runtimes.runner.tiling import DEFAULT_OVERLAP, upscale_tiled
+
+MakeModel = Callable[..., DLGSANet]
+
+
+def test_the_photographs_ship_small_with_their_terms_and_fit_every_scale() -> None:
+    terms = (FOLDER / "README.md").read_text(encoding="utf-8")
+    for photograph in PHOTOGRAPHS:
+        assert not any(side % 12 for side in photograph.read().shape[:2])
+        assert f"`{photograph.name}.png`" in terms and photograph.licence in terms
+    assert sum(path.stat().st_size for path in FOLDER.iterdir()) < 1 << 20
+    assert {path.stem for path in FOLDER.glob("*.png")} == {photograph.name for photograph in PHOTOGRAPHS}
+
+
+def test_the_stored_sr_is_the_reference_through_the_same_tiler(make_model: MakeModel, tmp_path: Path) -> None:
+    model, tile = make_model(), (40, 33)
+    entries = write_pack(model, [tile], tmp_path)
+    assert [entry.name for entry in entries] == [photograph.name for photograph in PHOTOGRAPHS]
+    entry = entries[0]
+    hr, lr = read_rgb8(tmp_path / entry.hr), read_rgb8(tmp_path / entry.lr)
+    assert np.array_equal(hr, PHOTOGRAPHS[0].read()) and np.array_equal(lr, downscale_matlab8(hr, 4))
+
+    def infer(part: np.ndarray) -> np.ndarray:
+        with torch.inference_mode():
+            return model(torch.from_numpy(np.ascontiguousarray(part))).numpy()
+
+    stored = np.load(tmp_path / entry.sr["40x33"])
+    assert stored.dtype == np.float32 and stored.shape == (1, 3, *hr.shape[:2])
+    np.testing.assert_array_equal(stored, upscale_tiled(infer, to_nchw(lr), 4, tile, DEFAULT_OVERLAP))

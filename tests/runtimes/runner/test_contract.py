@@ -1,0 +1,147 @@
+"""One contract for every runner: the torch one, ONNX Runtime and OpenVINO behave alike, errors included."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dlgsanet.errors import InputError
+from runtimes import open_runner
+from runtimes.backends.torch.runner import TorchRunner
+from runtimes.runner.contract import OutputError, Runner
+
+Make = Callable[[], Runner]
+
+
+@pytest.fixture(params=["torch", "onnxruntime", "openvino"])
+def make(request: pytest.FixtureRequest, bundle: Path, kit) -> Make:
+    """A maker of closed runners of the tiny network on its 16x16 tile."""
+    backend: str = request.param
+    if backend == "torch":
+        return lambda: TorchRunner(kit.numpy, kit.scale, kit.tile, "tiny", threads=1)
+    pytest.importorskip(backend)
+    return lambda: open_runner(bundle, f"{backend}-fp32-16x16", threads=1)
+
+
+@pytest.fixture
+def lr() -> np.ndarray:
+    return np.random.default_rng(1).random((1, 3, 16, 16), dtype=np.float32)
+
+
+def test_a_tile_is_upscaled(make: Make, lr, kit):
+    with make() as run:
+        sr = run.infer(lr)
+        assert (run.scale, run.tile, run.tiles) == (2, (16, 16), ((16, 16),))
+    assert sr.dtype == np.float32
+    np.testing.assert_allclose(sr, kit.numpy(lr), atol=2e-5)
+
+
+def test_unchecked_runs_give_the_same(make: Make, lr):
+    with make() as run:
+        assert np.array_equal(run.infer(lr), run.infer(lr, checked=False))
+
+
+def test_an_output_is_not_overwritten_by_the_next_run(make: Make, lr):
+    with make() as run:
+        first = run.infer(lr)
+        kept = first.copy()
+        run.infer(1 - lr)
+        assert np.array_equal(first, kept)
+
+
+def test_any_size_and_batch(make: Make, picture):
+    batch = np.concatenate([picture, picture[:, :, ::-1]])
+    with make() as run:
+        sr = run(batch, overlap=4)
+        one = run(picture, overlap=4)
+        strips = list(run.rows(picture, overlap=4))
+        assert run(picture[:, :, :1, :1], overlap=4).shape == (1, 3, 2, 2)
+    assert sr.shape == (2, 3, 74, 100)
+    np.testing.assert_array_equal(sr[:1], one)
+    np.testing.assert_array_equal(np.concatenate([strip for _, strip in strips], axis=2), one)
+    assert [y0 for y0, _ in strips] == list(np.cumsum([0] + [strip.shape[2] for _, strip in strips])[:-1])
+
+
+def test_info_says_what_runs(make: Make):
+    with make() as run:
+        info = run.info
+    assert info.requested_precision == info.reported_precision == "fp32"
+    assert info.precision_mismatch is None
+    assert info.threads == 1
+    assert "CPU" in info.device
+
+
+def test_the_device_is_taken_on_enter_only(make: Make, lr, bundle: Path):
+    runner = make()
+    for use in (lambda: runner.infer(lr), lambda: runner(lr), lambda: runner.rows(lr), lambda: runner.info):
+        with pytest.raises(InputError, match="inside `with open_runner"):
+            use()
+    with runner as run:
+        with pytest.raises(InputError, match="already open"):
+            runner.__enter__()
+        assert run.infer(lr).shape == (1, 3, 32, 32)  # the refusal above did not close it
+    with pytest.raises(InputError, match="inside `with"):
+        runner.infer(lr, checked=False)
+    with runner as run:  # a runner may be opened again
+        run.infer(lr)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda x: x[:, :, :15], "expected one tile of 16x16"),
+        (lambda x: np.concatenate([x, x]), "expected one tile of 16x16"),
+        (lambda x: x[:, :1], "N x 3 x H x W"),
+        (lambda x: x[0], "N x 3 x H x W"),
+        (lambda x: x.astype(np.float64), "float64"),
+        (lambda x: (x * 255).astype(np.uint8), "uint8"),
+        (lambda x: x * 255, "divide by"),
+        (lambda x: x.tolist(), "NumPy array, found list"),
+        (lambda x: x - 0.5, r"expected pixels in \[0, 1\]"),
+        (lambda x: np.where(x > 0.9, np.float32(np.nan), x), "NaN"),
+        (lambda x: np.where(x > 0.9, np.float32(-np.inf), x), "NaN or infinity"),
+    ],
+)
+def test_a_bad_tile_is_refused(make: Make, lr, spoil, message):
+    with make() as run, pytest.raises(InputError, match=message):
+        run.infer(spoil(lr))
+
+
+@pytest.mark.parametrize("spoil", [lambda x: x * np.float32(np.nan), lambda x: x[:, :, :0], lambda x: x[:, :2]])
+def test_a_bad_image_is_refused(make: Make, picture, spoil):
+    with make() as run:
+        with pytest.raises(InputError):
+            run(spoil(picture))
+        with pytest.raises(InputError):
+            run.rows(spoil(picture))
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (lambda x: np.full((1, 3, 32, 32), np.nan, np.float32), "NaN or infinity"),
+        (
+            lambda x: np.where(np.arange(32) == 3, np.inf, np.ones((1, 3, 32, 32))).astype(np.float32),
+            "infinity",
+        ),
+        (lambda x: np.zeros((1, 3, 32, 32), np.float32), "0 everywhere"),
+        (lambda x: np.zeros((1, 3, 16, 16), np.float32), "expected float32 of shape"),
+        (lambda x: np.random.default_rng(0).random((1, 3, 32, 32)), "float64"),
+    ],
+)
+def test_a_broken_engine_is_caught(lr, function, message):
+    with TorchRunner(function, 2, (16, 16), "broken") as run:
+        with pytest.raises(OutputError, match=message) as caught:
+            run.infer(lr)
+        assert "broken" in str(caught.value)
+        run.infer(lr, checked=False)  # timing may skip the checks
+
+
+def test_a_constant_output_is_right_for_a_constant_input():
+    flat = np.full((1, 3, 16, 16), 0.5, np.float32)
+    flat[0, 0, 0, 0] += 1e-3  # below what bf16 can tell apart
+    with TorchRunner(lambda x: np.full((1, 3, 32, 32), 0.5, np.float32), 2, (16, 16), "flat") as run:
+        assert run.infer(flat).max() == 0.5
