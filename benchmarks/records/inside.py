@@ -37,7 +37,7 @@ class RungRecord:
 
 @dataclass(frozen=True)
 class DiagnosisRecord:
-    """How an artifact's pictures differ from the reference's, means over the images (see benchmarks/diagnosis.py):
+    """How an artifact's pictures differ from the reference's, means over the images (benchmarks/accuracy/diagnosis.py):
     shares of samples at or beyond black and white more than the reference has; mean shift of R, G, B, and errors by
     frequency (low, middle, high) and by texture, in 8-bit levels."""
 

@@ -1,6 +1,6 @@
 """Other people's networks as ONNX, by the straight path; run in an environment of its own that has spandrel.
 
-    python benchmarks/peer_networks.py swinir-light OUT.onnx HEIGHT WIDTH
+    python benchmarks/studies/peer_networks.py swinir-light OUT.onnx HEIGHT WIDTH
 
 It imports nothing of this project: spandrel wants torchvision, which drags a torch of its own along.
 """

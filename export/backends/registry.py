@@ -84,7 +84,7 @@ def write_graph(
     if target.backend in ("tensorrt", "tensorrt-rtx"):
         known = {} if typed is None else typed
         return _write_tensorrt(folder, name, graph, target, keys, quantization, known)
-    raise BackendError(f"export/graph_files.py has no writer for {target.backend}: please report this")
+    raise BackendError(f"export/backends/registry.py has no writer for {target.backend}: please report this")
 
 
 def _write_coreml(folder: Path, name: str, onnx: bytes, target: Target, keys: Mapping[str, Any]) -> Written:

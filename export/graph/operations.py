@@ -70,7 +70,7 @@ def _reduce(kind: str) -> Callable[..., str]:
 
 def _norm(w: Writer, x: str, order: int, dim: int, keepdim: bool = False) -> str:
     if order != 2:
-        raise BackendError(f"expected the L2 norm, found order {order}: extend export/onnx_ops.py")
+        raise BackendError(f"expected the L2 norm, found order {order}: extend export/graph/operations.py")
     return w.node("ReduceL2", [x, w.ints([dim])], keepdims=int(keepdim))
 
 
@@ -86,7 +86,7 @@ def _gelu(w: Writer, x: str) -> str:
 def _pad(w: Writer, x: str, pads: Sequence[int], mode: str = "constant", value: float | None = None) -> str:
     """`pads`: (left, right, top, bottom) of the last two dimensions, zeros."""
     if mode != "constant" or value or len(pads) != 4:
-        raise BackendError(f"expected zeros on two axes, found {mode} {value}: extend export/onnx_ops.py")
+        raise BackendError(f"expected zeros on two axes, found {mode} {value}: extend export/graph/operations.py")
     left, right, top, bottom = pads
     return w.node("Pad", [x, w.ints([0, 0, top, left, 0, 0, bottom, right])], mode="constant")
 

@@ -91,7 +91,7 @@ class _Translator:
 
         write = OPERATORS.get(node.op_type)
         if write is None:
-            raise BackendError(f"no MIL form is known for {node.op_type} ({node.name}): extend export/coreml_ops.py")
+            raise BackendError(f"no MIL form is known for {node.op_type} ({node.name}); add it to operations.py")
         attributes = {item.name: helper.get_attribute_value(item) for item in node.attribute}
         attributes = {key: value.decode() if isinstance(value, bytes) else value for key, value in attributes.items()}
         inputs = [self._value(name) for name in node.input]

@@ -58,7 +58,7 @@ def typed_graphs(
     elif precision == "int8" and quantize is not None:
         files = typed_forms(with_exact_scales(quantize(graph), graph))
     else:
-        raise BackendError(f"export/to_tensorrt.py has no form for {precision}: please report this")
+        raise BackendError(f"export/backends/tensorrt/typed_graphs.py has no form for {precision}: please report this")
     facts: dict[str, Any] = {}
     for suffix, made in files.items():
         check(made)

@@ -97,7 +97,7 @@ def test_packages_compute_the_network(made, halves, lr, expected, name, least) -
 
 @pytest.mark.slow
 def test_tables_get_better_with_their_size(make_model, lr, expected, tmp_path) -> None:
-    """coremltools' k-means alone would make tables of 256 worse than those of 16: see export/coreml_weights.py."""
+    """coremltools' k-means alone would make tables of 256 worse than those of 16: see weights.py."""
     save_checkpoint(tmp_path / "small.safetensors", make_model(24), {})
     names = ("coreml-pal4", "coreml-pal6", "coreml-pal8")
     export_bundle(tmp_path / "small.safetensors", tmp_path / "b", ExportOptions(names, (TILE,)))

@@ -169,7 +169,9 @@ def test_a_hang_ends_at_the_timeout(graphs, device):
 def test_ctrl_c_ends_the_builder_too(graphs, device, cudart):
     device(mode="hang")
     code = (
-        "import sys\nfrom runtimes import tensorrt_builder\nfrom runtimes.backends.tensorrt import cuda_runtime\n"
+        "import sys\n"
+        "from runtimes.backends.tensorrt import build as tensorrt_builder\n"
+        "from runtimes.backends.tensorrt.cuda import by_runtime_library as cuda_runtime\n"
         "tensorrt_builder.require_clean = lambda data, name: None\n"
         f"cuda_runtime.FOLDERS = ({str(cudart) + '/'!r},)\n"
         "from dlgsanet.__main__ import main\nsys.exit(main(sys.argv[1:]))"

@@ -10,7 +10,9 @@ from runtimes.backends.tensorrt.compiling import fixed_addresses as addresses
 
 def test_a_process_started_anew_has_fixed_addresses(tmp_path, monkeypatch):
     (tmp_path / "shows.py").write_text(
-        "import sys\nfrom runtimes.backends.tensorrt import addresses\naddresses.start_fixed('shows')\n"
+        "import sys\n"
+        "from runtimes.backends.tensorrt.compiling import fixed_addresses as addresses\n"
+        "addresses.start_fixed('shows')\n"
         "print(addresses.fixed(), sys.argv[1:], sys.stdin.read())\n"
     )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=":")
