@@ -4,8 +4,9 @@
      out  = a * Phi(a) * b            Phi: the normal distribution's, so a * Phi(a) is the exact GELU
 
    x (N, H, W, 2C) and out (N, H, W, C), channels last, float or bfloat16; sums in fp32. Nothing but x is kept for the
-   backward pass, which makes a and b again. Rows are worked on three at a time, widened to fp32, one vector of channels
-   after the other, with a border of one zero pixel. One call works on images first..last of the batch. */
+   backward pass, which makes a and b again. An image is worked on LANES channels of a and the same of b at a time, row
+   by row: what is at hand (a few rows of these channels, widened to fp32, with a border of one zero pixel) stays in
+   the innermost cache. One call works on images first..last of the batch. */
 
 #include "vectors.h"
 
@@ -17,18 +18,13 @@ typedef struct {
     int64_t channels, height, width, first, last;
 } extent;
 
-/* A row: 2 * blocks strips of LANES channels (each half's padded to whole vectors), pixel by pixel. */
+/* Of the picture's channels those that are worked on: `count` from `at`, in a and in b. */
 typedef struct {
-    ptrdiff_t blocks, strip, row; /* blocks of a half; floats of a strip with its border, of a row */
-} layout;
+    int64_t at, count;
+} block;
 
-static layout layout_of(const extent *e) {
-    layout l;
-    l.blocks = whole_vectors(e->channels) / LANES;
-    l.strip = LANES * (e->width + 2);
-    l.row = 2 * l.blocks * l.strip;
-    return l;
-}
+/* A strip: one row of a block, LANES floats a pixel, with its border. A row of x: the strip of a, then that of b. */
+static inline ptrdiff_t strip_of(const extent *e) { return LANES * (e->width + 2); }
 
 static float *zeros(ptrdiff_t count) { return calloc((size_t)count, sizeof(float)); }
 
@@ -62,49 +58,48 @@ static inline vec normal(vec a, vec *density) {
     return chosen(a < (vec){0}, tail, 1.0f - tail);
 }
 
-static inline int64_t channels_in(ptrdiff_t block, const extent *e) {
-    return e->channels - block * LANES < LANES ? e->channels - block * LANES : LANES;
+static inline block block_at(int64_t at, const extent *e) {
+    return (block){at, e->channels - at < LANES ? e->channels - at : LANES};
 }
 
-/* Row y of image n as fp32, `halves` of its channels; a row beyond the picture is zero. */
-static void read_row(const void *from, int halves, int64_t n, int64_t y, const extent *e, const layout *l, float *row) {
+/* First element of row y of image n in a picture of `halves` * C channels. */
+static inline ptrdiff_t row_at(int halves, int64_t n, int64_t y, const extent *e) {
+    return (n * e->height + y) * e->width * halves * e->channels;
+}
+
+/* Row y of image n as fp32 strips, one for each half; beyond the picture it is zero. */
+static void read_row(const void *from, int halves, int64_t n, int64_t y, block b, const extent *e, float *row) {
+    ptrdiff_t strip = strip_of(e), step = halves * e->channels;
     if (y < 0 || y >= e->height) {
-        memset(row, 0, (size_t)l->row * sizeof(float));
+        memset(row, 0, (size_t)(halves * strip) * sizeof(float));
         return;
     }
-    for (ptrdiff_t block = 0; block < halves * l->blocks; block++) {
-        int64_t count = channels_in(block % l->blocks, e);
-        ptrdiff_t at = (n * e->height + y) * e->width * halves * e->channels;
-        at += block / l->blocks * e->channels + block % l->blocks * LANES;
-        float *to = row + block * l->strip + LANES;
-        for (int64_t x = 0; x < e->width; x++, to += LANES, at += halves * e->channels)
+    for (int h = 0; h < halves; h++) {
+        ptrdiff_t at = row_at(halves, n, y, e) + h * e->channels + b.at;
+        float *to = row + h * strip + LANES;
+        for (int64_t x = 0; x < e->width; x++, to += LANES, at += step)
             if (!e->half)
-                memcpy(to, (const float *)from + at, (size_t)count * sizeof(float));
-            else if (count == LANES)
-                for (int c = 0; c < LANES; c++) to[c] = widened(((const uint16_t *)from)[at + c]);
+                memcpy(to, (const float *)from + at, (size_t)b.count * sizeof(float));
+            else if (b.count == LANES)
+                STORE(to, load_halves((const uint16_t *)from + at));
             else
-                for (int64_t c = 0; c < count; c++) to[c] = widened(((const uint16_t *)from)[at + c]);
+                for (int64_t c = 0; c < b.count; c++) to[c] = widened(((const uint16_t *)from)[at + c]);
     }
 }
 
-static void write_row(const float *row, int halves, int64_t n, int64_t y, const extent *e, const layout *l, void *to) {
-    for (ptrdiff_t block = 0; block < halves * l->blocks; block++) {
-        int64_t count = channels_in(block % l->blocks, e);
-        ptrdiff_t at = (n * e->height + y) * e->width * halves * e->channels;
-        at += block / l->blocks * e->channels + block % l->blocks * LANES;
-        const float *from = row + block * l->strip + LANES;
-        for (int64_t x = 0; x < e->width; x++, from += LANES, at += halves * e->channels)
-            if (!e->half)
-                memcpy((float *)to + at, from, (size_t)count * sizeof(float));
-            else if (count == LANES)
-                for (int c = 0; c < LANES; c++) ((uint16_t *)to)[at + c] = narrowed(from[c]);
-            else
-                for (int64_t c = 0; c < count; c++) ((uint16_t *)to)[at + c] = narrowed(from[c]);
+/* One pixel of a block, into a picture's elements from `at`. */
+static inline void write_pixel(vec values, void *to, ptrdiff_t at, block b, const extent *e) {
+    if (b.count == LANES && e->half) {
+        store_halves((uint16_t *)to + at, values);
+    } else if (e->half) {
+        for (int64_t c = 0; c < b.count; c++) ((uint16_t *)to)[at + c] = narrowed(values[c]);
+    } else {
+        memcpy((float *)to + at, &values, (size_t)b.count * sizeof(float));
     }
 }
 
-static inline void load_taps(const float *weight, ptrdiff_t block, vec *taps) {
-    for (int k = 0; k < TAPS; k++) taps[k] = LOAD(weight + (block * TAPS + k) * LANES);
+static inline void load_taps(const float *weight, vec *taps) {
+    for (int k = 0; k < TAPS; k++) taps[k] = LOAD(weight + k * LANES);
 }
 
 /* Sum of the 3x3 pixels whose first is `at` floats from the rows' begin. */
@@ -115,136 +110,137 @@ static inline vec convolved(const float *const *rows, const vec *taps, ptrdiff_t
     return sum;
 }
 
-static void forward_row(const float *const *rows, const float *weight, float *out, const extent *e, const layout *l) {
-    for (ptrdiff_t block = 0; block < l->blocks; block++) {
-        vec taps_a[TAPS], taps_b[TAPS], density;
-        load_taps(weight, block, taps_a);
-        load_taps(weight, block + l->blocks, taps_b);
-        ptrdiff_t at = block * l->strip, other = at + l->blocks * l->strip;
-        for (int64_t x = 0; x < e->width; x++, at += LANES, other += LANES) {
-            vec a = convolved(rows, taps_a, at), b = convolved(rows, taps_b, other);
-            STORE(out + at + LANES, a * normal(a, &density) * b);
-        }
+static void forward_row(const float *const *rows, const float *weight, void *out, ptrdiff_t to, block b,
+                        const extent *e) {
+    vec taps_a[TAPS], taps_b[TAPS], density;
+    load_taps(weight, taps_a);
+    load_taps(weight + TAPS * LANES, taps_b);
+    ptrdiff_t strip = strip_of(e);
+    for (int64_t x = 0; x < e->width; x++, to += e->channels) {
+        vec a = convolved(rows, taps_a, x * LANES), gate = convolved(rows, taps_b, strip + x * LANES);
+        write_pixel(a * normal(a, &density) * gate, out, to + b.at, b, e);
     }
 }
 
 /* Gradients of a and b in one row, in the layout of x, from those of out. */
 static void grad_halves(const float *const *rows, const float *weight, const float *grad, float *halves,
-                        const extent *e, const layout *l) {
-    for (ptrdiff_t block = 0; block < l->blocks; block++) {
-        vec taps_a[TAPS], taps_b[TAPS], density;
-        load_taps(weight, block, taps_a);
-        load_taps(weight, block + l->blocks, taps_b);
-        ptrdiff_t at = block * l->strip, other = at + l->blocks * l->strip;
-        for (int64_t x = 0; x < e->width; x++, at += LANES, other += LANES) {
-            vec a = convolved(rows, taps_a, at), b = convolved(rows, taps_b, other);
-            vec share = normal(a, &density), g = LOAD(grad + at + LANES);
-            STORE(halves + at + LANES, g * b * (share + a * density));
-            STORE(halves + other + LANES, g * a * share);
-        }
+                        const extent *e) {
+    vec taps_a[TAPS], taps_b[TAPS], density;
+    load_taps(weight, taps_a);
+    load_taps(weight + TAPS * LANES, taps_b);
+    ptrdiff_t strip = strip_of(e);
+    for (int64_t x = 0; x < e->width; x++) {
+        ptrdiff_t at = x * LANES;
+        vec a = convolved(rows, taps_a, at), b = convolved(rows, taps_b, strip + at);
+        vec share = normal(a, &density), g = LOAD(grad + at + LANES);
+        STORE(halves + at + LANES, g * b * (share + a * density));
+        STORE(halves + strip + at + LANES, g * a * share);
     }
 }
 
-static void add_grad_weight(const float *const *rows, const float *halves, float *grad_weight, const extent *e,
-                            const layout *l) {
-    for (ptrdiff_t block = 0; block < 2 * l->blocks; block++) {
-        vec sums[TAPS];
-        load_taps(grad_weight, block, sums);
-        ptrdiff_t at = block * l->strip;
-        for (int64_t x = 0; x < e->width; x++, at += LANES) {
-            vec g = LOAD(halves + at + LANES);
+/* x was seen by its neighbours: its gradient is the transposed convolution of theirs (`halves`, three rows around).
+   Each product of x and a neighbour's gradient belongs to the weight between them. */
+static void grad_row(const float *const *halves, const float *row, const float *weight, float *grad_weight,
+                     void *grad_x, ptrdiff_t to, block b, const extent *e) {
+    ptrdiff_t strip = strip_of(e);
+    for (int half = 0; half < 2; half++, weight += TAPS * LANES, grad_weight += TAPS * LANES) {
+        vec taps[TAPS], sums[TAPS];
+        load_taps(weight, taps);
+        load_taps(grad_weight, sums);
+        for (int64_t x = 0; x < e->width; x++) {
+            ptrdiff_t at = half * strip + x * LANES;
+            vec own = LOAD(row + at + LANES), sum = (vec){0};
             for (int i = 0; i < SIDE; i++)
-                for (int j = 0; j < SIDE; j++) sums[i * SIDE + j] += g * LOAD(rows[i] + at + j * LANES);
+                for (int j = 0; j < SIDE; j++) {
+                    vec g = LOAD(halves[i] + at + j * LANES);
+                    int k = TAPS - 1 - (i * SIDE + j);
+                    sum += g * taps[k];
+                    sums[k] += g * own;
+                }
+            write_pixel(sum, grad_x, to + (2 * x + half) * e->channels + b.at, b, e);
         }
-        for (int k = 0; k < TAPS; k++) STORE(grad_weight + (block * TAPS + k) * LANES, sums[k]);
-    }
-}
-
-/* x was seen by its neighbours: the transposed convolution of the halves' gradients. */
-static void grad_x_row(const float *const *halves, const float *weight, float *grad_x, const extent *e,
-                       const layout *l) {
-    for (ptrdiff_t block = 0; block < 2 * l->blocks; block++) {
-        vec taps[TAPS], turned[TAPS];
-        load_taps(weight, block, taps);
-        for (int k = 0; k < TAPS; k++) turned[k] = taps[TAPS - 1 - k];
-        ptrdiff_t at = block * l->strip;
-        for (int64_t x = 0; x < e->width; x++, at += LANES)
-            STORE(grad_x + at + LANES, convolved(halves, turned, at));
+        for (int k = 0; k < TAPS; k++) STORE(grad_weight + k * LANES, sums[k]);
     }
 }
 
 /* Three rows in turn: row y lies at place (y + 3) % 3. */
-static inline float *row_of(float *ring, int64_t y, const layout *l) { return ring + (y + SIDE) % SIDE * l->row; }
-
-static inline void around(float *ring, int64_t y, const layout *l, const float **rows) {
-    for (int i = 0; i < SIDE; i++) rows[i] = row_of(ring, y + i - 1, l);
+static inline float *row_of(float *ring, int64_t y, const extent *e) {
+    return ring + (y + SIDE) % SIDE * 2 * strip_of(e);
 }
 
-/* Place of a tap of a channel of x among strips of LANES channels. */
-static inline ptrdiff_t place(int64_t channel, int k, const extent *e, const layout *l) {
-    int64_t half = channel / e->channels, c = channel % e->channels;
-    return ((half * l->blocks + c / LANES) * TAPS + k) * LANES + c % LANES;
+static inline void around(float *ring, int64_t y, const extent *e, const float **rows) {
+    for (int i = 0; i < SIDE; i++) rows[i] = row_of(ring, y + i - 1, e);
 }
 
-static void spread(const float *weight, const extent *e, const layout *l, float *to) {
-    for (int64_t c = 0; c < 2 * e->channels; c++)
-        for (int k = 0; k < TAPS; k++) to[place(c, k, e, l)] = weight[c * TAPS + k];
+/* The taps of a block: those of a, then those of b, a vector each. */
+static void read_taps(const float *weight, block b, const extent *e, float *taps) {
+    for (int half = 0; half < 2; half++)
+        for (int64_t c = 0; c < b.count; c++)
+            for (int k = 0; k < TAPS; k++)
+                taps[(half * TAPS + k) * LANES + c] = weight[(half * e->channels + b.at + c) * TAPS + k];
 }
 
-static void gather(const float *from, const extent *e, const layout *l, float *weight) {
-    for (int64_t c = 0; c < 2 * e->channels; c++)
-        for (int k = 0; k < TAPS; k++) weight[c * TAPS + k] = from[place(c, k, e, l)];
+static void write_taps(const float *taps, block b, const extent *e, float *weight) {
+    for (int half = 0; half < 2; half++)
+        for (int64_t c = 0; c < b.count; c++)
+            for (int k = 0; k < TAPS; k++)
+                weight[(half * e->channels + b.at + c) * TAPS + k] = taps[(half * TAPS + k) * LANES + c];
 }
 
 /* Returns 0, or 1 when there is no memory. */
 int gated_conv_forward(const void *x, const float *weight, void *out, const extent *e) {
-    layout l = layout_of(e);
-    float *ring = zeros(SIDE * l.row), *spreaded = zeros(2 * l.blocks * TAPS * LANES), *outs = zeros(l.row);
-    int failed = !ring || !spreaded || !outs;
+    float *ring = zeros(SIDE * 2 * strip_of(e)), taps[2 * TAPS * LANES] = {0};
     const float *rows[SIDE];
-    if (!failed) spread(weight, e, &l, spreaded);
-    for (int64_t n = e->first; n < e->last && !failed; n++) {
-        for (int64_t y = -1; y <= 0; y++) read_row(x, 2, n, y, e, &l, row_of(ring, y, &l));
-        for (int64_t y = 0; y < e->height; y++) {
-            read_row(x, 2, n, y + 1, e, &l, row_of(ring, y + 1, &l));
-            around(ring, y, &l, rows);
-            forward_row(rows, spreaded, outs, e, &l);
-            write_row(outs, 1, n, y, e, &l, out);
+    if (!ring) return 1;
+    for (int64_t n = e->first; n < e->last; n++)
+        for (int64_t at = 0; at < e->channels; at += LANES) {
+            block b = block_at(at, e);
+            read_taps(weight, b, e, taps);
+            for (int64_t y = -1; y <= 0; y++) read_row(x, 2, n, y, b, e, row_of(ring, y, e));
+            for (int64_t y = 0; y < e->height; y++) {
+                read_row(x, 2, n, y + 1, b, e, row_of(ring, y + 1, e));
+                around(ring, y, e, rows);
+                forward_row(rows, taps, out, row_at(1, n, y, e), b, e);
+            }
         }
+    free(ring);
+    return 0;
+}
+
+/* One block of image n. `ring` and `halves` hold three rows of x and of the gradients of a and b; `grad` one strip. */
+static void backward_block(const void *x, const float *taps, const void *grad_out, void *grad_x, float *sums, int64_t n,
+                           block b, const extent *e, float *ring, float *halves, float *grad) {
+    const float *rows[SIDE];
+    for (int64_t y = -1; y <= 0; y++) read_row(x, 2, n, y, b, e, row_of(ring, y, e));
+    memset(row_of(halves, -1, e), 0, (size_t)(2 * strip_of(e)) * sizeof(float));
+    for (int64_t y = 0; y <= e->height; y++) { /* x's gradient follows one row behind */
+        if (y < e->height) {
+            read_row(x, 2, n, y + 1, b, e, row_of(ring, y + 1, e));
+            read_row(grad_out, 1, n, y, b, e, grad);
+            around(ring, y, e, rows);
+            grad_halves(rows, taps, grad, row_of(halves, y, e), e);
+        } else {
+            memset(row_of(halves, y, e), 0, (size_t)(2 * strip_of(e)) * sizeof(float));
+        }
+        if (y == 0) continue;
+        around(halves, y - 1, e, rows);
+        grad_row(rows, row_of(ring, y - 1, e), taps, sums, grad_x, row_at(2, n, y - 1, e), b, e);
     }
-    free(ring), free(spreaded), free(outs);
-    return failed;
 }
 
 /* grad_weight (2C, 9) is written over. Returns 0, or 1 when there is no memory. */
-int gated_conv_backward(const void *x, const float *weight, const void *grad, void *grad_x, float *grad_weight,
+int gated_conv_backward(const void *x, const float *weight, const void *grad_out, void *grad_x, float *grad_weight,
                         const extent *e) {
-    layout l = layout_of(e);
-    float *ring = zeros(SIDE * l.row), *halves = zeros(SIDE * l.row), *spreaded = zeros(2 * l.blocks * TAPS * LANES);
-    float *sums = zeros(2 * l.blocks * TAPS * LANES), *row = zeros(l.row);
-    int failed = !ring || !halves || !spreaded || !sums || !row;
-    const float *rows[SIDE];
-    if (!failed) spread(weight, e, &l, spreaded);
-    for (int64_t n = e->first; n < e->last && !failed; n++) {
-        for (int64_t y = -1; y <= 0; y++) read_row(x, 2, n, y, e, &l, row_of(ring, y, &l));
-        memset(row_of(halves, -1, &l), 0, (size_t)l.row * sizeof(float));
-        for (int64_t y = 0; y <= e->height; y++) { /* x's gradient follows one row behind */
-            if (y < e->height) {
-                read_row(x, 2, n, y + 1, e, &l, row_of(ring, y + 1, &l));
-                read_row(grad, 1, n, y, e, &l, row);
-                around(ring, y, &l, rows);
-                grad_halves(rows, spreaded, row, row_of(halves, y, &l), e, &l);
-                add_grad_weight(rows, row_of(halves, y, &l), sums, e, &l);
-            } else {
-                memset(row_of(halves, y, &l), 0, (size_t)l.row * sizeof(float));
-            }
-            if (y == 0) continue;
-            around(halves, y - 1, &l, rows);
-            grad_x_row(rows, spreaded, row, e, &l);
-            write_row(row, 2, n, y - 1, e, &l, grad_x);
-        }
+    float *ring = zeros(SIDE * 2 * strip_of(e)), *halves = zeros(SIDE * 2 * strip_of(e)), *grad = zeros(strip_of(e));
+    int failed = !ring || !halves || !grad;
+    for (int64_t at = 0; at < e->channels && !failed; at += LANES) {
+        block b = block_at(at, e);
+        float taps[2 * TAPS * LANES] = {0}, sums[2 * TAPS * LANES] = {0};
+        read_taps(weight, b, e, taps);
+        for (int64_t n = e->first; n < e->last; n++)
+            backward_block(x, taps, grad_out, grad_x, sums, n, b, e, ring, halves, grad);
+        write_taps(sums, b, e, grad_weight);
     }
-    if (!failed) gather(sums, e, &l, grad_weight);
-    free(ring), free(halves), free(spreaded), free(sums), free(row);
+    free(ring), free(halves), free(grad);
     return failed;
 }

@@ -46,6 +46,20 @@ static inline uint16_t narrowed(float value) { /* to the nearest bfloat16, ties 
 /* Lane by lane: `yes` where the comparison held, else `no`. */
 static inline vec chosen(ivec held, vec yes, vec no) { return (vec)((held & (ivec)yes) | (~held & (ivec)no)); }
 
+typedef uint32_t uvec __attribute__((vector_size(4 * LANES)));
+typedef uint16_t halves __attribute__((vector_size(2 * LANES), aligned(2), may_alias)); /* bfloat16, anywhere */
+
+static inline vec load_halves(const uint16_t *from) {
+    return (vec)(__builtin_convertvector(*(const halves *)from, uvec) << 16);
+}
+
+static inline void store_halves(uint16_t *to, vec values) { /* rounds as `narrowed` does */
+    uvec bits = (uvec)values, rounded = bits + 0x7fff + (bits >> 16 & 1);
+    ivec number = (ivec)(bits & 0x7fffffff) <= 0x7f800000;
+    uvec kept = (uvec)chosen(number, (vec)rounded, (vec)(bits | 0x400000));
+    *(halves *)to = (halves)__builtin_convertvector(kept >> 16, halves);
+}
+
 static inline float total(vec v) {
     float sum = 0;
     for (int lane = 0; lane < LANES; lane++) sum += v[lane];
