@@ -153,8 +153,9 @@ def _optimize(state: TrainState, options: OptimizerSection, loss: float, batch: 
     scaled = state.scaler.is_enabled()  # fp16 gradients may overflow: the step is left out, the scale lowered
     if not math.isfinite(norm) and not (scaled and state.scaler.get_scale() > _SMALLEST_SCALE):
         raise _fault(state, f"the gradients' norm became {norm}", batch)
-    for optimizer in state.optimizers:
-        state.scaler.step(optimizer)
+    if math.isfinite(norm):  # else every optimizer waits, not only the one whose gradients overflowed
+        for optimizer in state.optimizers:
+            state.scaler.step(optimizer)
     state.scaler.update()
 
 

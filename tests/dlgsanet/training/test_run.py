@@ -40,12 +40,12 @@ def interrupt_at(step: int, number: signal.Signals, patch: pytest.MonkeyPatch) -
 
 
 def everything(tables: Tables, tmp_path: Path) -> Tables:
-    """A run with all that has a state of its own: fp16, distillation, stages, accumulation, clipping."""
+    """A run with all that has a state of its own: fp16, Muon, distillation, stages, accumulation, clipping."""
     teacher = tmp_path / "teacher.safetensors"
     save_checkpoint(teacher, DLGSANet(named_config("nano", 4)), {})
     return {
         **tables,
-        "optimizer": {"learning_rate": 1e-3, "accumulate": 2, "clip_norm": 0.5},
+        "optimizer": {"kind": "muon", "learning_rate": 1e-3, "accumulate": 2, "clip_norm": 0.5, "weight_decay": 0.01},
         "loss": {"kind": "charbonnier", "fft": 0.1},
         "distill": {"teacher": str(teacher), "features": 0.5},
         "stages": [{"start": 0.5, "patch": 10, "batch": 4}],
