@@ -17,7 +17,8 @@ from benchmarks.latency import rounds as latency
 from benchmarks.latency.roofline import with_shares
 from benchmarks.latency.rounds import Contestant, Timed, bench, compare_all, tile_pictures
 from benchmarks.records.environment import describe_environment
-from benchmarks.records.result_file import RatioRecord, new_result, require_place, write_result
+from benchmarks.records.latency import RatioRecord
+from benchmarks.records.result_file import new_result, require_place, write_result
 from benchmarks.report import terminal as show
 from benchmarks.run_check import choose, model_of
 from benchmarks.subjects.torch_peers import PEERS, open_peer, peer_id, try_formats

@@ -14,9 +14,10 @@ from benchmarks.accuracy.check import Checked, check, steps
 from benchmarks.accuracy.engine_kernels import kernel_records
 from benchmarks.accuracy.int8_layers import layers_line, layers_records
 from benchmarks.accuracy.verdicts import Model, Subject
+from benchmarks.records.accuracy import AccuracyRecord, DatasetNote
 from benchmarks.records.environment import describe_environment
 from benchmarks.records.inside import BlockRecord
-from benchmarks.records.result_file import AccuracyRecord, DatasetNote, Record, new_result, require_place, write_result
+from benchmarks.records.result_file import Record, new_result, require_place, write_result
 from benchmarks.report import terminal as show
 from benchmarks.report import terminal_blocks as show_blocks
 from benchmarks.subjects.datasets import Dataset, open_folder, open_pack, open_photographs

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.gates.int8_worth import int8_lines
-from benchmarks.records.result_file import AccuracyRecord, LatencyRecord, RatioRecord, ResultFile, read_result
+from benchmarks.records.accuracy import AccuracyRecord
+from benchmarks.records.latency import LatencyRecord, RatioRecord
+from benchmarks.records.result_file import ResultFile, read_result
 from benchmarks.report import inside_tables
 from benchmarks.studies import file_sizes, rtx_kernels
 from benchmarks.studies import int8_layer_scan as layer_scan

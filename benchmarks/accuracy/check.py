@@ -17,8 +17,9 @@ from benchmarks.accuracy.figures import Yardstick, yardstick
 from benchmarks.accuracy.ladder import WHOLE, Ladder
 from benchmarks.accuracy.verdicts import Context, Model, Subject, Tile, Tiled
 from benchmarks.gates.accuracy_gates import Figures, Verdict, judge
-from benchmarks.records.inside import DiagnosisRecord, ErrorMap, RungRecord
-from benchmarks.records.result_file import AccuracyRecord, Crop, ImageRow
+from benchmarks.records.accuracy import AccuracyRecord, ImageRow
+from benchmarks.records.inside import DiagnosisRecord, RungRecord
+from benchmarks.records.pictures import Crop, ErrorMap
 from benchmarks.subjects.datasets import Dataset, Sample
 from benchmarks.subjects.reference import Reference
 from benchmarks.subjects.torch_peers import peer_id

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.records import png_text
-from benchmarks.records.result_file import Crop
+from benchmarks.records.pictures import Crop
 from benchmarks.subjects.datasets import Dataset, Sample
 from dlgsanet.imaging.crop_choice import Box, liveliest_box
 from dlgsanet.imaging.files import to_hwc, to_uint8

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from benchmarks.accuracy.verdicts import Model
-from benchmarks.records.inside import KernelRecord
+from benchmarks.records.made_of import KernelRecord
 from dlgsanet.errors import InputError, UnavailableError
 from runtimes.backends.tensorrt.engine_record import EngineRecord, parse_record, read_record
 from runtimes.bundle.manifest import Artifact

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from benchmarks.accuracy.crops import SIDE, cut
 from benchmarks.accuracy.verdicts import Context, Subject
 from benchmarks.records import png_text
-from benchmarks.records.inside import ErrorMap
-from benchmarks.records.result_file import ImageRow
+from benchmarks.records.accuracy import ImageRow
+from benchmarks.records.pictures import ErrorMap
 from benchmarks.subjects.datasets import Sample
 from dlgsanet.imaging.crop_choice import Box, fullest_box
 from runtimes.runner.tiling import Array

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.records.result_file import ImageRow
+from benchmarks.records.accuracy import ImageRow
 from benchmarks.subjects.datasets import Sample
 from dlgsanet import metrics
 from dlgsanet.errors import InputError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from benchmarks.accuracy.verdicts import Model
-from benchmarks.records.inside import LayerRow, LayersRecord
+from benchmarks.records.made_of import LayerRow, LayersRecord
 from runtimes.bundle.manifest import Artifact
 from runtimes.bundle.strict_json import Node
 

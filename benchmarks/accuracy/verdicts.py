@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from benchmarks.accuracy.figures import Summary, finite, mean, summarise
 from benchmarks.gates.accuracy_gates import Figures, Verdict, judge, judge_tiling
-from benchmarks.records.result_file import AccuracyRecord, ImageRow
+from benchmarks.records.accuracy import AccuracyRecord, ImageRow
 from benchmarks.subjects.datasets import Dataset
 from benchmarks.subjects.reference import Reference
 from benchmarks.subjects.torch_peers import peer_id

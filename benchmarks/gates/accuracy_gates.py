@@ -8,12 +8,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
 
+from benchmarks.records.gate_name import GateName
 from dlgsanet.errors import InputError, unknown
-
-GateName = Literal["pass", "fail", "stated", "not run"]
-"""`stated`: measured, but nothing limits it. `not run`: never measured here, which is no kind of pass."""
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from benchmarks.records.result_file import LatencyRecord, RatioRecord
+from benchmarks.records.latency import LatencyRecord, RatioRecord
 
 WORTH = 1.15  # times as fast as 16 bit, at the lower end of the 95 % interval; below, INT8 only costs decibels
 _SIXTEEN = ("fp16", "bf16")

@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from benchmarks.records.result_file import RatioRecord
+from benchmarks.records.latency import RatioRecord
 from benchmarks.records.statistics import compare
 from dlgsanet.errors import InputError, UnavailableError, unknown
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from benchmarks.records.inside import LimitRecord
-from benchmarks.records.result_file import LatencyRecord
+from benchmarks.records.latency import LatencyRecord, LimitRecord
 from runtimes.bundle.manifest import Artifact
 from runtimes.speed_limits import Limit
 

@@ -18,8 +18,7 @@ from benchmarks.accuracy.verdicts import Model
 from benchmarks.gates.accuracy_gates import Verdict, precision_fault
 from benchmarks.gates.speed_gates import Timing
 from benchmarks.latency.roofline import limit_record
-from benchmarks.records.inside import LimitRecord
-from benchmarks.records.result_file import LatencyRecord, RatioRecord
+from benchmarks.records.latency import LatencyRecord, LimitRecord, RatioRecord
 from benchmarks.records.statistics import compare, median_interval, percentile
 from benchmarks.subjects.isolated_runner import IsolatedRunner
 from dlgsanet.errors import BackendError, InputError, UnavailableError

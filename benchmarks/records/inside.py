@@ -1,13 +1,11 @@
-"""Records that judge nothing by themselves: the dB ladder, how pictures differ, what the machine reached."""
+"""Records of `check` that judge nothing by themselves: the dB ladder, how pictures differ, errors by block."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from benchmarks.gates.accuracy_gates import GateName
-from benchmarks.records import png_text
+from benchmarks.records.gate_name import GateName
 
 
 @dataclass(frozen=True)
@@ -56,29 +54,6 @@ class DiagnosisRecord:
 
 
 @dataclass(frozen=True)
-class ErrorMap:
-    """Where one artifact is worst in one image: `box` (top, left, height, width in HR pixels) of its output, of the
-    reference's, and the largest error of the three colours, black at none, in the last colour from `full_scale` 8-bit
-    levels on. The three are base64 of PNG."""
-
-    artifact: str
-    image: str
-    dataset: str
-    model_sha256: str
-    box: tuple[int, int, int, int]
-    to_reference_db: float | None
-    drop_db: float
-    full_scale: float
-    picture: str
-    reference: str
-    error: str
-
-    def __post_init__(self) -> None:
-        for name in ("picture", "reference", "error"):
-            png_text.require(f"the {name} of an error map", getattr(self, name))
-
-
-@dataclass(frozen=True)
 class BlockRow:
     """One block's output: decibels of signal to error there, over all tiles; None for no error at all. `total_db`:
     against the reference, with all that came before; `added_db`: against the reference's block on the same input, which
@@ -108,69 +83,3 @@ class BlockRecord:
     twin_db: float | None = None
     blocks: tuple[BlockRow, ...] = ()
     kind: Literal["blocks"] = "blocks"
-
-
-@dataclass(frozen=True)
-class LayerRow:
-    """One layer in INT8 by itself: dB to the float graph (mean and worst tile) and what it lost against HR."""
-
-    layer: str
-    to_float_db: float
-    to_float_worst_db: float
-    drop_db: float
-
-
-@dataclass(frozen=True)
-class LayersRecord:
-    """Which layers of an artifact are INT8 and how they were chosen, from the manifest; null where it does not say.
-
-    `reason` is given where nothing was searched; else `chosen` names the choice, with its time, that of the same graph
-    without INT8 and the mean dB lost, as they were measured where it was exported, and `sensitive` are the layers that
-    lose most by themselves, the worst first.
-    """
-
-    artifact: str
-    model: str
-    model_sha256: str
-    layers: int | None
-    reason: str
-    chosen: str | None = None
-    ms: float | None = None
-    float_ms: float | None = None
-    drop_db: float | None = None
-    sensitive: tuple[LayerRow, ...] = ()
-    kind: Literal["layers"] = "layers"
-
-
-@dataclass(frozen=True)
-class LimitRecord:
-    """What the machine reached at most in the same rounds: `per_second` of `unit` (MAC, or B read and written)."""
-
-    name: str
-    unit: str
-    per_second: float
-    threads: int
-    samples_ms: tuple[float, ...]
-    kind: Literal["limit"] = "limit"
-
-
-@dataclass(frozen=True)
-class KernelRecord:
-    """What an engine's compiler made of its graph: `kernels`, "<type> <data type>" -> count; convolutions by data type;
-    kernels that only requantize; waits and signals between streams. It says nothing of having run."""
-
-    artifact: str
-    model: str
-    model_sha256: str
-    library: str
-    sm: str
-    scales: str | None
-    total: int
-    kernels: Mapping[str, int]
-    dense: Mapping[str, int]
-    grouped: Mapping[str, int]
-    requantize: int
-    stream_operations: int
-    weight_bytes: int | None
-    activation_bytes: int | None
-    kind: Literal["kernels"] = "kernels"

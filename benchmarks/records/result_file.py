@@ -5,180 +5,23 @@ The dataclasses are the schema. Numbers that were not measured are null, and the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Literal
 
-from benchmarks.gates.accuracy_gates import GateName
-from benchmarks.records import png_text, typed_json
+from benchmarks.records import typed_json
+from benchmarks.records.accuracy import AccuracyRecord, DatasetNote
 from benchmarks.records.environment import Environment
-from benchmarks.records.inside import (
-    BlockRecord,
-    DiagnosisRecord,
-    ErrorMap,
-    KernelRecord,
-    LayersRecord,
-    LimitRecord,
-    RungRecord,
-)
-from benchmarks.records.statistics import Order
+from benchmarks.records.inside import BlockRecord, DiagnosisRecord, RungRecord
+from benchmarks.records.latency import LatencyRecord, LimitRecord, RatioRecord
+from benchmarks.records.made_of import KernelRecord, LayersRecord
+from benchmarks.records.pictures import Crop, ErrorMap
 from dlgsanet.errors import InputError
 from dlgsanet.storage.atomic import require_replaceable, require_writable_folder, write_text
 from runtimes.bundle import strict_json
 
 SCHEMA = 1
 MAX_BYTES = 256 << 20  # a file of ours has a few megabytes; more would only fill the memory
-
-
-@dataclass(frozen=True)
-class ImageRow:
-    """One image of an accuracy record. `psnr_db` null: equal to HR; `to_reference_db` null: equal to the
-    reference."""
-
-    image: str
-    psnr_db: float | None
-    ssim: float
-    drop_db: float
-    ssim_drop: float
-    to_reference_db: float | None
-    identical: bool
-
-
-@dataclass(frozen=True)
-class AccuracyRecord:
-    """One artifact on one data set; the means are over the images, the worst is the image with the largest
-    |drop|.
-
-    `reference` says what it was compared with. The record of the reference itself (artifact
-    `torch-reference-...`) compares it, tiled, with the whole image at once: `tiling_drop_db`, which the
-    others of that tile repeat. `mac_shares`: precision -> share of the multiply-adds that the engine says ran in it,
-    empty where it does not tell.
-    """
-
-    artifact: str
-    model: str
-    model_sha256: str
-    precision: str
-    tile: tuple[int, int]
-    dataset: str
-    protocol: str
-    reference: str
-    gate: GateName
-    reason: str
-    psnr_db: float | None = None
-    ssim: float | None = None
-    drop_db: float | None = None
-    ssim_drop: float | None = None
-    to_reference_db: float | None = None
-    to_reference_worst_db: float | None = None
-    identical: bool = False
-    tiling_drop_db: float | None = None
-    worst_image: str | None = None
-    worst_drop_db: float | None = None
-    device: str | None = None
-    reported_precision: str | None = None
-    images: tuple[ImageRow, ...] = ()
-    mac_shares: Mapping[str, float] = field(default_factory=dict)
-    kind: Literal["accuracy"] = "accuracy"
-
-
-@dataclass(frozen=True)
-class LatencyRecord:
-    """One tile through one artifact, end to end on the host. `p50_low_ms`, `p50_high_ms`: the median's 95 %
-    interval.
-
-    `load_ms` and `peak_rss_mb` (10^6 bytes) come from a process of its own, the backend's import included.
-    `network_macs` are the multiply-adds of the network itself, `lowered_macs` those of the graph; the shares are
-    what these would take at the product limit of the engine and precision (LimitRecord), over `p50_ms`. `mac_shares`
-    as in AccuracyRecord.
-    """
-
-    artifact: str
-    model: str
-    model_sha256: str
-    precision: str
-    tile: tuple[int, int]
-    gate: GateName
-    reason: str
-    p50_ms: float | None = None
-    p50_low_ms: float | None = None
-    p50_high_ms: float | None = None
-    p95_ms: float | None = None
-    p99_ms: float | None = None
-    samples_ms: tuple[float, ...] = ()
-    load_ms: float | None = None
-    peak_rss_mb: float | None = None
-    output_megapixels_per_s: float | None = None
-    device: str | None = None
-    reported_precision: str | None = None
-    threads: int | None = None
-    note: str = ""
-    network_macs: int | None = None
-    lowered_macs: int | None = None
-    peak_share: float | None = None
-    lowered_share: float | None = None
-    mac_shares: Mapping[str, float] = field(default_factory=dict)
-    kind: Literal["latency"] = "latency"
-
-    def __post_init__(self) -> None:
-        measured = (self.p50_ms, self.p50_low_ms, self.p50_high_ms, self.output_megapixels_per_s)
-        if any(value is not None and value <= 0 for value in (*measured, *self.samples_ms)):
-            raise ValueError("expected times above zero")
-        if any(value is None for value in measured) != (not self.samples_ms):
-            raise ValueError("expected p50_ms, its interval, output_megapixels_per_s and samples_ms all or none")
-
-
-@dataclass(frozen=True)
-class RatioRecord:
-    """Time of `artifact` divided by that of `other`, of one tile size, measured in the same rounds.
-
-    `required` is the user's `--require`, then `gate` is pass or fail; else `stated`.
-    """
-
-    artifact: str
-    other: str
-    model_sha256: str
-    tile: tuple[int, int]
-    ratio: float
-    ratio_low: float
-    ratio_high: float
-    order: Order
-    gate: GateName
-    reason: str
-    required: str | None = None
-    kind: Literal["ratio"] = "ratio"
-
-
-@dataclass(frozen=True)
-class DatasetNote:
-    """What was measured on, and on which terms it may be used; `images` is their number."""
-
-    name: str
-    sha256: str
-    images: int
-    lr_source: str
-    terms: str
-
-
-@dataclass(frozen=True)
-class Crop:
-    """One place of one image from every source: name (`HR`, `bicubic`, artifact ids) -> base64 of an 8-bit
-    PNG.
-
-    `box` is top, left, height, width in HR pixels.
-    """
-
-    image: str
-    dataset: str
-    model_sha256: str
-    box: tuple[int, int, int, int]
-    pictures: Mapping[str, str]
-
-    def __post_init__(self) -> None:
-        for name, text in self.pictures.items():
-            png_text.require(f"the crop {name[:40]!r}", text)
 
 
 Record = (

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from benchmarks.records.accuracy import AccuracyRecord, DatasetNote
 from benchmarks.records.environment import Environment
-from benchmarks.records.inside import BlockRecord, DiagnosisRecord, ErrorMap, KernelRecord, LayersRecord, RungRecord
-from benchmarks.records.result_file import AccuracyRecord, Crop, DatasetNote, LatencyRecord, RatioRecord, ResultFile
+from benchmarks.records.inside import BlockRecord, DiagnosisRecord, RungRecord
+from benchmarks.records.latency import LatencyRecord, RatioRecord
+from benchmarks.records.made_of import KernelRecord, LayersRecord
+from benchmarks.records.pictures import Crop, ErrorMap
+from benchmarks.records.result_file import ResultFile
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmarks.gates.int8_worth import int8_lines
+from benchmarks.records.accuracy import AccuracyRecord
 from benchmarks.records.inside import BlockRecord
-from benchmarks.records.result_file import AccuracyRecord, Crop, LatencyRecord, RatioRecord
+from benchmarks.records.latency import LatencyRecord, RatioRecord
+from benchmarks.records.pictures import Crop
 from benchmarks.records.statistics import Interval
 from benchmarks.report import charts
 from benchmarks.report import terminal as show

@@ -10,9 +10,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from benchmarks.gates.accuracy_gates import GateName
+from benchmarks.records.accuracy import AccuracyRecord
+from benchmarks.records.gate_name import GateName
 from benchmarks.records.inside import DiagnosisRecord, RungRecord
-from benchmarks.records.result_file import AccuracyRecord, LatencyRecord, RatioRecord
+from benchmarks.records.latency import LatencyRecord, RatioRecord
 
 _WIDTH = 160  # of the widest table
 _STYLES: dict[GateName, str] = {"pass": "green", "fail": "bold red", "stated": "yellow", "not run": "yellow"}

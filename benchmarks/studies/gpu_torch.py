@@ -13,7 +13,8 @@ import typer
 
 from benchmarks.latency.rounds import with_samples
 from benchmarks.records.environment import describe_environment
-from benchmarks.records.result_file import LatencyRecord, new_result, require_place, write_result
+from benchmarks.records.latency import LatencyRecord
+from benchmarks.records.result_file import new_result, require_place, write_result
 from dlgsanet.errors import UnavailableError
 from dlgsanet.storage.atomic import sha256_file
 from runtimes.machine.clock import time_interleaved

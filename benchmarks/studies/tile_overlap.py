@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import track
 
 from benchmarks.accuracy.figures import summarise, yardstick
-from benchmarks.records.result_file import ImageRow
+from benchmarks.records.accuracy import ImageRow
 from benchmarks.subjects.datasets import Dataset, open_folder, open_photographs
 from dlgsanet.imaging.files import to_nchw
 from dlgsanet.protocol import Protocol

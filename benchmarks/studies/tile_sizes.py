@@ -14,7 +14,8 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from benchmarks.records.result_file import LatencyRecord, read_result
+from benchmarks.records.latency import LatencyRecord
+from benchmarks.records.result_file import read_result
 from dlgsanet.errors import InputError
 from runtimes.runner.tiling import DEFAULT_OVERLAP, tile_count
 

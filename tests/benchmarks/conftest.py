@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.records.result_file import LatencyRecord
+from benchmarks.records.latency import LatencyRecord
 from runtimes.runner.contract import Runner
 
 

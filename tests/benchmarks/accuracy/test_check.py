@@ -12,7 +12,7 @@ from PIL import Image
 
 from benchmarks.accuracy.check import Checked, check, steps
 from benchmarks.accuracy.verdicts import Model, Subject
-from benchmarks.records.result_file import AccuracyRecord
+from benchmarks.records.accuracy import AccuracyRecord
 from benchmarks.subjects.datasets import Dataset, Item, Sample, open_folder
 from benchmarks.subjects.reference import Reference, StoredReference, TorchReference
 from dlgsanet.errors import InputError

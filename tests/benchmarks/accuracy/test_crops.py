@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.accuracy.crops import Shelf, bicubic_crop, cut
-from benchmarks.records.result_file import Crop
+from benchmarks.records.pictures import Crop
 from dlgsanet.imaging.resize import downscale_matlab8, upscale_bicubic8
 
 PICTURE = np.random.default_rng(1).integers(0, 256, (240, 320, 3), np.uint8)

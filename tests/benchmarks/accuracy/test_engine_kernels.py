@@ -52,7 +52,7 @@ def test_from_the_manifest_and_from_beside_the_graph(tmp_path: Path) -> None:
 
 def test_the_page_shows_them_and_claims_no_run(tmp_path: Path) -> None:
     pytest.importorskip("jinja2")
-    from benchmarks.records.result_file import LatencyRecord
+    from benchmarks.records.latency import LatencyRecord
 
     ahead = artifact("tensorrt-rtx", engine=engine("tensorrt-rtx-int8-8x8", "sm86").as_json())
     records = kernel_records(tmp_path, [ahead], MODEL)

@@ -12,7 +12,7 @@ from PIL import Image
 
 from benchmarks.accuracy.error_maps import STOPS, WORST, WorstImages, gradient, indices, palette
 from benchmarks.accuracy.verdicts import Context, Model, Subject
-from benchmarks.records.result_file import ImageRow
+from benchmarks.records.accuracy import ImageRow
 from benchmarks.subjects.datasets import Dataset, Item, Sample
 from benchmarks.subjects.torch_peers import Tile
 
@@ -81,7 +81,7 @@ def test_colours_get_brighter_and_beyond_the_scale_is_the_last() -> None:
 
 
 def test_what_is_no_picture_is_refused() -> None:
-    from benchmarks.records.inside import ErrorMap
+    from benchmarks.records.pictures import ErrorMap
 
     with pytest.raises(ValueError, match="the picture of an error map is not base64"):
         ErrorMap("a", "i", "d", "e" * 64, (0, 0, 8, 8), 40.0, 0.0, 10.0, "<script>", "", "")

@@ -9,7 +9,7 @@ import pytest
 from benchmarks.gates.int8_worth import int8_lines
 from benchmarks.gates.speed_gates import Timing
 from benchmarks.latency.rounds import compare_all
-from benchmarks.records.result_file import LatencyRecord, RatioRecord
+from benchmarks.records.latency import LatencyRecord, RatioRecord
 from tests.benchmarks.records.result_examples import SHA, latency
 
 

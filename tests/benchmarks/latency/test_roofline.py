@@ -6,8 +6,7 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.latency.roofline import limit_record, lines, with_shares
-from benchmarks.records.inside import LimitRecord
-from benchmarks.records.result_file import LatencyRecord
+from benchmarks.records.latency import LatencyRecord, LimitRecord
 from runtimes.bundle.manifest import Artifact, Port
 from runtimes.speed_limits import Limit
 

@@ -9,7 +9,7 @@ import pytest
 from benchmarks.accuracy.verdicts import Model
 from benchmarks.gates.speed_gates import Timing
 from benchmarks.latency.rounds import WARMUP, Contestant, Timed, bench, compare_all, steps
-from benchmarks.records.result_file import LatencyRecord
+from benchmarks.records.latency import LatencyRecord
 from dlgsanet.errors import InputError
 from runtimes.runner.contract import Runner
 

@@ -11,16 +11,11 @@ from PIL import Image
 
 from benchmarks.gates.speed_gates import Timing
 from benchmarks.latency.rounds import compare_all
+from benchmarks.records.accuracy import AccuracyRecord, DatasetNote, ImageRow
 from benchmarks.records.environment import Environment
-from benchmarks.records.result_file import (
-    AccuracyRecord,
-    Crop,
-    DatasetNote,
-    ImageRow,
-    LatencyRecord,
-    ResultFile,
-    new_result,
-)
+from benchmarks.records.latency import LatencyRecord
+from benchmarks.records.pictures import Crop
+from benchmarks.records.result_file import ResultFile, new_result
 from benchmarks.records.statistics import median_interval, percentile
 
 SHA = "c" * 64

@@ -14,14 +14,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from benchmarks.records import typed_json
+from benchmarks.records.accuracy import AccuracyRecord, DatasetNote, ImageRow
 from benchmarks.records.environment import Environment
+from benchmarks.records.latency import LatencyRecord, RatioRecord
+from benchmarks.records.pictures import Crop
 from benchmarks.records.result_file import (
-    AccuracyRecord,
-    Crop,
-    DatasetNote,
-    ImageRow,
-    LatencyRecord,
-    RatioRecord,
     ResultFile,
     new_result,
     parse_result,

@@ -12,8 +12,10 @@ import pytest
 pytest.importorskip("jinja2")
 pytest.importorskip("matplotlib")
 
-from benchmarks.records.inside import BlockRecord, BlockRow, ErrorMap
-from benchmarks.records.result_file import AccuracyRecord, ResultFile, new_result, write_result
+from benchmarks.records.accuracy import AccuracyRecord
+from benchmarks.records.inside import BlockRecord, BlockRow
+from benchmarks.records.pictures import ErrorMap
+from benchmarks.records.result_file import ResultFile, new_result, write_result
 from benchmarks.report.advice import advise, machines, models
 from benchmarks.report.page import render, write_report
 from benchmarks.report.page_view import machine_facts, model_view

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from benchmarks.records.result_file import LatencyRecord, RatioRecord
+from benchmarks.records.latency import LatencyRecord, RatioRecord
 from benchmarks.report import terminal as show
 
 RATIO = RatioRecord("a", "b", "", (8, 8), 0.5, 0.45, 0.55, "faster", "stated", "")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.records.result_file import LatencyRecord
+from benchmarks.records.latency import LatencyRecord
 from benchmarks.studies.tile_sizes import draw, frame_ms, growth, growth_table, measured, table
 from dlgsanet.errors import InputError
 
