@@ -44,7 +44,7 @@ def doctor(
     """Show what this machine can run, proved by a tiny computation of every backend."""
     from rich.console import Console
 
-    from runtimes.backends.registry import BACKENDS
+    from runtimes.backends.engines import BACKENDS
     from runtimes.doctor import OK, examine_all
 
     with Console(stderr=True).status("probing") as status:

@@ -16,23 +16,15 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from importlib.metadata import packages_distributions, version
-from types import ModuleType
 from typing import Any
 
-import numpy as np
-
 from dlgsanet.errors import BackendError
-from runtimes.backends.registry import BACKENDS
-from runtimes.machine.processor import Device, available_threads, cpu_name, onnxruntime_devices, openvino_devices
-from runtimes.probe_network import MODEL, example, expected
-from runtimes.runner.tiling import Array
+from runtimes.backends.engines import BACKENDS
+from runtimes.machine.processor import Device, available_threads, cpu_name
+from runtimes.probe_network import TOLERANCE, example, expected
 
 SCHEMA = 1
 TIMEOUT_S = 120.0
-TOLERANCE = 0.002
-"""The probe's numbers are exact in every precision, its outputs (0.13 at most) are rounded once, to 8 bits
-in bf16."""
-
 ON_MACOS = "installed; Core ML itself runs on macOS only, `check` judges its packages with an interpreter"
 OK, MISSING, BROKEN, NO_RUNNER, BUILDS = "ok", "missing", "broken", "no runner", "builds"
 
@@ -164,80 +156,18 @@ def _memory_mb() -> int | None:
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 20
 
 
-def _require_right(sr: Array, where: str) -> None:
-    if sr.shape != expected().shape or not np.allclose(sr, expected(), atol=TOLERANCE):
-        raise BackendError(f"{where} computes a wrong result")
-
-
-def _probe_onnxruntime(ort: ModuleType) -> tuple[Device, ...]:
-    """Compute on every execution provider of this build, without fallback."""
-    devices = onnxruntime_devices(ort)
-    for device in devices:
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = 1
-        session = ort.InferenceSession(MODEL.read_bytes(), options, providers=[device.name], enable_fallback=0)
-        if session.get_providers()[0] != device.name:
-            raise BackendError(f"{device.name} is listed but cannot be used")
-        _require_right(session.run(["sr"], {"lr": example()})[0], device.name)
-    return devices
-
-
-def _probe_openvino(openvino: ModuleType) -> tuple[Device, ...]:
-    """Compute on every device in every floating precision; list those that really ran in what was asked
-    for."""
-    from runtimes.backends.openvino.layers import PRECISION_HINT, reported_precision
-
-    core = openvino.Core()
-    network = core.read_model(MODEL.read_bytes())
-    proved = []
-    for device in openvino_devices(openvino):
-        real = []
-        for hint, ours in (("f32", "fp32"), ("bf16", "bf16"), ("f16", "fp16")):
-            if ours != "fp32" and device.name != "CPU" and ours not in device.precisions:
-                continue  # other devices refuse a hint that they do not know
-            compiled = core.compile_model(network, device.name, {PRECISION_HINT: hint})
-            _require_right(compiled({"lr": example()})["sr"], f"{device.name} in {ours}")
-            real += [ours] if reported_precision(compiled) == ours else []
-        real += ["int8"] if "int8" in device.precisions else []  # as the device says: this network has no int8
-        proved.append(Device(device.name, device.description, tuple(real)))
-    return tuple(proved)
-
-
-def _probe_coreml(coremltools: ModuleType) -> tuple[Device, ...]:
-    """Compute on every set of units of this Mac. Core ML may use the CPU in each of them."""
-    from runtimes.backends.coreml.runner import UNITS, probe_package
-
-    found = []
-    for name, unit in UNITS.items():
-        _require_right(probe_package(coremltools, unit), name)
-        found.append(Device(name, f"Core ML {unit.lower()}", ("fp32",) if name == "CPU" else ("fp16",)))
-    return tuple(found)
-
-
-def _probe_tensorrt(trt: ModuleType) -> tuple[Device, ...] | str:
-    """Compile the network for this GPU and run it there; without a GPU, what can be compiled for others."""
-    from runtimes.backends.tensorrt.probe import probe
-
-    found = probe(trt.__name__)
-    if isinstance(found, str):
-        return found
-    device, sr = found
-    _require_right(sr, device.name)
-    return (device,)
-
-
-PROBES: dict[str, Callable[[ModuleType], tuple[Device, ...] | str]] = {
-    "onnxruntime": _probe_onnxruntime,
-    "openvino": _probe_openvino,
-    "coreml": _probe_coreml,
-    "tensorrt": _probe_tensorrt,
-    "tensorrt-rtx": _probe_tensorrt,
+PROBES = {
+    "onnxruntime": "runtimes.backends.onnxruntime.probe",
+    "openvino": "runtimes.backends.openvino.probe",
+    "coreml": "runtimes.backends.coreml.probe",
+    "tensorrt": "runtimes.backends.tensorrt.probe",
+    "tensorrt-rtx": "runtimes.backends.tensorrt.probe",
 }
 
 
 def main(name: str) -> None:
     """Probe engine `name` in this process and print its devices as JSON; any failure ends the process."""
-    probe = PROBES[name]
+    probe = importlib.import_module(PROBES[name]).probe
     module = {engine.name: engine.module for engine in ENGINES}[name]
     devices = probe(importlib.import_module(module))
     plain = devices if isinstance(devices, str) else [asdict(device) for device in devices]

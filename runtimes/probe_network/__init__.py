@@ -7,12 +7,17 @@ from pathlib import Path
 
 import numpy as np
 
+from dlgsanet.errors import BackendError
 from runtimes.runner.tiling import Array
 
 MODEL = Path(__file__).with_name("tiny.onnx")
 PRODUCT = Path(__file__).with_name("product.onnx")
 """`c` = `a` @ `b`, float32, PRODUCT_SIDE x PRODUCT_SIDE each: how fast an engine multiplies on this machine."""
 PRODUCT_SIDE = 1536
+
+TOLERANCE = 0.002
+"""The probe's numbers are exact in every precision, its outputs (0.13 at most) are rounded once, to 8 bits
+in bf16."""
 
 
 def weight() -> Array:
@@ -34,3 +39,9 @@ def expected() -> Array:
         for dx in range(3):
             maps += np.einsum("oc,chw->ohw", weight()[:, :, dy, dx], padded[:, dy : dy + 8, dx : dx + 8])
     return maps.reshape(3, 2, 2, 8, 8).transpose(0, 3, 1, 4, 2).reshape(1, 3, 16, 16)
+
+
+def require_right(sr: Array, where: str) -> None:
+    """Raise BackendError unless `sr` is what the network makes of `example()`; `where` computed it."""
+    if sr.shape != expected().shape or not np.allclose(sr, expected(), atol=TOLERANCE):
+        raise BackendError(f"{where} computes a wrong result")

@@ -14,7 +14,8 @@ import pytest
 from dlgsanet.errors import UnavailableError
 from runtimes.backends.tensorrt.cuda.by_runtime_library import CtypesCuda, PythonCuda
 from runtimes.backends.tensorrt.cuda.by_torch import TorchCuda
-from runtimes.backends.tensorrt.cuda.interface import Cuda, open_cuda
+from runtimes.backends.tensorrt.cuda.interface import Cuda
+from runtimes.backends.tensorrt.cuda.open_cuda import open_cuda
 
 pytestmark = pytest.mark.gpu
 torch = pytest.importorskip("torch")

@@ -18,7 +18,7 @@ import numpy as np
 from dlgsanet.errors import BackendError, InputError, UnavailableError
 from runtimes.backends.coreml.mil.program import MAIN
 from runtimes.backends.coreml.reference import REFERENCE, precision_of, read_package
-from runtimes.backends.registry import import_engine
+from runtimes.backends.engines import import_engine
 from runtimes.bundle.manifest import Artifact
 from runtimes.machine.processor import available_threads
 from runtimes.runner.contract import RunInfo, Runner, RunOptions
@@ -91,28 +91,6 @@ def _picture(tile: Array) -> Any:
 
     pixels = to_pixels(tile)[0].transpose(1, 2, 0).astype(np.uint8)
     return Image.fromarray(np.ascontiguousarray(pixels))
-
-
-def probe_package(ct: Any, unit: str) -> Array:
-    """The doctor's tiny network (see `runtimes.probe_network`), built, compiled and computed by Core ML: its output."""
-    from runtimes.probe_network import example, weight
-
-    mb = importlib.import_module("coremltools.converters.mil").Builder
-
-    tile = example()
-
-    def body(lr: Any) -> Any:  # the argument's name becomes the input's
-        maps = mb.conv(x=lr, weight=weight(), pad_type="custom", pad=[1, 1, 1, 1])
-        return mb.pixel_shuffle(x=maps, upscale_factor=2, name="sr")
-
-    model = ct.convert(
-        mb.program(input_specs=[mb.TensorSpec(tile.shape)], opset_version=ct.target.iOS16)(body),
-        source="milinternal",
-        convert_to="mlprogram",
-        minimum_deployment_target=ct.target.iOS16,
-        compute_units=getattr(ct.ComputeUnit, unit),
-    )
-    return np.ascontiguousarray(model.predict({"lr": tile})["sr"], np.float32)
 
 
 def _plan(model: Any, units: Any) -> Any:

@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 
 from dlgsanet.errors import BackendError, InputError, UnavailableError
+from runtimes.backends.engines import import_engine
+from runtimes.backends.onnxruntime.devices import require_provider
 from runtimes.backends.onnxruntime.layers import integer_precision, layers, profiled
 from runtimes.backends.onnxruntime.session import quiet_options, run_tile
-from runtimes.backends.registry import import_engine
 from runtimes.bundle.integrity import read_verified, verify
 from runtimes.bundle.manifest import Artifact
 from runtimes.file_formats.onnx_file import OnnxFacts, convolution_weights, read_facts, tensor_names, with_outputs
-from runtimes.machine.processor import available_threads, require_provider
+from runtimes.machine.processor import available_threads
 from runtimes.probe_network import PRODUCT
 from runtimes.runner.contract import RunInfo, Runner, RunOptions
 from runtimes.runner.ports import require_host_ports, require_port, require_taps

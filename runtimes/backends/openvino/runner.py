@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 
 from dlgsanet.errors import BackendError, InputError, UnavailableError
+from runtimes.backends.engines import import_engine
+from runtimes.backends.openvino.devices import native_precisions, require_openvino_device
 from runtimes.backends.openvino.layers import PRECISION_HINT, TAP, TYPES, layers, precision_of
-from runtimes.backends.registry import import_engine
 from runtimes.bundle.integrity import read_verified
 from runtimes.bundle.manifest import Artifact
-from runtimes.machine.processor import available_threads, native_precisions, require_openvino_device
+from runtimes.machine.processor import available_threads
 from runtimes.probe_network import PRODUCT
 from runtimes.runner.contract import RunInfo, Runner, RunOptions
 from runtimes.runner.ports import require_host_ports, require_port, require_taps

@@ -25,7 +25,8 @@ from runtimes.backends.tensorrt.compiling.compile import (
     compile_engine,
     describe_library,
 )
-from runtimes.backends.tensorrt.cuda.interface import Gpu, open_cuda
+from runtimes.backends.tensorrt.cuda.interface import Gpu
+from runtimes.backends.tensorrt.cuda.open_cuda import open_cuda
 from runtimes.backends.tensorrt.engine_record import (
     FP16_SCALES,
     FP32_SCALES,

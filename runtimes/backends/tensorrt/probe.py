@@ -5,15 +5,17 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from pathlib import Path
+from types import ModuleType
 
 from dlgsanet.errors import UnavailableError
 from runtimes.backends.tensorrt.compiling.compile import CompileJob, compile_engine, describe_library
-from runtimes.backends.tensorrt.cuda.interface import Gpu, open_cuda
+from runtimes.backends.tensorrt.cuda.interface import Gpu
+from runtimes.backends.tensorrt.cuda.open_cuda import open_cuda
 from runtimes.backends.tensorrt.engine_record import SCHEMA, EngineRecord, engine_path, host_platform, write_engine
 from runtimes.backends.tensorrt.runner import TensorRTRunner
 from runtimes.bundle.manifest import Artifact, Port
 from runtimes.machine.processor import Device
-from runtimes.probe_network import MODEL, example
+from runtimes.probe_network import MODEL, example, require_right
 from runtimes.runner.contract import RunOptions
 from runtimes.runner.tiling import Array
 
@@ -22,7 +24,17 @@ AHEAD_OF_TIME = "sm86"  # any that TensorRT-RTX knows: it proves that the builde
 _ID = "tensorrt-fp32-8x8"
 
 
-def probe(library: str) -> tuple[Device, Array] | str:
+def probe(trt: ModuleType) -> tuple[Device, ...] | str:
+    """Compile the network for this GPU and run it there; without a GPU, what can be compiled for others."""
+    found = compute(trt.__name__)
+    if isinstance(found, str):
+        return found
+    device, sr = found
+    require_right(sr, device.name)
+    return (device,)
+
+
+def compute(library: str) -> tuple[Device, Array] | str:
     """The GPU and what the tiny network gave there, or one line that says what can be built but not run.
 
     Raises UnavailableError where the library works neither way.

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from dlgsanet.errors import BackendError, InputError, UnavailableError
+from runtimes.backends.engines import import_engine
 from runtimes.backends.onnxruntime.session import quiet_options, run_tile
-from runtimes.backends.registry import import_engine
 from runtimes.backends.tensorrt.lint.lint import require_clean
 from runtimes.bundle.integrity import read_verified
 from runtimes.bundle.manifest import Artifact

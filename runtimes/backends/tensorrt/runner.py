@@ -16,10 +16,9 @@ from statistics import median
 from typing import Any
 
 from dlgsanet.errors import BackendError, InputError, UnavailableError
-from runtimes.backends.registry import import_engine
-from runtimes.backends.tensorrt.compiling.worker import BACKENDS as LIBRARIES
-from runtimes.backends.tensorrt.compiling.worker import Journal, make_logger
-from runtimes.backends.tensorrt.cuda.interface import NO_GPU, Cuda, DeviceBuffer, Gpu, HostBuffer, open_cuda
+from runtimes.backends.engines import import_engine
+from runtimes.backends.tensorrt.cuda.interface import Cuda, DeviceBuffer, Gpu, HostBuffer
+from runtimes.backends.tensorrt.cuda.open_cuda import NO_GPU, open_cuda
 from runtimes.backends.tensorrt.engine_record import (
     EngineRecord,
     engine_path,
@@ -29,6 +28,8 @@ from runtimes.backends.tensorrt.engine_record import (
     require_fitting,
 )
 from runtimes.backends.tensorrt.layers import KernelTable, parse_inspector, summary
+from runtimes.backends.tensorrt.library_log import BACKENDS as LIBRARIES
+from runtimes.backends.tensorrt.library_log import Journal, make_logger
 from runtimes.bundle.integrity import verify
 from runtimes.bundle.manifest import Artifact
 from runtimes.bundle.strict_json import Node

@@ -10,7 +10,7 @@ from export.targets import table as targets
 from export.targets.choice import default_targets, parse_targets, parse_tile, require_packages, target_names
 from export.targets.table import REFUSED, TARGETS, Row, Target, backends, precisions
 from export.targets.views import markdown_table, table_json
-from runtimes.backends.registry import BACKENDS
+from runtimes.backends.engines import BACKENDS
 from runtimes.bundle.manifest import PRECISIONS
 
 

@@ -1,4 +1,4 @@
-"""Devices are chosen by name, never by guess; the thread count respects what the process may use."""
+"""The thread count respects what the process may use."""
 
 from __future__ import annotations
 
@@ -6,32 +6,8 @@ import os
 
 import pytest
 
-from dlgsanet.errors import InputError, UnavailableError
 from runtimes.machine import processor as devices
-from runtimes.machine.processor import available_threads, cpu_name, require_openvino_device, require_provider
-
-PROVIDERS = ["TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"]
-
-
-def test_providers():
-    assert require_provider("CPU", PROVIDERS) == "CPUExecutionProvider"
-    assert require_provider("cuda", PROVIDERS) == "CUDAExecutionProvider"
-    assert require_provider("TensorrtExecutionProvider", PROVIDERS) == "TensorrtExecutionProvider"
-    assert require_provider("GPU", PROVIDERS) == "CUDAExecutionProvider"
-    with pytest.raises(UnavailableError, match=r"no device 'GPU'.*available: CPUExecutionProvider"):
-        require_provider("GPU", PROVIDERS[2:])
-    with pytest.raises(UnavailableError):
-        require_provider("", PROVIDERS)
-
-
-def test_openvino_names():
-    assert require_openvino_device("cpu", ["CPU"]) == "CPU"
-    assert require_openvino_device("GPU", ["CPU", "GPU.0", "GPU.1"]) == "GPU"
-    assert require_openvino_device("GPU.1", ["CPU", "GPU.0", "GPU.1"]) == "GPU.1"
-    with pytest.raises(UnavailableError, match=r"no device 'NPU'.*available: CPU"):
-        require_openvino_device("NPU", ["CPU"])
-    with pytest.raises(InputError, match="chooses by itself"):
-        require_openvino_device("AUTO", ["CPU"])
+from runtimes.machine.processor import available_threads, cpu_name
 
 
 def test_threads_are_at_most_the_affinity():

@@ -14,54 +14,20 @@ from pathlib import Path
 from typing import Any
 
 from dlgsanet.errors import EdgeError, UnavailableError
-from runtimes.backends.registry import import_engine
+from runtimes.backends.engines import import_engine
 from runtimes.backends.tensorrt.compiling import fixed_addresses as addresses
 from runtimes.backends.tensorrt.compiling.compile import FIXED, CompileJob, RefusedError
 from runtimes.backends.tensorrt.layers import parse_log, summary
+from runtimes.backends.tensorrt.library_log import BACKENDS, Journal, make_logger
 from runtimes.machine.clock import now_ms
 
 Say = Callable[[str], None]
-_KEPT = ("Name: ", "Total ")  # how the lines begin that are worth keeping of some ten thousand
 EVERY_MS = 1000.0  # at most so often the progress is said
-BACKENDS = {"tensorrt": "tensorrt", "tensorrt_rtx": "tensorrt-rtx"}
 
 
 def open_library(name: str) -> Any:
     """The package. Raises UnavailableError saying how to get it, also where its libraries are missing."""
     return import_engine(BACKENDS[name])
-
-
-class Journal:
-    """What the builder says: `lines` for the kernel table, the last errors and warnings."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-        self.errors: list[str] = []
-        self.warnings: list[str] = []
-
-    def take(self, severity: str, message: str) -> None:
-        if severity in ("ERROR", "INTERNAL_ERROR"):
-            self.errors.append(" ".join(message.split()))
-        elif severity == "WARNING":
-            self.warnings.append(" ".join(message.split()))
-        self.lines += [line for line in message.splitlines() if line.startswith(_KEPT)]
-
-    @property
-    def reason(self) -> str:
-        return self.errors[-1][:400] if self.errors else "it gave no reason"
-
-
-def make_logger(trt: Any, journal: Journal) -> Any:
-    """A logger of the library's own kind: the first one of a process is the one that it keeps."""
-
-    class Logger(trt.ILogger):  # type: ignore[misc]  # a class of the library, known at run time only
-        def __init__(self) -> None:
-            trt.ILogger.__init__(self)
-
-        def log(self, severity: Any, message: str) -> None:
-            journal.take(str(getattr(severity, "name", severity)), message)
-
-    return Logger()
 
 
 def describe(library: str) -> dict[str, Any]:

@@ -1,26 +1,16 @@
-"""CUDA memory, streams and events for the runner, without pycuda: one interface, three ways to have it.
-
-Torch tensors where torch is there (one context and allocator with it), else cuda-python, else ctypes on libcudart,
-which every JetPack has.
-"""
+"""CUDA memory, streams and events for the runner, without pycuda: one interface, whatever it is reached by."""
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
-import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from dlgsanet.errors import BackendError, UnavailableError
+from dlgsanet.errors import BackendError
 from runtimes.runner.tiling import Array
-
-NO_GPU = "no NVIDIA GPU"
 
 
 @dataclass(frozen=True)
@@ -111,31 +101,6 @@ class Cuda(ABC):
     @abstractmethod
     def close(self) -> None:
         """Give everything back. May be called twice."""
-
-
-def open_cuda(*, torch: bool = True) -> Cuda:
-    """The first way that works here; `torch=False` leaves torch out, where importing it is not worth its seconds.
-
-    Raises UnavailableError, beginning with `NO_GPU`, naming what was tried.
-    """
-    from runtimes.backends.tensorrt.cuda.by_runtime_library import CtypesCuda, PythonCuda
-    from runtimes.backends.tensorrt.cuda.by_torch import TorchCuda
-
-    worth_it = torch and _may_have_gpu() and importlib.util.find_spec("torch")
-    ways: list[Callable[[], Cuda]] = [TorchCuda] if worth_it else []
-    reasons = []
-    for way in (*ways, PythonCuda, CtypesCuda):
-        try:
-            return way()
-        except UnavailableError as error:
-            reasons.append(str(error))
-    raise UnavailableError(f"{NO_GPU} can be used here ({'; '.join(reasons)})")
-
-
-def _may_have_gpu() -> bool:
-    """Whether a driver shows itself (desktop, Jetson, WSL): else torch need not be imported to see no GPU."""
-    nodes = ("/dev/nvidiactl", "/dev/nvhost-gpu", "/dev/nvgpu", "/dev/nvmap", "/dev/dxg")
-    return not sys.platform.startswith("linux") or any(Path(node).exists() for node in nodes)
 
 
 def require_contiguous(array: Array) -> Array:

@@ -21,7 +21,8 @@ def main(folder: str, package: str, wanted: dict[str, list[str]]) -> None:
         for name in names:
             if holder is None or not hasattr(holder, name):
                 missing.append(f"{path}.{name}")
-    from runtimes.backends.tensorrt.compiling.worker import Journal, make_logger, make_monitor
+    from runtimes.backends.tensorrt.compiling.worker import make_monitor
+    from runtimes.backends.tensorrt.library_log import Journal, make_logger
 
     journal = Journal()
     logger = make_logger(trt, journal)

@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[4]
 HERE = Path(__file__).parent
 WHEELS = Path(os.environ.get("TENSORRT_WHEELS", ROOT / "build" / "tensorrt-wheels"))
 VERSIONS = ("10.3.0", "10.13.3.9", "10.16.1.11", "11.4.0.106")
-SOURCES = ("runtimes/backends/tensorrt/compiling/worker.py", "runtimes/backends/tensorrt/runner.py")
+SOURCES = tuple(f"runtimes/backends/tensorrt/{name}.py" for name in ("compiling/worker", "library_log", "runner"))
 # What a variable of ours holds.
 KINDS = {
     "builder": "Builder", "network": "INetworkDefinition", "parser": "OnnxParser", "config": "IBuilderConfig",

@@ -14,7 +14,7 @@ import pytest
 from dlgsanet.errors import BackendError, UnavailableError
 from runtimes.backends.tensorrt.cuda import by_runtime_library as cuda_runtime
 from runtimes.backends.tensorrt.cuda.by_runtime_library import CtypesCuda, PythonCuda
-from runtimes.backends.tensorrt.cuda.interface import open_cuda
+from runtimes.backends.tensorrt.cuda.open_cuda import open_cuda
 
 
 class Kind(IntEnum):
