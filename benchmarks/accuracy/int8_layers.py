@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from benchmarks.accuracy.verdicts import Model
 from benchmarks.records.made_of import LayerRow, LayersRecord
+from benchmarks.subjects.subject import Origin
 from runtimes.bundle.manifest import Artifact
 from runtimes.bundle.strict_json import Node
 
 SHOWN = 10  # of the layers that lose most
 
 
-def layers_records(artifacts: Sequence[Artifact], model: Model) -> tuple[LayersRecord, ...]:
+def layers_records(artifacts: Sequence[Artifact], origin: Origin) -> tuple[LayersRecord, ...]:
     """One for each artifact whose manifest entry says how its layers were chosen. Raises InputError naming a broken
     field."""
     chosen = ((it, it.choice["int8"]) for it in artifacts if "int8" in it.choice)
-    return tuple(_record(it.id, Node(choice, f"manifest: {it.id}: int8"), model) for it, choice in chosen)
+    return tuple(_record(it.id, Node(choice, f"manifest: {it.id}: int8"), origin) for it, choice in chosen)
 
 
 def layers_line(record: LayersRecord) -> str:
@@ -33,21 +33,21 @@ def layers_line(record: LayersRecord) -> str:
     return f"{record.artifact}: {count}INT8 layers, {measured}; most sensitive by themselves: {worst or 'not measured'}"
 
 
-def _record(artifact: str, choice: Node, model: Model) -> LayersRecord:
+def _record(artifact: str, choice: Node, origin: Origin) -> LayersRecord:
     names = choice.member("layers")
     count = None if names.value is None else len(names.texts())
     how = choice.member("how").text()
     if how != "searched":
         reason = choice.member("reason").optional_text()
         said = f"the {how} ones" if reason is None else f"the {how} ones: {reason}"
-        return LayersRecord(artifact, model.name, model.sha256, count, said)
+        return LayersRecord(artifact, origin.name, origin.sha256, count, said)
     chosen = choice.member("chosen").text()
     candidates = choice.member("candidates").items()
     taken = next((it for it in candidates if it.member("name").text() == chosen), None)
     return LayersRecord(
         artifact,
-        model.name,
-        model.sha256,
+        origin.name,
+        origin.sha256,
         count,
         "",
         chosen,

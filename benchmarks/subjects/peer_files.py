@@ -23,15 +23,15 @@ import numpy as np
 import typer
 from PIL import Image
 
-from benchmarks.latency.rounds import Contestant, Tile
 from benchmarks.records import typed_json
+from benchmarks.subjects.subject import Contestant
 from dlgsanet.errors import BackendError, InputError
 from dlgsanet.storage.atomic import new_directory, sha256_file
 from runtimes.backends.registry import backend_runner
 from runtimes.bundle import strict_json
 from runtimes.bundle.manifest import Artifact, Port, read_manifest
 from runtimes.runner.contract import RunInfo, Runner, RunOptions
-from runtimes.runner.tiling import Array
+from runtimes.runner.tiling import Array, Tile
 
 LIST = "peers.json"
 SCHEMA = 1

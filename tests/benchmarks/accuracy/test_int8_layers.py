@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from benchmarks.accuracy.int8_layers import SHOWN, layers_line, layers_records
-from benchmarks.accuracy.verdicts import Model
 from benchmarks.records.environment import describe_environment
 from benchmarks.records.result_file import new_result, parse_result
 from benchmarks.records.typed_json import encode
+from benchmarks.subjects.subject import Origin
 from dlgsanet.errors import InputError
 from tests.benchmarks.records.result_examples import SHA, accuracy
 
-MODEL = Model("nano-x4", SHA, 4)
+MODEL = Origin("nano-x4", SHA, 4)
 NAME = "openvino-int8-128x128"
 
 
