@@ -168,9 +168,8 @@ def test_a_circle_is_seen() -> None:
 @pytest.mark.parametrize(
     "room",
     [
-        *("dlgsanet", "runtimes"),
+        *("dlgsanet", "runtimes", "benchmarks"),
         pytest.param("export", marks=pytest.mark.xfail(strict=True, reason="being untangled")),
-        pytest.param("benchmarks", marks=pytest.mark.xfail(strict=True, reason="being untangled")),
     ],
 )
 def test_imports_run_one_way(room: str) -> None:
