@@ -6,27 +6,26 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from benchmarks.accuracy.verdicts import Model
 from benchmarks.records.made_of import KernelRecord
-from benchmarks.subjects.subject import Origin
 from dlgsanet.errors import InputError, UnavailableError
 from runtimes.backends.tensorrt.engine_record import EngineRecord, parse_record, read_record
 from runtimes.bundle.manifest import Artifact
-from runtimes.bundle.strict_json import Node
 
 
-def kernel_records(bundle: Path, artifacts: Sequence[Artifact], origin: Origin) -> tuple[KernelRecord, ...]:
+def kernel_records(bundle: Path, artifacts: Sequence[Artifact], model: Model) -> tuple[KernelRecord, ...]:
     """One for each engine whose compiler told its kernels; an unreadable record of an engine is left to its runner."""
     found = []
     for artifact in artifacts:
         for engine in _engines(bundle, artifact):
             if engine.artifact == artifact.id and engine.kernels:
-                found.append(_record(engine, artifact, origin))
+                found.append(_record(engine, artifact, model))
     return tuple(found)
 
 
 def _engines(bundle: Path, artifact: Artifact) -> Iterator[EngineRecord]:
     if artifact.backend == "tensorrt-rtx" and "engine" in artifact.graph:
-        yield parse_record(Node(artifact.graph["engine"], f"manifest: {artifact.id}: engine"))
+        yield parse_record(artifact.graph["engine"], f"manifest: {artifact.id}: engine")
     if artifact.backend == "tensorrt":
         stem = artifact.path.removesuffix(".onnx")
         for path in sorted((bundle / stem).parent.glob(f"{Path(stem).name}.sm*.engine")):
@@ -36,13 +35,13 @@ def _engines(bundle: Path, artifact: Artifact) -> Iterator[EngineRecord]:
                 continue
 
 
-def _record(engine: EngineRecord, artifact: Artifact, origin: Origin) -> KernelRecord:
+def _record(engine: EngineRecord, artifact: Artifact, model: Model) -> KernelRecord:
     table = engine.table
     assert table is not None
     return KernelRecord(
         artifact=artifact.id,
-        model=origin.name,
-        model_sha256=origin.sha256,
+        model=model.name,
+        model_sha256=model.sha256,
         library=f"{engine.library} {engine.version}",
         sm=engine.sm,
         scales=engine.scales,

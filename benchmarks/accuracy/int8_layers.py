@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from benchmarks.accuracy.verdicts import Model
 from benchmarks.records.made_of import LayerRow, LayersRecord
-from benchmarks.subjects.subject import Origin
+from runtimes.bundle.int8_choice import DefaultLayers, LayerLoss, SearchedLayers, int8_choice
 from runtimes.bundle.manifest import Artifact
-from runtimes.bundle.strict_json import Node
 
 SHOWN = 10  # of the layers that lose most
 
 
-def layers_records(artifacts: Sequence[Artifact], origin: Origin) -> tuple[LayersRecord, ...]:
+def layers_records(artifacts: Sequence[Artifact], model: Model) -> tuple[LayersRecord, ...]:
     """One for each artifact whose manifest entry says how its layers were chosen. Raises InputError naming a broken
     field."""
-    chosen = ((it, it.choice["int8"]) for it in artifacts if "int8" in it.choice)
-    return tuple(_record(it.id, Node(choice, f"manifest: {it.id}: int8"), origin) for it, choice in chosen)
+    chosen = ((it.id, int8_choice(it)) for it in artifacts)
+    return tuple(_record(name, choice, model) for name, choice in chosen if choice is not None)
 
 
 def layers_line(record: LayersRecord) -> str:
@@ -33,35 +33,27 @@ def layers_line(record: LayersRecord) -> str:
     return f"{record.artifact}: {count}INT8 layers, {measured}; most sensitive by themselves: {worst or 'not measured'}"
 
 
-def _record(artifact: str, choice: Node, origin: Origin) -> LayersRecord:
-    names = choice.member("layers")
-    count = None if names.value is None else len(names.texts())
-    how = choice.member("how").text()
-    if how != "searched":
-        reason = choice.member("reason").optional_text()
-        said = f"the {how} ones" if reason is None else f"the {how} ones: {reason}"
-        return LayersRecord(artifact, origin.name, origin.sha256, count, said)
-    chosen = choice.member("chosen").text()
-    candidates = choice.member("candidates").items()
-    taken = next((it for it in candidates if it.member("name").text() == chosen), None)
+def _record(artifact: str, choice: DefaultLayers | SearchedLayers, model: Model) -> LayersRecord:
+    count = len(choice.layers)
+    if isinstance(choice, DefaultLayers):
+        said = "the default ones" if choice.reason is None else f"the default ones: {choice.reason}"
+        return LayersRecord(artifact, model.name, model.sha256, count, said)
+    taken = next((it for it in choice.candidates if it.name == choice.chosen), None)
     return LayersRecord(
         artifact,
-        origin.name,
-        origin.sha256,
+        model.name,
+        model.sha256,
         count,
         "",
-        chosen,
-        None if taken is None else taken.member("ms").number(),
-        choice.member("float_ms").number(),
-        None if taken is None else taken.member("drop_db").number(),
-        _sensitive(choice.member("layers_measured")),
+        choice.chosen,
+        None if taken is None else taken.ms,
+        choice.float_ms,
+        None if taken is None else taken.drop_db,
+        _sensitive(choice.layers_measured),
     )
 
 
-def _sensitive(measured: Node) -> tuple[LayerRow, ...]:
+def _sensitive(measured: Mapping[str, LayerLoss]) -> tuple[LayerRow, ...]:
     """Those that lose most, the worst first."""
-    figures = ("to_float_db", "to_float_worst_db", "drop_db")
-    rows = [
-        LayerRow(name, *(found.member(key).number() for key in figures)) for name, found in measured.mapping().items()
-    ]
+    rows = [LayerRow(name, it.to_float_db, it.to_float_worst_db, it.drop_db) for name, it in measured.items()]
     return tuple(sorted(rows, key=lambda row: row.to_float_db)[:SHOWN])

@@ -11,12 +11,37 @@ from benchmarks.gates.accuracy_gates import Figures, Verdict, judge, judge_tilin
 from benchmarks.records.accuracy import AccuracyRecord, ImageRow
 from benchmarks.subjects.datasets import Dataset
 from benchmarks.subjects.reference import Reference
-from benchmarks.subjects.subject import Origin, Subject
 from benchmarks.subjects.torch_peers import peer_id
 from dlgsanet.protocol import Protocol
 from runtimes.bundle.manifest import LOW_RANK
-from runtimes.runner.contract import RunInfo
-from runtimes.runner.tiling import Tile
+from runtimes.runner.contract import RunInfo, Runner
+
+Tile = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One artifact to be judged; `runner` is not open yet.
+
+    `pictures`: it takes and gives 8 bits, so the reference's output is rounded before the two are compared. `note` is
+    one line that its records must say even when it passes.
+    """
+
+    artifact: str
+    precision: str
+    tile: Tile
+    runner: Runner
+    pictures: bool = False
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Model:
+    """What the artifacts were made from."""
+
+    name: str
+    sha256: str
+    scale: int
 
 
 @dataclass(frozen=True)
@@ -28,18 +53,18 @@ class Tiled:
 
 
 @dataclass(frozen=True)
-class Conditions:
+class Context:
     """What all records of one `check` share."""
 
     dataset: Dataset
     reference: Reference
-    origin: Origin
+    model: Model
     max_drop_db: float | None
 
     def protocol(self, tile: Tile) -> Protocol:
         """8 bits, Y, a border of one scale: as papers measure; with the tiling, which moves the figures
         too."""
-        data, scale = self.dataset, self.origin.scale
+        data, scale = self.dataset, self.model.scale
         return Protocol(scale, "y", scale, True, data.lr_source, tile, self.reference.overlap, data.sha256)
 
 
@@ -48,15 +73,15 @@ def artifact(
     info: RunInfo | None,
     rows: Sequence[ImageRow],
     over: Verdict | None,
-    conditions: Conditions,
+    context: Context,
     tiling_drop_db: float | None,
     mac_shares: Mapping[str, float],
 ) -> AccuracyRecord:
     """The record of one artifact; `over` is the verdict when it never got to its figures."""
     blank = replace(
-        _blank(subject.artifact, subject.tile, conditions),
+        _blank(subject.artifact, subject.tile, context),
         precision=subject.precision,
-        reference=conditions.reference.description,
+        reference=context.reference.description,
         device=info.device if info else None,
         reported_precision=info.reported_precision if info else None,
         mac_shares=mac_shares,
@@ -75,15 +100,15 @@ def artifact(
         ssim_drop=summary.ssim_drop,
         approximate=f"-{LOW_RANK}-" in subject.artifact,
     )
-    verdict = judge(figures, conditions.max_drop_db)
+    verdict = judge(figures, context.max_drop_db)
     verdict = Verdict(verdict.gate, "; ".join(part for part in (verdict.reason, subject.note) if part))
     return replace(_filled(blank, summary, rows, verdict), tiling_drop_db=tiling_drop_db)
 
 
-def tiling(tile: Tile, whole: Sequence[ImageRow], tiled: Sequence[Tiled], conditions: Conditions) -> AccuracyRecord:
+def tiling(tile: Tile, whole: Sequence[ImageRow], tiled: Sequence[Tiled], context: Context) -> AccuracyRecord:
     """The record of the reference itself: `whole` compares its tiled output with the whole image's."""
     blank = replace(
-        _blank(peer_id("reference", tile), tile, conditions),
+        _blank(peer_id("reference", tile), tile, context),
         reference="the whole image at once",
         psnr_db=finite(mean(it.psnr_db for it in tiled)) if tiled else None,
         ssim=mean(it.ssim for it in tiled) if tiled else None,
@@ -106,15 +131,15 @@ def tiling(tile: Tile, whole: Sequence[ImageRow], tiled: Sequence[Tiled], condit
     )
 
 
-def _blank(name: str, tile: Tile, conditions: Conditions) -> AccuracyRecord:
+def _blank(name: str, tile: Tile, context: Context) -> AccuracyRecord:
     return AccuracyRecord(
         artifact=name,
-        model=conditions.origin.name,
-        model_sha256=conditions.origin.sha256,
+        model=context.model.name,
+        model_sha256=context.model.sha256,
         precision="fp32",
         tile=tile,
-        dataset=conditions.dataset.name,
-        protocol=conditions.protocol(tile).id,
+        dataset=context.dataset.name,
+        protocol=context.protocol(tile).id,
         reference="",
         gate="fail",
         reason="",

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
-from benchmarks.records import typed_json
 from benchmarks.records.accuracy import AccuracyRecord, DatasetNote
 from benchmarks.records.environment import Environment
 from benchmarks.records.inside import BlockRecord, DiagnosisRecord, RungRecord
@@ -18,9 +17,11 @@ from benchmarks.records.made_of import KernelRecord, LayersRecord
 from benchmarks.records.pictures import Crop, ErrorMap
 from dlgsanet.errors import InputError
 from dlgsanet.storage.atomic import require_replaceable, require_writable_folder, write_text
-from runtimes.bundle import strict_json
+from dlgsanet.storage.json_text import parse
+from dlgsanet.storage.typed_json import decode, encode
 
 SCHEMA = 1
+ADVICE = "measure again"
 MAX_BYTES = 256 << 20  # a file of ours has a few megabytes; more would only fill the memory
 
 
@@ -125,7 +126,7 @@ def _is_result(place: Path) -> bool:
     if place.stat().st_size > MAX_BYTES:
         return False
     try:
-        value = strict_json.parse(place.read_bytes(), place.name)
+        value = parse(place.read_bytes(), place.name, ADVICE)
     except (InputError, OSError):
         return False
     return isinstance(value, dict) and {"schema", "environment", "records"} <= value.keys()
@@ -134,7 +135,7 @@ def _is_result(place: Path) -> bool:
 def write_result(path: str | Path, result: ResultFile) -> None:
     """Write a result file, atomically. Raises InputError if the place cannot be written, ValueError for
     NaN."""
-    write_text(path, typed_json.encode(result))
+    write_text(path, encode(result))
 
 
 def read_result(path: str | Path) -> ResultFile:
@@ -152,11 +153,11 @@ def read_result(path: str | Path) -> ResultFile:
 
 def parse_result(data: str | bytes, name: str) -> ResultFile:
     """The result file in `data`; `name` is what errors call it. Raises InputError."""
-    value = strict_json.parse(data, name, "measure again")
+    value = parse(data, name, ADVICE)
     schema = value.get("schema") if isinstance(value, dict) else None
     if type(schema) is not int:
         raise InputError(f"expected a result file of `check --json` or `bench --json`, found something else in {name}")
     if schema != SCHEMA:  # before anything else: another schema may have any fields
         todo = "update dlgsanet-edge" if schema > SCHEMA else "measure again"
         raise InputError(f"expected result schema {SCHEMA} in {name}, found {schema}; {todo}")
-    return typed_json.decode(ResultFile, value, name)
+    return decode(ResultFile, value, name)

@@ -14,12 +14,12 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from benchmarks.records import typed_json
 from benchmarks.records.environment import Environment, describe_environment
 from benchmarks.records.statistics import median_interval, ratio_interval
 from benchmarks.studies.room_job import ask
 from dlgsanet.storage.atomic import write_text
-from runtimes.bundle import strict_json
+from dlgsanet.storage.json_text import parse
+from dlgsanet.storage.typed_json import decode, encode
 
 SCHEMA = 1
 TARGETS = ("openvino-fp32", "openvino-bf16", "onnxruntime-fp32")
@@ -77,7 +77,7 @@ def rows_of(answer: Sequence[Mapping[str, Any]]) -> list[AblationRow]:
 
 def read_ablation(path: Path) -> Ablation:
     """A committed result. Raises InputError for anything else."""
-    return typed_json.decode(Ablation, strict_json.parse(path.read_bytes(), path.name), path.name)
+    return decode(Ablation, parse(path.read_bytes(), path.name, "measure again"), path.name)
 
 
 def table(result: Ablation) -> str:
@@ -120,7 +120,7 @@ def main(
     rows = rows_of(ask("benchmarks.studies.ablation_graphs", job))
     used = threads or environment.threads
     result = Ablation(SCHEMA, chosen, Path(model).stem, (tile, tile), used, runs, environment, tuple(rows))
-    write_text(output, typed_json.encode(result))
+    write_text(output, encode(result))
     typer.echo(table(result))
 
 

@@ -23,17 +23,18 @@ import numpy as np
 import typer
 from PIL import Image
 
-from benchmarks.records import typed_json
-from benchmarks.subjects.subject import Contestant
+from benchmarks.latency.rounds import Contestant, Tile
 from dlgsanet.errors import BackendError, InputError
 from dlgsanet.storage.atomic import new_directory, sha256_file
+from dlgsanet.storage.json_text import parse
+from dlgsanet.storage.typed_json import decode
 from runtimes.backends.registry import backend_runner
-from runtimes.bundle import strict_json
 from runtimes.bundle.manifest import Artifact, Port, read_manifest
 from runtimes.runner.contract import RunInfo, Runner, RunOptions
-from runtimes.runner.tiling import Array, Tile
+from runtimes.runner.tiling import Array
 
 LIST = "peers.json"
+REMAKE = "make the peers again"
 SCHEMA = 1
 SWINIR, NAIVE, BICUBIC = "swinir-light", "naive", "bicubic"
 SCRIPT = Path(__file__).parents[1] / "studies" / "peer_networks.py"
@@ -92,7 +93,7 @@ def read_peers(folder: Path) -> PeerFolder:
         raise InputError(
             f"{folder} is no folder of peers: make one with `python -m benchmarks.subjects.peer_files`"
         ) from error
-    return typed_json.decode(PeerFolder, strict_json.parse(data, place.name, "make the peers again"), place.name)
+    return decode(PeerFolder, parse(data, place.name, REMAKE), place.name, REMAKE)
 
 
 def open_file(folder: Path, peer: PeerFile, device: str, threads: int | None) -> Runner:

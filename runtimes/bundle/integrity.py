@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from dlgsanet.errors import InputError
-from runtimes.bundle.strict_json import is_inside
+from runtimes.bundle.field_types import is_inside
 
 
 def read_verified(bundle: str | Path, path: str, sha256: str) -> bytes:

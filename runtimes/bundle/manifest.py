@@ -7,14 +7,12 @@ writer meant; `function` is there only where a package has several.
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterable
-from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any
 
 from dlgsanet.errors import InputError, unknown
+from dlgsanet.storage.json_text import Json, parse
+from dlgsanet.storage.typed_json import Count, decode, encode
 from runtimes.bundle.integrity import read_verified, verify
 from runtimes.bundle.records import (
     LOW_RANK,
@@ -29,7 +27,6 @@ from runtimes.bundle.records import (
     Source,
     artifact_id,
 )
-from runtimes.bundle.strict_json import Node, parse
 
 __all__ = [
     "LOW_RANK",
@@ -54,7 +51,7 @@ __all__ = [
 MANIFEST = "manifest.json"
 # A manifest holds text only; anything larger is not one of ours and would only fill the memory.
 MAX_MANIFEST_BYTES = 64 << 20
-FUNCTION = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+ADVICE = "make the bundle again"
 
 
 def manifest_json(manifest: Manifest) -> str:
@@ -63,12 +60,8 @@ def manifest_json(manifest: Manifest) -> str:
 
     Raises InputError (a field that the reader would refuse) or ValueError (NaN in a certificate).
     """
-    value = asdict(manifest)
-    for artifact in value["artifacts"]:
-        if artifact["function"] is None:
-            del artifact["function"]
-    text = json.dumps(value, indent=2, allow_nan=False) + "\n"
-    _manifest(parse(text, MANIFEST))
+    text = encode(manifest, indent=2)
+    _manifest(parse(text, MANIFEST, ADVICE))
     return text
 
 
@@ -87,7 +80,7 @@ def read_manifest(bundle: str | Path) -> Manifest:
         raise InputError(
             f"'{bundle}' is not a readable bundle: {MANIFEST}: {error.strerror}; make one with `dlgsanet export`"
         ) from error
-    return _manifest(parse(data, str(path)))
+    return _manifest(parse(data, str(path), ADVICE))
 
 
 def select(manifest: Manifest, prefix: str) -> tuple[Artifact, ...]:
@@ -108,106 +101,16 @@ def select(manifest: Manifest, prefix: str) -> tuple[Artifact, ...]:
     return tuple(sorted(found, key=lambda artifact: (artifact.tile[0] * artifact.tile[1], artifact.tile)))
 
 
-def _manifest(value: Any) -> Manifest:
-    node = Node(value, "manifest")
-    schema = node.member("schema").integer(least=1)
+def _manifest(value: Json) -> Manifest:
+    told = value.get("schema") if isinstance(value, dict) else 1
+    schema: int = decode(Count, told, "manifest.schema", ADVICE)
     if schema > SCHEMA:  # before anything else: a newer schema may have any fields
         raise InputError(
             f"this bundle has manifest schema {schema}, this version reads up to {SCHEMA}: update dlgsanet-edge"
         )
-    found = node.fields(_names(Manifest))
-    manifest = Manifest(
-        schema=schema,
-        name=found["name"].text(),
-        scale=found["scale"].integer(least=1),
-        source=_source(found["source"]),
-        tools=found["tools"].text_map(),
-        artifacts=tuple(_artifact(item) for item in found["artifacts"].items()),
-        reference=_reference(found["reference"]),
-        created=found["created"].text(),
-        calibration=_calibration(found["calibration"]),
-    )
+    manifest = decode(Manifest, value, "manifest", ADVICE)
     _require_consistent(manifest)
     return manifest
-
-
-def _calibration(node: Node) -> Calibration | None:
-    if node.value is None:
-        return None
-    found = node.fields(_names(Calibration))
-    images = {name: item.sha256() for name, item in found["images"].mapping().items()}
-    return Calibration(found["tiles"].integer(least=1), found["seed"].integer(), images)
-
-
-def _names(record: type) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(record))
-
-
-def _source(node: Node) -> Source:
-    found = node.fields(_names(Source))
-    return Source(
-        found["name"].text(),
-        found["sha256"].sha256(),
-        found["config"].anything(),
-        found["metadata"].text_map(),
-    )
-
-
-def _port(node: Node) -> Port:
-    found = node.fields(_names(Port))
-    limits = tuple(item.number() for item in found["range"].items())
-    if len(limits) != 2 or not limits[0] < limits[1]:
-        found["range"].fail("two numbers, the smaller first")
-    shape = tuple(item.integer(least=1) for item in found["shape"].items())
-    return Port(found["name"].text(), found["layout"].text(), found["dtype"].text(), (limits[0], limits[1]), shape)
-
-
-def _artifact(node: Node) -> Artifact:
-    found = node.fields([name for name in _names(Artifact) if name != "function"], optional=("function",))
-    tile = tuple(item.integer(least=1) for item in found["tile"].items())
-    if len(tile) != 2:
-        found["tile"].fail("height and width")
-    if found["precision"].text() not in PRECISIONS:
-        found["precision"].fail(f"one of {', '.join(PRECISIONS)}")
-    calibration = found["calibration_sha256"]
-    return Artifact(
-        id=found["id"].text(),
-        backend=found["backend"].text(),
-        precision=found["precision"].text(),
-        variant=found["variant"].optional_text(),
-        tile=(tile[0], tile[1]),
-        path=found["path"].path(),
-        files=found["files"].files(),
-        input=_port(found["input"]),
-        output=_port(found["output"]),
-        lowering=found["lowering"].text(),
-        rewrites=found["rewrites"].texts(),
-        hints=found["hints"].text_map(),
-        calibration_sha256=None if calibration.value is None else calibration.sha256(),
-        certificate=found["certificate"].anything(),
-        graph=found["graph"].anything(),
-        choice=found["choice"].anything(),
-        function=_function(found["function"]),
-    )
-
-
-def _function(node: Node) -> str | None:
-    if node.value is not None and not FUNCTION.match(node.text()):
-        node.fail("a function's name: letters, digits and underscores")
-    return node.optional_text()
-
-
-def _reference(node: Node) -> Reference:
-    found = node.fields(_names(Reference))
-    entries = tuple(_entry(item) for item in found["entries"].items())
-    return Reference(found["checkpoint"].path(), found["overlap"].integer(), entries, found["files"].files())
-
-
-def _entry(node: Node) -> PackEntry:
-    found = node.fields(_names(PackEntry))
-    sr = {tile: item.path() for tile, item in found["sr"].mapping().items()}
-    words = [found[key].text() for key in ("name", "source", "licence")]
-    return PackEntry(words[0], words[1], words[2], found["lr"].path(), found["hr"].path(), sr)
 
 
 def _require_consistent(manifest: Manifest) -> None:

@@ -5,11 +5,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
+
+from dlgsanet.storage.typed_json import LEFT_OUT, NOT_EMPTY, REQUIRED, Count, Text, Whole
+from runtimes.bundle.field_types import FunctionName, InsidePath, Range, Sha256, Tile, one_of
 
 SCHEMA = 1
 LOW_RANK = "lowrank"  # variant whose basis was compressed: approximate in any precision
 PRECISIONS = ("fp32", "fp16", "bf16", "int8", "int8-mixed", "int8w", "pal8", "pal6", "pal4")
+Precision = Annotated[str, NOT_EMPTY, one_of(PRECISIONS)]
 
 
 @dataclass(frozen=True)
@@ -17,11 +21,11 @@ class Port:
     """One input or output of an artifact: `layout` such as NCHW, `dtype` such as float32, values in
     `range`."""
 
-    name: str
-    layout: str
-    dtype: str
-    range: tuple[float, float]
-    shape: tuple[int, ...]
+    name: Text
+    layout: Text
+    dtype: Text
+    range: Range
+    shape: tuple[Count, ...]
 
 
 @dataclass(frozen=True)
@@ -33,23 +37,23 @@ class Artifact:
     multiply-adds (as lowered, and of the network), `choice` says how the lowering was chosen. `function` is the
     one to load of a Core ML package that serves several tiles, each of them an artifact with the same `path`."""
 
-    id: str
-    backend: str
-    precision: str
-    variant: str | None
-    tile: tuple[int, int]
-    path: str
-    files: Mapping[str, str]
+    id: Text
+    backend: Text
+    precision: Precision
+    variant: Text | None
+    tile: Tile
+    path: InsidePath
+    files: Mapping[InsidePath, Sha256]
     input: Port
     output: Port
-    lowering: str
-    rewrites: tuple[str, ...]
+    lowering: Text
+    rewrites: tuple[Text, ...]
     hints: Mapping[str, str]
-    calibration_sha256: str | None
+    calibration_sha256: Sha256 | None
     certificate: Mapping[str, Any]
-    graph: Mapping[str, Any] = field(default_factory=dict)
-    choice: Mapping[str, Any] = field(default_factory=dict)
-    function: str | None = None
+    graph: Mapping[str, Any] = field(default_factory=dict, metadata=REQUIRED)
+    choice: Mapping[str, Any] = field(default_factory=dict, metadata=REQUIRED)
+    function: FunctionName | None = field(default=None, metadata=LEFT_OUT)
 
     @property
     def family(self) -> str:
@@ -62,17 +66,17 @@ class Calibration:
     """What quantized artifacts learnt their ranges from: how many tiles, the seed of their places, and the images by
     name with the hash of their decoded pixels, which must not be evaluated on."""
 
-    tiles: int
-    seed: int
-    images: Mapping[str, str]
+    tiles: Count
+    seed: Whole
+    images: Mapping[str, Sha256]
 
 
 @dataclass(frozen=True)
 class Source:
     """The checkpoint that everything was made from: `config` as the reference network's fields."""
 
-    name: str
-    sha256: str
+    name: Text
+    sha256: Sha256
     config: Mapping[str, Any]
     metadata: Mapping[str, str]
 
@@ -82,37 +86,37 @@ class PackEntry:
     """One photograph of the parity pack: LR and HR as PNG, `sr` = tile "HxW" -> NPY of the tiled reference,
     float32 NCHW, unclamped. Paths relative to the bundle."""
 
-    name: str
-    source: str
-    licence: str
-    lr: str
-    hr: str
-    sr: Mapping[str, str]
+    name: Text
+    source: Text
+    licence: Text
+    lr: InsidePath
+    hr: InsidePath
+    sr: Mapping[str, InsidePath]
 
 
 @dataclass(frozen=True)
 class Reference:
     """What `check` needs on a device without torch; `overlap` (LR pixels) is that of the stored `sr`."""
 
-    checkpoint: str
-    overlap: int
+    checkpoint: InsidePath
+    overlap: Whole
     entries: tuple[PackEntry, ...]
-    files: Mapping[str, str]
+    files: Mapping[InsidePath, Sha256]
 
 
 @dataclass(frozen=True)
 class Manifest:
     """A whole bundle; `created` is an ISO 8601 time, `tools` maps package names to versions."""
 
-    schema: int
-    name: str
-    scale: int
+    schema: Count
+    name: Text
+    scale: Count
     source: Source
     tools: Mapping[str, str]
     artifacts: tuple[Artifact, ...]
     reference: Reference
-    created: str
-    calibration: Calibration | None = None
+    created: Text
+    calibration: Calibration | None = field(default=None, metadata=REQUIRED)
 
 
 def artifact_id(backend: str, precision: str, variant: str | None, tile: tuple[int, int]) -> str:

@@ -13,21 +13,36 @@ import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 from dlgsanet.errors import InputError, UnavailableError
 from dlgsanet.storage.atomic import write_bytes, write_text
+from dlgsanet.storage.json_text import parse
+from dlgsanet.storage.typed_json import Text, Whole, decode
 from runtimes.backends.tensorrt.layers import KernelTable
+from runtimes.bundle.field_types import InsidePath, Sha256, one_of
 from runtimes.bundle.manifest import Artifact
-from runtimes.bundle.strict_json import Node, parse
 
-SCHEMA = 1
+SCHEMA: Literal[1] = 1
 MAX_BYTES = 1 << 20
 REBUILD = "run `dlgsanet build` on this device again"
 FP32_SCALES, FP16_SCALES = "fp32", "fp16"
-_COUNTS = ("total", "waits", "signals", "requantize")
-_TABLES = ("kernels", "dense_convolutions", "grouped_convolutions", "macs")
-_BYTES = ("weight_bytes", "activation_bytes")
+
+
+@dataclass(frozen=True)
+class _Kernels:
+    """`KernelTable.as_json`, as a record must hold it."""
+
+    total: Whole
+    kernels: Mapping[str, Whole]
+    dense_convolutions: Mapping[str, Whole]
+    grouped_convolutions: Mapping[str, Whole]
+    waits: Whole
+    signals: Whole
+    requantize: Whole
+    weight_bytes: Whole | None
+    activation_bytes: Whole | None
+    macs: Mapping[str, Whole]
 
 
 @dataclass(frozen=True)
@@ -36,16 +51,16 @@ class EngineRecord:
     `platform` such as linux-aarch64; `onnx` what it was built from, `scales` the form of an INT8 one (fp32, fp16);
     `options` as the builder took them; `kernels` as `KernelTable.as_json`, empty where the log told nothing."""
 
-    schema: int
-    artifact: str
-    engine_sha256: str
-    library: str
-    version: str
-    sm: str
-    platform: str
-    onnx: str
-    onnx_sha256: str
-    scales: str | None
+    schema: Literal[1]
+    artifact: Text
+    engine_sha256: Sha256
+    library: Text
+    version: Text
+    sm: Text
+    platform: Text
+    onnx: InsidePath
+    onnx_sha256: Sha256
+    scales: Annotated[str, one_of((FP32_SCALES, FP16_SCALES))] | None
     options: Mapping[str, str]
     kernels: Mapping[str, Any]
 
@@ -85,46 +100,15 @@ def read_record(bundle: Path, engine: str) -> EngineRecord:
         raise UnavailableError(f"no engine is built for this device ('{engine}' is not there): {REBUILD}")
     if path.stat().st_size > MAX_BYTES:
         raise InputError(f"'{path}' is larger than a sidecar of ours: {REBUILD}")
-    return parse_record(Node(parse(path.read_bytes(), str(path), REBUILD), path.name))
+    return parse_record(parse(path.read_bytes(), str(path), REBUILD), path.name)
 
 
-def parse_record(node: Node) -> EngineRecord:
-    """A record in JSON, every field checked. Raises InputError naming the field."""
-    found = node.fields(tuple(EngineRecord.__dataclass_fields__))
-    scales = found["scales"].optional_text()
-    if scales not in (None, FP32_SCALES, FP16_SCALES):
-        found["scales"].fail(f"null, {FP32_SCALES} or {FP16_SCALES}")
-    if found["schema"].integer() != SCHEMA:
-        found["schema"].fail(f"schema {SCHEMA}")
-    return EngineRecord(
-        schema=SCHEMA,
-        artifact=found["artifact"].text(),
-        engine_sha256=found["engine_sha256"].sha256(),
-        library=found["library"].text(),
-        version=found["version"].text(),
-        sm=found["sm"].text(),
-        platform=found["platform"].text(),
-        onnx=found["onnx"].path(),
-        onnx_sha256=found["onnx_sha256"].sha256(),
-        scales=scales,
-        options=found["options"].text_map(),
-        kernels=_kernels(found["kernels"]),
-    )
-
-
-def _kernels(node: Node) -> Mapping[str, Any]:
-    if not node.mapping():
-        return {}
-    found = node.fields((*_COUNTS, *_TABLES, *_BYTES))
-    for name in _COUNTS:
-        found[name].integer()
-    for name in _TABLES:
-        for count in found[name].mapping().values():
-            count.integer()
-    for name in _BYTES:
-        if found[name].value is not None:
-            found[name].integer()
-    return node.anything()
+def parse_record(value: object, where: str) -> EngineRecord:
+    """A record in JSON, every field checked; `where` names its place. Raises InputError naming the field."""
+    record = decode(EngineRecord, value, where, REBUILD)
+    if record.kernels:
+        decode(_Kernels, record.kernels, f"{where}.kernels", REBUILD)
+    return record
 
 
 def require_fitting(record: EngineRecord, artifact: Artifact, version: str, sm: str, bundled: bool = False) -> None:

@@ -32,7 +32,6 @@ from runtimes.backends.tensorrt.library_log import BACKENDS as LIBRARIES
 from runtimes.backends.tensorrt.library_log import Journal, make_logger
 from runtimes.bundle.integrity import verify
 from runtimes.bundle.manifest import Artifact
-from runtimes.bundle.strict_json import Node
 from runtimes.runner.contract import RunInfo, Runner, RunOptions
 from runtimes.runner.ports import require_host_ports, require_port
 from runtimes.runner.tiling import Array
@@ -130,7 +129,7 @@ class TensorRTRunner(Runner):
             return engine, read_record(self._bundle, engine)
         verify(self._bundle, artifact.files)
         found = artifact.graph.get("engine")
-        return artifact.path, parse_record(Node(found, f"manifest: {artifact.id}: engine"))
+        return artifact.path, parse_record(found, f"manifest: {artifact.id}: engine")
 
     def _load(self, trt: Any, data: bytes) -> None:
         """Deserialise, and hold the engine's ports against the manifest's."""

@@ -8,15 +8,19 @@ from typing import Any
 import pytest
 
 from benchmarks.accuracy.int8_layers import SHOWN, layers_line, layers_records
+from benchmarks.accuracy.verdicts import Model
 from benchmarks.records.environment import describe_environment
 from benchmarks.records.result_file import new_result, parse_result
-from benchmarks.records.typed_json import encode
-from benchmarks.subjects.subject import Origin
 from dlgsanet.errors import InputError
+from dlgsanet.storage.typed_json import encode
 from tests.benchmarks.records.result_examples import SHA, accuracy
 
-MODEL = Origin("nano-x4", SHA, 4)
+MODEL = Model("nano-x4", SHA, 4)
 NAME = "openvino-int8-128x128"
+LOSS = {
+    "to_float_db": 60.0, "to_float_worst_db": 50.0, "squared_error": 1e-6, "drop_db": 0.01, "drop_worst_db": 0.02,
+    "ssim_drop": 0.0,
+}  # fmt: skip
 
 
 def artifact(choice: dict[str, Any] | None) -> Any:
@@ -25,7 +29,7 @@ def artifact(choice: dict[str, Any] | None) -> Any:
 
 def searched() -> dict[str, Any]:
     measured = {
-        f"g0.layer{place}": {"to_float_db": 60.0 + place, "to_float_worst_db": 50.0, "drop_db": 0.01}
+        f"g0.layer{place}": {"role": "body", **LOSS, "to_float_db": 60.0 + place, "ms_gained": 0.1}
         for place in range(SHOWN + 2)
     }
     return {
@@ -33,7 +37,14 @@ def searched() -> dict[str, Any]:
         "chosen": "+body",
         "layers": ["a", "b"],
         "float_ms": 9.0,
-        "candidates": [{"name": "default", "ms": 8.0, "drop_db": 0.02}, {"name": "+body", "ms": 7.5, "drop_db": 0.03}],
+        "candidates": [
+            {"name": "default", "layers": 1, "ms": 8.0, **LOSS, "drop_db": 0.02},
+            {"name": "+body", "layers": 2, "ms": 7.5, **LOSS, "drop_db": 0.03},
+        ],
+        "roles_ms_gained": {"body": 1.2},
+        "limits": {"mean_db": 0.05},
+        "judged_on": "12 tiles",
+        "machine": {"cpu": "CPU"},
         "layers_measured": dict(reversed(measured.items())),
     }
 
@@ -59,7 +70,7 @@ def test_the_default_says_so() -> None:
 def test_a_manifest_that_lacks_something_is_one_line(missing: str) -> None:
     choice = searched()
     del choice[missing]
-    with pytest.raises(InputError, match=rf"{NAME}: int8\.{missing}: expected"):
+    with pytest.raises(InputError, match=rf"{NAME}\.int8.*({missing}: expected|field '{missing}' is missing)"):
         layers_records([artifact(choice)], MODEL)
 
 

@@ -13,7 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from benchmarks.records import typed_json
 from benchmarks.records.accuracy import AccuracyRecord, DatasetNote, ImageRow
 from benchmarks.records.environment import Environment
 from benchmarks.records.latency import LatencyRecord, RatioRecord
@@ -27,6 +26,7 @@ from benchmarks.records.result_file import (
     write_result,
 )
 from dlgsanet.errors import InputError
+from dlgsanet.storage import typed_json
 
 ENVIRONMENT = Environment(
     project="0.1.0",
@@ -120,6 +120,7 @@ def damage(path: tuple[Any, ...], value: Any) -> str:
         (("records", 1, "samples_ms", 0), -1.0, r"times above zero"),
         (("records", 1, "p50_ms"), None, r"all or none"),
         (("records",), {}, r"records: expected a list"),
+        (("records", 0, "worst_image"), "\ud800", r"not valid JSON .*surrogates"),
         (("records", 0), 3, r"records\[0\]: expected an object"),
         (("environment", "packages"), [], r"packages: expected an object"),
         (("crops", 0, "pictures", "HR"), "<script>", r"not base64"),

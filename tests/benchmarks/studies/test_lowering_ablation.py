@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from benchmarks.records.environment import describe_environment
-from benchmarks.records.typed_json import encode
 from benchmarks.studies.lowering_ablation import Ablation, read_ablation, rows_of, table
 from dlgsanet.errors import InputError
+from dlgsanet.storage.typed_json import encode
 
 ANSWER = [
     {"target": "a", "variant": "all", "lowering": "basis", "onnx_nodes": 9, "macs": 10**9, "samples_ms": [2.0] * 5},

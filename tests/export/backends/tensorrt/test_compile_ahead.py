@@ -20,7 +20,6 @@ from export.targets.table import RTX_CAPABILITIES
 from runtimes.backends.tensorrt.compiling.compile import CompileJob, compile_engine
 from runtimes.backends.tensorrt.engine_record import EngineRecord, parse_record
 from runtimes.bundle.manifest import read_manifest
-from runtimes.bundle.strict_json import Node
 
 pytest.importorskip("tensorrt_rtx")
 pytest.importorskip("skimage")
@@ -38,7 +37,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def record(artifact) -> EngineRecord:
-    return parse_record(Node(artifact.graph["engine"], "engine"))
+    return parse_record(artifact.graph["engine"], "engine")
 
 
 def compiled(data: bytes, folder: Path, name: str) -> tuple[bytes, object]:
