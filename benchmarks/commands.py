@@ -74,7 +74,8 @@ def check(
     Without --data and --photographs it uses the parity pack inside the bundle. Exit code 1: a gate failed; 3:
     nothing could run here; 70: a backend crashed.
     """
-    from benchmarks.run_check import CheckOptions, run_check
+    from benchmarks.accuracy.plan import CheckOptions
+    from benchmarks.run_check import run_check
 
     options = CheckOptions(
         bundle=bundle,
@@ -138,7 +139,8 @@ def bench(
 
     Exit code 4: a --require is not shown to hold; 3: something asked for by name could not run here.
     """
-    from benchmarks.run_bench import BenchOptions, run_bench
+    from benchmarks.latency.plan import BenchOptions
+    from benchmarks.run_bench import run_bench
 
     options = BenchOptions(
         bundle=bundle,

@@ -52,7 +52,6 @@ DIRECTION = {
 # Tests of several modules together, or of none.
 TESTS_OF_MANY = {
     "tests/dlgsanet/test_main.py",
-    "tests/dlgsanet/kernels/test_compiled.py",
     "tests/export/quantization/test_quantize.py",
     "tests/runtimes/test_imports.py",
     "tests/runtimes/backends/tensorrt/test_conformance.py",
@@ -168,9 +167,8 @@ def test_a_circle_is_seen() -> None:
 @pytest.mark.parametrize(
     "room",
     [
-        *("dlgsanet", "runtimes"),
+        *("dlgsanet", "runtimes", "benchmarks"),
         pytest.param("export", marks=pytest.mark.xfail(strict=True, reason="being untangled")),
-        pytest.param("benchmarks", marks=pytest.mark.xfail(strict=True, reason="being untangled")),
     ],
 )
 def test_imports_run_one_way(room: str) -> None:

@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 
 from benchmarks.accuracy.figures import finite
-from benchmarks.accuracy.verdicts import Model, Subject
 from benchmarks.records.inside import BlockRecord, BlockRow
 from benchmarks.subjects.datasets import Dataset
+from benchmarks.subjects.subject import Origin, Subject
 from benchmarks.subjects.torch_peers import ArrayStep
 from dlgsanet.errors import BackendError, InputError, UnavailableError
 from dlgsanet.imaging.files import to_nchw
@@ -102,7 +102,7 @@ def measure_blocks(
     looks: Sequence[Look],
     dataset: Dataset,
     steps: Sequence[ArrayStep],
-    model: Model,
+    origin: Origin,
     step: Callable[[str], None] = lambda doing: None,
 ) -> list[BlockRecord]:
     """A record for each artifact, in order; those that cannot be looked into say why.
@@ -123,7 +123,7 @@ def measure_blocks(
                     lr = middle_tile(to_nchw(sample.lr), tile)
                     references[tile] = lr, _reference(steps, lr)
                 _guarded(run, _one_tile, *references[tile], steps)
-    return [_record(run, dataset, steps, model) for run in runs]
+    return [_record(run, dataset, steps, origin) for run in runs]
 
 
 def count_steps(looks: Sequence[Look], dataset: Dataset) -> int:
@@ -192,12 +192,12 @@ def _add(sums: dict[str, float], name: str, values: Array) -> None:
     sums[name] = sums.get(name, 0.0) + float(np.sum(np.square(values, dtype=np.float64)))
 
 
-def _record(run: _Progress, dataset: Dataset, steps: Sequence[ArrayStep], model: Model) -> BlockRecord:
+def _record(run: _Progress, dataset: Dataset, steps: Sequence[ArrayStep], origin: Origin) -> BlockRecord:
     subject = run.look.subject
     record = BlockRecord(
         artifact=subject.artifact,
-        model=model.name,
-        model_sha256=model.sha256,
+        model=origin.name,
+        model_sha256=origin.sha256,
         dataset=dataset.name,
         tile=subject.tile,
         images=run.tiles,

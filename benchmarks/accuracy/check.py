@@ -15,19 +15,20 @@ from benchmarks.accuracy.diagnosis import Signs, diagnosis, signs
 from benchmarks.accuracy.error_maps import WorstImages
 from benchmarks.accuracy.figures import Yardstick, yardstick
 from benchmarks.accuracy.ladder import WHOLE, Ladder
-from benchmarks.accuracy.verdicts import Context, Model, Subject, Tile, Tiled
+from benchmarks.accuracy.verdicts import Conditions, Tiled
 from benchmarks.gates.accuracy_gates import Figures, Verdict, judge
 from benchmarks.records.accuracy import AccuracyRecord, ImageRow
 from benchmarks.records.inside import DiagnosisRecord, RungRecord
 from benchmarks.records.pictures import Crop, ErrorMap
 from benchmarks.subjects.datasets import Dataset, Sample
 from benchmarks.subjects.reference import Reference
+from benchmarks.subjects.subject import Origin, Subject
 from benchmarks.subjects.torch_peers import peer_id
 from dlgsanet.errors import BackendError, UnavailableError
 from dlgsanet.imaging.files import to_nchw
 from dlgsanet.protocol import Protocol
 from runtimes.runner.contract import OutputError, RunInfo
-from runtimes.runner.tiling import Array
+from runtimes.runner.tiling import Array, Tile
 from runtimes.runner.work_by_precision import shares
 
 
@@ -73,7 +74,7 @@ def check(
     subjects: Sequence[Subject],
     dataset: Dataset,
     reference: Reference,
-    model: Model,
+    origin: Origin,
     *,
     max_drop_db: float | None = None,
     ladder: bool = False,
@@ -87,8 +88,8 @@ def check(
     InputError for a bundle or an image that cannot be used.
     """
     judge(Figures("fp32", "fp32", 0.0, 0.0, None, None, 0.0), max_drop_db)  # refuses a senseless limit now
-    context = Context(dataset, reference, model, max_drop_db)
-    tilings = {tile: _Tiling(context.protocol(tile)) for tile in _tiles(subjects)}
+    conditions = Conditions(dataset, reference, origin, max_drop_db)
+    tilings = {tile: _Tiling(conditions.protocol(tile)) for tile in _tiles(subjects)}
     shelf = Shelf()
     rungs = Ladder(subjects) if ladder else None
     with ExitStack() as stack:
@@ -96,18 +97,18 @@ def check(
         for sample in dataset.samples():
             outputs, drop = _one_image(sample, runs, tilings, reference, step)
             if rungs:
-                rungs.add(sample, outputs, context)
+                rungs.add(sample, outputs, conditions)
             outputs.pop(WHOLE, None)
             if outputs and shelf.wants(drop):
-                shelf = shelf.put(make_crop(sample, dataset, model.sha256, outputs), drop)
-    costs = {tile: accuracy_records.tiling(tile, it.whole, it.tiled, context) for tile, it in tilings.items()}
+                shelf = shelf.put(make_crop(sample, dataset, origin.sha256, outputs), drop)
+    costs = {tile: accuracy_records.tiling(tile, it.whole, it.tiled, conditions) for tile, it in tilings.items()}
     records = [
         accuracy_records.artifact(
             run.subject,
             run.info,
             run.rows,
             run.over,
-            context,
+            conditions,
             costs[run.subject.tile].tiling_drop_db,
             shares(run.macs),
         )
@@ -118,9 +119,9 @@ def check(
         (*records, *costs.values()),
         shelf.crops,
         crashed,
-        rungs.records(context) if rungs else (),
-        tuple(diagnosis(run.subject, run.signs, context) for run in runs if run.signs and run.over is None),
-        tuple(found for run in runs if run.over is None for found in run.worst.maps(run.subject, context)),
+        rungs.records(conditions) if rungs else (),
+        tuple(diagnosis(run.subject, run.signs, conditions) for run in runs if run.signs and run.over is None),
+        tuple(found for run in runs if run.over is None for found in run.worst.maps(run.subject, conditions)),
     )
 
 

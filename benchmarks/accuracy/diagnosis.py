@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.accuracy.verdicts import Context, Subject
+from benchmarks.accuracy.verdicts import Conditions
 from benchmarks.records.inside import DiagnosisRecord
+from benchmarks.subjects.subject import Subject
 from runtimes.runner.tiling import Array
 
 LEVELS = 255.0
@@ -53,16 +54,16 @@ def signs(sr: Array, reference: Array) -> Signs:
     )
 
 
-def diagnosis(subject: Subject, rows: Sequence[Signs], context: Context) -> DiagnosisRecord:
+def diagnosis(subject: Subject, rows: Sequence[Signs], conditions: Conditions) -> DiagnosisRecord:
     """The record of one artifact: means over the images."""
     if not rows:
         raise ValueError("expected at least one image")
     return DiagnosisRecord(
         artifact=subject.artifact,
-        model=context.model.name,
-        model_sha256=context.model.sha256,
-        dataset=context.dataset.name,
-        protocol=context.protocol(subject.tile).id,
+        model=conditions.origin.name,
+        model_sha256=conditions.origin.sha256,
+        dataset=conditions.dataset.name,
+        protocol=conditions.protocol(subject.tile).id,
         black=_mean([row.black for row in rows]),
         white=_mean([row.white for row in rows]),
         shift=_means([row.shift for row in rows]),

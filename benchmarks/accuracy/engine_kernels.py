@@ -6,20 +6,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from benchmarks.accuracy.verdicts import Model
 from benchmarks.records.made_of import KernelRecord
+from benchmarks.subjects.subject import Origin
 from dlgsanet.errors import InputError, UnavailableError
 from runtimes.backends.tensorrt.engine_record import EngineRecord, parse_record, read_record
 from runtimes.bundle.manifest import Artifact
 
 
-def kernel_records(bundle: Path, artifacts: Sequence[Artifact], model: Model) -> tuple[KernelRecord, ...]:
+def kernel_records(bundle: Path, artifacts: Sequence[Artifact], origin: Origin) -> tuple[KernelRecord, ...]:
     """One for each engine whose compiler told its kernels; an unreadable record of an engine is left to its runner."""
     found = []
     for artifact in artifacts:
         for engine in _engines(bundle, artifact):
             if engine.artifact == artifact.id and engine.kernels:
-                found.append(_record(engine, artifact, model))
+                found.append(_record(engine, artifact, origin))
     return tuple(found)
 
 
@@ -35,13 +35,13 @@ def _engines(bundle: Path, artifact: Artifact) -> Iterator[EngineRecord]:
                 continue
 
 
-def _record(engine: EngineRecord, artifact: Artifact, model: Model) -> KernelRecord:
+def _record(engine: EngineRecord, artifact: Artifact, origin: Origin) -> KernelRecord:
     table = engine.table
     assert table is not None
     return KernelRecord(
         artifact=artifact.id,
-        model=model.name,
-        model_sha256=model.sha256,
+        model=origin.name,
+        model_sha256=origin.sha256,
         library=f"{engine.library} {engine.version}",
         sm=engine.sm,
         scales=engine.scales,

@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.accuracy.crops import SIDE, cut
-from benchmarks.accuracy.verdicts import Context, Subject
+from benchmarks.accuracy.verdicts import Conditions
 from benchmarks.records import png_text
 from benchmarks.records.accuracy import ImageRow
 from benchmarks.records.pictures import ErrorMap
 from benchmarks.subjects.datasets import Sample
+from benchmarks.subjects.subject import Subject
 from dlgsanet.imaging.crop_choice import Box, fullest_box
 from runtimes.runner.tiling import Array
 
@@ -58,7 +59,7 @@ class WorstImages:
         self._pieces.append(_Piece(sample.item.name, box, row, cut(sr, box), cut(reference, box), error))
         self._pieces = sorted(self._pieces, key=lambda piece: _nearness(piece.row))[:WORST]
 
-    def maps(self, subject: Subject, context: Context) -> list[ErrorMap]:
+    def maps(self, subject: Subject, conditions: Conditions) -> list[ErrorMap]:
         """The maps, the worst image first, all with one scale."""
         if not self._pieces:
             return []
@@ -68,8 +69,8 @@ class WorstImages:
             ErrorMap(
                 artifact=subject.artifact,
                 image=piece.image,
-                dataset=context.dataset.name,
-                model_sha256=context.model.sha256,
+                dataset=conditions.dataset.name,
+                model_sha256=conditions.origin.sha256,
                 box=piece.box,
                 to_reference_db=piece.row.to_reference_db,
                 drop_db=piece.row.drop_db,

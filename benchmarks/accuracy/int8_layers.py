@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from benchmarks.accuracy.verdicts import Model
 from benchmarks.records.made_of import LayerRow, LayersRecord
+from benchmarks.subjects.subject import Origin
 from runtimes.bundle.int8_choice import DefaultLayers, LayerLoss, SearchedLayers, int8_choice
 from runtimes.bundle.manifest import Artifact
 
 SHOWN = 10  # of the layers that lose most
 
 
-def layers_records(artifacts: Sequence[Artifact], model: Model) -> tuple[LayersRecord, ...]:
+def layers_records(artifacts: Sequence[Artifact], origin: Origin) -> tuple[LayersRecord, ...]:
     """One for each artifact whose manifest entry says how its layers were chosen. Raises InputError naming a broken
     field."""
     chosen = ((it.id, int8_choice(it)) for it in artifacts)
-    return tuple(_record(name, choice, model) for name, choice in chosen if choice is not None)
+    return tuple(_record(name, choice, origin) for name, choice in chosen if choice is not None)
 
 
 def layers_line(record: LayersRecord) -> str:
@@ -33,16 +33,16 @@ def layers_line(record: LayersRecord) -> str:
     return f"{record.artifact}: {count}INT8 layers, {measured}; most sensitive by themselves: {worst or 'not measured'}"
 
 
-def _record(artifact: str, choice: DefaultLayers | SearchedLayers, model: Model) -> LayersRecord:
+def _record(artifact: str, choice: DefaultLayers | SearchedLayers, origin: Origin) -> LayersRecord:
     count = len(choice.layers)
     if isinstance(choice, DefaultLayers):
         said = "the default ones" if choice.reason is None else f"the default ones: {choice.reason}"
-        return LayersRecord(artifact, model.name, model.sha256, count, said)
+        return LayersRecord(artifact, origin.name, origin.sha256, count, said)
     taken = next((it for it in choice.candidates if it.name == choice.chosen), None)
     return LayersRecord(
         artifact,
-        model.name,
-        model.sha256,
+        origin.name,
+        origin.sha256,
         count,
         "",
         choice.chosen,

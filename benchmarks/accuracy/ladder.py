@@ -10,13 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from benchmarks.accuracy.figures import finite, mean
-from benchmarks.accuracy.verdicts import Context, Subject, Tile
+from benchmarks.accuracy.verdicts import Conditions
 from benchmarks.records.inside import RungRecord
 from benchmarks.subjects.datasets import Sample
+from benchmarks.subjects.subject import Subject
 from benchmarks.subjects.torch_peers import peer_id
 from dlgsanet import metrics
 from dlgsanet.imaging.files import to_hwc
-from runtimes.runner.tiling import Array
+from runtimes.runner.tiling import Array, Tile
 
 WHOLE = "torch-reference-whole"
 _SIXTEEN = ("bf16", "fp16")
@@ -49,7 +50,7 @@ class Ladder:
         self._steps = {tile: steps([it for it in subjects if it.tile == tile], tile) for tile in self._tiles}
         self._figures: dict[tuple[Tile, str], _Figures] = {}
 
-    def add(self, sample: Sample, outputs: Mapping[str, Array], context: Context) -> None:
+    def add(self, sample: Sample, outputs: Mapping[str, Array], conditions: Conditions) -> None:
         """One image: 1 x 3 x sH x sW outputs by name, WHOLE among them where it was computed. Outputs that are missing
         (not run here) are stepped over: what follows is compared with the last one that is there."""
         for tile in self._tiles:
@@ -61,7 +62,7 @@ class Ladder:
                 if step.name in outputs:
                     present[step.name] = before
             if present:
-                self._add(sample, outputs, tile, present, context)
+                self._add(sample, outputs, tile, present, conditions)
 
     def _add(
         self,
@@ -69,9 +70,9 @@ class Ladder:
         outputs: Mapping[str, Array],
         tile: Tile,
         present: Mapping[str, str | None],
-        context: Context,
+        conditions: Conditions,
     ) -> None:
-        protocol = context.protocol(tile)
+        protocol = conditions.protocol(tile)
         psnr = {name: protocol.psnr(to_hwc(outputs[name]), sample.hr) for name in present}
         top = outputs[next(iter(present))]
         for name, before in present.items():
@@ -82,13 +83,13 @@ class Ladder:
                 figures.to_before_db.append(metrics.psnr_float(outputs[name], outputs[before]))
                 figures.to_top_db.append(metrics.psnr_float(outputs[name], top))
 
-    def records(self, context: Context) -> tuple[RungRecord, ...]:
+    def records(self, conditions: Conditions) -> tuple[RungRecord, ...]:
         """One for each step that was seen, in their order."""
         found = []
         for tile in self._tiles:
             for step in self._steps[tile]:
                 if figures := self._figures.get((tile, step.name)):
-                    found.append(_record(step, tile, figures, context))
+                    found.append(_record(step, tile, figures, conditions))
         return tuple(found)
 
 
@@ -122,7 +123,7 @@ def _backend(subject: Subject) -> str:
     return subject.artifact.partition("-")[0]
 
 
-def _record(step: Step, tile: Tile, figures: _Figures, context: Context) -> RungRecord:
+def _record(step: Step, tile: Tile, figures: _Figures, conditions: Conditions) -> RungRecord:
     def decibels(values: Sequence[float]) -> float | None:
         """The mean over the images that differ: no error has no decibels."""
         some = [value for value in values if math.isfinite(value)]
@@ -131,11 +132,11 @@ def _record(step: Step, tile: Tile, figures: _Figures, context: Context) -> Rung
     return RungRecord(
         step=step.name,
         before=figures.before,
-        model=context.model.name,
-        model_sha256=context.model.sha256,
+        model=conditions.origin.name,
+        model_sha256=conditions.origin.sha256,
         tile=tile,
-        dataset=context.dataset.name,
-        protocol=context.protocol(tile).id,
+        dataset=conditions.dataset.name,
+        protocol=conditions.protocol(tile).id,
         psnr_db=finite(mean(figures.psnr_db)),
         drop_db=finite(mean(figures.drop_db)) if figures.drop_db else None,
         to_before_db=decibels(figures.to_before_db),

@@ -11,37 +11,12 @@ from benchmarks.gates.accuracy_gates import Figures, Verdict, judge, judge_tilin
 from benchmarks.records.accuracy import AccuracyRecord, ImageRow
 from benchmarks.subjects.datasets import Dataset
 from benchmarks.subjects.reference import Reference
+from benchmarks.subjects.subject import Origin, Subject
 from benchmarks.subjects.torch_peers import peer_id
 from dlgsanet.protocol import Protocol
 from runtimes.bundle.manifest import LOW_RANK
-from runtimes.runner.contract import RunInfo, Runner
-
-Tile = tuple[int, int]
-
-
-@dataclass(frozen=True)
-class Subject:
-    """One artifact to be judged; `runner` is not open yet.
-
-    `pictures`: it takes and gives 8 bits, so the reference's output is rounded before the two are compared. `note` is
-    one line that its records must say even when it passes.
-    """
-
-    artifact: str
-    precision: str
-    tile: Tile
-    runner: Runner
-    pictures: bool = False
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class Model:
-    """What the artifacts were made from."""
-
-    name: str
-    sha256: str
-    scale: int
+from runtimes.runner.contract import RunInfo
+from runtimes.runner.tiling import Tile
 
 
 @dataclass(frozen=True)
@@ -53,18 +28,18 @@ class Tiled:
 
 
 @dataclass(frozen=True)
-class Context:
+class Conditions:
     """What all records of one `check` share."""
 
     dataset: Dataset
     reference: Reference
-    model: Model
+    origin: Origin
     max_drop_db: float | None
 
     def protocol(self, tile: Tile) -> Protocol:
         """8 bits, Y, a border of one scale: as papers measure; with the tiling, which moves the figures
         too."""
-        data, scale = self.dataset, self.model.scale
+        data, scale = self.dataset, self.origin.scale
         return Protocol(scale, "y", scale, True, data.lr_source, tile, self.reference.overlap, data.sha256)
 
 
@@ -73,15 +48,15 @@ def artifact(
     info: RunInfo | None,
     rows: Sequence[ImageRow],
     over: Verdict | None,
-    context: Context,
+    conditions: Conditions,
     tiling_drop_db: float | None,
     mac_shares: Mapping[str, float],
 ) -> AccuracyRecord:
     """The record of one artifact; `over` is the verdict when it never got to its figures."""
     blank = replace(
-        _blank(subject.artifact, subject.tile, context),
+        _blank(subject.artifact, subject.tile, conditions),
         precision=subject.precision,
-        reference=context.reference.description,
+        reference=conditions.reference.description,
         device=info.device if info else None,
         reported_precision=info.reported_precision if info else None,
         mac_shares=mac_shares,
@@ -100,15 +75,15 @@ def artifact(
         ssim_drop=summary.ssim_drop,
         approximate=f"-{LOW_RANK}-" in subject.artifact,
     )
-    verdict = judge(figures, context.max_drop_db)
+    verdict = judge(figures, conditions.max_drop_db)
     verdict = Verdict(verdict.gate, "; ".join(part for part in (verdict.reason, subject.note) if part))
     return replace(_filled(blank, summary, rows, verdict), tiling_drop_db=tiling_drop_db)
 
 
-def tiling(tile: Tile, whole: Sequence[ImageRow], tiled: Sequence[Tiled], context: Context) -> AccuracyRecord:
+def tiling(tile: Tile, whole: Sequence[ImageRow], tiled: Sequence[Tiled], conditions: Conditions) -> AccuracyRecord:
     """The record of the reference itself: `whole` compares its tiled output with the whole image's."""
     blank = replace(
-        _blank(peer_id("reference", tile), tile, context),
+        _blank(peer_id("reference", tile), tile, conditions),
         reference="the whole image at once",
         psnr_db=finite(mean(it.psnr_db for it in tiled)) if tiled else None,
         ssim=mean(it.ssim for it in tiled) if tiled else None,
@@ -131,15 +106,15 @@ def tiling(tile: Tile, whole: Sequence[ImageRow], tiled: Sequence[Tiled], contex
     )
 
 
-def _blank(name: str, tile: Tile, context: Context) -> AccuracyRecord:
+def _blank(name: str, tile: Tile, conditions: Conditions) -> AccuracyRecord:
     return AccuracyRecord(
         artifact=name,
-        model=context.model.name,
-        model_sha256=context.model.sha256,
+        model=conditions.origin.name,
+        model_sha256=conditions.origin.sha256,
         precision="fp32",
         tile=tile,
-        dataset=context.dataset.name,
-        protocol=context.protocol(tile).id,
+        dataset=conditions.dataset.name,
+        protocol=conditions.protocol(tile).id,
         reference="",
         gate="fail",
         reason="",

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from benchmarks.records.latency import RatioRecord
 from benchmarks.records.statistics import compare
 from dlgsanet.errors import InputError, UnavailableError, unknown
+from runtimes.runner.tiling import Tile
 
 _NAME = r"[A-Za-z][A-Za-z0-9_.-]*"
 _NUMBER = r"[0-9]+(?:\.[0-9]+)?"
 _FORM = re.compile(rf"\s*({_NAME})\s*([<>])\s*(?:({_NUMBER})\s*\*\s*)?({_NAME})\s*")
-Tile = tuple[int, int]
 
 
 @dataclass(frozen=True)

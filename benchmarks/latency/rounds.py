@@ -14,20 +14,20 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.accuracy.verdicts import Model
 from benchmarks.gates.accuracy_gates import Verdict, precision_fault
 from benchmarks.gates.speed_gates import Timing
 from benchmarks.latency.roofline import limit_record
 from benchmarks.records.latency import LatencyRecord, LimitRecord, RatioRecord
 from benchmarks.records.statistics import compare, median_interval, percentile
 from benchmarks.subjects.isolated_runner import IsolatedRunner
+from benchmarks.subjects.subject import Contestant, Origin
 from dlgsanet.errors import BackendError, InputError, UnavailableError
 from dlgsanet.imaging.files import read_rgb8, to_nchw
 from runtimes.bundle.integrity import verify
 from runtimes.bundle.manifest import Manifest
 from runtimes.machine.clock import time_interleaved
 from runtimes.runner.contract import OutputError, RunInfo, Runner
-from runtimes.runner.tiling import Array
+from runtimes.runner.tiling import Array, Tile
 from runtimes.runner.work_by_precision import shares
 from runtimes.speed_limits import Limit
 
@@ -36,18 +36,6 @@ MIN_RUNS = 5
 """Fewer give no interval worth the name."""
 
 WARMUP = 3
-Tile = tuple[int, int]
-
-
-@dataclass(frozen=True)
-class Contestant:
-    """An artifact or a peer; `opener` must be picklable, it is also called in a child process."""
-
-    name: str
-    precision: str
-    tile: Tile
-    opener: Callable[[], Runner]
-    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -87,7 +75,7 @@ class _Entry:
 def bench(
     contestants: Sequence[Contestant],
     pictures: Mapping[Tile, Array],
-    model: Model,
+    origin: Origin,
     *,
     runs: int = RUNS,
     step: Callable[[str], None] = lambda doing: None,
@@ -107,7 +95,7 @@ def bench(
     entries = []
     for contestant in contestants:
         step(f"{contestant.name}: loading in a process of its own")
-        entries.append(_footprint(contestant, pictures[contestant.tile], model.scale))
+        entries.append(_footprint(contestant, pictures[contestant.tile], origin.scale))
     with ExitStack() as stack:
         opened = [_open(entry, stack, pictures[entry.contestant.tile]) for entry in entries]
         tasks = {entry.contestant.name: task for entry, task in opened if task}
@@ -116,7 +104,7 @@ def bench(
         opened = [
             (replace(entry, device_ms=entry.run.device_ms() if entry.run else {}), task) for entry, task in opened
         ]
-    records = [_record(entry, samples.get(entry.contestant.name, []), model) for entry, _ in opened]
+    records = [_record(entry, samples.get(entry.contestant.name, []), origin) for entry, _ in opened]
     crashed = tuple(entry.crash for entry, _ in opened if entry.crash)
     reached = [limit_record(limit, samples[limit.name], threads) for limit in limits if limit.name in samples]
     return Timed(tuple(records), crashed, tuple(reached))
@@ -212,14 +200,14 @@ def _gone(entry: _Entry, error: UnavailableError | BackendError) -> _Entry:
     return replace(entry, over=Verdict("fail", str(error)), crash=crash)
 
 
-def _record(entry: _Entry, samples: Sequence[float], model: Model) -> LatencyRecord:
+def _record(entry: _Entry, samples: Sequence[float], origin: Origin) -> LatencyRecord:
     contestant, info = entry.contestant, entry.info
     mismatch = precision_fault(info.requested_precision, info.reported_precision) if info else None
     verdict = entry.over or (Verdict("fail", mismatch) if mismatch else Verdict("pass", ""))
     record = LatencyRecord(
         artifact=contestant.name,
-        model=model.name,
-        model_sha256=model.sha256,
+        model=origin.name,
+        model_sha256=origin.sha256,
         precision=contestant.precision,
         tile=contestant.tile,
         gate=verdict.gate,
@@ -232,7 +220,7 @@ def _record(entry: _Entry, samples: Sequence[float], model: Model) -> LatencyRec
         note="; ".join(filter(None, (contestant.note, _parts(entry.device_ms)))),
         mac_shares=entry.mac_shares,
     )
-    return with_samples(record, samples, model.scale) if samples else record
+    return with_samples(record, samples, origin.scale) if samples else record
 
 
 def with_samples(record: LatencyRecord, samples: Sequence[float], scale: int) -> LatencyRecord:

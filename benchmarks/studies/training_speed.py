@@ -22,9 +22,10 @@ from benchmarks.records.statistics import median_interval, ratio_interval
 from dlgsanet.storage.atomic import write_text
 from dlgsanet.training import build
 from dlgsanet.training.configuration.read import TrainConfig, config_from_dict
+from dlgsanet.training.data.batches import Batch
 from dlgsanet.training.data.pixel_store import open_store
 from dlgsanet.training.data.sampler import PatchSampler
-from dlgsanet.training.loop import Batch, Progress, advance
+from dlgsanet.training.loop import Progress, advance
 from dlgsanet.training.process.workers import Worker
 from dlgsanet.training.run import start_state
 from runtimes.machine.clock import time_interleaved

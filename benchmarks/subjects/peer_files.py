@@ -23,7 +23,7 @@ import numpy as np
 import typer
 from PIL import Image
 
-from benchmarks.latency.rounds import Contestant, Tile
+from benchmarks.subjects.subject import Contestant
 from dlgsanet.errors import BackendError, InputError
 from dlgsanet.storage.atomic import new_directory, sha256_file
 from dlgsanet.storage.json_text import parse
@@ -31,7 +31,7 @@ from dlgsanet.storage.typed_json import decode
 from runtimes.backends.registry import backend_runner
 from runtimes.bundle.manifest import Artifact, Port, read_manifest
 from runtimes.runner.contract import RunInfo, Runner, RunOptions
-from runtimes.runner.tiling import Array
+from runtimes.runner.tiling import Array, Tile
 
 LIST = "peers.json"
 REMAKE = "make the peers again"

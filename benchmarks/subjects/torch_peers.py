@@ -21,7 +21,7 @@ from runtimes.bundle.manifest import Manifest, read_manifest
 from runtimes.machine.clock import time_interleaved
 from runtimes.machine.processor import available_threads
 from runtimes.runner.contract import Runner
-from runtimes.runner.tiling import Array
+from runtimes.runner.tiling import Array, Tile
 
 if TYPE_CHECKING:
     from dlgsanet.network.model import DLGSANet
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 PEERS = ("official", "reference")
 MEMORY_FORMATS = ("contiguous", "channels_last")
 _TRIALS = 3
-Tile = tuple[int, int]
 
 
 @dataclass(frozen=True)

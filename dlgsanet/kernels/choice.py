@@ -9,8 +9,9 @@ import torch
 from torch import nn
 
 from dlgsanet.errors import InputError, UnavailableError
-from dlgsanet.kernels.c_library import load_library
-from dlgsanet.kernels.twins import fuse
+from dlgsanet.kernels.channel_attention import channel_attention
+from dlgsanet.kernels.compiled.library import load_library
+from dlgsanet.kernels.twins import Norms, Operators, fuse
 
 
 @dataclass(frozen=True)
@@ -63,12 +64,19 @@ def _obstacle(name: str, device: torch.device, precision: str, compiled: bool) -
 
 def apply_kernels(model: nn.Module, choice: Choice) -> None:
     """Put the chosen operators into `model`, in place; parameters and their names stay. Plain changes nothing."""
-    if choice.name == "c":
-        from dlgsanet.kernels.dynamic_conv_c import dynamic_conv_c
-        from dlgsanet.kernels.gated_conv_c import gated_conv_c
+    fuse(model, operators_of(choice.name))
 
-        fuse(model, dynamic_conv_c, gated_conv_c)
-    elif choice.name == "triton":
+
+def operators_of(form: str) -> Operators:
+    """The fused operators of one of KERNELS but auto. Channel attention needs no compiler: both forms have it."""
+    if form == "c":
+        from dlgsanet.kernels.compiled.dynamic_conv import dynamic_conv_c
+        from dlgsanet.kernels.compiled.gated_conv import gated_conv_c
+        from dlgsanet.kernels.compiled.layer_norm import added_norm_c, norm_c
+
+        return Operators(dynamic_conv_c, gated_conv_c, channel_attention, Norms(norm_c, added_norm_c))
+    if form == "triton":
         from dlgsanet.kernels.dynamic_conv_triton import dynamic_conv_triton
 
-        fuse(model, dynamic_conv_triton, None)
+        return Operators(convolve=dynamic_conv_triton, attend=channel_attention)
+    return Operators()

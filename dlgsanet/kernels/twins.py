@@ -2,23 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from dlgsanet.kernels.channel_attention import channel_attention
 from dlgsanet.network.attention import SparseGSA
 from dlgsanet.network.config import KERNEL
-from dlgsanet.network.layers import GDFN, MHDLSA, FilterNetwork
+from dlgsanet.network.layers import GDFN, MHDLSA, FilterNetwork, LayerNorm
+from dlgsanet.network.model import GlobalBlock, Group, LocalBlock
 
-FusedConv = Callable[[Tensor, Tensor, Tensor, Tensor, int], Tensor]  # u, z, weight, bias, kernel
-FusedGate = Callable[[Tensor, Tensor], Tensor]  # x, weight
+Convolve = Callable[[Tensor, Tensor, Tensor, Tensor, int], Tensor]  # u, z, weight, bias, kernel
+Gate = Callable[[Tensor, Tensor], Tensor]  # x, weight
+Attend = Callable[[Tensor, Tensor], Tensor]  # qkv, temperature
+Norm = Callable[[Tensor, Tensor, Tensor], Tensor]  # x, weight, bias
+AddedNorm = Callable[[Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]  # stream, branch, weight, bias
+
+
+@dataclass(frozen=True)
+class Norms:
+    """LayerNorm alone, and of a sum that is wanted as well."""
+
+    alone: Norm
+    added: AddedNorm
+
+
+@dataclass(frozen=True)
+class Operators:
+    """The fused operators of one form; what is None stays as in the reference."""
+
+    convolve: Convolve | None = None
+    gate: Gate | None = None
+    attend: Attend | None = None
+    norms: Norms | None = None
 
 
 class FusedMHDLSA(nn.Module):
     """MHDLSA whose filters are made where they are used, never as a tensor."""
 
-    def __init__(self, plain: MHDLSA, convolve: FusedConv) -> None:
+    def __init__(self, plain: MHDLSA, convolve: Convolve) -> None:
         super().__init__()
         self.conv0, self.conv1, self.conv = plain.conv0, plain.conv1, plain.conv
         self.convolve = convolve
@@ -36,7 +58,7 @@ class FusedMHDLSA(nn.Module):
 class FusedGDFN(nn.Module):
     """GDFN with depthwise convolution, GELU and product in one operator."""
 
-    def __init__(self, plain: GDFN, gate: FusedGate) -> None:
+    def __init__(self, plain: GDFN, gate: Gate) -> None:
         super().__init__()
         self.project_in, self.dwconv, self.project_out = plain.project_in, plain.dwconv, plain.project_out
         self.gate = gate
@@ -47,33 +69,72 @@ class FusedGDFN(nn.Module):
 
 
 class FusedSparseGSA(SparseGSA):
-    """SparseGSA with ReLU, all heads in one product. In windows, too: only the attention itself differs."""
+    """SparseGSA with ReLU, its attention in one operator; in windows, too."""
 
-    def __init__(self, plain: SparseGSA) -> None:
+    def __init__(self, plain: SparseGSA, attend: Attend) -> None:
         nn.Module.__init__(self)  # parameters of its own would be thrown away
         self.window, self.activation, self.temperature = plain.window, plain.activation, plain.temperature
         self.qkv, self.qkv_dwconv, self.project_out = plain.qkv, plain.qkv_dwconv, plain.project_out
+        self.attend = attend
 
     def _attend(self, qkv: Tensor) -> Tensor:
-        return channel_attention(qkv, self.temperature)
+        return self.attend(qkv, self.temperature)
 
 
-def fuse(model: nn.Module, convolve: FusedConv | None, gate: FusedGate | None) -> int:
-    """Put twins in the place of the parts of `model`; returns how many. The parameters stay the same objects.
+class FusedGroup(nn.Module):
+    """A group whose residual sums and the norms after them are one operator each."""
 
-    The attention's twin needs no compiled operator and always comes along.
-    """
+    def __init__(self, plain: Group, norms: Norms) -> None:
+        super().__init__()
+        self.body = plain.body
+        self.norms = norms
+
+    def forward(self, x: Tensor) -> Tensor:
+        *blocks, last = self.body
+        stream: Tensor = x
+        branch: Tensor | None = None
+        for block in blocks:
+            for norm, part in _halves(block):
+                weight, bias = norm.body.weight, norm.body.bias
+                if branch is None:
+                    normed = self.norms.alone(stream, weight, bias)
+                else:
+                    stream, normed = self.norms.added(stream, branch, weight, bias)
+                branch = part(normed)
+        assert branch is not None
+        out: Tensor = last(stream + branch) + x
+        return out
+
+
+def _halves(block: nn.Module) -> Iterator[tuple[LayerNorm, nn.Module]]:
+    """What is added to the stream, in order: a norm, and the part that takes what it gives."""
+    if isinstance(block, LocalBlock):
+        yield block.norm1, block.IDynamicDWConv
+        yield block.norm2, block.IDynamic_ffn
+    else:
+        assert isinstance(block, GlobalBlock)
+        yield block.norm3, block.restormer_attn
+        yield block.norm4, block.restormer_ffn
+
+
+def fuse(model: nn.Module, operators: Operators) -> int:
+    """Put twins in the place of the parts of `model`; returns how many. The parameters stay the same objects."""
     count = 0
     for parent in list(model.modules()):
         for name, child in list(parent.named_children()):
-            twin: nn.Module | None = None
-            if convolve and isinstance(child, MHDLSA) and child.dynamic:
-                twin = FusedMHDLSA(child, convolve)
-            elif gate and isinstance(child, GDFN):
-                twin = FusedGDFN(child, gate)
-            elif type(child) is SparseGSA and child.activation == "relu":
-                twin = FusedSparseGSA(child)
-            if twin is not None:
+            if twin := _twin(child, operators):
                 setattr(parent, name, twin.train(child.training))
                 count += 1
     return count
+
+
+def _twin(plain: nn.Module, operators: Operators) -> nn.Module | None:
+    if operators.convolve and isinstance(plain, MHDLSA) and plain.dynamic:
+        return FusedMHDLSA(plain, operators.convolve)
+    if operators.gate and isinstance(plain, GDFN):
+        return FusedGDFN(plain, operators.gate)
+    if operators.attend and type(plain) is SparseGSA and plain.activation == "relu":
+        return FusedSparseGSA(plain, operators.attend)
+    if operators.norms and isinstance(plain, Group):
+        return FusedGroup(plain, operators.norms)
+    return None

@@ -15,10 +15,11 @@ from dlgsanet.errors import InputError
 from dlgsanet.network.config import ModelConfig
 from dlgsanet.network.model import DLGSANet
 from dlgsanet.training.configuration.read import TrainConfig
+from dlgsanet.training.data.batches import Batch, Draw
 from dlgsanet.training.data.leakage import refuse_leaks
 from dlgsanet.training.data.pixel_store import PatchStore, open_store
 from dlgsanet.training.data.sampler import PatchSampler
-from dlgsanet.training.loop import Batch, Draw, Recipe
+from dlgsanet.training.loop import Recipe
 from dlgsanet.training.objective import Distillation, ImageLoss, Objective, Taps, matching_groups
 from dlgsanet.training.process.workers import Worker
 

@@ -12,8 +12,9 @@ import torch
 
 from dlgsanet.training import build
 from dlgsanet.training.configuration.read import TrainConfig
+from dlgsanet.training.data.batches import Batch
 from dlgsanet.training.data.sources import find_pairs
-from dlgsanet.training.loop import Batch, Progress, advance
+from dlgsanet.training.loop import Progress, advance
 from dlgsanet.training.process.workers import Worker, join
 from dlgsanet.training.progress.journal import clock_time
 from dlgsanet.training.run import start_state

@@ -7,19 +7,17 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from dlgsanet.errors import BackendError, InputError
 from dlgsanet.training.configuration.sections import OptimizerSection, ScheduleSection
+from dlgsanet.training.data.batches import Batch, Draw
 from dlgsanet.training.objective import Objective
 from dlgsanet.training.optimizer import base_rate
 from dlgsanet.training.process.workers import Worker, accumulating
 from dlgsanet.training.state import TrainState, new_state, update_average
 
-Batch = tuple[Tensor, Tensor]
-Draw = Callable[[int, np.random.Generator], Batch]  # (step, random numbers) -> LR and HR of this process
 AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 _SMALLEST_SCALE = 1e-6  # of an fp16 loss; gradients that overflow even so are broken
 

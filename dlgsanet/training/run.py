@@ -15,8 +15,9 @@ from dlgsanet.kernels.choice import Choice, apply_kernels, choose_kernels
 from dlgsanet.storage.atomic import new_file, require_writable_folder
 from dlgsanet.training import build
 from dlgsanet.training.configuration.read import TrainConfig
+from dlgsanet.training.data.batches import Draw
 from dlgsanet.training.data.prefetch import ahead
-from dlgsanet.training.loop import Draw, NonFiniteStep, Progress, advance
+from dlgsanet.training.loop import NonFiniteStep, Progress, advance
 from dlgsanet.training.process.heap import keep_freed_memory
 from dlgsanet.training.process.interrupt import StopRequest, stop_between_steps
 from dlgsanet.training.process.workers import Worker, join

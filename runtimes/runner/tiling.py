@@ -21,6 +21,9 @@ from numpy.typing import NDArray
 from dlgsanet.errors import BackendError, InputError
 
 Array = NDArray[np.float32]
+Tile = tuple[int, int]
+"""Height and width of a tile, in LR pixels."""
+
 Infer = Callable[[Array], Array]
 Stream = Callable[[Iterator[Array]], Iterator[Array]]
 """Tiles in, upscaled tiles out, one for one and in order; it may take a tile or two ahead of what it gives."""

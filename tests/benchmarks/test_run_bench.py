@@ -10,9 +10,10 @@ from types import ModuleType
 import pytest
 
 from benchmarks import run_bench
+from benchmarks.latency import plan
+from benchmarks.latency.plan import BenchOptions
 from benchmarks.records.environment import describe_environment
 from benchmarks.records.result_file import read_result
-from benchmarks.run_bench import BenchOptions
 from dlgsanet.errors import (
     BackendError,
     EdgeError,
@@ -30,7 +31,7 @@ def run(monkeypatch: pytest.MonkeyPatch, child_runners: ModuleType, tmp_path: Pa
     """Benches a bundle with these variants of fake runners; the file is `r.json`."""
     from tests.benchmarks.bundles import make_bundle
 
-    monkeypatch.setattr(run_bench, "open_runner", child_runners.open_fake)
+    monkeypatch.setattr(plan, "open_runner", child_runners.open_fake)
 
     def bench(variants: tuple[str | None, ...], **options: tuple[str, ...]) -> None:
         folder = make_bundle(tmp_path / "bundle", variants)

@@ -10,8 +10,9 @@ from types import ModuleType
 import pytest
 
 from benchmarks import run_check
+from benchmarks.accuracy import plan
+from benchmarks.accuracy.plan import CheckOptions
 from benchmarks.records.result_file import read_result
-from benchmarks.run_check import CheckOptions
 from benchmarks.subjects.reference import StoredReference
 from dlgsanet.errors import BackendError, GateError, InputError, UnavailableError
 
@@ -23,8 +24,8 @@ def bundle(monkeypatch: pytest.MonkeyPatch, child_runners: ModuleType, tmp_path:
     """Makes bundles whose artifacts are fake runners, as on a machine without torch."""
     from tests.benchmarks.bundles import make_bundle
 
-    monkeypatch.setattr(run_check, "open_runner", child_runners.open_fake)
-    monkeypatch.setattr(run_check, "open_reference", lambda *_: StoredReference("stored", 4))
+    monkeypatch.setattr(plan, "open_runner", child_runners.open_fake)
+    monkeypatch.setattr(plan, "open_reference", lambda *_: StoredReference("stored", 4))
     return lambda *variants: make_bundle(tmp_path / "bundle", variants or (None,))
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from dlgsanet.training.loop import Batch, Draw
+from dlgsanet.training.data.batches import Batch, Draw
 
 _DEPTH = 2  # batches ahead: enough to even out slow reads
 

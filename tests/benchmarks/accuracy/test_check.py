@@ -11,17 +11,17 @@ import pytest
 from PIL import Image
 
 from benchmarks.accuracy.check import Checked, check, steps
-from benchmarks.accuracy.verdicts import Model, Subject
 from benchmarks.records.accuracy import AccuracyRecord
 from benchmarks.subjects.datasets import Dataset, Item, Sample, open_folder
 from benchmarks.subjects.reference import Reference, StoredReference, TorchReference
+from benchmarks.subjects.subject import Origin, Subject
 from dlgsanet.errors import InputError
 from dlgsanet.imaging.files import to_nchw
 from dlgsanet.protocol import require_same
 from runtimes.runner.contract import Runner
 from runtimes.runner.tiling import Array, upscale_tiled
 
-MODEL = Model("model", "b" * 64, 2)
+MODEL = Origin("model", "b" * 64, 2)
 TILE = (8, 8)
 OVERLAP = 4
 Nearest = Callable[..., Runner]

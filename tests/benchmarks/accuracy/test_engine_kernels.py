@@ -8,14 +8,14 @@ from types import SimpleNamespace
 import pytest
 
 from benchmarks.accuracy.engine_kernels import kernel_records
-from benchmarks.accuracy.verdicts import Model
 from benchmarks.records.environment import describe_environment
 from benchmarks.records.result_file import new_result, parse_result
 from benchmarks.report.page import render
+from benchmarks.subjects.subject import Origin
 from dlgsanet.storage.typed_json import encode
 from runtimes.backends.tensorrt.engine_record import EngineRecord, write_engine
 
-MODEL = Model("m", "a" * 64, 4)
+MODEL = Origin("m", "a" * 64, 4)
 KERNELS = {
     "total": 3, "kernels": {"conv int8": 2, "kgen fp16": 1}, "dense_convolutions": {"int8": 2},
     "grouped_convolutions": {}, "waits": 1, "signals": 2, "requantize": 1, "weight_bytes": 1500000,

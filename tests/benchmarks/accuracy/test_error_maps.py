@@ -11,10 +11,11 @@ import pytest
 from PIL import Image
 
 from benchmarks.accuracy.error_maps import STOPS, WORST, WorstImages, gradient, indices, palette
-from benchmarks.accuracy.verdicts import Context, Model, Subject
+from benchmarks.accuracy.verdicts import Conditions
 from benchmarks.records.accuracy import ImageRow
 from benchmarks.subjects.datasets import Dataset, Item, Sample
-from benchmarks.subjects.torch_peers import Tile
+from benchmarks.subjects.subject import Origin, Subject
+from runtimes.runner.tiling import Tile
 
 
 class _Reference:
@@ -22,8 +23,8 @@ class _Reference:
     description = "fake"
 
 
-def context() -> Context:
-    return Context(Dataset("set", 2, (), "given", "CC0", "0" * 64), _Reference(), Model("m", "e" * 64, 2), None)  # type: ignore[arg-type]
+def context() -> Conditions:
+    return Conditions(Dataset("set", 2, (), "given", "CC0", "0" * 64), _Reference(), Origin("m", "e" * 64, 2), None)  # type: ignore[arg-type]
 
 
 def see(worst: WorstImages, name: str, db: float, at: tuple[int, int] = (100, 120), levels: float = 8.0) -> None:

@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from benchmarks.accuracy.int8_layers import SHOWN, layers_line, layers_records
-from benchmarks.accuracy.verdicts import Model
 from benchmarks.records.environment import describe_environment
 from benchmarks.records.result_file import new_result, parse_result
+from benchmarks.subjects.subject import Origin
 from dlgsanet.errors import InputError
 from dlgsanet.storage.typed_json import encode
 from tests.benchmarks.records.result_examples import SHA, accuracy
 
-MODEL = Model("nano-x4", SHA, 4)
+MODEL = Origin("nano-x4", SHA, 4)
 NAME = "openvino-int8-128x128"
 LOSS = {
     "to_float_db": 60.0, "to_float_worst_db": 50.0, "squared_error": 1e-6, "drop_db": 0.01, "drop_worst_db": 0.02,

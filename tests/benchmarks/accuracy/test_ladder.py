@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from benchmarks.accuracy.ladder import WHOLE, Ladder, steps
-from benchmarks.accuracy.verdicts import Context, Model, Subject
+from benchmarks.accuracy.verdicts import Conditions
 from benchmarks.subjects.datasets import Dataset, Item, Sample
 from benchmarks.subjects.reference import StoredReference
+from benchmarks.subjects.subject import Origin, Subject
 from dlgsanet.imaging.files import to_nchw
 from runtimes.runner.contract import Runner
 
@@ -65,12 +66,12 @@ def sample() -> Sample:
 
 
 @pytest.fixture
-def context() -> Context:
+def context() -> Conditions:
     data = Dataset("set", 2, (), "given", "", "a" * 64)
-    return Context(data, StoredReference("stored", 4), Model("m", "b" * 64, 2), None)
+    return Conditions(data, StoredReference("stored", 4), Origin("m", "b" * 64, 2), None)
 
 
-def test_figures_follow_from_the_pictures(sample: Sample, context: Context) -> None:
+def test_figures_follow_from_the_pictures(sample: Sample, context: Conditions) -> None:
     ladder = Ladder([subject("openvino-fp32"), subject("openvino-bf16")])
     perfect = to_nchw(sample.hr).astype(np.float32)
     outputs = {TILED: perfect, "openvino-fp32-16x16": perfect, "openvino-bf16-16x16": perfect + np.float32(0.01)}
@@ -82,7 +83,7 @@ def test_figures_follow_from_the_pictures(sample: Sample, context: Context) -> N
     assert bf16.to_before_db == pytest.approx(40, abs=1e-3) == bf16.to_before_worst_db == bf16.to_top_db
 
 
-def test_an_identical_image_does_not_hide_the_others(sample: Sample, context: Context) -> None:
+def test_an_identical_image_does_not_hide_the_others(sample: Sample, context: Conditions) -> None:
     ladder = Ladder([subject("openvino-fp32")])
     perfect = to_nchw(sample.hr).astype(np.float32)
     for error in (0.0, 0.01):
@@ -90,7 +91,7 @@ def test_an_identical_image_does_not_hide_the_others(sample: Sample, context: Co
     assert ladder.records(context)[1].to_before_db == pytest.approx(40, abs=1e-3)
 
 
-def test_an_artifact_that_did_not_run_is_stepped_over(sample: Sample, context: Context) -> None:
+def test_an_artifact_that_did_not_run_is_stepped_over(sample: Sample, context: Conditions) -> None:
     ladder = Ladder([subject("openvino-fp32"), subject("openvino-bf16")])
     perfect = to_nchw(sample.hr).astype(np.float32)
     ladder.add(sample, {TILED: perfect, "openvino-bf16-16x16": perfect + np.float32(0.1)}, context)

@@ -6,14 +6,14 @@ from functools import partial
 import numpy as np
 import pytest
 
-from benchmarks.accuracy.verdicts import Model
 from benchmarks.gates.speed_gates import Timing
-from benchmarks.latency.rounds import WARMUP, Contestant, Timed, bench, compare_all, steps
+from benchmarks.latency.rounds import WARMUP, Timed, bench, compare_all, steps
 from benchmarks.records.latency import LatencyRecord
+from benchmarks.subjects.subject import Contestant, Origin
 from dlgsanet.errors import InputError
 from runtimes.runner.contract import Runner
 
-MODEL = Model("model", "b" * 64, 2)
+MODEL = Origin("model", "b" * 64, 2)
 TILE = (8, 8)
 PICTURES = {TILE: np.random.default_rng(1).random((1, 3, 8, 8), np.float32)}
 Nearest = Callable[..., Runner]

@@ -13,7 +13,8 @@ from dlgsanet.errors import BackendError, InputError
 from dlgsanet.network.config import ModelConfig
 from dlgsanet.network.model import DLGSANet
 from dlgsanet.training.configuration.sections import OptimizerSection, ScheduleSection
-from dlgsanet.training.loop import Batch, NonFiniteStep, Progress, Recipe, fit, learning_rate
+from dlgsanet.training.data.batches import Batch
+from dlgsanet.training.loop import NonFiniteStep, Progress, Recipe, fit, learning_rate
 from dlgsanet.training.objective import Objective
 
 RECIPE = Recipe(ScheduleSection(4, kind="step"), OptimizerSection(learning_rate=1e-3))

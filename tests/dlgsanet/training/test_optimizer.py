@@ -13,7 +13,8 @@ from dlgsanet.errors import InputError
 from dlgsanet.network.config import ModelConfig
 from dlgsanet.network.model import DLGSANet
 from dlgsanet.training.configuration.sections import OptimizerSection, ScheduleSection
-from dlgsanet.training.loop import Batch, Progress, Recipe, fit
+from dlgsanet.training.data.batches import Batch
+from dlgsanet.training.loop import Progress, Recipe, fit
 from dlgsanet.training.optimizer import Muon, base_rate, is_matrix, new_optimizers, orthogonal
 
 MUON = OptimizerSection(kind="muon", learning_rate=2e-3, matrix_rate=5e-3)

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.run_check import CheckOptions, run_check
+from benchmarks.accuracy.plan import CheckOptions
+from benchmarks.run_check import run_check
 from dlgsanet.errors import GateError, InputError
 from dlgsanet.imaging.files import read_rgb8
 from dlgsanet.storage.atomic import sha256_file

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from dlgsanet.training.data.batches import Batch
 from dlgsanet.training.data.prefetch import ahead
-from dlgsanet.training.loop import Batch
 
 
 def draw(step: int, rng: np.random.Generator) -> Batch:

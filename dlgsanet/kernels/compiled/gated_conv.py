@@ -9,14 +9,14 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from dlgsanet.kernels.batch import FORMATS, Part, in_threads, parts, pointer, require_supported
-from dlgsanet.kernels.c_library import load_library
+from dlgsanet.kernels.compiled.batch import Part, element_of, in_threads, parts, pointer, require_supported
+from dlgsanet.kernels.compiled.library import load_library
 
 _SOURCE = "gated_conv.c"
 
 
 class _Extent(ctypes.Structure):
-    _fields_ = tuple((name, ctypes.c_int64) for name in ("half", "channels", "height", "width", "first", "last"))
+    _fields_ = tuple((name, ctypes.c_int64) for name in ("channels", "height", "width", "first", "last"))
 
 
 def gated_conv_c(x: Tensor, weight: Tensor) -> Tensor:
@@ -39,7 +39,7 @@ class _GatedConv(torch.autograd.Function):
         ctx.save_for_backward(x, weight)
         n, c, h, w = x.shape
         out = torch.empty((n, c // 2, h, w), dtype=x.dtype, memory_format=torch.channels_last)
-        run = load_library(_SOURCE).gated_conv_forward
+        run = load_library(_SOURCE, element_of(x)).gated_conv_forward
         given = pointer(x), pointer(weight), pointer(out)
         in_threads(lambda _, part: int(run(*given, _extent(x, part))), parts(n))
         return out
@@ -52,7 +52,7 @@ class _GatedConv(torch.autograd.Function):
         grad_x = torch.empty(x.shape, dtype=x.dtype, memory_format=torch.channels_last)
         shared = parts(x.shape[0])
         grad_weight = torch.empty(len(shared), *weight.shape)
-        run = load_library(_SOURCE).gated_conv_backward
+        run = load_library(_SOURCE, element_of(x)).gated_conv_backward
         given = pointer(x), pointer(weight), pointer(grad), pointer(grad_x)
 
         def work(number: int, part: Part) -> int:
@@ -64,4 +64,4 @@ class _GatedConv(torch.autograd.Function):
 
 def _extent(x: Tensor, part: Part) -> Any:
     _, c, h, w = x.shape
-    return ctypes.byref(_Extent(FORMATS[x.dtype], c // 2, h, w, *part))
+    return ctypes.byref(_Extent(c // 2, h, w, *part))

@@ -17,8 +17,7 @@
 
 /* A picture (N, C, H, W) anywhere in memory: strides in elements. */
 typedef struct {
-    void *data;
-    int64_t half; /* 0: float, 1: bfloat16 */
+    element *data;
     int64_t strides[4];
 } picture;
 
@@ -45,10 +44,7 @@ static void read_planes(const picture *from, int64_t n, int64_t maps, const exte
         for (int64_t c = 0; c < maps; c++) {
             float *row = to + c * l->plane + (y + EDGE) * l->stride + EDGE;
             int64_t at = n * s[0] + c * s[1] + y * s[2];
-            if (from->half)
-                for (int64_t x = 0; x < e->width; x++) row[x] = widened(((const uint16_t *)from->data)[at + x * s[3]]);
-            else
-                for (int64_t x = 0; x < e->width; x++) row[x] = ((const float *)from->data)[at + x * s[3]];
+            for (int64_t x = 0; x < e->width; x++) row[x] = read_one(from->data + at + x * s[3]);
         }
 }
 
@@ -58,10 +54,7 @@ static void write_planes(const float *from, int64_t n, int64_t maps, const exten
         for (int64_t c = 0; c < maps; c++) {
             const float *row = from + c * l->plane + (y + EDGE) * l->stride + EDGE;
             int64_t at = n * s[0] + c * s[1] + y * s[2];
-            if (to->half)
-                for (int64_t x = 0; x < e->width; x++) ((uint16_t *)to->data)[at + x * s[3]] = narrowed(row[x]);
-            else
-                for (int64_t x = 0; x < e->width; x++) ((float *)to->data)[at + x * s[3]] = row[x];
+            for (int64_t x = 0; x < e->width; x++) write_one(to->data + at + x * s[3], row[x]);
         }
 }
 

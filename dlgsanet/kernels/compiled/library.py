@@ -19,7 +19,7 @@ from dlgsanet.storage.cache_folder import user_cache
 
 _FOLDER = Path(__file__).parent
 _HEADER = "vectors.h"
-_FLAGS = ("-std=gnu11", "-O3", "-shared", "-fPIC")
+_FLAGS = ("-std=gnu11", "-O3", "-shared", "-fPIC", "-fno-math-errno")
 _SECONDS = 120  # a compiler that takes longer hangs
 
 
@@ -33,6 +33,7 @@ def compiler() -> str | None:
 def load_library(source: str, *definitions: tuple[str, int]) -> ctypes.CDLL:
     """The library of one source file with its constants, compiled on first use and kept in the user's cache.
 
+    The constant HALF is 1 for pictures in bfloat16; without it they are fp32.
     Raises UnavailableError when there is no compiler, it refuses, or the library can be neither kept nor loaded.
     """
     command = compiler()

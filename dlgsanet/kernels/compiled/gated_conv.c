@@ -3,7 +3,7 @@
      a, b = the halves of DWConv3x3(x; weight), zero padded, no bias
      out  = a * Phi(a) * b            Phi: the normal distribution's, so a * Phi(a) is the exact GELU
 
-   x (N, H, W, 2C) and out (N, H, W, C), channels last, float or bfloat16; sums in fp32. Nothing but x is kept for the
+   x (N, H, W, 2C) and out (N, H, W, C), channels last; sums in fp32. Nothing but x is kept for the
    backward pass, which makes a and b again. An image is worked on LANES channels of a and the same of b at a time, row
    by row: what is at hand (a few rows of these channels, widened to fp32, with a border of one zero pixel) stays in
    the innermost cache. One call works on images first..last of the batch. */
@@ -14,7 +14,6 @@
 #define TAPS (SIDE * SIDE)
 
 typedef struct {
-    int64_t half; /* 0: float, 1: bfloat16 */
     int64_t channels, height, width, first, last;
 } extent;
 
@@ -25,8 +24,6 @@ typedef struct {
 
 /* A strip: one row of a block, LANES floats a pixel, with its border. A row of x: the strip of a, then that of b. */
 static inline ptrdiff_t strip_of(const extent *e) { return LANES * (e->width + 2); }
-
-static float *zeros(ptrdiff_t count) { return calloc((size_t)count, sizeof(float)); }
 
 /* exp(x) for x <= 0, to 2 units in the last place: 2^n times a polynomial of the rest. */
 static inline vec exp_negative(vec x) {
@@ -68,33 +65,16 @@ static inline ptrdiff_t row_at(int halves, int64_t n, int64_t y, const extent *e
 }
 
 /* Row y of image n as fp32 strips, one for each half; beyond the picture it is zero. */
-static void read_row(const void *from, int halves, int64_t n, int64_t y, block b, const extent *e, float *row) {
+static void read_row(const element *from, int halves, int64_t n, int64_t y, block b, const extent *e, float *row) {
     ptrdiff_t strip = strip_of(e), step = halves * e->channels;
     if (y < 0 || y >= e->height) {
         memset(row, 0, (size_t)(halves * strip) * sizeof(float));
         return;
     }
     for (int h = 0; h < halves; h++) {
-        ptrdiff_t at = row_at(halves, n, y, e) + h * e->channels + b.at;
+        const element *at = from + row_at(halves, n, y, e) + h * e->channels + b.at;
         float *to = row + h * strip + LANES;
-        for (int64_t x = 0; x < e->width; x++, to += LANES, at += step)
-            if (!e->half)
-                memcpy(to, (const float *)from + at, (size_t)b.count * sizeof(float));
-            else if (b.count == LANES)
-                STORE(to, load_halves((const uint16_t *)from + at));
-            else
-                for (int64_t c = 0; c < b.count; c++) to[c] = widened(((const uint16_t *)from)[at + c]);
-    }
-}
-
-/* One pixel of a block, into a picture's elements from `at`. */
-static inline void write_pixel(vec values, void *to, ptrdiff_t at, block b, const extent *e) {
-    if (b.count == LANES && e->half) {
-        store_halves((uint16_t *)to + at, values);
-    } else if (e->half) {
-        for (int64_t c = 0; c < b.count; c++) ((uint16_t *)to)[at + c] = narrowed(values[c]);
-    } else {
-        memcpy((float *)to + at, &values, (size_t)b.count * sizeof(float));
+        for (int64_t x = 0; x < e->width; x++, to += LANES, at += step) STORE(to, read_lanes(at, b.count));
     }
 }
 
@@ -110,15 +90,15 @@ static inline vec convolved(const float *const *rows, const vec *taps, ptrdiff_t
     return sum;
 }
 
-static void forward_row(const float *const *rows, const float *weight, void *out, ptrdiff_t to, block b,
+static void forward_row(const float *const *rows, const float *weight, element *out, block b,
                         const extent *e) {
     vec taps_a[TAPS], taps_b[TAPS], density;
     load_taps(weight, taps_a);
     load_taps(weight + TAPS * LANES, taps_b);
     ptrdiff_t strip = strip_of(e);
-    for (int64_t x = 0; x < e->width; x++, to += e->channels) {
+    for (int64_t x = 0; x < e->width; x++, out += e->channels) {
         vec a = convolved(rows, taps_a, x * LANES), gate = convolved(rows, taps_b, strip + x * LANES);
-        write_pixel(a * normal(a, &density) * gate, out, to + b.at, b, e);
+        write_lanes(out + b.at, a * normal(a, &density) * gate, b.count);
     }
 }
 
@@ -141,7 +121,7 @@ static void grad_halves(const float *const *rows, const float *weight, const flo
 /* x was seen by its neighbours: its gradient is the transposed convolution of theirs (`halves`, three rows around).
    Each product of x and a neighbour's gradient belongs to the weight between them. */
 static void grad_row(const float *const *halves, const float *row, const float *weight, float *grad_weight,
-                     void *grad_x, ptrdiff_t to, block b, const extent *e) {
+                     element *grad_x, block b, const extent *e) {
     ptrdiff_t strip = strip_of(e);
     for (int half = 0; half < 2; half++, weight += TAPS * LANES, grad_weight += TAPS * LANES) {
         vec taps[TAPS], sums[TAPS];
@@ -157,7 +137,7 @@ static void grad_row(const float *const *halves, const float *row, const float *
                     sum += g * taps[k];
                     sums[k] += g * own;
                 }
-            write_pixel(sum, grad_x, to + (2 * x + half) * e->channels + b.at, b, e);
+            write_lanes(grad_x + (2 * x + half) * e->channels + b.at, sum, b.count);
         }
         for (int k = 0; k < TAPS; k++) STORE(grad_weight + k * LANES, sums[k]);
     }
@@ -188,7 +168,7 @@ static void write_taps(const float *taps, block b, const extent *e, float *weigh
 }
 
 /* Returns 0, or 1 when there is no memory. */
-int gated_conv_forward(const void *x, const float *weight, void *out, const extent *e) {
+int gated_conv_forward(const element *x, const float *weight, element *out, const extent *e) {
     float *ring = zeros(SIDE * 2 * strip_of(e)), taps[2 * TAPS * LANES] = {0};
     const float *rows[SIDE];
     if (!ring) return 1;
@@ -200,7 +180,7 @@ int gated_conv_forward(const void *x, const float *weight, void *out, const exte
             for (int64_t y = 0; y < e->height; y++) {
                 read_row(x, 2, n, y + 1, b, e, row_of(ring, y + 1, e));
                 around(ring, y, e, rows);
-                forward_row(rows, taps, out, row_at(1, n, y, e), b, e);
+                forward_row(rows, taps, out + row_at(1, n, y, e), b, e);
             }
         }
     free(ring);
@@ -208,7 +188,7 @@ int gated_conv_forward(const void *x, const float *weight, void *out, const exte
 }
 
 /* One block of image n. `ring` and `halves` hold three rows of x and of the gradients of a and b; `grad` one strip. */
-static void backward_block(const void *x, const float *taps, const void *grad_out, void *grad_x, float *sums, int64_t n,
+static void backward_block(const element *x, const float *taps, const element *grad_out, element *grad_x, float *sums, int64_t n,
                            block b, const extent *e, float *ring, float *halves, float *grad) {
     const float *rows[SIDE];
     for (int64_t y = -1; y <= 0; y++) read_row(x, 2, n, y, b, e, row_of(ring, y, e));
@@ -224,12 +204,12 @@ static void backward_block(const void *x, const float *taps, const void *grad_ou
         }
         if (y == 0) continue;
         around(halves, y - 1, e, rows);
-        grad_row(rows, row_of(ring, y - 1, e), taps, sums, grad_x, row_at(2, n, y - 1, e), b, e);
+        grad_row(rows, row_of(ring, y - 1, e), taps, sums, grad_x + row_at(2, n, y - 1, e), b, e);
     }
 }
 
 /* grad_weight (2C, 9) is written over. Returns 0, or 1 when there is no memory. */
-int gated_conv_backward(const void *x, const float *weight, const void *grad_out, void *grad_x, float *grad_weight,
+int gated_conv_backward(const element *x, const float *weight, const element *grad_out, element *grad_x, float *grad_weight,
                         const extent *e) {
     float *ring = zeros(SIDE * 2 * strip_of(e)), *halves = zeros(SIDE * 2 * strip_of(e)), *grad = zeros(strip_of(e));
     int failed = !ring || !halves || !grad;

@@ -9,14 +9,14 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from dlgsanet.kernels.batch import FORMATS, Part, in_threads, parts, pointer, require_supported
-from dlgsanet.kernels.c_library import load_library
+from dlgsanet.kernels.compiled.batch import Part, element_of, in_threads, parts, pointer, require_supported
+from dlgsanet.kernels.compiled.library import load_library
 
 _SOURCE = "dynamic_conv.c"
 
 
 class _Picture(ctypes.Structure):
-    _fields_ = (("data", ctypes.c_void_p), ("half", ctypes.c_int64), ("strides", ctypes.c_int64 * 4))
+    _fields_ = (("data", ctypes.c_void_p), ("strides", ctypes.c_int64 * 4))
 
 
 class _Extent(ctypes.Structure):
@@ -68,12 +68,12 @@ class _DynamicConv(torch.autograd.Function):
 
 def _library(u: Tensor, z: Tensor, weight: Tensor, kernel: int) -> ctypes.CDLL:
     groups = weight.shape[0] // kernel**2
-    return load_library(_SOURCE, ("K", kernel), ("M", u.shape[1] // groups), ("R", z.shape[1]))
+    return load_library(_SOURCE, element_of(u), ("K", kernel), ("M", u.shape[1] // groups), ("R", z.shape[1]))
 
 
 def _pictures(*tensors: Tensor) -> list[Any]:
     """By reference, which keeps the structures alive."""
-    return [ctypes.byref(_Picture(t.data_ptr(), FORMATS[t.dtype], (ctypes.c_int64 * 4)(*t.stride()))) for t in tensors]
+    return [ctypes.byref(_Picture(t.data_ptr(), (ctypes.c_int64 * 4)(*t.stride()))) for t in tensors]
 
 
 def _extent(u: Tensor, weight: Tensor, kernel: int, part: Part) -> Any:

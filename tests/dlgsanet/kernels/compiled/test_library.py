@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dlgsanet.errors import UnavailableError
-from dlgsanet.kernels.c_library import compiler, load_library
+from dlgsanet.kernels.compiled.library import compiler, load_library
 
 
 @pytest.fixture(autouse=True)

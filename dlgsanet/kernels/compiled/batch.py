@@ -12,14 +12,19 @@ from torch import Tensor
 
 from dlgsanet.errors import BackendError
 
-FORMATS = {torch.float32: 0, torch.bfloat16: 1}  # what the C sources call `half`
+_FORMATS = {torch.float32: 0, torch.bfloat16: 1}
 Part = tuple[int, int]  # first image, and the one after the last
 
 
 def require_supported(t: Tensor) -> None:
     """Refuse what the C forms cannot read."""
-    if t.device.type != "cpu" or t.dtype not in FORMATS:
+    if t.device.type != "cpu" or t.dtype not in _FORMATS:
         raise ValueError(f"expected fp32 or bf16 on a CPU, found {t.dtype} on {t.device}")
+
+
+def element_of(t: Tensor) -> tuple[str, int]:
+    """The C sources' constant for the elements of a picture."""
+    return "HALF", _FORMATS[t.dtype]
 
 
 def parts(images: int) -> list[Part]:

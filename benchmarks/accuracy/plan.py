@@ -1,0 +1,150 @@
+"""What `check` will do: its options, and the plan that they make once a bundle and data are read. Nothing runs here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from benchmarks.accuracy.blocks import Look, block_names
+from benchmarks.records.accuracy import DatasetNote
+from benchmarks.records.result_file import require_place
+from benchmarks.subjects.datasets import Dataset, open_folder, open_pack, open_photographs
+from benchmarks.subjects.isolated_runner import IsolatedRunner
+from benchmarks.subjects.reference import Reference, open_reference
+from benchmarks.subjects.subject import Origin, Subject, choose, origin_of
+from benchmarks.subjects.torch_peers import ArrayStep, reference_steps
+from dlgsanet.errors import InputError
+from dlgsanet.imaging.files import read_rgb8
+from dlgsanet.imaging.pixel_hash import content_hash
+from runtimes import open_runner
+from runtimes.backends.coreml.mil.neural_engine_card import card
+from runtimes.backends.coreml.reference import read_package
+from runtimes.backends.references import Judge, judges
+from runtimes.bundle.manifest import Artifact, Manifest, read_manifest
+from runtimes.runner.contract import Runner
+from runtimes.runner.ports import PICTURE
+
+
+@dataclass(frozen=True)
+class CheckOptions:
+    """What to check, on what, where; `artifacts` are beginnings of ids, none means all.
+
+    `crops=False` keeps pieces of the images out of the result file, where their terms forbid passing them on.
+    """
+
+    bundle: Path
+    data: Path | None = None
+    photographs: bool = False
+    artifacts: tuple[str, ...] = ()
+    device: str = "CPU"
+    threads: int | None = None
+    max_drop_db: float | None = None
+    json: Path | None = None
+    machine: str | None = None
+    crops: bool = True
+    ladder: bool = False
+    blocks: bool = False
+
+
+@dataclass(frozen=True)
+class CheckPlan:
+    """A `check` whose bundle, data and reference are there; its runners are not open yet.
+
+    `looks` and `network` are empty where blocks were not asked for.
+    """
+
+    options: CheckOptions
+    artifacts: tuple[Artifact, ...]
+    origin: Origin
+    dataset: Dataset
+    reference: Reference
+    subjects: tuple[Subject, ...]
+    looks: tuple[Look, ...]
+    network: tuple[ArrayStep, ...]
+
+    @property
+    def note(self) -> DatasetNote:
+        """The data, as the result file names them."""
+        data = self.dataset
+        return DatasetNote(data.name, data.sha256, len(data.items), data.lr_source, data.terms)
+
+
+def plan_check(options: CheckOptions) -> CheckPlan:
+    """Read what is to be checked and on what. Raises InputError for options, a bundle or data that cannot be used."""
+    if options.json is not None:
+        require_place(options.json)
+    manifest = read_manifest(options.bundle)
+    artifacts = choose(manifest, options.artifacts)
+    dataset = open_data(options.data, options.photographs, options.bundle, manifest)
+    refuse_calibrated(dataset, manifest)
+    reference = open_reference(options.bundle, manifest, dataset, options.threads)
+    judged = [pair for artifact in artifacts for pair in _judged(artifact, options)]
+    subjects = [_subject(artifact, judge, manifest.scale, options) for artifact, judge in judged]
+    looks: Sequence[Look] = ()
+    network: Sequence[ArrayStep] = ()
+    if options.blocks:
+        looks = [_look(*pair, subject, options) for pair, subject in zip(judged, subjects, strict=True)]
+        network = reference_steps(options.bundle, manifest, options.threads)
+    return CheckPlan(
+        options,
+        tuple(artifacts),
+        origin_of(manifest),
+        dataset,
+        reference,
+        tuple(subjects),
+        tuple(looks),
+        tuple(network),
+    )
+
+
+def open_data(folder: Path | None, photographs: bool, bundle: Path, manifest: Manifest) -> Dataset:
+    """The data set that was asked for, by default the bundle's parity pack."""
+    if folder is not None and photographs:
+        raise InputError("expected --data or --photographs, found both; give one")
+    if folder is not None:
+        return open_folder(folder, manifest.scale)
+    return open_photographs(manifest.scale) if photographs else open_pack(bundle, manifest)
+
+
+def refuse_calibrated(dataset: Dataset, manifest: Manifest) -> None:
+    """Raise InputError where an image to evaluate on is one that the ranges were learnt from, by its pixels."""
+    if manifest.calibration is None:
+        return
+    known = {digest: name for name, digest in manifest.calibration.images.items()}
+    for item in dataset.items:
+        if (name := known.get(content_hash(read_rgb8(item.hr)))) is not None:
+            raise InputError(
+                f"expected images that calibration has not seen, found {item.hr.name} (is {name} of the calibration): "
+                "evaluate on others, or export again with another --calibration"
+            )
+
+
+def _judged(artifact: Artifact, options: CheckOptions) -> list[tuple[Artifact, Judge]]:
+    """The artifact on its engine, or each of its files by what stands in for it here."""
+    found = judges(artifact, options.device) or (Judge(artifact.id, options.device, ""),)
+    notes = [judge.note for judge in found]
+    if artifact.backend == "coreml" and notes[0]:
+        notes[0] += f"; {card(read_package(options.bundle, artifact)[0]).summary}"
+    return [(artifact, replace(judge, note=note)) for judge, note in zip(found, notes, strict=True)]
+
+
+def _subject(artifact: Artifact, judge: Judge, scale: int, options: CheckOptions) -> Subject:
+    runner = _runner(artifact, judge, scale, options)
+    pictures = artifact.output.layout == PICTURE
+    return Subject(judge.name, artifact.precision, artifact.tile, runner, pictures=pictures, note=judge.note)
+
+
+def _look(artifact: Artifact, judge: Judge, subject: Subject, options: CheckOptions) -> Look:
+    names = block_names(artifact.id, artifact.graph)
+    if names is None:
+        return Look(subject, None, None)
+    taps = tuple(names.tensors.values())
+    return Look(subject, _runner(artifact, judge, subject.runner.scale, options, taps), names)
+
+
+def _runner(artifact: Artifact, judge: Judge, scale: int, options: CheckOptions, taps: tuple[str, ...] = ()) -> Runner:
+    threads = options.threads
+    opener = partial(open_runner, options.bundle, artifact.id, device=judge.device, threads=threads, taps=taps)
+    return IsolatedRunner(judge.name, scale, (artifact.tile,), opener)

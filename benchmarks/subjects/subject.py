@@ -1,0 +1,67 @@
+"""What is judged and timed: artifacts of a bundle and what they are held against."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from dlgsanet.errors import InputError, unknown
+from runtimes.bundle.manifest import Artifact, Manifest
+from runtimes.runner.contract import Runner
+from runtimes.runner.tiling import Tile
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The checkpoint that artifacts were made from, as records name it."""
+
+    name: str
+    sha256: str
+    scale: int
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One artifact to be judged; `runner` is not open yet.
+
+    `pictures`: it takes and gives 8 bits, so the reference's output is rounded before the two are compared. `note` is
+    one line that its records must say even when it passes.
+    """
+
+    artifact: str
+    precision: str
+    tile: Tile
+    runner: Runner
+    pictures: bool = False
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """An artifact or a peer to be timed; `opener` must be picklable, it is also called in a child process."""
+
+    name: str
+    precision: str
+    tile: Tile
+    opener: Callable[[], Runner]
+    note: str = ""
+
+
+def choose(manifest: Manifest, prefixes: Sequence[str]) -> list[Artifact]:
+    """The artifacts whose ids begin with any of the prefixes, in the manifest's order; all without prefixes.
+
+    Raises InputError for a prefix that fits none, or a bundle without artifacts.
+    """
+    names = [artifact.id for artifact in manifest.artifacts]
+    if not names:
+        raise InputError(f"bundle '{manifest.name}' holds no artifacts; export it with a target")
+    for prefix in prefixes:
+        if not any(name.startswith(prefix) for name in names):
+            raise unknown("artifact", prefix, names)
+    wanted = tuple(prefixes) or ("",)
+    return [artifact for artifact in manifest.artifacts if artifact.id.startswith(wanted)]
+
+
+def origin_of(manifest: Manifest) -> Origin:
+    """What the bundle was made from."""
+    return Origin(manifest.source.name, manifest.source.sha256, manifest.scale)
