@@ -1,4 +1,6 @@
-"""PSNR and SSIM as super-resolution papers measure them; NumPy only, the only implementation of the project.
+"""PSNR and SSIM as super-resolution papers measure them, and the protocol without which two numbers cannot be compared.
+
+NumPy only, and the only implementation of the project.
 
 Values are on the 0..255 scale in float64. Y is that of BT.601 in studio range (16..235), as MATLAB's
 `rgb2ycbcr`, not rounded. SSIM is that of Wang et al. 2004: an 11x11 Gaussian window of sigma 1.5, K1 = 0.01,
@@ -8,6 +10,8 @@ K2 = 0.03, valid positions only.
 from __future__ import annotations
 
 import math
+import re
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -25,6 +29,8 @@ _WINDOW = 11
 _SIGMA = 1.5
 _C1 = (0.01 * _PEAK) ** 2
 _C2 = (0.03 * _PEAK) ** 2
+_HASH_DIGITS = 8
+_PARTS = ("scale", "colour", "border", "rounding", "LR source", "tiling", "data set")
 
 
 def psnr(sr: NDArray[Any], hr: NDArray[Any], *, border: int, colour: Colour = "y", rounded: bool = True) -> float:
@@ -61,6 +67,65 @@ def psnr_float(a: NDArray[Any], b: NDArray[Any]) -> float:
 def rgb_to_y(rgb: NDArray[Any]) -> NDArray[np.float64]:
     """Luma (H, W, 1) in 16..235 of RGB (H, W, 3) on the 0..255 scale: BT.601, studio range, not rounded."""
     return np.asarray((rgb.astype(np.float64) @ _Y_WEIGHTS)[..., None] + _Y_OFFSET)
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """Everything that moves a PSNR without the network moving.
+
+    `border` is in HR pixels; `rounded` says 8 bits before measuring; `lr_source` names how the LR came to be,
+    e.g. `bicubic-matlab8`; `tile` (H, W) and `overlap` are in LR pixels, None for the whole image at once;
+    `dataset_sha256` covers the image files. Raises InputError where a field is not of that kind.
+    """
+
+    scale: int
+    colour: Colour
+    border: int
+    rounded: bool
+    lr_source: str
+    tile: tuple[int, int] | None
+    overlap: int | None
+    dataset_sha256: str
+
+    def __post_init__(self) -> None:
+        if self.scale < 1 or self.border < 0:
+            raise InputError(f"expected scale >= 1 and border >= 0, found {self.scale} and {self.border}")
+        if self.colour not in COLOURS:
+            raise InputError(f"expected a colour of {' '.join(COLOURS)}, found {self.colour!r}")
+        if not re.fullmatch(r"[a-z0-9-]+", self.lr_source):
+            raise InputError(f"expected an LR source of letters, digits and dashes, found {self.lr_source!r}")
+        if (self.tile is None) != (self.overlap is None):
+            raise InputError(f"expected tile and overlap together, found {self.tile} and {self.overlap}")
+        if not re.fullmatch(r"[0-9a-f]{64}", self.dataset_sha256):
+            raise InputError(f"expected the data set's SHA-256, found {self.dataset_sha256!r}")
+
+    @property
+    def id(self) -> str:
+        """Readable and stable, e.g. `x4/y/b4/r8/bicubic-matlab8/t128x128+16/ab12cd34`."""
+        rounding = "r8" if self.rounded else "float"
+        tiling = "whole" if self.tile is None else f"t{self.tile[0]}x{self.tile[1]}+{self.overlap}"
+        data = self.dataset_sha256[:_HASH_DIGITS]
+        return f"x{self.scale}/{self.colour}/b{self.border}/{rounding}/{self.lr_source}/{tiling}/{data}"
+
+    def psnr(self, sr: NDArray[Any], hr: NDArray[Any]) -> float:
+        """`psnr` under this protocol."""
+        return psnr(sr, hr, border=self.border, colour=self.colour, rounded=self.rounded)
+
+    def ssim(self, sr: NDArray[Any], hr: NDArray[Any]) -> float:
+        """`ssim` under this protocol."""
+        return ssim(sr, hr, border=self.border, colour=self.colour, rounded=self.rounded)
+
+
+def require_same(a_id: str, b_id: str) -> None:
+    """Raises InputError, naming what differs, unless both numbers were measured under one protocol."""
+    if a_id == b_id:
+        return
+    a, b = a_id.split("/"), b_id.split("/")
+    if len(a) == len(b) == len(_PARTS):
+        differing = ", ".join(f"{n} {x} / {y}" for n, x, y in zip(_PARTS, a, b, strict=True) if x != y)
+    else:
+        differing = f"{a_id!r} / {b_id!r}"
+    raise InputError(f"expected numbers of one protocol, found {differing}; measure both under the same one")
 
 
 def _prepared(

@@ -17,7 +17,7 @@ ROOMS = ("dlgsanet", "export", "runtimes", "benchmarks")
 MAY_IMPORT = {
     "dlgsanet": ("dlgsanet",),
     "export": ("export", "dlgsanet", "runtimes"),
-    "runtimes": ("runtimes", "dlgsanet.errors", "dlgsanet.storage", "dlgsanet.imaging"),
+    "runtimes": ("runtimes", "dlgsanet.errors", "dlgsanet.storage", "dlgsanet.imaging", "dlgsanet.command_line"),
     "benchmarks": ("benchmarks", "dlgsanet", "runtimes"),
 }
 RESULTS = ROOT / "benchmarks/results"  # data: one file a measurement
@@ -31,14 +31,31 @@ BACKENDS = {
     "tensorrt": ("backends/tensorrt/",),
     "tensorrt_rtx": ("backends/tensorrt/",),
 }
-TORCH_FREE = ("runtimes", "dlgsanet.imaging", "dlgsanet.metrics", "dlgsanet.protocol", "dlgsanet", "dlgsanet.__main__")
+TORCH_FREE = (
+    "runtimes",
+    "dlgsanet.command_line.verbs",
+    "dlgsanet.imaging",
+    "dlgsanet.metrics",
+    "dlgsanet",
+    "dlgsanet.__main__",
+)
 OPTIONAL = ("torch", "safetensors", "onnx", "onnxruntime", "openvino", "coremltools", "skimage", "matplotlib", "jinja2")
 LONGEST_FILE = 330
 MOST_ENTRIES = 12
 NO_ENTRIES = ("__init__.py", "__main__.py", "conftest.py", "py.typed", "__pycache__")  # what every folder has
 # From what others build on to what is built on them: nothing imports what stands further down here.
 DIRECTION = {
-    "dlgsanet": ("errors", "storage", "imaging", "network", "kernels", "checkpoints", "training", "commands"),
+    "dlgsanet": (
+        "errors",
+        "storage",
+        "command_line",
+        "imaging",
+        "network",
+        "kernels",
+        "checkpoints",
+        "training",
+        "commands",
+    ),
     "export": (
         *("pictures", "targets", "graph", "machine", "rewriting", "quantization", "backends", "tuning", "bundle"),
         "commands",

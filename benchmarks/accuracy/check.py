@@ -26,7 +26,7 @@ from benchmarks.subjects.subject import Origin, Subject
 from benchmarks.subjects.torch_peers import peer_id
 from dlgsanet.errors import BackendError, UnavailableError
 from dlgsanet.imaging.files import to_nchw
-from dlgsanet.protocol import Protocol
+from dlgsanet.metrics import Protocol
 from runtimes.runner.contract import OutputError, RunInfo
 from runtimes.runner.tiling import Array, Tile
 from runtimes.runner.work_by_precision import shares

@@ -13,7 +13,7 @@ from benchmarks.subjects.datasets import Sample
 from dlgsanet import metrics
 from dlgsanet.errors import InputError
 from dlgsanet.imaging.files import to_hwc
-from dlgsanet.protocol import Protocol
+from dlgsanet.metrics import Protocol
 from runtimes.runner.tiling import Array
 
 

@@ -13,7 +13,7 @@ from benchmarks.subjects.datasets import Dataset
 from benchmarks.subjects.reference import Reference
 from benchmarks.subjects.subject import Origin, Subject
 from benchmarks.subjects.torch_peers import peer_id
-from dlgsanet.protocol import Protocol
+from dlgsanet.metrics import Protocol
 from runtimes.bundle.manifest import LOW_RANK
 from runtimes.runner.contract import RunInfo
 from runtimes.runner.tiling import Tile

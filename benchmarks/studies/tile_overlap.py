@@ -20,7 +20,7 @@ from benchmarks.accuracy.figures import summarise, yardstick
 from benchmarks.records.accuracy import ImageRow
 from benchmarks.subjects.datasets import Dataset, open_folder, open_photographs
 from dlgsanet.imaging.files import to_nchw
-from dlgsanet.protocol import Protocol
+from dlgsanet.metrics import Protocol
 from dlgsanet.storage.atomic import write_text
 from runtimes.runner.tiling import Array, tile_count, upscale_tiled
 

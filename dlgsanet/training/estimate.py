@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
+from dlgsanet.command_line.progress import clock_time
 from dlgsanet.training import build
 from dlgsanet.training.configuration.read import TrainConfig
 from dlgsanet.training.data.batches import Batch
 from dlgsanet.training.data.sources import find_pairs
 from dlgsanet.training.loop import Progress, advance
 from dlgsanet.training.process.workers import Worker, join
-from dlgsanet.training.progress.journal import clock_time
 from dlgsanet.training.run import start_state
 from dlgsanet.training.state import TrainState
 

@@ -10,6 +10,7 @@ import torch
 from rich.console import Console
 from rich.progress import Progress as Bar
 
+from dlgsanet.command_line.progress import rich_bar
 from dlgsanet.errors import BackendError
 from dlgsanet.kernels.choice import Choice, apply_kernels, choose_kernels
 from dlgsanet.storage.atomic import new_file, require_writable_folder
@@ -21,7 +22,6 @@ from dlgsanet.training.loop import NonFiniteStep, Progress, advance
 from dlgsanet.training.process.heap import keep_freed_memory
 from dlgsanet.training.process.interrupt import StopRequest, stop_between_steps
 from dlgsanet.training.process.workers import Worker, join
-from dlgsanet.training.progress.journal import progress_bar
 from dlgsanet.training.progress.reporter import FINAL, LAST, Reporter
 from dlgsanet.training.state import TrainState, load_state, new_state
 
@@ -44,7 +44,7 @@ def train(config: TrainConfig, folder: Path, cache: Path, console: Console) -> P
             load_state(folder / LAST, state, config)
             speaker.print(f"resumed at step {state.step} of {config.schedule.steps}")
         speaker.print(str(choice), markup=False)
-        with progress_bar(speaker) as bar:
+        with rich_bar(speaker) as bar:
             draw = _prepared(config, cache, worker, bar, speaker)
             folder.mkdir(parents=True, exist_ok=True)  # not before: unusable data leave no empty folder behind
             reporter = Reporter(config, folder, state, bar, speaker) if worker.leads else None

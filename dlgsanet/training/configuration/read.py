@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, asdict, dataclass, field, fields
 from pathlib import Path
@@ -10,6 +9,7 @@ from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from dlgsanet.errors import InputError, unknown
+from dlgsanet.storage.toml_file import read_toml
 from dlgsanet.training.configuration.sections import (
     DataSection,
     DistillSection,
@@ -20,11 +20,6 @@ from dlgsanet.training.configuration.sections import (
     ScheduleSection,
     StageSection,
 )
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 TABLES = {
     "model": ModelSection,
@@ -99,13 +94,7 @@ class TrainConfig:
 
 def read_config(path: str | Path) -> TrainConfig:
     """Read a TOML file. Raises InputError naming the key that is unknown, missing or of the wrong type."""
-    try:
-        content = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot read the configuration {path} ({error}): check the path") from error
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"expected TOML in {path}, found an error: {error}") from error
-    return config_from_dict(content)
+    return config_from_dict(read_toml(path))
 
 
 def config_from_dict(content: Mapping[str, Any]) -> TrainConfig:

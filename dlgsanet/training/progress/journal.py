@@ -8,9 +8,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
 from dlgsanet.errors import UnavailableError
 from dlgsanet.storage import atomic
 
@@ -65,22 +62,3 @@ def _event_writer(folder: Path, step: int) -> Any:
             "run.tensorboard needs the package tensorboardX, found none: pip install 'dlgsanet-edge[train]'"
         ) from error
     return SummaryWriter(str(folder), purge_step=step + 1)
-
-
-def progress_bar(console: Console) -> Progress:
-    """A bar with elapsed and remaining time and a note; silent where the console is no terminal."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
-    )
-    return Progress(*columns, console=console, disable=not console.is_terminal)
-
-
-def clock_time(seconds: float) -> str:
-    """Hours, minutes and seconds: 3:07:05."""
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"

@@ -8,10 +8,11 @@ from rich.console import Console
 from rich.progress import Progress as Bar
 
 from dlgsanet.checkpoints import save_checkpoint
+from dlgsanet.command_line.progress import clock_time
 from dlgsanet.network.model import DLGSANet
 from dlgsanet.training.configuration.read import TrainConfig
 from dlgsanet.training.loop import Progress
-from dlgsanet.training.progress.journal import Journal, clock_time
+from dlgsanet.training.progress.journal import Journal
 from dlgsanet.training.progress.validate import Score, ValidationSet, open_validation, validate
 from dlgsanet.training.state import TrainState, save_state
 

@@ -17,7 +17,7 @@ from benchmarks.subjects.reference import Reference, StoredReference, TorchRefer
 from benchmarks.subjects.subject import Origin, Subject
 from dlgsanet.errors import InputError
 from dlgsanet.imaging.files import to_nchw
-from dlgsanet.protocol import require_same
+from dlgsanet.metrics import require_same
 from runtimes.runner.contract import Runner
 from runtimes.runner.tiling import Array, upscale_tiled
 

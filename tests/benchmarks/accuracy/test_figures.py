@@ -8,7 +8,7 @@ import numpy as np
 
 from benchmarks.accuracy.figures import yardstick
 from benchmarks.subjects.datasets import Item, Sample
-from dlgsanet.protocol import Protocol
+from dlgsanet.metrics import Protocol
 
 
 def test_pictures_are_compared_with_the_rounded_reference() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dlgsanet.errors import UnavailableError
-from dlgsanet.training.progress.journal import EVENTS, LOG, Journal, clock_time
+from dlgsanet.training.progress.journal import EVENTS, LOG, Journal
 
 
 def test_lines_beyond_the_resumed_step_are_dropped(tmp_path: Path) -> None:
@@ -37,7 +37,3 @@ def test_missing_tensorboard_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setitem(sys.modules, "tensorboardX", None)
     with pytest.raises(UnavailableError, match=r"dlgsanet-edge\[train\]"):
         Journal(tmp_path, 0, tensorboard=True)
-
-
-def test_times_are_read_as_clocks() -> None:
-    assert [clock_time(s) for s in (0, 59.6, 11225)] == ["0:00:00", "0:01:00", "3:07:05"]

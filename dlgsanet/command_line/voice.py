@@ -1,0 +1,50 @@
+"""How a verb speaks on stderr while it works. Results go to stdout and are no business of this module."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from dlgsanet.command_line.progress import Lines, Step, bar, every_step
+
+
+@dataclass(frozen=True)
+class Voice:
+    """`quiet`: errors only. `verbose`: details, and a line for every step in place of a bar."""
+
+    quiet: bool = False
+    verbose: bool = False
+
+    def note(self, line: str) -> None:
+        """Something that the user should know."""
+        if not self.quiet:
+            sys.stderr.write(f"{line}\n")
+            sys.stderr.flush()
+
+    def detail(self, line: str) -> None:
+        """Something for those who asked for more."""
+        if self.verbose:
+            self.note(line)
+
+    @contextmanager
+    def progress(self, total: int | None = None) -> Iterator[Step]:
+        """A function to be called before each of `total` pieces of work (unknown if None) with what comes now.
+
+        On a terminal there is a bar with the time left. Elsewhere, and if `verbose`, there are lines: every step,
+        or where there are many one every few seconds.
+        """
+        if self.quiet:
+            yield lambda doing: None
+        elif self.verbose:
+            yield every_step(self.note)
+        elif sys.stderr.isatty():
+            with bar(total) as step:
+                yield step
+        else:
+            yield Lines(total, self.note)
+
+
+PLAIN = Voice()
+"""How a verb speaks when nothing was asked for."""
