@@ -109,7 +109,7 @@ def bench(
     peers: Annotated[
         Path | None,
         typer.Option(
-            help="Also time the networks in this folder of `python -m benchmarks.subjects.peer_files`.",
+            help="Also time the networks in this folder of `python -m benchmarks.studies.peer_export`.",
             show_default=False,
         ),
     ] = None,

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from export.bundle.writer import ExportOptions, export_bundle
+    from export.bundle.options import ExportOptions
+    from export.bundle.writer import export_bundle
 
 __all__ = ["ExportOptions", "export_bundle"]
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from export.bundle.writer import ExportOptions
+    from export.bundle.options import ExportOptions
     from export.targets.table import Row
     from runtimes.bundle.manifest import Manifest
 
@@ -120,7 +120,7 @@ def export(
             "--calibration is for INT8 targets and --basis-rank, and neither is asked for: add --precision int8 or "
             "leave it out"
         )
-    from export.bundle.writer import ExportOptions
+    from export.bundle.options import ExportOptions
     from export.quantization.calibration_tiles import CalibrationOptions
     from export.rewriting.low_rank_basis import parse_rank
     from export.targets.table import DEFAULT_TILE

@@ -1,7 +1,8 @@
 """What each rewriting pass and each lowering is worth: `python -m benchmarks.studies.lowering_ablation MODEL -o FILE`.
 
 All variants of a target take turns in the same rounds; the ratio to the graph with all passes is of paired
-samples. The result is committed, and the tables in docs/lowerings.md are made from it.
+samples. Nothing is proven here: the passes' proofs are their tests and the certificate of every export. The result is
+committed, and the tables in docs/lowerings.md are made from it.
 """
 
 from __future__ import annotations
@@ -16,14 +17,24 @@ import typer
 
 from benchmarks.records.environment import Environment, describe_environment
 from benchmarks.records.statistics import median_interval, ratio_interval
-from benchmarks.studies.room_job import ask
+from dlgsanet.checkpoints import load_model
+from dlgsanet.errors import BackendError, UnavailableError
+from dlgsanet.network.model import DLGSANet
 from dlgsanet.storage.atomic import write_text
 from dlgsanet.storage.json_text import parse
 from dlgsanet.storage.typed_json import decode, encode
+from export.graph.cost import graph_macs
+from export.rewriting.passes.factor_filters import FACTOR_FILTERS
+from export.rewriting.passes.mean_colour import FOLD_INPUT_MEAN
+from export.rewriting.rewrite import passes_for
+from export.targets.choice import parse_targets
+from export.targets.table import LOWERINGS, Target
+from export.tuning.lowering_trials import Variant, build_graph, time_graphs
 
 SCHEMA = 1
 TARGETS = ("openvino-fp32", "openvino-bf16", "onnxruntime-fp32")
 Kind = Literal["passes", "lowerings"]
+ALL = "all passes"
 
 
 @dataclass(frozen=True)
@@ -57,6 +68,55 @@ class Ablation:
     runs: int
     environment: Environment
     rows: tuple[AblationRow, ...]
+
+
+def pass_variants(target: Target) -> tuple[Variant, ...]:
+    """All passes of the target, and for each all but it (what needs it is then refused as well)."""
+    idle = (FOLD_INPUT_MEAN, FACTOR_FILTERS)  # they do nothing here
+    left_out = [step.name for step in passes_for(target) if step not in idle]
+    lowering = target.row.lowering
+    return (Variant(ALL, lowering), *(Variant(f"without {name}", lowering, (name,)) for name in left_out))
+
+
+def lowering_variants(lowerings: Sequence[str] = LOWERINGS) -> tuple[Variant, ...]:
+    """Every form of the dynamic convolution with all passes."""
+    return tuple(Variant(name, name) for name in lowerings)
+
+
+def measure(
+    model: DLGSANet, target: Target, variants: Sequence[Variant], runs: int, threads: int | None
+) -> list[dict[str, Any]]:
+    """One row for each variant: nodes, multiply-adds and times in ms, or why there is no graph."""
+    graphs: dict[str, Any] = {}
+    rows: list[dict[str, Any]] = []
+    for variant in variants:
+        row: dict[str, Any] = {"target": target.row.name, "variant": variant.name, "lowering": variant.lowering}
+        try:
+            graph = build_graph(model, target, variant)
+        except BackendError as error:
+            rows.append({**row, "reason": str(error)})
+            continue
+        graphs[variant.name] = graph
+        rows.append({**row, "onnx_nodes": len(graph.graph.node), "macs": graph_macs(graph)})
+    try:
+        samples = time_graphs(
+            graphs, target, model.scale, runs=runs, threads=threads, say=lambda step: typer.echo(step, err=True)
+        )
+    except UnavailableError as error:
+        return [{**row, "reason": str(error)} for row in rows]
+    return [{**row, "samples_ms": samples[row["variant"]]} if row["variant"] in samples else row for row in rows]
+
+
+def measured(
+    model: DLGSANet, targets: Sequence[str], tile: tuple[int, int], kind: Kind, runs: int, threads: int | None
+) -> list[dict[str, Any]]:
+    """The rows of all targets, by name, at one tile (H, W)."""
+    rows = []
+    for row in parse_targets(targets, ()):
+        target = Target(row.backend, row.precision, tile)
+        variants = pass_variants(target) if kind == "passes" else lowering_variants()
+        rows += measure(model, target, variants, runs, threads)
+    return rows
 
 
 def rows_of(answer: Sequence[Mapping[str, Any]]) -> list[AblationRow]:
@@ -113,11 +173,7 @@ def main(
     """Time every pass left out, or every lowering, on each target."""
     chosen: Kind = "lowerings" if kind == "lowerings" else "passes"
     environment = describe_environment()
-    job = {
-        "model": model, "targets": list(target or TARGETS), "tile": [tile, tile], "kind": chosen, "runs": runs,
-        "threads": threads,
-    }  # fmt: skip
-    rows = rows_of(ask("benchmarks.studies.ablation_graphs", job))
+    rows = rows_of(measured(load_model(model), target or TARGETS, (tile, tile), chosen, runs, threads))
     used = threads or environment.threads
     result = Ablation(SCHEMA, chosen, Path(model).stem, (tile, tile), used, runs, environment, tuple(rows))
     write_text(output, encode(result))

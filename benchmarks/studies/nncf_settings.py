@@ -26,13 +26,14 @@ from dlgsanet.imaging.resize import crop_to_multiple, downscale_matlab8
 from dlgsanet.metrics import psnr, psnr_float
 from dlgsanet.storage.atomic import write_text
 from export.backends.openvino.quantize import convolutions, layers, other_types
-from export.backends.registry import Written
 from export.graph.build import onnx_bytes
+from export.machine.candidate_runner import trial_runner
+from export.machine.fingerprint import machine
 from export.quantization.calibration_tiles import CalibrationOptions, calibration_set
 from export.quantization.layers import CONV, chosen_by_default, role
+from export.targets.outputs import Written
 from export.targets.table import Target, row_of
-from export.tuning.lowering_choice import machine
-from export.tuning.lowering_trials import Variant, build_graph, trial_runner
+from export.tuning.lowering_trials import Variant, build_graph
 from runtimes.runner.contract import Runner
 
 TILE = (128, 128)

@@ -7,6 +7,7 @@ made from it.
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -15,11 +16,60 @@ from typing import Annotated, Any
 import typer
 
 from benchmarks.records.environment import describe_environment
-from benchmarks.studies.room_job import ask
+from dlgsanet.checkpoints import load_model
+from dlgsanet.errors import BackendError
+from dlgsanet.network.model import DLGSANet
 from dlgsanet.storage.atomic import write_text
+from export.backends.tensorrt.half_precision import fp32_islands, to_half
+from export.graph.build import onnx_bytes
+from export.targets.table import Target
+from export.tuning.lowering_trials import Variant, build_graph
+from runtimes.backends.tensorrt.compiling.compile import CompileJob, compile_engine
 from runtimes.backends.tensorrt.layers import KernelTable
 
 SCHEMA = 1
+TIMEOUT_S = 600.0
+BEST = ("split-qkv", "split-gdfn", "turn-stream")
+VARIANTS = (
+    Variant("basis-fused without split-qkv, split-gdfn, turn-stream", "basis-fused", BEST),
+    Variant("basis-fused without split-qkv, split-gdfn", "basis-fused", BEST[:2]),
+    Variant("basis-fused without split-gdfn", "basis-fused", BEST[1:2]),
+    *(Variant(f"{name}, all passes", name) for name in ("basis-fused", "basis-grouped", "rows", "shift", "basis")),
+)
+
+
+def compiled_rows(model: DLGSANet, tile: tuple[int, int], sm: str, precision: str) -> list[dict[str, Any]]:
+    """One row for each variant at a tile (H, W); graphs are fp32 as built, or typed fp16. Nothing is proven here."""
+    target = Target("onnxruntime", "fp32", tile)  # a row that leaves no pass out by itself
+    rows = []
+    for variant in VARIANTS:
+        typer.echo(variant.name, err=True)
+        graph = build_graph(model, target, variant)
+        known: dict[str, Any] = {"variant": variant.name, "precision": precision, "sm": sm}
+        try:
+            made = to_half(graph, fp32_islands(graph)) if precision == "fp16" else graph
+        except BackendError as error:  # a sum of squares as a convolution has an epsilon that fp16 cannot hold
+            rows.append({**known, "reason": str(error)})
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            source, engine = Path(folder) / "graph.onnx", Path(folder) / "engine"
+            source.write_bytes(onnx_bytes(made, None))
+            compile_job = CompileJob("tensorrt_rtx", str(source), str(engine), sm=sm)
+            compiled = compile_engine(compile_job, TIMEOUT_S, lambda step: None)
+            size = engine.stat().st_size
+        assert compiled.table is not None
+        rows.append(
+            {
+                **known,
+                "version": compiled.version,
+                "onnx_nodes": len(made.graph.node),
+                "engine_bytes": size,
+                "seconds": compiled.seconds,
+                "peak_mb": round(compiled.peak_mb),
+                "kernels": compiled.table.as_json(),
+            }
+        )
+    return rows
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -56,9 +106,7 @@ def main(
     """Compile every lowering with TensorRT-RTX and count its kernels."""
     rows: list[dict[str, Any]] = []
     for each in precision or ("fp32", "fp16"):
-        rows += ask(
-            "benchmarks.studies.rtx_compiles", {"model": model, "tile": [tile, tile], "sm": sm, "precision": each}
-        )
+        rows += compiled_rows(load_model(model), (tile, tile), sm, each)
     environment = asdict(describe_environment())
     content = {
         "schema": SCHEMA,

@@ -1,43 +1,33 @@
-"""What artifacts are held against besides torch: `python -m benchmarks.subjects.peer_files MODEL -o FOLDER --python
-PEERS_PYTHON`.
+"""What artifacts are held against besides torch: a folder that `python -m benchmarks.studies.peer_export` made.
 
-FOLDER then holds SwinIR-light, converted by the straight path in an environment of its own (extra `peers`), and
-the naive export of the same MODEL (`--lowering unfold`), as files that `bench --peers FOLDER` times in the same
-rounds as ours, on the same backends and precisions; a bare bicubic joins them. Weights are random where nobody
-ships any: times do not depend on them.
+`bench --peers FOLDER` times its files in the same rounds as ours, on the same backends and precisions; a bare bicubic
+joins them.
 """
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
-import typer
 from PIL import Image
 
 from benchmarks.subjects.subject import Contestant
-from dlgsanet.errors import BackendError, InputError
-from dlgsanet.storage.atomic import new_directory, sha256_file
+from dlgsanet.errors import InputError
 from dlgsanet.storage.json_text import parse
 from dlgsanet.storage.typed_json import decode
 from runtimes.backends.registry import backend_runner
-from runtimes.bundle.manifest import Artifact, Port, read_manifest
+from runtimes.bundle.manifest import Artifact, Port
 from runtimes.runner.contract import RunInfo, Runner, RunOptions
 from runtimes.runner.tiling import Array, Tile
 
 LIST = "peers.json"
 REMAKE = "make the peers again"
 SCHEMA = 1
-SWINIR, NAIVE, BICUBIC = "swinir-light", "naive", "bicubic"
-SCRIPT = Path(__file__).parents[1] / "studies" / "peer_networks.py"
+BICUBIC = "bicubic"
 HINTS = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}
 
 
@@ -85,13 +75,13 @@ def contestants(folder: Path, tiles: Sequence[Tile], device: str, threads: int |
 
 
 def read_peers(folder: Path) -> PeerFolder:
-    """The list of a folder that `main` made. Raises InputError."""
+    """The list of such a folder. Raises InputError."""
     place = folder / LIST
     try:
         data = place.read_bytes()
     except OSError as error:
         raise InputError(
-            f"{folder} is no folder of peers: make one with `python -m benchmarks.subjects.peer_files`"
+            f"{folder} is no folder of peers: make one with `python -m benchmarks.studies.peer_export`"
         ) from error
     return decode(PeerFolder, parse(data, place.name, REMAKE), place.name, REMAKE)
 
@@ -135,75 +125,3 @@ class BicubicRunner(Runner):
 
     def _close(self) -> None:
         """Nothing was taken."""
-
-
-def _swinir(folder: Path, python: str, tile: Tile) -> list[PeerFile]:
-    stem = f"{SWINIR}-{tile[0]}x{tile[1]}"
-    graph = folder / f"{stem}.onnx"
-    _run([python, str(SCRIPT), SWINIR, str(graph), str(tile[0]), str(tile[1])], "the peers' environment")
-    facts = json.loads(graph.with_suffix(".json").read_text(encoding="utf-8"))
-    tools = ", ".join(f"{name} {number}" for name, number in facts["tools"].items())
-    note = f"SwinIR-light x4, {facts['parameters']:,} parameters, random weights, torch.onnx.export ({tools})"
-    xml = folder / f"{stem}.xml"
-    _run(
-        [
-            sys.executable,
-            "-m",
-            "openvino.tools.ovc",
-            str(graph),
-            "--output_model",
-            str(xml),
-            "--compress_to_fp16=False",
-        ],
-        "OpenVINO's converter",
-    )
-    made = [_file(folder, SWINIR, "onnxruntime", "fp32", tile, 4, [graph], note)]
-    weights = xml.with_suffix(".bin")
-    made += [_file(folder, SWINIR, "openvino", p, tile, 4, [xml, weights], note) for p in ("fp32", "bf16")]
-    return made
-
-
-def _naive(folder: Path, model: str, tile: Tile) -> list[PeerFile]:
-    bundle = folder / f"{NAIVE}-{tile[0]}x{tile[1]}"
-    command = [sys.executable, "-m", "dlgsanet", "export", model, "-o", str(bundle), "--lowering", "unfold"]
-    _run([*command, "--tile", f"{tile[0]}x{tile[1]}", "--to", "onnxruntime", "--to", "openvino"], "the naive export")
-    manifest = read_manifest(bundle)
-    return [
-        _file(folder, NAIVE, it.backend, it.precision, tile, manifest.scale, [bundle / path for path in it.files],
-              f"{manifest.name} exported with --lowering unfold")
-        for it in manifest.artifacts if it.precision != "fp16"
-    ]  # fmt: skip
-
-
-def _file(
-    folder: Path, peer: str, backend: str, precision: str, tile: Tile, scale: int, files: Sequence[Path], note: str
-) -> PeerFile:
-    hashes = {str(path.relative_to(folder)): sha256_file(path) for path in files}
-    return PeerFile(peer, backend, precision, tile, scale, next(iter(hashes)), hashes, note)
-
-
-def _run(command: Sequence[str], what: str) -> None:
-    try:
-        done = subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
-    except OSError as error:
-        raise InputError(f"{what} cannot be started: {error.strerror}: {command[0]}; give --python") from error
-    if done.returncode:
-        raise BackendError(f"{what} failed ({done.returncode}); what it said stands above")
-
-
-def main(
-    model: Annotated[str, typer.Argument(help="Shipped name or checkpoint, for the naive export.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="Folder to make.")],
-    python: Annotated[str, typer.Option(help="Python of an environment with torch, onnx, onnxscript and spandrel.")],
-    tile: Annotated[list[int] | None, typer.Option(help="Side of the tile in LR pixels; may be repeated.")] = None,
-) -> None:
-    """Convert the peers once; `bench --peers FOLDER` times them."""
-    with new_directory(output, force=False, marker=LIST) as folder:
-        files: list[PeerFile] = []
-        for side in tile or [128]:
-            files += [*_swinir(folder, python, (side, side)), *_naive(folder, model, (side, side))]
-        (folder / LIST).write_text(json.dumps(asdict(PeerFolder(SCHEMA, tuple(files))), indent=1) + "\n")
-
-
-if __name__ == "__main__":
-    typer.run(main)

@@ -10,15 +10,17 @@ from typing import Any
 from dlgsanet.network.count import Size, true_macs
 from dlgsanet.network.model import DLGSANet
 from dlgsanet.storage.atomic import sha256_file
-from export.backends.registry import graph_macs, ports, write_graph
-from export.bundle.parity_pack import PHOTOGRAPHS
+from export.backends.registry import quantizer_of, write_graph
 from export.graph.block_tensors import as_json
+from export.graph.cost import graph_macs
+from export.pictures import PHOTOGRAPHS
 from export.quantization.calibrated_graph import Quantization
 from export.quantization.calibration_tiles import CalibrationOptions, CalibrationSet, calibration_set
 from export.quantization.layer_choice import Int8
 from export.rewriting.certificate import Certificate, certify
 from export.rewriting.low_rank_basis import Compression
 from export.rewriting.rewrite import RewriteResult, rewrite
+from export.targets.outputs import ports
 from export.targets.table import Target
 from export.tuning.lowering_choice import Choice
 from runtimes.bundle.manifest import LOW_RANK, SCHEMA, Artifact, Calibration, Source, artifact_id
@@ -123,7 +125,9 @@ class ArtifactWriter:
         if not target.row.calibrated:
             return None, {}
         graph = onnx_bytes(proven.onnx, None)
-        return self.int8.quantization(target, self.model.scale, graph, self._calibration(target))
+        return self.int8.quantization(
+            target, self.model.scale, quantizer_of(target.backend), graph, self._calibration(target)
+        )
 
     def used_calibration(self) -> Calibration | None:
         """What the manifest says of the tiles that were used; None when nothing was calibrated."""

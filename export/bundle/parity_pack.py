@@ -6,41 +6,20 @@ With it a device without torch can check an artifact against the reference's own
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dlgsanet.imaging.files import read_rgb8, to_nchw, write_picture
+from dlgsanet.imaging.files import to_nchw, write_picture
 from dlgsanet.imaging.resize import crop_to_multiple, downscale_matlab8
 from dlgsanet.network.model import DLGSANet
 from dlgsanet.numpy_model import NumpyModel
 from export.machine.threads import single_thread
+from export.pictures import PHOTOGRAPHS
 from runtimes.bundle.manifest import PackEntry
 from runtimes.runner.tiling import DEFAULT_OVERLAP, upscale_tiled
-
-FOLDER = Path(__file__).parents[1] / "photographs"
-
-
-@dataclass(frozen=True)
-class Photograph:
-    """A crop that ships with the package; `source` and `licence` as FOLDER's README has them in full."""
-
-    name: str
-    source: str
-    licence: str
-
-    def read(self) -> NDArray[np.uint8]:
-        """(H, W, 3); both sides are multiples of 12."""
-        return read_rgb8(FOLDER / f"{self.name}.png")
-
-
-PHOTOGRAPHS = (
-    Photograph("astronaut", "NASA Great Images database (Eileen Collins), through scikit-image", "public domain"),
-    Photograph("chelsea", "Stefan van der Walt (Chelsea the cat), through scikit-image", "CC0"),
-)
 
 
 def write_pack(

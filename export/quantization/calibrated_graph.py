@@ -13,33 +13,8 @@ from numpy.typing import NDArray
 
 from export.machine.child_process import run_job
 
-QUANTIZERS = {
-    "openvino": ("export.backends.openvino.quantize", ".xml"),
-    "onnxruntime": ("export.quantization.onnx_qdq", ".onnx"),
-    "tensorrt": ("export.quantization.onnx_qdq", ".onnx"),
-}
-"""The module that calibrates, and the suffix of what it writes."""
-
 Layers = Mapping[str, bool]
 """Convolutions by name, and whether each is a dense one."""
-
-
-@dataclass(frozen=True)
-class Calibrated:
-    """`source`: the fp32 ONNX file; `model`: the same with ranges for every convolution, in its quantizer's form;
-    `quantizer`: one of QUANTIZERS."""
-
-    quantizer: str
-    source: Path
-    model: Path
-
-
-@dataclass(frozen=True)
-class Quantization:
-    """Which convolutions of a calibrated graph become INT8, by name."""
-
-    calibrated: Calibrated
-    layers: tuple[str, ...]
 
 
 class Maker(Protocol):
@@ -56,17 +31,49 @@ class Maker(Protocol):
         """Write the graph with these layers in INT8 at `place` (without suffix); the files, the one to load first."""
 
 
+@dataclass(frozen=True)
+class Quantizer:
+    """Learns ranges, and makes INT8 graphs of them. `module` calibrates in a process of its own and writes a file with
+    this `suffix`, of which `open` reads a maker: (fp32 ONNX file, calibrated file) -> Maker. `name` tells apart what
+    calibrates differently."""
+
+    name: str
+    module: str
+    suffix: str
+    open: Callable[[Path, Path], Maker]
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """`source`: the fp32 ONNX file; `model`: the same with ranges for every convolution, in its quantizer's form."""
+
+    quantizer: Quantizer
+    source: Path
+    model: Path
+
+    def maker(self) -> Maker:
+        """Read it, to make candidates of it."""
+        return self.quantizer.open(self.source, self.model)
+
+
+@dataclass(frozen=True)
+class Quantization:
+    """Which convolutions of a calibrated graph become INT8, by name."""
+
+    calibrated: Calibrated
+    layers: tuple[str, ...]
+
+
 def calibrate(
-    folder: Path, quantizer: str, onnx: bytes, tiles: NDArray[np.float32], say: Callable[[str], None]
+    folder: Path, quantizer: Quantizer, onnx: bytes, tiles: NDArray[np.float32], say: Callable[[str], None]
 ) -> Calibrated:
     """Calibrate a graph, given as an ONNX file's bytes, unless `folder` has it already (it belongs to this graph and
     these tiles alone). Raises InputError naming a layer whose values are not finite, BackendError when the
     quantizer fails."""
-    module, suffix = QUANTIZERS[quantizer]
-    found = Calibrated(quantizer, folder / "source.onnx", folder / "calibrated" / f"model{suffix}")
+    found = Calibrated(quantizer, folder / "source.onnx", folder / "calibrated" / f"model{quantizer.suffix}")
     if found.model.is_file() and found.source.is_file():
         return found
-    say(f"calibrating for {quantizer} on {len(tiles)} tiles")
+    say(f"calibrating for {quantizer.name} on {len(tiles)} tiles")
     folder.mkdir(parents=True, exist_ok=True)
     found.source.write_bytes(onnx)
     with tempfile.TemporaryDirectory(dir=folder) as temporary:
@@ -77,32 +84,20 @@ def calibrate(
             "source": str(found.source),
             "tiles": str(Path(temporary) / "tiles.npy"),
             "calibrated": str(made / found.model.name),
-            "quantizer": quantizer,
+            "quantizer": quantizer.name,
         }
-        run_job(module, job, "the INT8 ranges could not be learnt", made / found.model.name)
+        run_job(quantizer.module, job, "the INT8 ranges could not be learnt", made / found.model.name)
         made.replace(found.model.parent)  # whole or not at all
     return found
 
 
-def open_maker(calibrated: Calibrated) -> Maker:
-    """Read a calibrated graph, to make candidates of it."""
-    if calibrated.quantizer == "openvino":
-        from export.backends.openvino.quantize import OpenVinoMaker
-
-        return OpenVinoMaker(calibrated.source, calibrated.model)
-    from export.quantization.onnx_qdq import OnnxRuntimeMaker
-
-    return OnnxRuntimeMaker(calibrated.source, calibrated.model)
-
-
-def quantized(graph: Any, tiles: NDArray[np.float32], *, tensorrt: bool = False) -> Any:
-    """The INT8 form of an ONNX graph with its default layers, in ONNX Runtime's profile or TensorRT's."""
+def quantized(graph: Any, tiles: NDArray[np.float32], quantizer: Quantizer) -> Any:
+    """The INT8 form of an ONNX graph with its default layers, by a quantizer of ONNX files."""
     from export.graph.build import onnx_bytes
 
-    quantizer = "tensorrt" if tensorrt else "onnxruntime"
     with tempfile.TemporaryDirectory() as folder:
         calibrated = calibrate(Path(folder), quantizer, onnx_bytes(graph, None), tiles, lambda step: None)
-        return as_onnx(Quantization(calibrated, tuple(open_maker(calibrated).default)))
+        return as_onnx(Quantization(calibrated, tuple(calibrated.maker().default)))
 
 
 def as_onnx(quantization: Quantization) -> Any:
@@ -110,5 +105,5 @@ def as_onnx(quantization: Quantization) -> Any:
     import onnx
 
     with tempfile.TemporaryDirectory() as temporary:
-        maker = open_maker(quantization.calibrated)
+        maker = quantization.calibrated.maker()
         return onnx.load(maker.write(Path(temporary) / "int8", quantization.layers)[0])

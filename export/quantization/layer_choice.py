@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from dlgsanet.errors import UnavailableError
+from export.machine.fingerprint import machine
 from export.machine.journal import Journal
-from export.quantization.calibrated_graph import QUANTIZERS, Calibrated, Quantization, calibrate, open_maker
+from export.quantization.calibrated_graph import Calibrated, Quantization, Quantizer, calibrate
 from export.quantization.calibration_tiles import CalibrationSet
 from export.quantization.layer_search import Search, SearchLimits
 from export.quantization.layer_sensitivity import Bench, yardstick
 from export.targets.table import Target
-from export.tuning.lowering_choice import machine
 
 DEFAULT = "default"
 SEARCHED = ("openvino", "onnxruntime")  # backends whose candidates can be built and timed by the exporter
@@ -33,16 +33,14 @@ class Int8:
     say: Callable[[str], None]
 
     def quantization(
-        self, target: Target, scale: int, onnx: bytes, learnt: CalibrationSet
+        self, target: Target, scale: int, quantizer: Quantizer, onnx: bytes, learnt: CalibrationSet
     ) -> tuple[Quantization, dict[str, Any]]:
         """Which layers of a graph (an ONNX file's bytes) become INT8, and how they were chosen, for the manifest.
 
         Raises InputError (a layer's values are not finite), BackendError (calibration failed), GateError (no choice
         holds the limits).
         """
-        backend = target.backend.removesuffix("-rtx")  # TensorRT-RTX compiles the same graphs
-        quantizer = backend if backend in QUANTIZERS else "onnxruntime"
-        place = self.folder / f"int8-{quantizer}-{_key(onnx, learnt)}"
+        place = self.folder / f"int8-{quantizer.name}-{_key(onnx, learnt)}"
         calibrated = calibrate(place, quantizer, onnx, learnt.tiles, self.say)
         if self.limits is None:
             return self._default(calibrated, "see docs/precision.md; --search measures them")
@@ -55,7 +53,7 @@ class Int8:
             return self._default(calibrated, f"not searched: {error}")
 
     def _default(self, calibrated: Calibrated, reason: str) -> tuple[Quantization, dict[str, Any]]:
-        layers = tuple(sorted(open_maker(calibrated).default))
+        layers = tuple(sorted(calibrated.maker().default))
         return Quantization(calibrated, layers), {"how": DEFAULT, "reason": reason, "layers": list(layers)}
 
     def _searched(
@@ -67,7 +65,7 @@ class Int8:
         place: Path,
         limits: SearchLimits,
     ) -> tuple[Quantization, dict[str, Any]]:
-        bench = Bench(open_maker(calibrated), target, scale)
+        bench = Bench(calibrated.maker(), target, scale)
         bench.require_device(bench.maker.default)
         journals = Journal(place / "losses.jsonl"), Journal(place / f"{target.precision}.jsonl")
         search = Search(bench, yardstick(bench, learnt.mirrored), *journals, limits, self.say)

@@ -23,10 +23,10 @@ from typing import Any
 import numpy as np
 
 from dlgsanet.errors import GateError
+from export.machine.candidate_runner import timed
 from export.machine.journal import Journal
 from export.quantization.layer_sensitivity import Bench, Loss, Yardstick, scan
 from export.quantization.layers import is_end, role, units
-from export.tuning.lowering_trials import timed
 from runtimes.machine.clock import time_interleaved
 
 RUNS, WARMUP = 25, 3

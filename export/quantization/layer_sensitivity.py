@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 from dlgsanet.errors import UnavailableError
 from dlgsanet.imaging.files import to_hwc
 from dlgsanet.metrics import psnr, psnr_float, ssim
-from export.backends.registry import Written
+from export.machine.candidate_runner import trial_runner
 from export.machine.journal import Journal
 from export.quantization.calibrated_graph import Maker
 from export.quantization.calibration_tiles import Pair
+from export.targets.outputs import Written
 from export.targets.table import Target, row_of
-from export.tuning.lowering_trials import trial_runner
 from runtimes.machine.clock import now_ms
 from runtimes.runner.contract import Runner
 

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.machine.child_process import do_job
+from export.quantization.calibrated_graph import Quantizer
 from export.quantization.layers import LOOKED_AT, chosen_by_default, require_finite
 
 # A tensor's range is the mean over the tiles of what each has, as NNCF learns it: 1 to 2 dB nearer to the reference
@@ -23,7 +24,7 @@ from export.quantization.layers import LOOKED_AT, chosen_by_default, require_fin
 _RANGES = {"CalibMovingAverage": True}
 
 # Its defaults do not parse in TensorRT: zero points that are not 0, biases in int32.
-_FOR_TENSORRT = {
+_SYMMETRIC = {
     "ActivationSymmetric": True,
     "WeightSymmetric": True,
     "QuantizeBias": False,
@@ -31,9 +32,10 @@ _FOR_TENSORRT = {
 }
 
 
-def calibrate(source: Path, target: Path, tiles: NDArray[np.float32], *, tensorrt: bool = False) -> None:
+def calibrate(source: Path, target: Path, tiles: NDArray[np.float32], *, symmetric: bool = False) -> None:
     """Write an fp32 ONNX file with Q/DQ pairs around all its convolutions; `tiles`: (N, 3, H, W) float32, the network's
-    input. `tensorrt` chooses its profile. Raises InputError naming the convolution whose range is not finite."""
+    input. `symmetric` chooses TensorRT's profile. Raises InputError naming the convolution whose range is not
+    finite."""
     import onnx
     from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
 
@@ -47,10 +49,10 @@ def calibrate(source: Path, target: Path, tiles: NDArray[np.float32], *, tensorr
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=["Conv"],
             per_channel=True,
-            activation_type=QuantType.QInt8 if tensorrt else QuantType.QUInt8,
+            activation_type=QuantType.QInt8 if symmetric else QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             calibrate_method=CalibrationMethod.MinMax,
-            extra_options=_RANGES | (_FOR_TENSORRT if tensorrt else {}),
+            extra_options=_RANGES | (_SYMMETRIC if symmetric else {}),
         )
     require_finite(_input_scales(onnx.load(target)))
 
@@ -224,10 +226,17 @@ def _reader(name: str, tiles: NDArray[np.float32]) -> Any:
     return Reader()
 
 
+FUSED = Quantizer("onnxruntime", "export.quantization.onnx_qdq", ".onnx", OnnxRuntimeMaker)
+"""Of ONNX Runtime's profile."""
+
+SYMMETRIC = Quantizer("tensorrt", "export.quantization.onnx_qdq", ".onnx", OnnxRuntimeMaker)
+"""Of TensorRT's profile."""
+
+
 def _run(job: dict[str, Any]) -> None:
     """Of a job `source` (ONNX), `tiles` (NPY), `calibrated` (.onnx to write) and `quantizer`, whose profile it is."""
     tiles = np.load(job["tiles"], allow_pickle=False)
-    calibrate(Path(job["source"]), Path(job["calibrated"]), tiles, tensorrt=job["quantizer"] == "tensorrt")
+    calibrate(Path(job["source"]), Path(job["calibrated"]), tiles, symmetric=job["quantizer"] == SYMMETRIC.name)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from dlgsanet.errors import GateError
 from dlgsanet.network.config import RGB_MEAN
 from dlgsanet.network.model import DLGSANet
 from export.machine.threads import single_thread
+from export.pictures import cut_to_tile
 from export.rewriting.float64 import in_float64
 
 LIMIT = 1e-10
@@ -104,21 +105,9 @@ def _inputs(tile: tuple[int, int], photographs: Mapping[str, np.ndarray[Any, Any
         "all-zero": lambda: torch.zeros(shape, dtype=torch.float64),
     }
     for name, picture in photographs.items():
-        cases[name] = lambda picture=picture: cut_to_tile(picture, tile)  # type: ignore[misc]
+        cases[name] = lambda picture=picture: torch.from_numpy(cut_to_tile(picture, tile))  # type: ignore[misc]
     return cases
 
 
 def _noise(shape: tuple[int, ...]) -> Tensor:
     return torch.rand(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(SEED))
-
-
-def cut_to_tile(picture: np.ndarray[Any, Any], tile: tuple[int, int]) -> Tensor:
-    """The top left of a picture, mirrored at the bottom and right as often as a larger tile needs."""
-    rows, cols = (_mirrored(size, length) for size, length in zip(tile, picture.shape[:2], strict=True))
-    cut = picture[rows][:, cols].astype(np.float64) / 255.0
-    return torch.from_numpy(np.ascontiguousarray(cut.transpose(2, 0, 1)[None]))
-
-
-def _mirrored(size: int, length: int) -> np.ndarray[Any, Any]:
-    index = np.arange(size) % (2 * length)
-    return np.minimum(index, 2 * length - 1 - index)

@@ -6,20 +6,18 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
 
-from dlgsanet import __version__
 from dlgsanet.errors import UnavailableError
 from dlgsanet.network.model import DLGSANet
 from dlgsanet.storage.atomic import write_text
+from export.machine.candidate_runner import medians
+from export.machine.fingerprint import machine
 from export.targets.table import LOWERINGS, UNFOLD, Target
-from runtimes.machine.processor import available_threads, cpu_name
 
 CANDIDATES = tuple(name for name in LOWERINGS if name != UNFOLD)  # the naive form never wins, and takes long
 RUNS = 9
-ENGINES = ("openvino", "onnxruntime", "nncf", "numpy")
 
 
 @dataclass(frozen=True)
@@ -52,7 +50,7 @@ class Tuner:
     def __call__(self, target: Target) -> Choice:
         """The fastest candidate; the default, with the reason, where the target cannot run here."""
         from export.graph.build import onnx_bytes
-        from export.tuning.lowering_trials import Variant, build_graph, medians, time_graphs
+        from export.tuning.lowering_trials import Variant, build_graph, time_graphs
 
         if not self.model.config.dynamic:
             return Choice(target.row.lowering, "default", reason="the network's filters are static")
@@ -89,17 +87,6 @@ class Tuner:
 def default_choice(target: Target) -> Choice:
     """The documented default of the target's row."""
     return Choice(target.row.lowering, "default", reason="docs/lowerings.md")
-
-
-def machine() -> dict[str, Any]:
-    """What a measured figure depends on: processor, threads, versions."""
-    versions = {"dlgsanet-edge": __version__}
-    for name in ENGINES:
-        try:
-            versions[name] = version(name)
-        except PackageNotFoundError:
-            continue  # not installed: it ran nothing
-    return {"cpu": cpu_name(), "threads": available_threads(), "versions": versions}
 
 
 def _cached(place: Path | None, candidates: Sequence[str]) -> dict[str, float] | None:

@@ -78,7 +78,8 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pytest.importorskip("onnx")
     if not any(importlib.util.find_spec(name) for name in ("tensorrt", "tensorrt_rtx")):
         pytest.skip("neither tensorrt nor tensorrt_rtx is installed")
-    from export.bundle.writer import ExportOptions, export_bundle
+    from export.bundle.options import ExportOptions
+    from export.bundle.writer import export_bundle
 
     out = tmp_path_factory.mktemp("gpu") / "bundle"
     export_bundle("nano-x4", out, ExportOptions(("tensorrt-fp32", "tensorrt-fp16"), (TILE,)))

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from export.backends.openvino.fp32_layers import keep_fp32
 from export.machine.child_process import do_job
+from export.quantization.calibrated_graph import Quantizer
 from export.quantization.layers import ENDS, LOOKED_AT, chosen_by_default, require_finite
 
 _KINDS = ("Convolution", "GroupConvolution")
@@ -129,6 +130,9 @@ class OpenVinoMaker:
         if floats := [end for end in ENDS if not any(end in name for name in chosen)]:
             keep_fp32(xml, floats)  # as the exporter does beside bf16; elsewhere they are fp32 already
         return xml, xml.with_suffix(".bin")
+
+
+NNCF = Quantizer("openvino", "export.backends.openvino.quantize", ".xml", OpenVinoMaker)
 
 
 def _quantize_input(conv: Any, learnt: Any, inputs: dict[Any, Any]) -> None:

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from dlgsanet.errors import BackendError
-from export.backends.tensorrt.typed_graphs import FOLDER, TypedGraphs
+from export.backends.tensorrt.typed_graphs import TypedGraphs
 from export.graph.build import onnx_bytes
+from export.targets.outputs import make_place
 from runtimes.backends.tensorrt.compiling.compile import Compiled, CompileJob, compile_engine
 from runtimes.backends.tensorrt.engine_record import FP16_SCALES, FP32_SCALES, SCHEMA, EngineRecord, host_platform
 
@@ -30,8 +31,7 @@ def compile_ahead(folder: Path, name: str, typed: TypedGraphs, sm: str) -> tuple
 
     The forms of an int8 graph are tried in order. Raises BackendError when none compiles, with every reason.
     """
-    path = f"{FOLDER}/{name}.engine"
-    (folder / FOLDER).mkdir(parents=True, exist_ok=True)
+    path = make_place(folder, f"tensorrt/{name}.engine")
     reasons = []
     for suffix, graph in typed.files.items():
         data = onnx_bytes(graph, None)
@@ -48,7 +48,7 @@ def compile_ahead(folder: Path, name: str, typed: TypedGraphs, sm: str) -> tuple
             version=compiled.version,
             sm=sm,
             platform=host_platform(),
-            onnx=f"{FOLDER}/{name}{suffix}.onnx",
+            onnx=f"tensorrt/{name}{suffix}.onnx",
             onnx_sha256=hashlib.sha256(data).hexdigest(),
             scales=FORMS[suffix] if len(typed.files) > 1 else None,
             options=compiled.options,

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import onnx
@@ -24,10 +23,6 @@ from export.graph.build import check, onnx_bytes
 from runtimes.backends.tensorrt.lint.lint import lint
 from runtimes.file_formats.onnx_graph import read_graph, tensor_types
 
-if TYPE_CHECKING:
-    from dlgsanet.network.model import DLGSANet
-
-FOLDER = "tensorrt"
 MAX_RANGE_USED = 0.5
 """Share of fp16's range that a picture may need: other pictures, and trained networks, differ by less than twice."""
 
@@ -100,33 +95,3 @@ def half_tensors(model: onnx.ModelProto) -> set[str]:
     """Tensors of the fp32 graph that have an fp16 form in a typed one: of their own name, or as a cast of it."""
     types = tensor_types(read_graph(model.SerializeToString()))
     return {name.removesuffix(".fp16") for name, kind in types.items() if kind == "fp16"}
-
-
-def make_onnx(
-    model: DLGSANet, tile: tuple[int, int], precision: str, *, tiles: NDArray[np.float32] | None = None
-) -> Mapping[str, bytes]:
-    """From a reference network to the files of a precision, for those who build engines without a bundle.
-
-    `tiles`: calibration tiles (N, 3, H, W), for int8. Suffix -> content; unproven, see `export.rewriting.certificate`.
-    """
-    from export.backends.registry import photograph
-    from export.graph.build import build_onnx
-    from export.quantization.calibrated_graph import quantized
-    from export.rewriting.rewrite import rewrite
-    from export.targets.table import Target
-
-    target = Target("tensorrt", precision, tile)
-    rewritten = rewrite(model, target)
-    graph = build_onnx(rewritten.model, name="network", tile=tile, scale=model.scale, opset=target.graph_opset)
-    quantize = None if tiles is None else (lambda made: quantized(made, tiles, tensorrt=True))
-    made = typed_graphs(graph, precision, picture=photograph(tile), quantize=quantize)
-    return {suffix: onnx_bytes(each, None) for suffix, each in made.files.items()}
-
-
-def write_files(folder: Path, name: str, made: TypedGraphs, keys: Mapping[str, Any] | None) -> tuple[str, ...]:
-    """Write the graphs below `folder`; return their paths relative to it, the one to try first in front."""
-    (folder / FOLDER).mkdir(parents=True, exist_ok=True)
-    paths = tuple(f"{FOLDER}/{name}{suffix}.onnx" for suffix in made.files)
-    for path, graph in zip(paths, made.files.values(), strict=True):
-        (folder / path).write_bytes(onnx_bytes(graph, keys))
-    return paths

@@ -21,7 +21,8 @@ from dlgsanet.errors import InputError
 from dlgsanet.network.config import ModelConfig
 from dlgsanet.network.model import DLGSANet
 from dlgsanet.storage.atomic import sha256_file
-from export.bundle.writer import ExportOptions, export_bundle
+from export.bundle.options import ExportOptions
+from export.bundle.writer import export_bundle
 from export.quantization.calibration_tiles import CalibrationOptions
 from runtimes import open_runner
 from runtimes.file_formats.onnx_file import tensor_names, with_outputs

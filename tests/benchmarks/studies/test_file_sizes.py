@@ -9,7 +9,8 @@ import pytest
 
 from benchmarks.studies import file_sizes
 from dlgsanet.errors import InputError
-from export.bundle.writer import ExportOptions, export_bundle
+from export.bundle.options import ExportOptions
+from export.bundle.writer import export_bundle
 
 TARGETS = ("onnxruntime-fp32", "onnxruntime-int8w", "openvino-fp32", "openvino-fp16")
 

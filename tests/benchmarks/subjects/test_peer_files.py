@@ -2,16 +2,14 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from benchmarks.subjects import peer_files as peers
 from benchmarks.subjects.peer_files import LIST, SCHEMA, BicubicRunner, PeerFile, PeerFolder, contestants, read_peers
-from dlgsanet.errors import BackendError, InputError
+from dlgsanet.errors import InputError
 from dlgsanet.storage.atomic import sha256_file
 from runtimes import probe_network as probe
 
@@ -57,10 +55,3 @@ def test_other_folders_and_other_tiles_are_refused(folder: Path, tmp_path: Path)
     (tmp_path / LIST).write_text("{}")
     with pytest.raises(InputError, match="missing"):
         read_peers(tmp_path)
-
-
-def test_an_environment_that_is_none_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="give --python"):
-        peers._run([str(tmp_path / "python")], "the peers' environment")
-    with pytest.raises(BackendError, match="failed"):
-        peers._run([sys.executable, "-c", "raise SystemExit(3)"], "the peers' environment")

@@ -9,7 +9,8 @@ import torch
 from dlgsanet.imaging.files import read_rgb8, to_nchw
 from dlgsanet.imaging.resize import downscale_matlab8
 from dlgsanet.network.model import DLGSANet
-from export.bundle.parity_pack import FOLDER, PHOTOGRAPHS, write_pack
+from export.bundle.parity_pack import write_pack
+from export.pictures import FOLDER, PHOTOGRAPHS
 from runtimes.runner.tiling import DEFAULT_OVERLAP, upscale_tiled
 
 MakeModel = Callable[..., DLGSANet]

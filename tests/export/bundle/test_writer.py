@@ -15,9 +15,10 @@ from dlgsanet.errors import BackendError, GateError, InputError, UnavailableErro
 from dlgsanet.imaging.files import read_rgb8, to_nchw
 from dlgsanet.network.model import DLGSANet
 from export import ExportOptions, export_bundle
-from export.backends import registry as graph_files
+from export.backends.openvino import write as openvino_files
 from export.bundle import artifact_writer as artifacts
 from export.bundle import memory_estimate as memory
+from export.bundle import plan
 from export.bundle import writer as bundle
 from export.targets.choice import default_targets
 from export.targets.table import Row
@@ -167,7 +168,7 @@ def test_without_targets_what_is_not_installed_is_left_out_and_said(
     checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here = tuple(row for row in TARGETS if row.backend == "onnxruntime")
-    monkeypatch.setattr(bundle, "installed_targets", lambda: here)
+    monkeypatch.setattr(plan, "installed_targets", lambda: here)
     steps: list[str] = []
     manifest = export_bundle(checkpoint, tmp_path / "b", ExportOptions(tiles=((24, 20),)), steps.append)
     assert [artifact.backend for artifact in manifest.artifacts] == ["onnxruntime"]
@@ -293,7 +294,7 @@ def test_a_full_disk_is_an_input_error_and_leaves_nothing(
     def full(*arguments: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(graph_files.shutil, "copyfile", full)
+    monkeypatch.setattr(openvino_files.shutil, "copyfile", full)
     monkeypatch.setattr(artifacts, "sha256_file", full)
     with pytest.raises(InputError, match="No space left"):
         export_bundle(checkpoint, tmp_path / "b", ONE)

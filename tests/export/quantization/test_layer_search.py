@@ -16,7 +16,8 @@ import pytest
 from benchmarks.gates.accuracy_gates import INT8
 from dlgsanet.errors import GateError, InputError
 from dlgsanet.imaging.files import write_picture
-from export.bundle.writer import ExportOptions, export_bundle
+from export.bundle.options import ExportOptions
+from export.bundle.writer import export_bundle
 from export.machine.journal import Journal
 from export.quantization.calibration_tiles import CalibrationOptions
 from export.quantization.layer_search import Candidate, SearchLimits, fastest

@@ -17,7 +17,8 @@ from benchmarks.run_check import run_check
 from dlgsanet.errors import GateError, InputError
 from dlgsanet.imaging.files import read_rgb8
 from dlgsanet.storage.atomic import sha256_file
-from export.bundle.writer import ExportOptions, export_bundle
+from export.bundle.options import ExportOptions
+from export.bundle.writer import export_bundle
 from export.quantization.calibration_tiles import CalibrationOptions
 from runtimes import open_runner
 from runtimes.backends.openvino.layers import quantized_layers

@@ -10,10 +10,10 @@ import pytest
 from dlgsanet.errors import InputError, UnavailableError
 from dlgsanet.network.model import DLGSANet
 from export import ExportOptions, export_bundle
+from export.machine.candidate_runner import medians
 from export.targets.table import Target
 from export.tuning import lowering_trials as trial
 from export.tuning.lowering_choice import CANDIDATES, Tuner, default_choice
-from export.tuning.lowering_trials import medians
 from runtimes.bundle.manifest import read_manifest
 from runtimes.machine.clock import time_interleaved
 

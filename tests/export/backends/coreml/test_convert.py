@@ -23,7 +23,8 @@ from dlgsanet import load_model
 from dlgsanet.checkpoints import save_checkpoint
 from dlgsanet.metrics import psnr_float
 from dlgsanet.network.model import DLGSANet
-from export.bundle.writer import ExportOptions, export_bundle
+from export.bundle.options import ExportOptions
+from export.bundle.writer import export_bundle
 from export.quantization.calibration_tiles import CalibrationOptions
 from runtimes import open_runner
 from runtimes.backends.coreml.mil.neural_engine_card import Ranges, card

@@ -20,7 +20,8 @@ from dlgsanet.errors import InputError
 from dlgsanet.metrics import psnr_float
 from export.backends.coreml.functions import merge_packages
 from export.bundle import writer as bundle_room
-from export.bundle.writer import ExportOptions, export_bundle
+from export.bundle.options import ExportOptions
+from export.bundle.writer import export_bundle
 from runtimes import open_runner
 from runtimes.backends.coreml.reference import REFERENCE, SPECIFICATION, MilRunner, read_package
 from runtimes.backends.references import judges

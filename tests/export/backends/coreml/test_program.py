@@ -8,7 +8,8 @@ import pytest
 from dlgsanet.errors import BackendError, InputError
 from export.backends.coreml.convert import PackageOptions, convert_coreml, label
 from export.backends.coreml.program import HALF_TINY, to_half
-from export.bundle.writer import ExportOptions, export_bundle
+from export.bundle.options import ExportOptions
+from export.bundle.writer import export_bundle
 from export.targets.table import Target
 
 pytest.importorskip("coremltools")

@@ -15,7 +15,8 @@ from hypothesis.extra.numpy import arrays
 from onnx import numpy_helper
 
 from export.backends.onnxruntime.weights import rounded, store_int8
-from export.bundle.writer import ExportOptions, export_bundle
+from export.bundle.options import ExportOptions
+from export.bundle.writer import export_bundle
 from export.quantization.layers import ENDS
 from runtimes import open_runner
 from runtimes.backends.onnxruntime.session import quiet_options

@@ -12,8 +12,10 @@ from dlgsanet.__main__ import main
 from dlgsanet.checkpoints import load_model
 from dlgsanet.errors import BackendError, InputError
 from export.backends.tensorrt import compile_ahead as to_tensorrt_rtx
-from export.backends.tensorrt.typed_graphs import TypedGraphs, make_onnx
-from export.bundle.writer import ExportOptions, export_bundle
+from export.backends.tensorrt.typed_graphs import TypedGraphs
+from export.backends.tensorrt.without_bundle import make_onnx
+from export.bundle.options import ExportOptions
+from export.bundle.writer import export_bundle
 from export.quantization.calibration_tiles import CalibrationOptions
 from export.targets.choice import parse_targets
 from export.targets.table import RTX_CAPABILITIES

@@ -16,6 +16,7 @@ from export.backends.tensorrt.int8_forms import LEAST_SCALE, exact_scale, typed_
 from export.graph.build import build_onnx
 from export.quantization.calibrated_graph import quantized
 from export.quantization.layers import stays
+from export.quantization.onnx_qdq import SYMMETRIC
 from export.rewriting.rewrite import rewrite
 from export.targets.table import Target
 from runtimes.backends.tensorrt.lint.lint import lint
@@ -35,7 +36,7 @@ def plain(make_model) -> onnx.ModelProto:
 @pytest.fixture(scope="module")
 def forms(plain) -> Mapping[str, onnx.ModelProto]:
     tiles = np.random.default_rng(0).random((2, 3, *TILE), np.float32)
-    return typed_forms(with_exact_scales(quantized(plain, tiles, tensorrt=True), plain))
+    return typed_forms(with_exact_scales(quantized(plain, tiles, SYMMETRIC), plain))
 
 
 def constants(model: onnx.ModelProto) -> dict[str, np.ndarray]:

@@ -18,8 +18,10 @@ from onnx import numpy_helper
 from dlgsanet.__main__ import main
 from dlgsanet.errors import BackendError, InputError, UnavailableError
 from export.backends.tensorrt.build_recipe import RELEASES, trtexec
-from export.backends.tensorrt.typed_graphs import make_onnx, require_head_room, typed_graphs
-from export.bundle.writer import ExportOptions, export_bundle
+from export.backends.tensorrt.typed_graphs import require_head_room, typed_graphs
+from export.backends.tensorrt.without_bundle import make_onnx
+from export.bundle.options import ExportOptions
+from export.bundle.writer import export_bundle
 from export.quantization.calibration_tiles import CalibrationOptions
 from export.targets.table import Target
 from runtimes import open_runner

@@ -1,0 +1,64 @@
+"""What an export will make: rows, tiles and targets, with everything refused that cannot be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+from dlgsanet.checkpoints import Checkpoint
+from dlgsanet.errors import InputError
+from export.backends.coreml.shapes import require_shapes
+from export.bundle.memory_estimate import require_memory
+from export.bundle.options import ExportOptions
+from export.rewriting.lowerings import lowering
+from export.targets.choice import default_targets, installed_targets, parse_targets
+from export.targets.table import RTX_CAPABILITIES, Row, Target
+from runtimes.runner.tiling import DEFAULT_OVERLAP
+
+Progress = Callable[[str], None]
+
+
+def rows_of(options: ExportOptions, say: Progress) -> tuple[Row, ...]:
+    if options.targets:
+        return parse_targets(options.targets, ())
+    rows = installed_targets()
+    for row in default_targets():
+        if row not in rows:
+            say(f"left out {row.name}: {', '.join(row.missing)} not installed")
+    return rows
+
+
+def targets_of(rows: Sequence[Row], options: ExportOptions, checkpoint: Checkpoint) -> tuple[Target, ...]:
+    """Every row at every tile, refused here if any of them cannot be."""
+    if options.lowering is not None and not checkpoint.config.dynamic:
+        raise InputError(
+            f"{checkpoint.name} has static filters, so there is no dynamic convolution to lower: leave --lowering out"
+        )
+    if options.lowering is not None:
+        lowering(options.lowering)
+    tiles = tuple(dict.fromkeys(options.tiles))
+    if not tiles or not rows:
+        raise InputError("expected at least one target and one tile, found none: give --to and --tile")
+    targets = tuple(target for tile in tiles for row in rows for target in _of_row(row, tile, options))
+    if options.image and not any(target.image for target in targets):
+        raise InputError("--image is about Core ML packages, found no such target: add --to coreml")
+    require_shapes(options.shapes, targets)
+    for tile in tiles:
+        if min(tile) <= DEFAULT_OVERLAP:
+            raise InputError(
+                f"expected a tile larger than the {DEFAULT_OVERLAP} LR pixels that neighbouring tiles share, found "
+                f"{tile[0]}x{tile[1]}: give a larger --tile"
+            )
+        require_memory(checkpoint.config, tile, options.lowering)
+    return targets
+
+
+def _of_row(row: Row, tile: tuple[int, int], options: ExportOptions) -> Iterator[Target]:
+    """The artifacts of a row at a tile: one, for Core ML with pictures too if asked for, for TensorRT-RTX one a GPU."""
+    target = Target(row.backend, row.precision, tile, options.opset, deployment=options.deployment)
+    if row.backend == "tensorrt-rtx":
+        yield from (replace(target, sm=capability) for capability in RTX_CAPABILITIES)
+        return
+    yield target
+    if row.backend == "coreml" and options.image:
+        yield replace(target, image=True)
