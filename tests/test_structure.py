@@ -169,7 +169,6 @@ def entries(folder: Path) -> list[str]:
     return [path.name for path in folder.iterdir() if path.name not in NO_ENTRIES and not path.name.startswith(".")]
 
 
-@pytest.mark.xfail(strict=True, reason="being untangled: whoever lands the last of it takes this mark away")
 def test_no_circle_of_imports() -> None:
     known = modules(ROOT, ROOMS)
     graph = edges(known)
@@ -181,13 +180,7 @@ def test_a_circle_is_seen() -> None:
     assert circle({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}) in (["a", "c", "b", "a"], ["a", "b", "c", "a"])
 
 
-@pytest.mark.parametrize(
-    "room",
-    [
-        *("dlgsanet", "runtimes", "benchmarks"),
-        pytest.param("export", marks=pytest.mark.xfail(strict=True, reason="being untangled")),
-    ],
-)
+@pytest.mark.parametrize("room", ROOMS)
 def test_imports_run_one_way(room: str) -> None:
     order = [f"{room}.{name}" for name in DIRECTION[room]]
 

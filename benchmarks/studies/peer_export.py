@@ -18,11 +18,11 @@ from typing import Annotated
 
 import typer
 
-from runtimes.runner.tiling import Tile
 from benchmarks.subjects.peer_files import LIST, SCHEMA, PeerFile, PeerFolder
 from dlgsanet.errors import BackendError, InputError
 from dlgsanet.storage.atomic import new_directory, sha256_file
 from runtimes.bundle.manifest import read_manifest
+from runtimes.runner.tiling import Tile
 
 SWINIR, NAIVE = "swinir-light", "naive"
 SCRIPT = Path(__file__).parent / "peer_networks.py"
