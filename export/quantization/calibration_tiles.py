@@ -98,7 +98,7 @@ def image_paths(folder: str) -> list[Path]:
     if spec is None or not spec.submodule_search_locations:
         raise UnavailableError(
             "the default calibration photographs come with scikit-image, found none: pip install "
-            "'dlgsanet-edge[report]', or give a folder with --calibration"
+            "'dlgsanet-edge[quantize]', or give a folder with --calibration"
         )
     data = Path(spec.submodule_search_locations[0]) / "data"
     found = [data / name for name in PHOTOGRAPHS if (data / name).is_file()]

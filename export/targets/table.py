@@ -28,10 +28,10 @@ DEFAULT_DEPLOYMENT = "iOS17"
 class Row:
     """One line of the table.
 
-    `packages` are imported by the exporter, `extra` brings those that `[export]` lacks; `hints` are settings that
-    a runner must pin in the engine; `lowering` is the default form of the dynamic convolution; `half_safe` chooses
-    the rewriting that keeps every intermediate value within fp16, and `without` names passes that are left out since
-    they make this row's graphs slower (docs/lowerings.md) or have no form there; with
+    `packages` are imported by the exporter, `extra` brings those that `[export]` lacks, as pip writes it; `hints` are
+    settings that a runner must pin in the engine; `lowering` is the default form of the dynamic convolution;
+    `half_safe` chooses the rewriting that keeps every intermediate value within fp16, and `without` names passes
+    that are left out since they make this row's graphs slower (docs/lowerings.md) or have no form there; with
     `fp32_ends` the first and the last convolution compute in fp32 (export/quantization/layers.py).
     """
 
@@ -107,18 +107,18 @@ TARGETS: tuple[Row, ...] = (
         "weights stored in fp16 (half the size); computes in fp16 where the device can",
     ),
     Row(
-        "openvino", "int8w", "openvino", ("onnx", "openvino", "nncf"),
+        "openvino", "int8w", "openvino,quantize", ("onnx", "openvino", "nncf"),
         (("INFERENCE_PRECISION_HINT", "f32"),), "basis", ".xml + .bin",
         "weights stored in int8, those of the first and the last convolution in fp16 (a third of the size); computes "
         "in fp32; only when asked for",
     ),
     Row(
-        "openvino", "int8", "openvino", ("onnx", "openvino", "nncf"),
+        "openvino", "int8", "openvino,quantize", ("onnx", "openvino", "nncf"),
         (("INFERENCE_PRECISION_HINT", "f32"),), "basis", ".xml + .bin",
         "dense convolutions in INT8 (NNCF, calibrated), everything else in fp32; only when asked for",
     ),
     Row(
-        "openvino", "int8-mixed", "openvino", ("onnx", "openvino", "nncf"),
+        "openvino", "int8-mixed", "openvino,quantize", ("onnx", "openvino", "nncf"),
         (("INFERENCE_PRECISION_HINT", "bf16"),), "basis", ".xml + .bin",
         "dense convolutions in INT8 (NNCF, calibrated), everything else in bf16 but for the first and the last "
         "convolution; only when asked for",
@@ -126,7 +126,7 @@ TARGETS: tuple[Row, ...] = (
     ),
     *(
         Row(
-            "coreml", precision, "coreml",
+            "coreml", precision, "coreml,quantize" if precision.startswith("pal") else "coreml",
             ("onnx", "coremltools", *(("sklearn",) if precision.startswith("pal") else ())),
             (), "basis", ".mlpackage", note,
             half_safe=True,
