@@ -15,10 +15,6 @@ from dlgsanet.kernels.compiled.library import load_library
 _SOURCE = "dynamic_conv.c"
 
 
-class _Picture(ctypes.Structure):
-    _fields_ = (("data", ctypes.c_void_p), ("strides", ctypes.c_int64 * 4))
-
-
 class _Extent(ctypes.Structure):
     _fields_ = tuple((name, ctypes.c_int64) for name in ("groups", "height", "width", "first", "last"))
 
@@ -31,8 +27,10 @@ def dynamic_conv_c(u: Tensor, z: Tensor, weight: Tensor, bias: Tensor, kernel: i
     Differentiable once in all four. Uses as many threads as torch. Raises UnavailableError without a C compiler.
     """
     require_supported(u)
-    result: Tensor = _DynamicConv.apply(u, z.to(u.dtype), weight.float(), bias.float(), kernel)  # type: ignore[no-untyped-call]
-    return result
+    last = {"memory_format": torch.channels_last}
+    placed = u.contiguous(**last), z.to(u.dtype).contiguous(**last), weight.float(), bias.float()
+    result: Tensor = _DynamicConv.apply(*placed, kernel)  # type: ignore[no-untyped-call]
+    return result if u.is_contiguous(**last) else result.contiguous()
 
 
 class _DynamicConv(torch.autograd.Function):
@@ -43,7 +41,7 @@ class _DynamicConv(torch.autograd.Function):
         ctx.kernel = kernel
         out = torch.empty_like(u)
         run = _library(u, z, weight, kernel).dynamic_conv_forward
-        given = [*_pictures(u, z), pointer(weight), pointer(bias), *_pictures(out)]
+        given = [pointer(t) for t in (u, z, weight, bias, out)]
         in_threads(lambda _, part: int(run(*given, _extent(u, weight, kernel, part))), parts(u.shape[0]))
         return out
 
@@ -51,12 +49,12 @@ class _DynamicConv(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, None]:
         u, z, weight, bias = ctx.saved_tensors
-        grad = grad.to(u.dtype)
+        grad = grad.to(u.dtype).contiguous(memory_format=torch.channels_last)
         grad_u, grad_z = torch.empty_like(u), torch.empty_like(z)
         shared = parts(u.shape[0])
         grad_weight, grad_bias = weight.new_zeros(len(shared), *weight.shape), bias.new_zeros(len(shared), *bias.shape)
         run = _library(u, z, weight, ctx.kernel).dynamic_conv_backward
-        given = [*_pictures(u, z), pointer(weight), pointer(bias), *_pictures(grad, grad_u, grad_z)]
+        given = [pointer(t) for t in (u, z, weight, bias, grad, grad_u, grad_z)]
 
         def work(number: int, part: Part) -> int:
             sums = pointer(grad_weight[number]), pointer(grad_bias[number])
@@ -69,11 +67,6 @@ class _DynamicConv(torch.autograd.Function):
 def _library(u: Tensor, z: Tensor, weight: Tensor, kernel: int) -> ctypes.CDLL:
     groups = weight.shape[0] // kernel**2
     return load_library(_SOURCE, element_of(u), ("K", kernel), ("M", u.shape[1] // groups), ("R", z.shape[1]))
-
-
-def _pictures(*tensors: Tensor) -> list[Any]:
-    """By reference, which keeps the structures alive."""
-    return [ctypes.byref(_Picture(t.data_ptr(), (ctypes.c_int64 * 4)(*t.stride()))) for t in tensors]
 
 
 def _extent(u: Tensor, weight: Tensor, kernel: int, part: Part) -> Any:

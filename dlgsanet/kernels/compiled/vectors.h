@@ -34,10 +34,44 @@ typedef uint16_t loose_halves __attribute__((vector_size(2 * LANES), aligned(2),
 
 static inline int64_t whole_vectors(int64_t length) { return (length + LANES - 1) / LANES * LANES; }
 
-static inline float *zeros(ptrdiff_t count) { return calloc((size_t)count, sizeof(float)); }
+/* Floats that are zero, from a vector's address on; null when there is no memory. */
+static inline float *zeros(ptrdiff_t count) {
+    void *to = NULL;
+    size_t bytes = (size_t)count * sizeof(float);
+    if (posix_memalign(&to, sizeof(vec), bytes)) return NULL;
+    return memset(to, 0, bytes);
+}
 
 /* Lane by lane: `yes` where the comparison held, else `no`. */
 static inline vec chosen(ivec held, vec yes, vec no) { return (vec)((held & (ivec)yes) | (~held & (ivec)no)); }
+
+/* Lane by lane, number from[lane] of a's and then b's lanes. */
+static inline vec picked(vec a, vec b, ivec from) {
+#ifdef __AVX512F__
+    return (vec)_mm512_permutex2var_ps((__m512)a, (__m512i)from, (__m512)b);
+#else
+    vec to;
+    for (int lane = 0; lane < LANES; lane++) to[lane] = from[lane] < LANES ? a[from[lane]] : b[from[lane] - LANES];
+    return to;
+#endif
+}
+
+/* Lane j of vector i becomes lane i of vector j: squares of 1, 2, 4... lanes change places. */
+static inline void transpose(vec *square) {
+    for (int step = 1; step < LANES; step *= 2) {
+        ivec upper, lower;
+        for (int lane = 0; lane < LANES; lane++) {
+            upper[lane] = lane & step ? LANES + lane - step : lane;
+            lower[lane] = lane & step ? LANES + lane : lane + step;
+        }
+        for (int i = 0; i < LANES; i++) {
+            if (i & step) continue;
+            vec a = square[i], b = square[i + step];
+            square[i] = picked(a, b, upper);
+            square[i + step] = picked(a, b, lower);
+        }
+    }
+}
 
 static inline float total(vec v) {
     union {
@@ -71,10 +105,6 @@ static inline halves narrowed(vec values) { /* to the nearest bfloat16, ties to 
 #if HALF
 typedef uint16_t element;
 
-static inline float read_one(const element *from) { return widened((halves){*from})[0]; }
-
-static inline void write_one(element *to, float value) { *to = narrowed((vec){value})[0]; }
-
 static inline vec read_vector(const element *from) { return widened((halves) * (const loose_halves *)from); }
 
 static inline void write_vector(element *to, vec values) { *(loose_halves *)to = (loose_halves)narrowed(values); }
@@ -82,10 +112,6 @@ static inline void write_vector(element *to, vec values) { *(loose_halves *)to =
 static inline vec as_kept(vec values) { return widened(narrowed(values)); } /* what is read after it was written */
 #else
 typedef float element;
-
-static inline float read_one(const element *from) { return *from; }
-
-static inline void write_one(element *to, float value) { *to = value; }
 
 static inline vec read_vector(const element *from) { return LOAD(from); }
 
