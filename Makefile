@@ -1,5 +1,6 @@
 # make demo   the whole path on a shipped checkpoint: export, check, bench, report
 # make test   ruff, mypy and the fast tests (make slow, make test-triton: the others)
+# make docs   what is generated in README.md and docs/; make site: the pages as a site, in build/site
 # Each makes .venv and installs what it needs on first use; later calls install nothing.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -16,7 +17,7 @@ WHEELS := build/tensorrt-wheels
 BINDINGS := tensorrt-cu12-bindings==10.3.0 tensorrt-cu12-bindings==10.13.3.9 \
   tensorrt-cu13-bindings==10.16.1.11 tensorrt-cu13-bindings==11.4.0.106
 
-.PHONY: demo test tensorrt-wheels test-triton lint slow docs clean
+.PHONY: demo test tensorrt-wheels test-triton lint slow docs site clean
 
 demo: $(VENV)/.ready-demo
 	$(BIN)/dlgsanet demo -o demo
@@ -48,7 +49,11 @@ slow: $(VENV)/.ready-test
 	$(BIN)/python -m pytest -m slow
 
 docs: $(VENV)/.ready-test
-	$(BIN)/python docs/update_tables.py
+	$(BIN)/python -m docs.update_tables
+
+# Strict: a broken link or a page outside the navigation fails. Needs no network.
+site: $(VENV)/.ready-test
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

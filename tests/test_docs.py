@@ -1,45 +1,107 @@
-"""The generated tables of README and docs are those of the committed results."""
+"""What README and docs say is true of this checkout: figures, links, module names, and the site made of them."""
 
 from __future__ import annotations
 
 import importlib.util
+import os
+import re
+import subprocess
+import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
+from docs import update_tables
+from docs.tables import imports
+from export.targets.table import TARGETS
+
 ROOT = Path(__file__).resolve().parent.parent
+PAGES = sorted((*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "dlgsanet" / "weights").glob("*.md")))
+LONGEST_README = 90
+CODE = re.compile(r"^ *```.*?^ *```", re.DOTALL | re.MULTILINE)
+LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 
-@pytest.fixture(scope="module")
-def tables() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("update_tables", ROOT / "docs" / "update_tables.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def prose(page: Path) -> str:
+    return CODE.sub("", page.read_text(encoding="utf-8"))
 
 
-def test_pages_are_up_to_date(tables: ModuleType) -> None:
-    for name in tables.PAGES:
-        text = (ROOT / name).read_text(encoding="utf-8")
-        assert tables.BLOCK.search(text), f"{name} has no generated table"
-        assert tables.updated(text) == text, f"{name} is stale: run make docs"
+def anchors(page: Path) -> set[str]:
+    """The anchors that GitHub and the site give to a page's headings, where both agree."""
+    headings = re.findall(r"^#+ (.+)$", prose(page), re.MULTILINE)
+    plain = [re.sub(r"[^\w\- ]", "", heading.lower()) for heading in headings]
+    return {text.strip().replace(" ", "-") for text in plain} & {re.sub(r"[-\s]+", "-", text.strip()) for text in plain}
 
 
-def test_a_changed_figure_is_noticed(tables: ModuleType) -> None:
+def broken(page: Path, text: str) -> list[str]:
+    """The links of a page's text that lead nowhere."""
+    found = []
+    for link in LINK.findall(text):
+        target, _, anchor = link.partition("#")
+        if "://" in link:
+            continue
+        place = (page.parent / target).resolve() if target else page
+        if not place.exists() or (anchor and anchor not in anchors(place)):
+            found.append(f"{page.relative_to(ROOT)} links to {link}")
+    return found
+
+
+def test_pages_are_up_to_date() -> None:
+    assert not update_tables.stale(), "run make docs"
+
+
+def test_every_table_is_on_a_page() -> None:
+    shown = {name for page in update_tables.pages() for _, name, _ in update_tables.BLOCK.findall(page.read_text())}
+    assert shown == set(update_tables.TABLES)
+
+
+def test_a_changed_figure_is_noticed() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    block = tables.BLOCK.search(text)
+    block = update_tables.BLOCK.search(text)
     assert block is not None
     digit = next(i for i in range(block.start(), block.end()) if text[i].isdigit())
     forged = text[:digit] + str((int(text[digit]) + 1) % 10) + text[digit + 1 :]
-    assert tables.updated(forged) == text
+    assert update_tables.updated(forged) == text
 
 
 def test_links_lead_somewhere() -> None:
-    import re
+    assert not [line for page in PAGES for line in broken(page, prose(page))]
 
-    for page in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")):
-        for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
-            if "://" not in target:
-                assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+def test_the_link_check_can_fail() -> None:
+    page = ROOT / "README.md"
+    fine, *wrong = ("docs/guides/export.md#the-bundle", "docs/nowhere.md", "docs/guides/export.md#nowhere", "#nowhere")
+    assert not broken(page, f"[a]({fine})")
+    assert len(broken(page, " ".join(f"[a]({link})" for link in wrong))) == len(wrong)
+
+
+def test_modules_that_pages_run_exist() -> None:
+    named = {name for page in PAGES for name in re.findall(r"python -m ([\w.]+)", page.read_text(encoding="utf-8"))}
+    ours = {name for name in named if name.partition(".")[0] in imports.ROOMS}
+    assert ours and not [name for name in ours if importlib.util.find_spec(name) is None]
+
+
+def test_readme_is_short_and_names_real_targets() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= LONGEST_README
+    section = text.partition("## Which target")[2].partition("\n## ")[0]
+    named = re.findall(r"`([a-z]+(?:-[a-z]+)?-(?:fp32|fp16|bf16|int8))`", section)
+    assert len(named) >= 6 and set(named) <= {row.name for row in TARGETS}
+
+
+def test_install_lines_work_from_a_checkout() -> None:
+    """Nothing is on an index yet: pip is given a folder or a wheel."""
+    pages = [page for page in PAGES if page.name != "CHANGELOG.md"]
+    assert not [page for page in pages if re.search(r"pip install ['\"]?dlgsanet", page.read_text(encoding="utf-8"))]
+
+
+@pytest.mark.skipif(importlib.util.find_spec("material") is None, reason="needs the site's packages: the extra site")
+def test_the_site_builds_strictly(tmp_path: Path) -> None:
+    """Broken links, anchors and cross-references, and pages outside the navigation, fail; nothing is fetched later."""
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path)]
+    environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    front = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert (tmp_path / "start" / "laptop" / "index.html").exists() and 'href="start/laptop/"' in front
+    assert not re.findall(r"<(?:script|link|img)[^>]+(?:src|href)=\"?https?://", front)

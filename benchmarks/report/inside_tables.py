@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from benchmarks.records.result_file import ResultFile
 from benchmarks.report.terminal import mac_lines, number
+from runtimes.file_formats.markdown import markdown_table
 
 EXTRACT = ("shallow", "g0.b0.mhdlsa", "g0.b0.mhdlsa.gdfn", "g0.b0.gsa", "g0.conv", "g1.conv", "deep")
 """Blocks that a page has room for; `check --blocks` shows all."""
@@ -13,13 +14,10 @@ EXTRACT = ("shallow", "g0.b0.mhdlsa", "g0.b0.mhdlsa.gdfn", "g0.b0.gsa", "g0.conv
 
 def ladder(file: ResultFile) -> str:
     """Each step against the one before, against HR and against the top."""
-    lines = [
-        "| step | made from | PSNR, dB | drop, dB | dB to it: mean / worst | dB to the top |",
-        "|---|---|---|---|---|---|",
-    ]
+    rows = []
     for rung in file.rungs:
         near = f"{number(rung.to_before_db, '.1f')} / {number(rung.to_before_worst_db, '.1f')}"
-        cells = (
+        row = (
             rung.step,
             rung.before or "",
             number(rung.psnr_db, ".3f"),
@@ -27,8 +25,10 @@ def ladder(file: ResultFile) -> str:
             "identical" if rung.identical else near if rung.before else "",
             number(rung.to_top_db, ".1f") if rung.before else "",
         )
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+        rows.append(row)
+    return markdown_table(
+        ("step", "made from", "PSNR, dB", "drop, dB", "dB to it: mean / worst", "dB to the top"), rows
+    )
 
 
 def work(file: ResultFile) -> str:
@@ -40,6 +40,5 @@ def blocks(file: ResultFile, extract: Sequence[str] = EXTRACT) -> str:
     """What some blocks add, dB of signal to error, an artifact in each column."""
     shown = [record for record in file.blocks if record.blocks]
     added = [{row.name: row.added_db for row in record.blocks} for record in shown]
-    lines = [f"| block | {' | '.join(record.artifact for record in shown)} |", "|---" * (len(shown) + 1) + "|"]
-    lines += [f"| {name} | {' | '.join(number(each[name], '.1f') for each in added)} |" for name in extract]
-    return "\n".join(lines)
+    rows = [(name, *(number(each[name], ".1f") for each in added)) for name in extract]
+    return markdown_table(("block", *(record.artifact for record in shown)), rows)

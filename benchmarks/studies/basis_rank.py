@@ -1,7 +1,7 @@
 """What a compressed basis gains and costs: `python -m benchmarks.studies.basis_rank MODEL -o FILE`.
 
 Exports MODEL with every rank asked for, times all in the same rounds, and measures each on images that were not used
-for calibration. The result is committed, and the table in docs/lowerings.md is made from it.
+for calibration. The result is committed, and the table in docs/studies/lowerings.md is made from it.
 """
 
 from __future__ import annotations

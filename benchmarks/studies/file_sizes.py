@@ -1,7 +1,7 @@
 """How large artifacts are on disk: `python -m benchmarks.studies.file_sizes BUNDLE... -o FILE`.
 
-Keeps the sizes for the table in docs/precision.md. OpenVINO has its weights in a file of their own; in an ONNX file
-they are counted by their types, since graph and weights share the file.
+Keeps the sizes for the table in docs/studies/precision.md. OpenVINO has its weights in a file of their own; in an ONNX
+file they are counted by their types, since graph and weights share the file.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from dlgsanet.errors import InputError
 from dlgsanet.storage.atomic import write_text
 from runtimes.bundle.integrity import stored_bytes
 from runtimes.bundle.manifest import Artifact, read_manifest
+from runtimes.file_formats.markdown import markdown_table
 from runtimes.file_formats.onnx_file import read_facts
 
 SCHEMA = 1
@@ -45,14 +46,13 @@ def sizes(bundle: Path) -> list[dict[str, Any]]:
 
 def table(rows: Sequence[Mapping[str, Any]]) -> str:
     """A line for each artifact, against the fp32 one of its backend where there is one."""
-    lines = ["| artifact | weights, MB | of fp32's | with the graph, MB |", "|---|---|---|---|"]
+    lines = []
     for row in rows:
         full = [it for it in rows if it["model"] == row["model"] and it["artifact"].startswith(_full(row["artifact"]))]
         share = f"{row['weights'] / full[0]['weights']:.2f}" if full else ""
-        lines.append(
-            f"| {row['model']} {row['artifact']} | {row['weights'] / 1e6:.2f} | {share} | {row['all'] / 1e6:.2f} |"
-        )
-    return "\n".join(lines)
+        sizes = (f"{row['weights'] / 1e6:.2f}", share, f"{row['all'] / 1e6:.2f}")
+        lines.append((f"{row['model']} {row['artifact']}", *sizes))
+    return markdown_table(("artifact", "weights, MB", "of fp32's", "with the graph, MB"), lines)
 
 
 def _full(artifact: str) -> str:

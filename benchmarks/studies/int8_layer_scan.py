@@ -1,7 +1,7 @@
 """What each kind of layer loses and gains in INT8: `python -m benchmarks.studies.int8_layer_scan BUNDLE -o FILE`.
 
 Keeps what a search (`dlgsanet export --search`) recorded in a bundle's manifest as a result; the tables in
-docs/precision.md are made from the committed ones. Measures nothing itself.
+docs/studies/precision.md are made from the committed ones. Measures nothing itself.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import typer
 from dlgsanet.errors import InputError
 from dlgsanet.storage.atomic import write_text
 from runtimes.bundle.manifest import read_manifest
+from runtimes.file_formats.markdown import markdown_table
 
 SCHEMA = 1
 
@@ -32,40 +33,37 @@ def searches(bundle: Path) -> dict[str, Any]:
 
 def roles_table(files: Sequence[Mapping[str, Any]]) -> str:
     """A line for each kind of layer of each artifact, the most harmful first."""
-    lines = [
-        "| kind of layer | layers | dB to the fp32 graph, one layer: mean / worst tile | dB lost, one layer "
-        "| ms gained, all |",
-        "|---|---|---|---|---|",
-    ]
+    head = (
+        "kind of layer", "layers", "dB to the fp32 graph, one layer: mean / worst tile", "dB lost, one layer",
+        "ms gained, all",
+    )  # fmt: skip
+    lines: list[tuple[str, ...]] = []
     for model, artifact, found in _artifacts(files):
         measured = found["layers_measured"]
         without = "not timed" if found["float_ms"] is None else f"{found['float_ms']:.1f} ms without INT8"
-        lines.append(f"| **{model} {artifact}**, {without} | | | | |")
+        lines.append((f"**{model} {artifact}**, {without}",))
         kinds = dict.fromkeys(it["role"] for it in measured.values())
         rows = {kind: [it for it in measured.values() if it["role"] == kind] for kind in kinds}
         for kind, layers in sorted(rows.items(), key=lambda row: min(it["to_float_db"] for it in row[1])):
             worst = min(layers, key=lambda it: it["to_float_db"])
             near = f"{worst['to_float_db']:.1f} / {worst['to_float_worst_db']:.1f}"
             gained = f"{found['roles_ms_gained'][kind]:+.2f}" if found["roles_ms_gained"] else ""
-            lines.append(f"| `{kind}` | {len(layers)} | {near} | {worst['drop_db']:.4f} | {gained} |")
-    return "\n".join(lines)
+            lines.append((f"`{kind}`", str(len(layers)), near, f"{worst['drop_db']:.4f}", gained))
+    return markdown_table(head, lines)
 
 
 def candidates_table(files: Sequence[Mapping[str, Any]]) -> str:
     """The choices that were timed together, the fastest first."""
-    lines = [
-        "| choice | INT8 convolutions | ms | dB lost: mean / worst tile | dB to the fp32 graph | |",
-        "|---|---|---|---|---|---|",
-    ]
+    head = ("choice", "INT8 convolutions", "ms", "dB lost: mean / worst tile", "dB to the fp32 graph", "")
+    lines: list[tuple[str, ...]] = []
     for model, artifact, found in _artifacts(files):
-        lines.append(f"| {model} {artifact}: none | 0 | {found['float_ms']:.2f} | | | |")
+        lines.append((f"{model} {artifact}: none", "0", f"{found['float_ms']:.2f}"))
         for row in found["candidates"]:
             drop = f"{row['drop_db']:.4f} / {row['drop_worst_db']:.4f}"
             taken = "taken" if row["name"] == found["chosen"] else ""
-            lines.append(
-                f"| {row['name']} | {row['layers']} | {row['ms']:.2f} | {drop} | {row['to_float_db']:.1f} | {taken} |"
-            )
-    return "\n".join(lines)
+            near = f"{row['to_float_db']:.1f}"
+            lines.append((row["name"], str(row["layers"]), f"{row['ms']:.2f}", drop, near, taken))
+    return markdown_table(head, lines)
 
 
 def _artifacts(files: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, Mapping[str, Any]]]:

@@ -2,7 +2,7 @@
 
 All variants of a target take turns in the same rounds; the ratio to the graph with all passes is of paired
 samples. Nothing is proven here: the passes' proofs are their tests and the certificate of every export. The result is
-committed, and the tables in docs/lowerings.md are made from it.
+committed, and the tables in docs/studies/lowerings.md are made from it.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from export.rewriting.rewrite import passes_for
 from export.targets.choice import parse_targets
 from export.targets.table import LOWERINGS, Target
 from export.tuning.lowering_trials import Variant, build_graph, time_graphs
+from runtimes.file_formats.markdown import markdown_table
 
 SCHEMA = 1
 TARGETS = ("openvino-fp32", "openvino-bf16", "onnxruntime-fp32")
@@ -143,16 +144,15 @@ def read_ablation(path: Path) -> Ablation:
 def table(result: Ablation) -> str:
     """The rows in Markdown, one line for each variant, one column for each target."""
     targets = list(dict.fromkeys(row.target for row in result.rows))
-    lines = [f"| {result.kind} | ONNX nodes | GMAC | {' | '.join(f'{name}, ms' for name in targets)} |"]
-    lines.append("|---" * (3 + len(targets)) + "|")
+    rows = []
     for variant, count in Counter(row.variant for row in result.rows).items():
         mine = {row.target: row for row in result.rows if row.variant == variant}
         some = next(iter(mine.values()))
         assert count == len(mine)
         nodes = "" if some.onnx_nodes is None else str(some.onnx_nodes)
         macs = "" if some.macs is None else f"{some.macs / 1e9:.2f}"
-        lines.append(f"| {variant} | {nodes} | {macs} | {' | '.join(_cell(mine.get(name)) for name in targets)} |")
-    return "\n".join(lines)
+        rows.append((variant, nodes, macs, *(_cell(mine.get(name)) for name in targets)))
+    return markdown_table((result.kind, "ONNX nodes", "GMAC", *(f"{name}, ms" for name in targets)), rows)
 
 
 def _cell(row: AblationRow | None) -> str:

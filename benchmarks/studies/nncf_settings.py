@@ -2,7 +2,7 @@
 FILE`.
 
 Each trial quantizes the default layers of the fp32 graph on the default calibration tiles. It is judged on whole images
-(tiled) against that graph and HR. The table in docs/precision.md is made of the committed results.
+(tiled) against that graph and HR. The table in docs/studies/precision.md is made of the committed results.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from export.quantization.layers import CONV, chosen_by_default, role
 from export.targets.outputs import Written
 from export.targets.table import Target, row_of
 from export.tuning.lowering_trials import Variant, build_graph
+from runtimes.file_formats.markdown import markdown_table
 from runtimes.runner.contract import Runner
 
 TILE = (128, 128)
@@ -171,16 +172,18 @@ def study(model: str, images: Path, say: Callable[[str], None] = lambda step: No
 
 def table(contents: Sequence[Mapping[str, Any]]) -> str:
     """A row for each trial, two columns for each result file."""
-    heads = [f"{it['model']}, {it['images']}: dB to fp32, mean / worst | drop, dB" for it in contents]
-    lines = ["| | " + " | ".join(heads) + " |", "|---|" + "---|---|" * len(contents)]
+    head = [""]
+    for it in contents:
+        head += [f"{it['model']}, {it['images']}: dB to fp32, mean / worst", "drop, dB"]
+    rows = []
     for name in (row["trial"] for row in contents[0]["rows"]):
-        cells = []
+        cells = [name]
         for content in contents:
             row = next(it for it in content["rows"] if it["trial"] == name)
             cells += [f"{row['to_float_db']:.1f} / {row['to_float_worst_db']:.1f}"]
             cells += [f"{row['drop_db']:.4f} / {row['drop_worst_db']:.4f}"]
-        lines.append(f"| {name} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+        rows.append(cells)
+    return markdown_table(head, rows)
 
 
 def _picture(path: Path, scale: int) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:

@@ -1,7 +1,7 @@
 """Kernels that TensorRT-RTX makes of each lowering, counted without a GPU.
 
-`python -m benchmarks.studies.rtx_kernels MODEL -o FILE`. The result is committed, and a table in docs/lowerings.md is
-made from it.
+`python -m benchmarks.studies.rtx_kernels MODEL -o FILE`. The result is committed, and a table in
+docs/studies/lowerings.md is made from it.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from export.targets.table import Target
 from export.tuning.lowering_trials import Variant, build_graph
 from runtimes.backends.tensorrt.compiling.compile import CompileJob, compile_engine
 from runtimes.backends.tensorrt.layers import KernelTable
+from runtimes.file_formats.markdown import markdown_table
 
 SCHEMA = 1
 TIMEOUT_S = 600.0
@@ -74,26 +75,25 @@ def compiled_rows(model: DLGSANet, tile: tuple[int, int], sm: str, precision: st
 
 def table(rows: Sequence[Mapping[str, Any]]) -> str:
     """The rows in Markdown."""
-    lines = [
-        "| lowering | precision | kernels | of these convolutions + products + generated | waits + signals "
-        "| activations, MB | weights, MB | engine, MB | build, s |",
-        "|---|---|---|---|---|---|---|---|---|",
-    ]
-    for row in rows:
-        if "kernels" not in row:
-            lines.append(f"| {row['variant']} | {row['precision']} | no graph in this precision | | | | | | |")
-            continue
-        kernels = KernelTable.from_json(row["kernels"])
-        convolutions = sum(kernels.dense.values()) + sum(kernels.grouped.values())
-        products = sum(count for name, count in kernels.kernels.items() if name.startswith("gemm"))
-        rest = kernels.total - convolutions - products
-        sizes = (kernels.activation_bytes or 0, kernels.weight_bytes or 0, row["engine_bytes"])
-        shown = " | ".join(f"{size / 1e6:.1f}" for size in sizes)
-        lines.append(
-            f"| {row['variant']} | {row['precision']} | {kernels.total} | {convolutions} + {products} + {rest} "
-            f"| {kernels.waits + kernels.signals} | {shown} | {row['seconds']:.1f} |"
-        )
-    return "\n".join(lines)
+    head = (
+        "lowering", "precision", "kernels", "of these convolutions + products + generated", "waits + signals",
+        "activations, MB", "weights, MB", "engine, MB", "build, s",
+    )  # fmt: skip
+    return markdown_table(head, [_cells(row) for row in rows])
+
+
+def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
+    if "kernels" not in row:
+        return row["variant"], row["precision"], "no graph in this precision"
+    kernels = KernelTable.from_json(row["kernels"])
+    convolutions = sum(kernels.dense.values()) + sum(kernels.grouped.values())
+    products = sum(count for name, count in kernels.kernels.items() if name.startswith("gemm"))
+    rest = kernels.total - convolutions - products
+    sizes = (kernels.activation_bytes or 0, kernels.weight_bytes or 0, row["engine_bytes"])
+    return (
+        row["variant"], row["precision"], str(kernels.total), f"{convolutions} + {products} + {rest}",
+        str(kernels.waits + kernels.signals), *(f"{size / 1e6:.1f}" for size in sizes), f"{row['seconds']:.1f}",
+    )  # fmt: skip
 
 
 def main(

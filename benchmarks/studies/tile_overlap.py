@@ -1,7 +1,7 @@
 """How the default overlap was chosen: what tiling costs against the whole image, for each overlap.
 
-Run by `python -m benchmarks.studies.tile_overlap`; its result is committed, and the table in docs/tiling.md is made
-from it.
+Run by `python -m benchmarks.studies.tile_overlap`; its result is committed, and the table in docs/guides/tiling.md is
+made from it.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from benchmarks.subjects.datasets import Dataset, open_folder, open_photographs
 from dlgsanet.imaging.files import to_nchw
 from dlgsanet.metrics import Protocol
 from dlgsanet.storage.atomic import write_text
+from runtimes.file_formats.markdown import markdown_table
 from runtimes.runner.tiling import Array, tile_count, upscale_tiled
 
 SCHEMA = 1
@@ -76,17 +77,15 @@ def _row(dataset: Dataset, way: tuple[int, int], rows: Sequence[ImageRow], work:
 
 def table(rows: Sequence[Row]) -> str:
     """The rows in Markdown."""
-    lines = [
-        "| images | tile | overlap | computed per pixel | mean drop, dB | worst drop, dB | dB to the whole image |",
-        "|---|---|---|---|---|---|---|",
-    ]
+    head = (
+        "images", "tile", "overlap", "computed per pixel", "mean drop, dB", "worst drop, dB", "dB to the whole image"
+    )  # fmt: skip
+    cells = []
     for row in rows:
         near = "identical" if row.to_whole_db is None else f"{row.to_whole_db:.1f}"
-        lines.append(
-            f"| {row.dataset} | {row.tile} | {row.overlap} | {row.work:.2f} | {row.tiling_drop_db:.4f} "
-            f"| {row.worst_drop_db:.4f} | {near} |"
-        )
-    return "\n".join(lines)
+        drops = (f"{row.tiling_drop_db:.4f}", f"{row.worst_drop_db:.4f}")
+        cells.append((row.dataset, str(row.tile), str(row.overlap), f"{row.work:.2f}", *drops, near))
+    return markdown_table(head, cells)
 
 
 def main(

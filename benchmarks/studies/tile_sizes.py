@@ -1,7 +1,7 @@
 """How time and memory grow with the tile, and which tile is best: from a `bench` result with several tiles.
 
-`python -m benchmarks.studies.tile_sizes RESULT.json --plot FILE.png` prints the tables of docs/lowerings.md and draws
-them. Measures nothing.
+`python -m benchmarks.studies.tile_sizes RESULT.json --plot FILE.png` prints the tables of docs/studies/lowerings.md and
+draws them. Measures nothing.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import typer
 from benchmarks.records.latency import LatencyRecord
 from benchmarks.records.result_file import read_result
 from dlgsanet.errors import InputError
+from runtimes.file_formats.markdown import markdown_table
 from runtimes.runner.tiling import DEFAULT_OVERLAP, tile_count
 
 FRAME = (180, 320)  # LR pixels of a 1280x720 picture at x4
@@ -72,10 +73,10 @@ def frame_ms(record: LatencyRecord) -> float:
 
 def table(records: Sequence[LatencyRecord]) -> str:
     """One line for each family and tile."""
-    lines = [
-        "| artifact | tile (H x W) | ms | ns per output pixel | against 128x128 | peak memory, MB | 180x320, ms |",
-        "|---|---|---|---|---|---|---|",
-    ]
+    head = (
+        "artifact", "tile (H x W)", "ms", "ns per output pixel", "against 128x128", "peak memory, MB", "180x320, ms"
+    )  # fmt: skip
+    rows = []
     for name, mine in measured(records).items():
         base = next((_per_pixel(it) for it in mine if it.tile == BASE), None)
         best = min(mine, key=frame_ms)
@@ -84,21 +85,19 @@ def table(records: Sequence[LatencyRecord]) -> str:
             memory = "" if it.peak_rss_mb is None else f"{it.peak_rss_mb:.0f}"
             whole = f"**{frame_ms(it):.0f}**" if it is best else f"{frame_ms(it):.0f}"
             tile = f"{it.tile[0]} x {it.tile[1]}"
-            lines.append(
-                f"| {name} | {tile} | {it.p50_ms:.1f} | {_per_pixel(it):.0f} | {relative} | {memory} | {whole} |"
-            )
-    return "\n".join(lines)
+            rows.append((name, tile, f"{it.p50_ms:.1f}", f"{_per_pixel(it):.0f}", relative, memory, whole))
+    return markdown_table(head, rows)
 
 
 def growth_table(records: Sequence[LatencyRecord]) -> str:
     """The fitted exponents."""
-    lines = ["| artifact | time ~ pixels^ | memory above the smallest tile's ~ pixels^ |", "|---|---|---|"]
+    rows = []
     for name, mine in measured(records).items():
         if len(mine) > 1:
             found = growth(name, mine)
             memory = "too few tiles" if found.memory is None else f"{found.memory:.2f}"
-            lines.append(f"| {name} | {found.time:.2f} | {memory} |")
-    return "\n".join(lines)
+            rows.append((name, f"{found.time:.2f}", memory))
+    return markdown_table(("artifact", "time ~ pixels^", "memory above the smallest tile's ~ pixels^"), rows)
 
 
 def _per_pixel(record: LatencyRecord) -> float:

@@ -1,7 +1,7 @@
 """How much faster a training step is with the fused operators, and how fast batches are drawn beside it.
 
-Run by `python -m benchmarks.studies.training_speed`; its result is committed, and the table in docs/training.md is made
-from it.
+Run by `python -m benchmarks.studies.training_speed`; its result is committed, and the table in docs/guides/train.md is
+made from it.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from dlgsanet.training.data.sampler import PatchSampler
 from dlgsanet.training.loop import Progress, advance
 from dlgsanet.training.process.workers import Worker
 from dlgsanet.training.run import start_state
+from runtimes.file_formats.markdown import markdown_table
 from runtimes.machine.clock import time_interleaved
 
 SCHEMA = 1
@@ -129,19 +130,17 @@ def _drawing(case: Case, folder: Path, cache: Path) -> Callable[[], object]:
 
 def table(rows: Sequence[Row]) -> str:
     """The rows in Markdown."""
-    lines = [
-        "| network | arithmetic | batch x LR patch | operators | images/s | times the plain form (95 % interval) |",
-        "|---|---|---|---|---|---|",
-    ]
+    head = (
+        "network", "arithmetic", "batch x LR patch", "operators", "images/s", "times the plain form (95 % interval)"
+    )  # fmt: skip
+    cells = []
     for row in rows:
         it = row.case
         what = "*drawing the batch*" if row.form == DRAW else f"`{row.form}`"
         ratio = "1" if row.form == "plain" else f"{row.speedup:.2f} ({row.speedup_low:.2f} to {row.speedup_high:.2f})"
-        lines.append(
-            f"| {it.variant} x{it.scale} | {it.precision} | {it.batch} x {it.patch} | {what} "
-            f"| {row.images_per_s:.1f} | {ratio} |"
-        )
-    return "\n".join(lines)
+        size = f"{it.batch} x {it.patch}"
+        cells.append((f"{it.variant} x{it.scale}", it.precision, size, what, f"{row.images_per_s:.1f}", ratio))
+    return markdown_table(head, cells)
 
 
 def read_rows(content: str) -> list[Row]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from runtimes.bundle.manifest import Artifact, Manifest
+from runtimes.file_formats.markdown import markdown_table
 
 
 def model_card(manifest: Manifest) -> str:
@@ -16,7 +17,7 @@ def model_card(manifest: Manifest) -> str:
         "Super-resolution artifacts exported by dlgsanet-edge. `manifest.json` is the contract: names, shapes, "
         "hashes and the settings that a runner must pin.",
         "## Network",
-        _table(
+        markdown_table(
             ("", ""),
             [
                 ("checkpoint", f"`{manifest.source.name}`, sha256 `{manifest.source.sha256}`"),
@@ -25,7 +26,7 @@ def model_card(manifest: Manifest) -> str:
             ],
         ),
         "## Artifacts",
-        _table(
+        markdown_table(
             ("artifact", "tile (H x W, LR pixels)", "dynamic convolution", "pinned settings", "largest error"),
             [_artifact_line(artifact) for artifact in manifest.artifacts],
         ),
@@ -43,7 +44,7 @@ def model_card(manifest: Manifest) -> str:
         "## Parity pack",
         "`reference/` holds the checkpoint and photographs with their LR and what the reference makes of them "
         f"tile by tile (overlap {manifest.reference.overlap} LR pixels), so that `check` works without torch.",
-        _table(
+        markdown_table(
             ("photograph", "source", "terms"),
             [(entry.name, entry.source, entry.licence) for entry in manifest.reference.entries],
         ),
@@ -79,14 +80,4 @@ def _int8(artifacts: Sequence[Artifact]) -> list[str]:
             drop = f"{row['drop_db']:.4f} / {row['drop_worst_db']:.4f}"
             lines.append(("", name, f"{row['layers']} convolutions", f"{row['ms']:.2f}", drop))
     head = ("artifact", "INT8 layers", "", "ms", "dB lost on calibration tiles, mirrored: mean / worst")
-    return ["## INT8 layers", _table(head, lines)] if lines else []
-
-
-def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
-    lines = [head, tuple("---" for _ in head), *rows]
-    return "\n".join("| " + " | ".join(_cell(cell) for cell in line) + " |" for line in lines)
-
-
-def _cell(text: str) -> str:
-    """One line of text that cannot break out of its cell."""
-    return " ".join(str(text).split()).replace("|", "\\|")
+    return ["## INT8 layers", markdown_table(head, lines)] if lines else []

@@ -43,7 +43,7 @@ class Int8:
         place = self.folder / f"int8-{quantizer.name}-{_key(onnx, learnt)}"
         calibrated = calibrate(place, quantizer, onnx, learnt.tiles, self.say)
         if self.limits is None:
-            return self._default(calibrated, "see docs/precision.md; --search measures them")
+            return self._default(calibrated, "see docs/studies/precision.md; --search measures them")
         if target.backend not in SEARCHED:
             return self._default(calibrated, f"not searched: {target.backend} is not timed here")
         try:

@@ -20,7 +20,7 @@ less than 1 % of the time (all shipped networks)."""
 KEPT = (*ENDS, "ffn.project_out", ".variance")
 """Parts of names of dense convolutions that stay as they are by default. The first one alone costs more than all others
 together, the last one comes next, then those that read the products of the feed-forward gates, whose rare large values
-widen the range (docs/precision.md has the figures). Depthwise convolutions stay too."""
+widen the range (docs/studies/precision.md has the figures). Depthwise convolutions stay too."""
 
 RESIDUAL = ("body", "project_out")
 """Ends of the roles whose outputs are added to the residual stream. Where a convolution must answer in 8 bits (ONNX

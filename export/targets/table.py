@@ -31,7 +31,7 @@ class Row:
     `packages` are imported by the exporter, `extra` brings those that `[export]` lacks, as pip writes it; `hints` are
     settings that a runner must pin in the engine; `lowering` is the default form of the dynamic convolution;
     `half_safe` chooses the rewriting that keeps every intermediate value within fp16, and `without` names passes
-    that are left out since they make this row's graphs slower (docs/lowerings.md) or have no form there; with
+    that are left out since they make this row's graphs slower (docs/studies/lowerings.md) or have no form there; with
     `fp32_ends` the first and the last convolution compute in fp32 (export/quantization/layers.py).
     """
 

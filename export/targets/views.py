@@ -5,17 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from export.targets.table import DEFAULT_TILE, OPSETS, REFUSED, TARGETS
+from runtimes.file_formats.markdown import markdown_table
 
 
-def markdown_table() -> str:
-    """The table as Markdown, for the README."""
-    lines = [
-        "| target | needs | default lowering | files | |",
-        "|---|---|---|---|---|",
-    ]
-    for row in TARGETS:
-        lines.append(f"| `{row.name}` | `[{row.extras}]` | `{row.lowering}` | {row.files} | {row.note} |")
-    return "\n".join(lines) + "\n"
+def targets_table() -> str:
+    """The table as Markdown, for the pages."""
+    rows = [(f"`{row.name}`", f"`[{row.extras}]`", f"`{row.lowering}`", row.files, row.note) for row in TARGETS]
+    return markdown_table(("target", "needs", "default lowering", "files", ""), rows)
 
 
 def table_json() -> dict[str, Any]:

@@ -86,7 +86,7 @@ class Tuner:
 
 def default_choice(target: Target) -> Choice:
     """The documented default of the target's row."""
-    return Choice(target.row.lowering, "default", reason="docs/lowerings.md")
+    return Choice(target.row.lowering, "default", reason="docs/studies/lowerings.md")
 
 
 def _cached(place: Path | None, candidates: Sequence[str]) -> dict[str, float] | None:

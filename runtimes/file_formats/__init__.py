@@ -1,1 +1,1 @@
-"""Readers of foreign formats in plain Python: protobuf and ONNX."""
+"""Foreign formats in plain Python: readers of protobuf and ONNX, a writer of Markdown tables."""

@@ -27,7 +27,7 @@ _UNBIASED = "/WithoutBiases"  # what the ONNX reader appends to a convolution wh
 
 def calibrate(model: Any, tiles: NDArray[np.float32]) -> Any:
     """Quantize every convolution of an OpenVINO model: u8 activations with a zero point, s8 weights per channel.
-    Biases stay: where NNCF's correction finds them it does harm (docs/precision.md).
+    Biases stay: where NNCF's correction finds them it does harm (docs/studies/precision.md).
 
     tiles: (N, 3, H, W) float32 in [0, 1], the network's input. Returns a new model with FakeQuantize nodes, from which
     `with_layers` takes some. Raises RuntimeError when no convolution was quantized, InputError naming the first

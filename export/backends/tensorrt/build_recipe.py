@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from runtimes.bundle.manifest import Artifact, Manifest
+from runtimes.file_formats.markdown import markdown_table
 
 WORKSPACE_MB = 1024  # tiny x4 at 128x128 needs 50 to 80 MB of activations
 
@@ -68,12 +69,8 @@ def recipe(manifest: Manifest) -> str:
         "precision. `--noTF32` keeps fp32 what it says.",
         *(_release(release, artifacts) for release in RELEASES),
         "## Which JetPack has what",
-        "\n".join(
-            [
-                "| JetPack | TensorRT / CUDA | boards |",
-                "|---|---|---|",
-                *(f"| {it.jetpack} | {it.tensorrt} | {it.boards} |" for it in DEVICES),
-            ]
+        markdown_table(
+            ("JetPack", "TensorRT / CUDA", "boards"), [(it.jetpack, it.tensorrt, it.boards) for it in DEVICES]
         ),
         "DLA is not for this network: LayerNorm, products of activations, GELU and DepthToSpace leave it.",
         "## Head-room of fp16",
@@ -111,8 +108,8 @@ def _head_room(artifacts: list[Artifact]) -> str:
     if not measured:
         return "No artifact here computes in fp16."
     blocks = list(dict.fromkeys(block for used in measured.values() for block in used))
-    lines = ["| block | " + " | ".join(measured) + " |", "|---|" + "---|" * len(measured)]
-    for block in blocks:
-        shares = (f"{100 * used[block]:.3g} %" if block in used else "" for used in measured.values())
-        lines.append(f"| {block} | " + " | ".join(shares) + " |")
-    return "\n".join(lines)
+    rows = [
+        (block, *(f"{100 * used[block]:.3g} %" if block in used else "" for used in measured.values()))
+        for block in blocks
+    ]
+    return markdown_table(("block", *measured), rows)

@@ -1,8 +1,8 @@
 """TensorRT-RTX engines, compiled for a GPU that need not be here; what the compiler made of the graph is counted.
 
-The compiler runs in a process of its own and gives the same bytes every time but in int8 (docs/tensorrt.md). Engines
-fit one compute capability, one version of TensorRT-RTX and one platform; the manifest's `graph.engine` says which
-(`runtimes.backends.tensorrt.engine_record`).
+The compiler runs in a process of its own and gives the same bytes every time but in int8 (docs/studies/tensorrt.md).
+Engines fit one compute capability, one version of TensorRT-RTX and one platform; the manifest's `graph.engine` says
+which (`runtimes.backends.tensorrt.engine_record`).
 """
 
 from __future__ import annotations

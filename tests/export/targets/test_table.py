@@ -9,7 +9,7 @@ from export.rewriting.lowerings import LOWERINGS
 from export.targets import table as targets
 from export.targets.choice import default_targets, parse_targets, parse_tile, require_packages, target_names
 from export.targets.table import REFUSED, TARGETS, Row, Target, backends, precisions
-from export.targets.views import markdown_table, table_json
+from export.targets.views import table_json, targets_table
 from runtimes.backends.engines import BACKENDS
 from runtimes.bundle.manifest import PRECISIONS
 
@@ -120,7 +120,7 @@ def test_a_missing_package_names_the_extra_that_brings_it() -> None:
 
 
 def test_the_markdown_table_and_the_json_hold_every_row() -> None:
-    table = markdown_table()
+    table = targets_table()
     listed = json.loads(json.dumps(table_json()))
     assert [row["target"] for row in listed["targets"]] == names(TARGETS)
     assert all(f"`{row.name}`" in table for row in TARGETS)

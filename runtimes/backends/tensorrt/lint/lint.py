@@ -1,7 +1,7 @@
 """What TensorRT refuses, or accepts and gets wrong, found in an ONNX file before any of NVIDIA's code runs.
 
 Needs NumPy alone: export runs it on what it writes, a device on what it is about to build. The traps and the versions
-they were seen in are in docs/tensorrt.md.
+they were seen in are in docs/studies/tensorrt.md.
 """
 
 from __future__ import annotations

@@ -130,4 +130,4 @@ def test_tiny_x4_stays_within_its_bounds(tmp_path, precision, most):
     assert made.table.dense[precision] == 87 or precision == "int8"
     again, repeated = compiled(data, tmp_path, "again")
     assert repeated.table == made.table
-    assert again == engine or precision == "int8"  # see docs/tensorrt.md
+    assert again == engine or precision == "int8"  # see docs/studies/tensorrt.md

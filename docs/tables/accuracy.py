@@ -1,0 +1,58 @@
+"""Tables of accuracy: every artifact of the shipped networks against the reference and against HR."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from benchmarks.records.accuracy import AccuracyRecord
+from benchmarks.records.result_file import ResultFile
+from docs.tables.results import results, signless_zero
+from runtimes.file_formats.markdown import markdown_table
+
+TILING_ITSELF = "*reference, tiled against whole*"
+COLUMNS = ("images", "PSNR, dB", "SSIM", "drop, dB: mean / worst image", "dB to reference: mean / worst", "gate")
+
+
+def accuracy() -> str:
+    """The shipped x4 networks in each format on Set5."""
+    return _accuracy([file for file in results("*-x4*check-Set5.json") if not _is_coreml(file)])
+
+
+def accuracy_all() -> str:
+    """Every artifact of the shipped networks on each data set."""
+    return _accuracy([file for file in results("*-check-*.json") if not _is_coreml(file)])
+
+
+def tensorrt() -> str:
+    """The files that TensorRT builds engines from, judged on a CPU, on each data set."""
+    return _accuracy(results("*-tensorrt-check-*.json"))
+
+
+def accuracy_row(record: AccuracyRecord) -> tuple[str, ...]:
+    """One artifact on one data set, for `COLUMNS` behind its name."""
+    tiling_itself = record.artifact.startswith("torch-reference")
+    name = f"{record.model} {TILING_ITSELF if tiling_itself else record.artifact}"
+    if record.device is not None and record.device.startswith("tensorrt-reference"):
+        name += " (judged on a CPU)"
+    if record.psnr_db is None or record.drop_db is None or record.worst_drop_db is None:
+        return name, record.dataset, "not run here"
+    near = "identical"
+    if record.to_reference_db is not None and record.to_reference_worst_db is not None:
+        near = f"{record.to_reference_db:.1f} / {record.to_reference_worst_db:.1f}"
+    drop = f"{signless_zero(record.drop_db)} / {signless_zero(record.worst_drop_db)}"
+    return name, record.dataset, f"{record.psnr_db:.2f}", f"{record.ssim:.4f}", drop, near, record.gate
+
+
+def _is_coreml(file: ResultFile) -> bool:
+    """Core ML has tables of its own."""
+    return any(record.artifact.startswith("coreml") for record in file.accuracy)
+
+
+def _accuracy(files: Sequence[ResultFile]) -> str:
+    rows = [accuracy_row(record) for file in files for record in file.accuracy if not _is_repeated(record, file)]
+    return markdown_table(("artifact", *COLUMNS), rows)
+
+
+def _is_repeated(record: AccuracyRecord, file: ResultFile) -> bool:
+    """What tiling costs stands in the table once for each network: not again in TensorRT's files."""
+    return record.artifact.startswith("torch-") and any(it.artifact.startswith("tensorrt") for it in file.accuracy)

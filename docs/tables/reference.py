@@ -1,0 +1,116 @@
+"""Tables of the reference pages, made from the code itself: verbs, gates, exit codes, manifest and result records."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Iterator
+from typing import Any, get_args
+
+import typer
+
+from benchmarks.gates.accuracy_gates import GATES, TILING_DROP_MEAN_DB
+from benchmarks.records import result_file
+from dlgsanet.__main__ import VERBS, _room_application
+from dlgsanet.errors import ExitCode
+from runtimes.bundle import records as bundle_records
+from runtimes.file_formats.markdown import markdown_table
+
+EXITS = {
+    ExitCode.OK: "good",
+    ExitCode.GATE: "an accuracy gate failed",
+    ExitCode.USAGE: "wrong usage, configuration or input",
+    ExitCode.UNAVAILABLE: "not measurable here: a backend or device is missing, and the message names it",
+    ExitCode.SPEED: "a speed gate (`--require`) failed",
+    ExitCode.INTERNAL: "an internal error, or a backend that crashed",
+    ExitCode.INTERRUPTED: "interrupted",
+}
+
+
+def verbs() -> str:
+    """Every verb with its arguments and options, as typer knows them."""
+    return "\n\n".join(_verb(name) for name in VERBS)
+
+
+def exit_codes() -> str:
+    """What the command returns to the shell."""
+    return markdown_table(("code", "meaning"), [(str(code.value), EXITS[code]) for code in ExitCode])
+
+
+def gates() -> str:
+    """The limits of `check`, by precision."""
+    head = (
+        "precision", "drop, mean / worst image, dB, at most", "to reference, mean / worst image, dB, at least",
+        "SSIM drop, at most",
+    )  # fmt: skip
+    rows: list[tuple[str, ...]] = []
+    for precision, it in GATES.items():
+        if it is None:
+            rows.append((f"`{precision}`", "stated; judged by `--max-drop` alone"))
+            continue
+        drop = f"{it.drop_mean_db:g} / {it.drop_worst_db:g}"
+        near = f"{it.to_reference_mean_db:g} / {it.to_reference_worst_db:g}"
+        rows.append((f"`{precision}`", drop, near, f"{it.ssim_drop:g}"))
+    tiling = f"Tiling itself may cost {TILING_DROP_MEAN_DB:g} dB on the mean over the images."
+    return f"{markdown_table(head, rows)}\n\n{tiling}"
+
+
+def manifest() -> str:
+    """`manifest.json`, object by object."""
+    names = ("Manifest", "Source", "Artifact", "Port", "Reference", "PackEntry", "Calibration")
+    return "\n\n".join(_fields(getattr(bundle_records, name)) for name in names)
+
+
+def records() -> str:
+    """The file of `check --json` and `bench --json`, then every kind of record."""
+    return "\n\n".join(_fields(cls) for cls in (result_file.ResultFile, *get_args(result_file.Record)))
+
+
+def _verb(name: str) -> str:
+    command = typer.main.get_command(_room_application(name)).commands[name]  # type: ignore[attr-defined]
+    usage = " ".join(["dlgsanet", name, *(word for parameter in command.params for word in _usage(parameter))])
+    parts = [f"## {name}", _plain(command.help), f"```\n{usage} [OPTIONS]\n```"]
+    rows = [(_spelled(it), _plain(it.help), _default(it)) for it in command.params]
+    return "\n\n".join([*parts, markdown_table(("", "what", "default"), rows)] if rows else parts)
+
+
+def _plain(text: str | None) -> str:
+    """Help as Markdown: a bracket is no link."""
+    return (text or "").replace("[", "\\[")
+
+
+def _usage(parameter: Any) -> Iterator[str]:
+    """What must be given, in the usage line."""
+    if parameter.param_type_name == "argument":
+        yield parameter.metavar or str(parameter.name).upper()
+    elif parameter.required:
+        yield f"{parameter.opts[0]} {parameter.metavar or str(parameter.name).upper()}"
+
+
+def _spelled(parameter: Any) -> str:
+    if parameter.param_type_name == "argument":
+        return f"`{parameter.metavar or str(parameter.name).upper()}`"
+    value = f" {parameter.metavar}" if parameter.metavar else ""
+    return f"`{', '.join([*parameter.opts, *parameter.secondary_opts])}{value}`"
+
+
+def _default(parameter: Any) -> str:
+    if parameter.required:
+        return "required"
+    value = parameter.default
+    if value is None or value is False or callable(value) or value in ((), []):
+        return ""
+    return f"`{value:g}`" if isinstance(value, float) else f"`{value}`"
+
+
+def _fields(cls: Any) -> str:
+    """A dataclass that is a schema: its description, and a row for each field."""
+    text = " ".join((inspect.getdoc(cls) or "").split())
+    rows = [(f"`{it.name}`", f"`{it.type}`", _constant(it)) for it in dataclasses.fields(cls)]
+    return f"### {cls.__name__}\n\n{text}\n\n" + markdown_table(("field", "type", "default"), rows)
+
+
+def _constant(field: dataclasses.Field[Any]) -> str:
+    if field.default is dataclasses.MISSING:
+        return "" if field.default_factory is dataclasses.MISSING else "empty"
+    return "null" if field.default is None else f"`{field.default!r}`"
