@@ -8,13 +8,14 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.text import Text
 
 from benchmarks.report import terminal as show
 from benchmarks.subjects.datasets import open_photographs
+from dlgsanet.command_line.voice import PLAIN, Voice
 from dlgsanet.errors import (
     BackendError,
     EdgeError,
@@ -34,7 +35,7 @@ _SCALE = 4
 
 
 @dataclass(frozen=True)
-class Step:
+class Command:
     """One command: `words` after `dlgsanet`, what it does in words, and whether the path goes on if it fails."""
 
     title: str
@@ -42,26 +43,24 @@ class Step:
     needed: bool
 
 
-def run_demo(output: Path) -> None:
+def run_demo(output: Path, voice: Voice = PLAIN) -> None:
     """Export, check, bench, report into `output`; everything in it may be made anew by the next demo.
 
     A failed gate does not hide the report. Raises the error of the first step that failed, once all is done;
     KeyboardInterrupt stops the running step too.
     """
-    if output.exists() and not output.is_dir():
-        raise InputError(f"expected a folder or nothing at {output}, found a file; choose another with -o")
-    require_writable_folder(output)
+    commands = plan_demo(output, voice)
     console = show.out()
     data = open_photographs(_SCALE)
     console.print(Text(f"data: {data.name}: {data.terms}"), soft_wrap=True)
     start = now_ms()
     failed: EdgeError | None = None
-    for step in demo_steps(output):
-        console.print(Text(f"\n{step.title}\n$ {shlex.join(('dlgsanet', *step.words))}", style="bold"))
-        code = run_command(step.words)
+    for command in commands:
+        console.print(Text(f"\n{command.title}\n$ {shlex.join(('dlgsanet', *command.words))}", style="bold"))
+        code = run_command(command.words)
         if code != ExitCode.OK:
-            failed = failed or _error(step.words[0], code)
-            if step.needed:
+            failed = failed or _error(command.words[0], code)
+            if command.needed:
                 raise failed
     console.print(Text(f"\nthe demo took {(now_ms() - start) / 1e3:.0f} s"))
     console.print(Text(f"report: {output / 'report.html'}"))
@@ -70,25 +69,33 @@ def run_demo(output: Path) -> None:
         raise failed
 
 
-def demo_steps(output: Path) -> list[Step]:
-    """The commands, in their order."""
+def plan_demo(output: Path, voice: Voice = PLAIN) -> list[Command]:
+    """The commands, in their order, each speaking as this one does. Raises InputError for an unusable place."""
+    if output.exists() and not output.is_dir():
+        raise InputError(f"expected a folder or nothing at {output}, found a file; choose another with -o")
+    require_writable_folder(output)
+    how = (*(("--quiet",) if voice.quiet else ()), *(("--verbose",) if voice.verbose else ()))
+    return [replace(command, words=(*command.words, *how)) for command in _commands(output)]
+
+
+def _commands(output: Path) -> list[Command]:
     bundle = str(output / "bundle")
     accuracy, speed = str(output / "accuracy.json"), str(output / "latency.json")
     return [
-        Step("1/4  export: rewrite, prove, convert", ("export", MODEL, "-o", bundle, "--force"), needed=True),
-        Step(
+        Command("1/4  export: rewrite, prove, convert", ("export", MODEL, "-o", bundle, "--force"), needed=True),
+        Command(
             "2/4  check: accuracy against the reference and against HR",
             ("check", bundle, "--photographs", "--json", accuracy),
             needed=False,
         ),
-        Step(
+        Command(
             "3/4  bench: latency, interleaved with the official form in torch",
             ("bench", bundle, "--peer", "official", "--runs", str(RUNS), "--json", speed),
             needed=False,
         ),
-        Step(
+        Command(
             "4/4  report: one page",
-            ("report", accuracy, speed, "-o", str(output / "report.html")),
+            ("report", accuracy, speed, "-o", str(output / "report.html"), "--force"),
             needed=True,
         ),
     ]

@@ -11,20 +11,22 @@ from rich.text import Text
 from benchmarks.gates.int8_worth import int8_lines
 from benchmarks.gates.speed_gates import judge_requirement
 from benchmarks.latency import roofline
-from benchmarks.latency.plan import BenchOptions, BenchPlan, contestants, plan_bench
+from benchmarks.latency.options import BenchOptions
+from benchmarks.latency.plan import BenchPlan, contestants, plan_bench
 from benchmarks.latency.roofline import with_shares
 from benchmarks.latency.rounds import Timed, bench, compare_all, steps
 from benchmarks.records.environment import Environment, describe_environment
 from benchmarks.records.latency import RatioRecord
-from benchmarks.records.result_file import new_result, write_result
+from benchmarks.records.result_file import STDOUT, new_result, write_result
 from benchmarks.report import terminal as show
 from benchmarks.subjects.subject import Origin
+from dlgsanet.command_line.voice import PLAIN, Voice
 from dlgsanet.errors import BackendError, GateError, SpeedGateError, UnavailableError
 from runtimes.bundle.manifest import Artifact
 from runtimes.speed_limits import Limit, copy_limit, product_limits
 
 
-def run_bench(options: BenchOptions) -> None:
+def run_bench(options: BenchOptions, voice: Voice = PLAIN) -> None:
     """Time, print, write the result file, then raise what the exit code says.
 
     BackendError: a backend crashed. SpeedGateError: a requirement is not shown to hold. GateError: an
@@ -34,10 +36,11 @@ def run_bench(options: BenchOptions) -> None:
     plan = plan_bench(options)
     environment = describe_environment(options.machine)
     if environment.busy:
-        Console(stderr=True).print(Text(f"warning: {environment.busy}"), soft_wrap=True)
-    timed = measure(plan, environment)
+        voice.note(f"warning: {environment.busy}")
+    timed = measure(plan, environment, voice)
     ratios = compare_all(timed.timings, plan.origin.sha256)
-    _print(timed, ratios, plan.origin)
+    console = show.out(stderr=options.json == STDOUT)
+    _print(console, timed, ratios, plan.origin)
     required: list[RatioRecord] = []
     try:
         for requirement in plan.requirements:
@@ -46,17 +49,17 @@ def run_bench(options: BenchOptions) -> None:
         if options.json is not None:
             write_result(options.json, new_result(environment, (*timed.records, *timed.limits, *ratios, *required)))
     for record in required:
-        show.out().print(Text(show.ratio_line(record)), soft_wrap=True)
+        console.print(Text(show.ratio_line(record)), soft_wrap=True)
     conclude(timed, required, plan.asked)
 
 
-def measure(plan: BenchPlan, environment: Environment) -> Timed:
+def measure(plan: BenchPlan, environment: Environment, voice: Voice) -> Timed:
     """Run the plan. What crashes or is not available here is in the records; nothing is raised for it."""
     options = plan.options
     taking_part = contestants(plan)
     threads = options.threads or environment.threads
     limits = _limits(plan.artifacts, threads) if options.limits else []
-    with show.progress(steps(taking_part, options.runs)) as step:
+    with voice.progress(steps(taking_part, options.runs)) as step:
         timed = bench(
             taking_part, plan.pictures, plan.origin, runs=options.runs, step=step, limits=limits, threads=threads
         )
@@ -85,8 +88,7 @@ def _limits(artifacts: Sequence[Artifact], threads: int) -> list[Limit]:
     return [*product_limits(families, threads).values(), copy_limit(threads)]
 
 
-def _print(timed: Timed, ratios: Sequence[RatioRecord], origin: Origin) -> None:
-    console = show.out()
+def _print(console: Console, timed: Timed, ratios: Sequence[RatioRecord], origin: Origin) -> None:
     console.print(Text(f"{origin.name}: one tile, host to host, rounds of all in turn"))
     console.print(show.latency_table(timed.records))
     for line in show.reasons(timed.records):

@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rich.console import Console
 from rich.text import Text
 
 from benchmarks.accuracy.blocks import count_steps, measure_blocks
 from benchmarks.accuracy.check import Checked, check, steps
 from benchmarks.accuracy.engine_kernels import kernel_records
 from benchmarks.accuracy.int8_layers import layers_line, layers_records
-from benchmarks.accuracy.plan import CheckOptions, CheckPlan, plan_check
+from benchmarks.accuracy.options import CheckOptions
+from benchmarks.accuracy.plan import CheckPlan, plan_check
 from benchmarks.records.accuracy import AccuracyRecord
 from benchmarks.records.environment import Environment, describe_environment
 from benchmarks.records.inside import BlockRecord
 from benchmarks.records.made_of import KernelRecord, LayersRecord
-from benchmarks.records.result_file import Record, new_result, write_result
+from benchmarks.records.result_file import STDOUT, Record, new_result, write_result
 from benchmarks.report import terminal as show
 from benchmarks.report import terminal_blocks as show_blocks
+from dlgsanet.command_line.voice import PLAIN, Voice
 from dlgsanet.errors import BackendError, GateError, UnavailableError
 
 
@@ -46,26 +49,26 @@ class Findings:
         )
 
 
-def run_check(options: CheckOptions) -> None:
+def run_check(options: CheckOptions, voice: Voice = PLAIN) -> None:
     """Check, print, write the result file, then raise what the exit code says.
 
     BackendError: a backend crashed. GateError: a gate failed. UnavailableError: nothing, or nothing of what
     was asked for by name, could run here. InputError: a bundle or data that cannot be used.
     """
     plan = plan_check(options)
-    found = measure(plan)
-    _print(plan, found)
+    found = measure(plan, voice)
+    _print(show.out(stderr=options.json == STDOUT), plan, found)
     if options.json is not None:
         pictures = (found.checked.crops, found.checked.error_maps) if options.crops else ((), ())
         write_result(options.json, new_result(found.environment, found.records, (plan.note,), *pictures))
     conclude(found.checked, found.blocks, options.artifacts)
 
 
-def measure(plan: CheckPlan) -> Findings:
+def measure(plan: CheckPlan, voice: Voice) -> Findings:
     """Run the plan. What crashes or is not available here is in the records; nothing is raised for it."""
     options, dataset, origin = plan.options, plan.dataset, plan.origin
     environment = describe_environment(options.machine)
-    with show.progress(steps(plan.subjects, dataset)) as step:
+    with voice.progress(steps(plan.subjects, dataset)) as step:
         checked = check(
             plan.subjects,
             dataset,
@@ -77,7 +80,7 @@ def measure(plan: CheckPlan) -> Findings:
         )
     blocks: Sequence[BlockRecord] = ()
     if plan.looks:
-        with show.progress(count_steps(plan.looks, dataset)) as step:
+        with voice.progress(count_steps(plan.looks, dataset)) as step:
             blocks = measure_blocks(plan.looks, dataset, plan.network, origin, step)
     layers = layers_records(plan.artifacts, origin)
     return Findings(environment, checked, layers, tuple(blocks), kernel_records(options.bundle, plan.artifacts, origin))
@@ -103,8 +106,8 @@ def _first_reason(records: Sequence[AccuracyRecord | BlockRecord]) -> str:
     return f"{records[0].artifact}: {records[0].reason}" if records else "no artifacts"
 
 
-def _print(plan: CheckPlan, found: Findings) -> None:
-    console, note, checked = show.out(), plan.note, found.checked
+def _print(console: Console, plan: CheckPlan, found: Findings) -> None:
+    note, checked = plan.note, found.checked
     console.print(Text(f"data: {note.name}, {note.images} images, LR {note.lr_source}; {note.terms}"), soft_wrap=True)
     console.print(Text(f"reference: {plan.reference.description}"))
     console.print(Text(f"protocol: {', '.join(sorted({record.protocol for record in checked.records}))}"))

@@ -15,8 +15,8 @@ from benchmarks.accuracy.diagnosis import Signs, diagnosis, signs
 from benchmarks.accuracy.error_maps import WorstImages
 from benchmarks.accuracy.figures import Yardstick, yardstick
 from benchmarks.accuracy.ladder import WHOLE, Ladder
-from benchmarks.accuracy.verdicts import Conditions, Tiled
-from benchmarks.gates.accuracy_gates import Figures, Verdict, judge
+from benchmarks.accuracy.verdicts import Conditions, Tiled, require_limit
+from benchmarks.gates.accuracy_gates import Verdict
 from benchmarks.records.accuracy import AccuracyRecord, ImageRow
 from benchmarks.records.inside import DiagnosisRecord, RungRecord
 from benchmarks.records.pictures import Crop, ErrorMap
@@ -87,7 +87,7 @@ def check(
     compared with the one before. `step` is called before each piece of work, at most `steps(...)` times. Raises
     InputError for a bundle or an image that cannot be used.
     """
-    judge(Figures("fp32", "fp32", 0.0, 0.0, None, None, 0.0), max_drop_db)  # refuses a senseless limit now
+    require_limit(max_drop_db)
     conditions = Conditions(dataset, reference, origin, max_drop_db)
     tilings = {tile: _Tiling(conditions.protocol(tile)) for tile in _tiles(subjects)}
     shelf = Shelf()

@@ -1,4 +1,4 @@
-"""What `check` will do: its options, and the plan that they make once a bundle and data are read. Nothing runs here."""
+"""The plan of `check`: what its options make of a bundle and data. Nothing runs here."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.accuracy.blocks import Look, block_names
+from benchmarks.accuracy.options import CheckOptions
+from benchmarks.accuracy.verdicts import require_limit
 from benchmarks.records.accuracy import DatasetNote
 from benchmarks.records.result_file import require_place
 from benchmarks.subjects.datasets import Dataset, open_folder, open_pack, open_photographs
@@ -25,27 +27,6 @@ from runtimes.backends.references import Judge, judges
 from runtimes.bundle.manifest import Artifact, Manifest, read_manifest
 from runtimes.runner.contract import Runner
 from runtimes.runner.ports import PICTURE
-
-
-@dataclass(frozen=True)
-class CheckOptions:
-    """What to check, on what, where; `artifacts` are beginnings of ids, none means all.
-
-    `crops=False` keeps pieces of the images out of the result file, where their terms forbid passing them on.
-    """
-
-    bundle: Path
-    data: Path | None = None
-    photographs: bool = False
-    artifacts: tuple[str, ...] = ()
-    device: str = "CPU"
-    threads: int | None = None
-    max_drop_db: float | None = None
-    json: Path | None = None
-    machine: str | None = None
-    crops: bool = True
-    ladder: bool = False
-    blocks: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,6 +54,7 @@ class CheckPlan:
 
 def plan_check(options: CheckOptions) -> CheckPlan:
     """Read what is to be checked and on what. Raises InputError for options, a bundle or data that cannot be used."""
+    require_limit(options.max_drop_db)
     if options.json is not None:
         require_place(options.json)
     manifest = read_manifest(options.bundle)

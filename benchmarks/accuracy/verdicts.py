@@ -43,6 +43,11 @@ class Conditions:
         return Protocol(scale, "y", scale, True, data.lr_source, tile, self.reference.overlap, data.sha256)
 
 
+def require_limit(max_drop_db: float | None) -> None:
+    """Refuse a senseless limit before anything runs. Raises InputError."""
+    judge(Figures("fp32", "fp32", 0.0, 0.0, None, None, 0.0), max_drop_db)
+
+
 def artifact(
     subject: Subject,
     info: RunInfo | None,

@@ -1,14 +1,14 @@
-"""What `bench` will do: its options, and the plan that they make once a bundle is read. Nothing is timed here."""
+"""The plan of `bench`: what its options make of a bundle and peers. Nothing is timed here."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 from benchmarks.gates.speed_gates import Requirement, parse_requirement, require_known
-from benchmarks.latency.rounds import MIN_RUNS, RUNS, tile_pictures
+from benchmarks.latency.options import MIN_RUNS, BenchOptions
+from benchmarks.latency.rounds import tile_pictures
 from benchmarks.records.result_file import require_place
 from benchmarks.subjects import peer_files
 from benchmarks.subjects.subject import Contestant, Origin, choose, origin_of
@@ -18,24 +18,6 @@ from runtimes import open_runner
 from runtimes.backends.references import INTERPRETERS
 from runtimes.bundle.manifest import Artifact, read_manifest
 from runtimes.runner.tiling import Array, Tile
-
-
-@dataclass(frozen=True)
-class BenchOptions:
-    """What to time, against what, where; `artifacts` are beginnings of ids, none means all."""
-
-    bundle: Path
-    artifacts: tuple[str, ...] = ()
-    peers: tuple[str, ...] = ()
-    peer_folder: Path | None = None
-    device: str = "CPU"
-    threads: int | None = None
-    runs: int = RUNS
-    require: tuple[str, ...] = ()
-    json: Path | None = None
-    machine: str | None = None
-    limits: bool = False
-    cuda_graph: bool = False
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ import numpy as np
 
 from benchmarks.gates.accuracy_gates import Verdict, precision_fault
 from benchmarks.gates.speed_gates import Timing
+from benchmarks.latency.options import MIN_RUNS, RUNS
 from benchmarks.latency.roofline import limit_record
 from benchmarks.records.latency import LatencyRecord, LimitRecord, RatioRecord
 from benchmarks.records.statistics import compare, median_interval, percentile
@@ -30,10 +31,6 @@ from runtimes.runner.contract import OutputError, RunInfo, Runner
 from runtimes.runner.tiling import Array, Tile
 from runtimes.runner.work_by_precision import shares
 from runtimes.speed_limits import Limit
-
-RUNS = 30
-MIN_RUNS = 5
-"""Fewer give no interval worth the name."""
 
 WARMUP = 3
 

@@ -5,6 +5,7 @@ The dataclasses are the schema. Numbers that were not measured are null, and the
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -21,6 +22,9 @@ from dlgsanet.storage.json_text import parse
 from dlgsanet.storage.typed_json import decode, encode
 
 SCHEMA = 1
+STDOUT = Path("-")
+"""In the place of a file: print the result."""
+
 ADVICE = "measure again"
 MAX_BYTES = 256 << 20  # a file of ours has a few megabytes; more would only fill the memory
 
@@ -115,6 +119,8 @@ def require_place(path: str | Path) -> None:
     or the manifest of a bundle.
     """
     place = Path(path)
+    if place == STDOUT:
+        return
     require_replaceable(place)
     require_writable_folder(place.absolute().parent)
     if place.is_file() and place.stat().st_size and not _is_result(place):
@@ -133,9 +139,12 @@ def _is_result(place: Path) -> bool:
 
 
 def write_result(path: str | Path, result: ResultFile) -> None:
-    """Write a result file, atomically. Raises InputError if the place cannot be written, ValueError for
+    """Write a result file, atomically, or print it. Raises InputError if the place cannot be written, ValueError for
     NaN."""
-    write_text(path, encode(result))
+    if Path(path) == STDOUT:
+        sys.stdout.write(encode(result))
+    else:
+        write_text(path, encode(result))
 
 
 def read_result(path: str | Path) -> ResultFile:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -19,27 +17,13 @@ _WIDTH = 160  # of the widest table
 _STYLES: dict[GateName, str] = {"pass": "green", "fail": "bold red", "stated": "yellow", "not run": "yellow"}
 
 
-def out() -> Console:
-    """The console on stdout, never so narrow that a table would lose its numbers: a terminal wraps the lines."""
-    console = Console(highlight=False)
-    return Console(highlight=False, width=max(console.width, _WIDTH))
+def out(*, stderr: bool = False) -> Console:
+    """The console on stdout, never so narrow that a table would lose its numbers: a terminal wraps the lines.
 
-
-@contextmanager
-def progress(total: int) -> Iterator[Callable[[str], None]]:
-    """A bar with the time left on stderr, if that is a terminal; the function is called before each step."""
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("", total=total)
-        begun = False
-
-        def step(doing: str) -> None:
-            nonlocal begun
-            bar.update(task, description=doing[:60], advance=1 if begun else 0)
-            begun = True
-
-        yield step
+    On stderr where stdout is for a result that a program reads.
+    """
+    console = Console(highlight=False, stderr=stderr)
+    return Console(highlight=False, stderr=stderr, width=max(console.width, _WIDTH))
 
 
 def accuracy_table(records: Sequence[AccuracyRecord]) -> Table:

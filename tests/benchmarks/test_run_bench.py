@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks import run_bench
 from benchmarks.latency import plan
-from benchmarks.latency.plan import BenchOptions
+from benchmarks.latency.options import BenchOptions
 from benchmarks.records.environment import describe_environment
 from benchmarks.records.result_file import read_result
 from dlgsanet.errors import (

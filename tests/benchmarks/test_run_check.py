@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks import run_check
 from benchmarks.accuracy import plan
-from benchmarks.accuracy.plan import CheckOptions
+from benchmarks.accuracy.options import CheckOptions
 from benchmarks.records.result_file import read_result
 from benchmarks.subjects.reference import StoredReference
 from dlgsanet.errors import BackendError, GateError, InputError, UnavailableError

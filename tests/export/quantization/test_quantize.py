@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.accuracy.plan import CheckOptions
+from benchmarks.accuracy.options import CheckOptions
 from benchmarks.run_check import run_check
 from dlgsanet.errors import GateError, InputError
 from dlgsanet.imaging.files import read_rgb8

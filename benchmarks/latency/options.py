@@ -1,0 +1,62 @@
+"""The options of `bench`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchmarks.subjects.options import Artifacts, Bundle, Device, Json, Machine, Threads
+
+RUNS = 30
+MIN_RUNS = 5
+"""Fewer give no interval worth the name."""
+
+
+@dataclass(frozen=True)
+class BenchOptions:
+    """What to time, against what, where; `artifacts` are beginnings of ids, none means all."""
+
+    bundle: Bundle
+    artifacts: Artifacts = ()
+    peers: Annotated[
+        tuple[str, ...],
+        typer.Option(
+            "--peer",
+            metavar="NAME",
+            help="Also time the same network in torch: `official` (dynamic convolution through F.unfold) or "
+            "`reference` (ours); may be repeated.",
+            show_default=False,
+        ),
+    ] = ()
+    peer_folder: Annotated[
+        Path | None,
+        typer.Option(
+            "--peers",
+            help="Also time the networks in this folder of `python -m benchmarks.studies.peer_export`.",
+            show_default=False,
+        ),
+    ] = None
+    limits: Annotated[
+        bool,
+        typer.Option("--limits", help="Also measure the CPU's products and copies: shares of the roofline."),
+    ] = False
+    cuda_graph: Annotated[
+        bool, typer.Option("--cuda-graph", help="TensorRT: launch an engine's kernels as one graph.")
+    ] = False
+    device: Device = "CPU"
+    threads: Threads = None
+    runs: Annotated[int, typer.Option(min=MIN_RUNS, help="Rounds; each runs everything once.")] = RUNS
+    require: Annotated[
+        tuple[str, ...],
+        typer.Option(
+            metavar="RULE",
+            help="A speed gate such as 'openvino-bf16<0.87*torch-official', judged by the 95 % interval; may be "
+            "repeated.",
+            show_default=False,
+        ),
+    ] = ()
+    json: Json = None
+    machine: Machine = None
