@@ -14,9 +14,9 @@ from typing import Any
 import typer
 
 from dlgsanet import __version__
+from dlgsanet.command_line.rooms import ROOMS, require_own, require_sole_owner
 from dlgsanet.errors import EdgeError, ExitCode, UnavailableError, unknown
 
-ROOMS = ("dlgsanet", "export", "runtimes", "benchmarks")
 # verb -> (room, one line of help, extra that brings what the room needs beyond the core)
 VERBS = {
     "demo": ("benchmarks", "The whole path on photographs: export a shipped checkpoint, check, bench, report.", "all"),
@@ -117,6 +117,7 @@ def _run(words: list[str]) -> int:
         return ExitCode.OK
     if words[0] not in VERBS:
         raise unknown("verb", words[0], VERBS)
+    require_own()
     try:
         command = typer.main.get_command(_room_application(words[0]))
         # Not command.main(): it answers Ctrl-C itself, with a line of its own.
@@ -124,9 +125,11 @@ def _run(words: list[str]) -> int:
             command.invoke(context)
     except typer.Exit as leave:
         return leave.exit_code
-    except ModuleNotFoundError as error:
+    except ImportError as error:
         package = (error.name or "").partition(".")[0]
         if package in ROOMS:
+            require_sole_owner(package)
+        if package in ROOMS or not isinstance(error, ModuleNotFoundError):
             raise
         raise UnavailableError(_missing(words[0], package, VERBS[words[0]][2])) from error
     return ExitCode.OK

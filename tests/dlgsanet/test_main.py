@@ -99,6 +99,17 @@ def test_a_package_missing_inside_a_verb_names_the_extra_too(
     assert door.main(["train"]) == 70  # ours: a bug, not something to install
 
 
+def test_a_room_that_another_distribution_wrote_into_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """pip lets a distribution replace files of another: what failed is told by who owns the folder."""
+    owners = {"export": ["dlgsanet-edge", "other"]}
+    monkeypatch.setattr("importlib.metadata.packages_distributions", lambda: owners)
+    fake_room(monkeypatch, raising(ImportError("cannot import name 'x' from 'export'", name="export")))
+    assert door.main(["train"]) == 3
+    assert "from one distribution, found dlgsanet-edge, other" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("verb", door.VERBS)
 def test_every_verb_has_help(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert door.main([verb, "--help"]) == 0
