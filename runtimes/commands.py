@@ -7,11 +7,12 @@ import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dlgsanet.errors import InputError, UnavailableError
+from runtimes.backends.coreml import ENGINE as COREML
 from runtimes.runner.tiling import DEFAULT_OVERLAP
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from runtimes.doctor import Report
     from runtimes.runner.contract import Runner
     from runtimes.upscale import Job, LoadedModel
 
@@ -42,34 +44,33 @@ def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Show what this machine can run, proved by a tiny computation of every backend."""
+    from dataclasses import asdict
+
     from rich.console import Console
 
-    from runtimes.backends.engines import BACKENDS
-    from runtimes.doctor import OK, examine_all
+    from runtimes.doctor import examine_all, require_runner
 
     with Console(stderr=True).status("probing") as status:
         report = examine_all(lambda name: status.update(f"probing {name}"))
     if as_json:
-        sys.stdout.write(json.dumps(report, indent=2) + "\n")
+        sys.stdout.write(json.dumps(asdict(report), indent=2) + "\n")
     else:
         _print_report(report)
-    runners = [row["name"] for row in report["backends"] if row["name"] in BACKENDS]
-    if not any(row["status"] == OK for row in report["backends"] if row["name"] in runners):
-        raise UnavailableError(f"no backend that runs artifacts works here ({', '.join(runners)}); see above")
+    require_runner(report)
 
 
-def _print_report(report: dict[str, Any]) -> None:
-    machine = report["machine"]
-    memory = f", {machine['memory_mb']} MB" if machine["memory_mb"] else ""
-    lines = [f"{machine['cpu']}: {machine['threads']} cores{memory}"]
-    lines += [f"{machine['system']}, Python {machine['python']}", ""]
-    for row in report["backends"]:
+def _print_report(report: Report) -> None:
+    machine = report.machine
+    memory = f", {machine.memory_mb} MB" if machine.memory_mb else ""
+    lines = [f"{machine.cpu}: {machine.threads} cores{memory}"]
+    lines += [f"{machine.system}, Python {machine.python}", ""]
+    for row in report.backends:
         found = [
-            f"{device['name']} ({device['description']}): {' '.join(device['precisions']) or 'precisions not known'}"
-            for device in row["devices"]
+            f"{device.name} ({device.description}): {' '.join(device.precisions) or 'precisions not known'}"
+            for device in row.devices
         ]
-        head = f"{row['name']:<13} {row['status']:<10} {row['version'] or '':<12}"
-        lines += [f"{head} {line}" for line in found or [row["note"]]]
+        head = f"{row.name:<13} {row.status:<10} {row.version or '':<12}"
+        lines += [f"{head} {line}" for line in found or [row.note]]
     sys.stdout.write("\n".join(lines) + "\n")
 
 
@@ -111,7 +112,7 @@ def build(
 
 def card(
     bundle: Annotated[Path, typer.Argument(help="Bundle folder.")],
-    artifact: Annotated[str, typer.Option(help="Only Core ML artifacts whose names begin so.")] = "coreml",
+    artifact: Annotated[str, typer.Option(help="Only Core ML artifacts whose names begin so.")] = COREML.name,
     as_json: Annotated[bool, typer.Option("--json", help="Print the cards as JSON.")] = False,
 ) -> None:
     """Show what Core ML packages ask of the Neural Engine, and how much of fp16 real pictures use."""

@@ -14,8 +14,8 @@ from functools import partial
 import numpy as np
 
 from dlgsanet.errors import UnavailableError
+from runtimes.backends.registry import find_backend
 from runtimes.probe_network import PRODUCT_SIDE
-from runtimes.runner.tiling import Array
 
 COPIED = 128 << 20  # bytes of one copy: far beyond any cache
 
@@ -37,7 +37,7 @@ def product_limits(families: Iterable[tuple[str, str]], threads: int) -> dict[tu
     found = {}
     for backend, precision in dict.fromkeys(families):
         try:
-            multiply = _open(backend, precision, threads)
+            multiply = find_backend(backend).open_product(precision, threads)
         except UnavailableError:
             continue
         name = f"product-{backend}-{precision}"
@@ -51,15 +51,3 @@ def copy_limit(threads: int) -> Limit:
     pieces = list(zip(np.array_split(target, threads), np.array_split(source, threads), strict=True))
     pool = ThreadPoolExecutor(threads)
     return Limit("copy", "B", 2.0 * COPIED, lambda: list(pool.map(lambda piece: np.copyto(*piece), pieces)))
-
-
-def _open(backend: str, precision: str, threads: int) -> Callable[[Array, Array], object]:
-    if backend == "openvino" and precision in ("fp32", "fp16", "bf16"):  # INT8 needs a quantized graph, not a hint
-        from runtimes.backends.openvino.runner import open_product
-
-        return open_product(precision, threads)
-    if (backend, precision) == ("onnxruntime", "fp32"):
-        from runtimes.backends.onnxruntime import runner as onnxruntime_runner
-
-        return onnxruntime_runner.open_product(threads)
-    raise UnavailableError(f"no matrix product is known for {backend}-{precision}")

@@ -15,7 +15,7 @@ from benchmarks.subjects.subject import Contestant, Origin, choose, origin_of
 from benchmarks.subjects.torch_peers import PEERS, open_peer, peer_id, try_formats
 from dlgsanet.errors import InputError, UnavailableError, unknown
 from runtimes import open_runner
-from runtimes.backends.references import INTERPRETERS
+from runtimes.backends.references import interpreters
 from runtimes.bundle.manifest import Artifact, read_manifest
 from runtimes.runner.tiling import Array, Tile
 
@@ -44,7 +44,7 @@ class BenchPlan:
 
 def plan_bench(options: BenchOptions) -> BenchPlan:
     """Read what is to be timed. Raises InputError for options or a bundle that cannot be used."""
-    if options.device in INTERPRETERS:
+    if options.device in interpreters():
         raise InputError(
             f"{options.device} is an interpreter, its times say nothing of any device: bench on a machine that has it"
         )

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from dlgsanet import __version__
 from runtimes.backends.tensorrt.device_state import device_state
+from runtimes.machine.memory import total_bytes
 from runtimes.machine.processor import available_threads, cpu_name
 
 PACKAGES = (
@@ -87,7 +88,7 @@ def describe_environment(machine: str | None = None) -> Environment:
         cores=os.cpu_count() or threads,
         threads=threads,
         instruction_sets=_instruction_sets(),
-        memory_gb=round(_memory_bytes() / 1e9, 1),
+        memory_gb=round((total_bytes() or 0) / 1e9, 1),
         system=_system(),
         architecture=platform.machine(),
         python=platform.python_version(),
@@ -131,12 +132,6 @@ def _instruction_sets() -> tuple[str, ...]:
     line = re.search(r"^(?:flags|Features)\s*:(.*)$", _CPUINFO.read_text(errors="replace"), re.MULTILINE)
     present = set(line.group(1).split()) if line else set()
     return tuple(name for name in _INSTRUCTION_SETS if name in present)
-
-
-def _memory_bytes() -> int:
-    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return 0
 
 
 def _system() -> str:

@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +19,7 @@ import numpy as np
 from dlgsanet.errors import BackendError, EdgeError
 from runtimes.machine.clock import now_ms
 from runtimes.machine.exit_name import exit_name
+from runtimes.machine.memory import peak_rss_mb
 from runtimes.runner.contract import RunInfo, Runner
 from runtimes.runner.tiling import Array
 
@@ -117,23 +116,6 @@ class IsolatedRunner(Runner):
         self._process.join(_PATIENCE_S)
         how = exit_name(self._process.exitcode)
         return BackendError(f"{self._name}: the backend's process ended while {doing} ({how})")
-
-
-def peak_rss_mb() -> float | None:
-    """Largest resident memory of this process so far, in 10^6 bytes; None where the system does not say.
-
-    Linux counts a parent's memory into a child's `ru_maxrss`, its VmHWM does not.
-    """
-    status = Path("/proc/self/status")
-    if status.is_file():
-        for line in status.read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024 / 1e6
-    if sys.platform == "darwin":
-        import resource
-
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-    return None
 
 
 @contextmanager

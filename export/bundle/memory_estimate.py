@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 from dlgsanet.errors import InputError
 from dlgsanet.network.config import KERNEL, ModelConfig
 from export.targets.table import UNFOLD
+from runtimes.machine.memory import available_bytes
 
 FLOAT64 = 8
 GIB = 1 << 30
@@ -31,19 +29,6 @@ def export_bytes(config: ModelConfig, tile: tuple[int, int], lowering: str | Non
     return FIXED + FLOAT64 * tile[0] * tile[1] * (dynamic + features)
 
 
-def available_bytes() -> int | None:
-    """Memory that can still be had without swapping, in bytes; None where the system does not say."""
-    meminfo = Path("/proc/meminfo")
-    if meminfo.is_file():
-        for line in meminfo.read_text(encoding="ascii").splitlines():
-            if line.startswith("MemAvailable:"):
-                return min(int(line.split()[1]) * 1024, _cgroup_limit())
-    names = os.sysconf_names if hasattr(os, "sysconf_names") else {}
-    if "SC_PHYS_PAGES" in names:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return None
-
-
 def require_memory(config: ModelConfig, tile: tuple[int, int], lowering: str | None = None) -> None:
     """Raise InputError when the estimate for a tile exceeds what is available, with both numbers."""
     needed, available = export_bytes(config, tile, lowering), available_bytes()
@@ -52,14 +37,3 @@ def require_memory(config: ModelConfig, tile: tuple[int, int], lowering: str | N
             f"a tile of {tile[0]}x{tile[1]} needs about {needed / GIB:.1f} GiB of memory to be exported and "
             f"proven, {available / GIB:.1f} GiB are free: give a smaller --tile"
         )
-
-
-def _cgroup_limit() -> int:
-    """What a container leaves us (cgroup v2); without a limit, a number no machine has."""
-    limit = Path("/sys/fs/cgroup/memory.max")
-    used = Path("/sys/fs/cgroup/memory.current")
-    if limit.is_file() and used.is_file():
-        text = limit.read_text(encoding="ascii").strip()
-        if text.isdigit():
-            return max(int(text) - int(used.read_text(encoding="ascii")), 0)
-    return 1 << 62

@@ -137,7 +137,7 @@ def _require_consistent(manifest: Manifest) -> None:
 def _require_function(artifact: Artifact, artifacts: Iterable[Artifact]) -> None:
     if artifact.function is None:
         return
-    if artifact.backend != "coreml":
+    if artifact.path in artifact.files:  # a single file: the packages with functions are folders
         raise InputError(
             f"manifest: artifact '{artifact.id}': expected functions in Core ML packages only, found "
             f"'{artifact.function}'"

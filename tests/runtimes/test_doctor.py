@@ -4,81 +4,121 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, replace
 
 import pytest
 import typer
 
 from dlgsanet.errors import UnavailableError
 from runtimes import commands, doctor
-from runtimes.doctor import ENGINES, Engine, examine
-
-BY_NAME = {engine.name: engine for engine in ENGINES}
+from runtimes.backends import registry
+from runtimes.backends.backend import Backend
+from runtimes.backends.engines import Engine
+from runtimes.backends.registry import BUILT_IN
+from runtimes.doctor import Finding, Machine, Report, examine
+from runtimes.machine.processor import Device
 
 
 @pytest.mark.parametrize("name", ["onnxruntime", "openvino", "torch"])
 def test_an_installed_engine_is_proved(name):
     pytest.importorskip(name)
-    finding = examine(BY_NAME[name])
+    finding = examine(BUILT_IN[name])
     assert finding.status == "ok", finding.note
     assert finding.version
     assert finding.devices[0].name.lower().startswith("cpu")
     assert "fp32" in finding.devices[0].precisions
 
 
+def stand_in(name: str, module: str, extra: str) -> Backend:
+    return Backend(Engine(name, module, extra), "stand-in", lambda engine: ())
+
+
 def test_a_missing_engine_names_its_extra():
-    finding = examine(Engine("nothing", "no_such_engine", "openvino", "nothing"))
+    finding = examine(stand_in("nothing", "no_such_engine", "openvino"))
     assert finding.status == "missing"
     assert finding.note == 'pip install "dlgsanet-edge[openvino]"'
 
 
-def test_a_broken_engine_is_broken_not_missing(tmp_path, monkeypatch):
-    (tmp_path / "brokenengine.py").write_text("raise OSError('libbroken.so: cannot open')")
+@pytest.fixture
+def plug_in(tmp_path, monkeypatch) -> Iterator[Callable[[str, str], None]]:
+    """`plug_in(name, source)`: a backend that a package of others brings, here and in child processes."""
+
+    def install(name: str, source: str) -> None:
+        package, facts = tmp_path / f"{name}_package", tmp_path / f"{name}-1.dist-info"
+        package.mkdir()
+        facts.mkdir()
+        (package / "__init__.py").write_text("")
+        (package / "runtime.py").write_text(source)
+        (facts / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n")
+        (facts / "entry_points.txt").write_text(f"[{registry.GROUP}]\n{name} = {name}_package\n")
+
     monkeypatch.syspath_prepend(tmp_path)
-    finding = examine(Engine("brokenengine", "brokenengine", "x", "nothing"))
-    assert finding.status == "broken"
-    assert "brokenengine" in finding.note  # the process knows no probe of that name
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    registry._others.cache_clear()
+    yield install
+    registry._others.cache_clear()
+    for name in [name for name in sys.modules if name.partition(".")[0].endswith("_package")]:
+        del sys.modules[name]
 
 
-def test_a_crash_and_a_hang_are_findings(monkeypatch):
-    monkeypatch.setattr(doctor, "_TORCH_PROBE", "import os; os.kill(os.getpid(), 11)")
-    torch = Engine("torch", "json", "torch", "stand-in")
-    assert examine(torch).status == "broken"
-    assert "-11" in examine(torch).note
-    monkeypatch.setattr(doctor, "_TORCH_PROBE", "import time; time.sleep(60)")
-    assert "did not end within 0.5 s" in examine(torch, timeout_s=0.5).note
+PLUG_IN = """
+from runtimes.backends import Backend, Engine
+
+def probe(engine):
+    {probe}
+
+BACKEND = Backend(Engine("plug", "json", ""), "stand-in", probe)
+"""
 
 
-REPORT = {
-    "schema": 1,
-    "machine": {"system": "S", "python": "3", "cpu": "C", "threads": 2, "memory_mb": None},
-    "backends": [
-        {
-            "name": "openvino",
-            "status": "ok",
-            "version": "1",
-            "role": "r",
-            "note": "",
-            "devices": [
-                {"name": "CPU", "description": "C", "precisions": ["fp32", "bf16"]},
-                {"name": "GPU", "description": "G", "precisions": []},
-            ],
-        },
-        {
-            "name": "torch",
-            "status": "missing",
-            "version": None,
-            "role": "r",
-            "note": "pip install x",
-            "devices": [],
-        },
+@pytest.mark.parametrize(
+    ("probe", "status", "note"),
+    [
+        ("return 'builds only'", "builds", "builds only"),
+        ("raise OSError('libbroken.so: cannot open')", "broken", "libbroken.so: cannot open"),
+        ("import os; os.kill(os.getpid(), 11)", "broken", "SIGSEGV"),
+        ("import time; time.sleep(60)", "broken", "did not end within 1 s"),
     ],
-}
+)
+def test_a_crash_and_a_hang_are_findings(plug_in, probe, status, note):
+    plug_in("plug", PLUG_IN.format(probe=probe))
+    finding = examine(registry.find_backend("plug"), timeout_s=1 if "sleep" in probe else 60)
+    assert finding.status == status
+    assert note in finding.note
+
+
+def test_an_entry_that_cannot_be_read_is_one_row_of_the_report(plug_in, monkeypatch):
+    plug_in("plug", "raise ImportError('no libplug')")
+    plug_in("openvino", PLUG_IN.format(probe="return ()"))
+    monkeypatch.setattr(registry, "BUILT_IN", {"openvino": BUILT_IN["openvino"]})
+    monkeypatch.setattr(doctor, "examine", lambda backend: Finding(backend.name, "ok", None, (), "", ""))
+    rows = {row.name: row for row in doctor.examine_all().backends}
+    assert rows["openvino"].status == "ok"
+    assert rows["plug"].status == rows["openvino (openvino_package)"].status == "broken"
+    assert rows["plug"].note == "backend 'plug' of package 'plug_package' cannot be used: ImportError: no libplug"
+    assert "the name is that of a backend of ours" in rows["openvino (openvino_package)"].note
+
+
+REPORT = Report(
+    1,
+    Machine("S", "3", "C", 2, None),
+    (
+        Finding("openvino", "ok", "1", (Device("CPU", "C", ("fp32", "bf16")), Device("GPU", "G", ())), "r", ""),
+        Finding("torch", "missing", None, (), "r", "pip install x"),
+    ),
+)
+
+
+def plain(report: Report) -> dict:
+    """As its JSON is read back."""
+    return json.loads(json.dumps(asdict(report)))
 
 
 def test_the_verb_prints_lines_or_json(monkeypatch, capsys):
     monkeypatch.setattr(doctor, "examine_all", lambda progress: REPORT)
     commands.doctor(as_json=True)
-    assert json.loads(capsys.readouterr().out) == REPORT
+    assert json.loads(capsys.readouterr().out) == plain(REPORT)
     commands.doctor(as_json=False)
     lines = capsys.readouterr().out.splitlines()
     assert "openvino      ok         1            CPU (C): fp32 bf16" in lines
@@ -87,22 +127,22 @@ def test_the_verb_prints_lines_or_json(monkeypatch, capsys):
 
 
 def test_a_machine_that_runs_nothing_is_unavailable(monkeypatch, capsys):
-    broken = {**REPORT, "backends": [{**REPORT["backends"][0], "status": "broken"}, REPORT["backends"][1]]}
+    broken = replace(REPORT, backends=(replace(REPORT.backends[0], status="broken"), REPORT.backends[1]))
     monkeypatch.setattr(doctor, "examine_all", lambda progress: broken)
     with pytest.raises(UnavailableError, match="no backend"):
         commands.doctor(as_json=True)
-    assert json.loads(capsys.readouterr().out) == broken  # the report comes all the same
+    assert json.loads(capsys.readouterr().out) == plain(broken)  # the report comes all the same
 
 
 def test_the_whole_report(monkeypatch):
-    monkeypatch.setattr(doctor, "ENGINES", (BY_NAME["coreml"], BY_NAME["tensorrt"]))
+    monkeypatch.setattr(doctor, "backends", lambda: {name: BUILT_IN[name] for name in ("coreml", "tensorrt")})
     seen = []
     report = doctor.examine_all(seen.append)
     assert seen == ["coreml", "tensorrt"]
-    assert report["schema"] == 1
-    assert report["machine"]["threads"] >= 1
-    assert {row["status"] for row in report["backends"]} <= {"missing", "no runner"}
-    json.dumps(report)
+    assert report.schema == 1
+    assert report.machine.threads >= 1
+    assert {row.status for row in report.backends} <= {"missing", "no runner"}
+    assert list(plain(report)) == ["schema", "machine", "backends"]
 
 
 def test_all_verbs_are_registered():

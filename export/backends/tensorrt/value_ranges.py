@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from dlgsanet.errors import BackendError
-from runtimes.backends.engines import import_engine
+from runtimes.backends.registry import import_engine
 
 _BLOCK = re.compile(r"deep_feature_extraction\.(\d+)(?:\.body\.(\d+))?")
 

@@ -1,1 +1,8 @@
-"""Core ML: the runner for a Mac, and an interpreter that executes packages anywhere."""
+"""Core ML: its engine; beside it the entry, runner, interpreter (`reference`), cards of packages and probe."""
+
+from runtimes.backends.engines import Engine
+
+ENGINE = Engine("coreml", "coremltools", "coreml")
+
+REFERENCE = "coreml-reference"
+"""The device name of the interpreter: asked for as such, and written into every record."""

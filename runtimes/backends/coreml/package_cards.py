@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dlgsanet.errors import unknown
 from dlgsanet.imaging.files import read_rgb8, to_nchw
+from runtimes.backends.coreml import ENGINE
 from runtimes.backends.coreml.mil.neural_engine_card import Card, Ranges, card
 from runtimes.backends.coreml.reference import MilRunner, read_package
 from runtimes.bundle.integrity import stored_bytes, verify
@@ -31,7 +32,7 @@ def package_cards(bundle: Path, prefix: str) -> dict[str, PackageCard]:
     Raises InputError when the bundle has no Core ML package of such a name, or a file of it was changed.
     """
     manifest = read_manifest(bundle)
-    packages = [artifact for artifact in manifest.artifacts if artifact.backend == "coreml"]
+    packages = [artifact for artifact in manifest.artifacts if artifact.backend == ENGINE.name]
     chosen = [artifact for artifact in packages if artifact.id.startswith(prefix)]
     if not chosen:
         raise unknown("Core ML artifact", prefix, [artifact.id for artifact in packages])

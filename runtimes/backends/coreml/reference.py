@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from dlgsanet.errors import InputError
+from runtimes.backends.coreml import ENGINE, REFERENCE
 from runtimes.backends.coreml.mil.executor import Executor, Observer
 from runtimes.backends.coreml.mil.program import Blob, Model, read_model
 from runtimes.backends.coreml.mil.tensor_types import Anything
@@ -23,9 +24,6 @@ from runtimes.runner.contract import RunInfo, Runner
 from runtimes.runner.ports import PICTURE, from_pixels, require_host_ports, require_port, require_taps, to_pixels
 from runtimes.runner.tiling import Array
 from runtimes.runner.work_by_precision import Layer, by_precision, convolution_macs, product_macs
-
-REFERENCE = "coreml-reference"
-"""The device name of the interpreter: asked for as such, and written into every record."""
 
 SPECIFICATION = "Data/com.apple.CoreML/model.mlmodel"
 WEIGHTS = "Data/com.apple.CoreML/weights/"
@@ -70,7 +68,7 @@ class MilRunner(Runner):
         self._executor, self._model = Executor(model, weights, strict=self._strict), model
         return RunInfo(
             artifact=artifact.id,
-            backend="coreml",
+            backend=ENGINE.name,
             device=REFERENCE,
             requested_precision=artifact.precision,
             reported_precision=precision_of(model),

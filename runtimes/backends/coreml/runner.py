@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from dlgsanet.errors import BackendError, InputError, UnavailableError
+from runtimes.backends.coreml import ENGINE, REFERENCE
 from runtimes.backends.coreml.mil.program import MAIN
-from runtimes.backends.coreml.reference import REFERENCE, precision_of, read_package
-from runtimes.backends.engines import import_engine
+from runtimes.backends.coreml.reference import precision_of, read_package
 from runtimes.bundle.manifest import Artifact
 from runtimes.machine.processor import available_threads
 from runtimes.runner.contract import RunInfo, Runner, RunOptions
@@ -52,7 +52,7 @@ class CoreMLRunner(Runner):
         program, _ = read_package(self._bundle, artifact)  # checks every hash before Core ML opens the folder
         for port, features in ((artifact.input, program.inputs), (artifact.output, program.outputs)):
             require_port(artifact.id, port, {feature.name: feature.shape for feature in features})
-        ct = import_engine("coreml")
+        ct = ENGINE.load()
         units = getattr(ct.ComputeUnit, unit)
         try:
             named = {} if artifact.function is None else {"function_name": artifact.function}
@@ -62,7 +62,7 @@ class CoreMLRunner(Runner):
             raise BackendError(f"{artifact.id}: Core ML cannot load it: {error}") from error
         return RunInfo(
             artifact=artifact.id,
-            backend="coreml",
+            backend=ENGINE.name,
             device=f"Core ML {unit.lower()}: {shares}",
             requested_precision=artifact.precision,
             reported_precision=precision_of(program),

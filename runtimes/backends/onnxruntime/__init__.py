@@ -1,1 +1,5 @@
-"""ONNX Runtime: runner, session, layers, devices, probe."""
+"""ONNX Runtime: its engine; beside it the entry, runner, session, layers, devices and probe."""
+
+from runtimes.backends.engines import Engine
+
+ENGINE = Engine("onnxruntime", "onnxruntime", "onnxruntime")

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from dlgsanet.errors import BackendError, InputError, UnavailableError
-from runtimes.backends.engines import import_engine
+from runtimes.backends.onnxruntime import ENGINE
 from runtimes.backends.onnxruntime.devices import require_provider
 from runtimes.backends.onnxruntime.layers import integer_precision, layers, profiled
 from runtimes.backends.onnxruntime.session import quiet_options, run_tile
@@ -39,7 +39,7 @@ class OnnxRuntimeRunner(Runner):
 
     def macs(self) -> dict[str, int]:
         """Of a profiled run in a session of its own."""
-        ort = import_engine("onnxruntime")
+        ort = ENGINE.load()
         provider = require_provider(self._options.device, ort.get_available_providers())
         model, facts = self._read()
         options = _session_options(ort, provider, self._options.threads or available_threads(), None)
@@ -53,7 +53,7 @@ class OnnxRuntimeRunner(Runner):
     def _open(self) -> RunInfo:
         artifact = self._artifact
         require_host_ports(artifact, hints=())
-        ort = import_engine("onnxruntime")
+        ort = ENGINE.load()
         provider = require_provider(self._options.device, ort.get_available_providers())
         threads = self._options.threads or available_threads()
         model, facts = self._read()
@@ -69,12 +69,12 @@ class OnnxRuntimeRunner(Runner):
             reported = facts.precision if optimized is None else integer_precision(facts, optimized)
         return RunInfo(
             artifact=artifact.id,
-            backend="onnxruntime",
+            backend=ENGINE.name,
             device=provider,
             requested_precision=artifact.precision,
             reported_precision=reported,
             threads=threads,
-            versions={"onnxruntime": ort.__version__, "numpy": version("numpy")},
+            versions={ENGINE.name: ort.__version__, "numpy": version("numpy")},
         )
 
     def _read(self) -> tuple[bytes, OnnxFacts]:
@@ -130,10 +130,12 @@ class OnnxRuntimeRunner(Runner):
         self._session = None
 
 
-def open_product(threads: int) -> Callable[[Array, Array], object]:
-    """The product of two matrices (`runtimes.probe_network.PRODUCT`) on the CPU. Raises UnavailableError without the
-    engine."""
-    ort = import_engine("onnxruntime")
+def open_product(precision: str, threads: int) -> Callable[[Array, Array], object]:
+    """The product of two matrices (`runtimes.probe_network.PRODUCT`) on the CPU, in fp32. Raises UnavailableError for
+    other precisions, and without the engine."""
+    if precision != "fp32":
+        raise UnavailableError(f"no matrix product is known for {ENGINE.name} in {precision}")
+    ort = ENGINE.load()
     provider = "CPUExecutionProvider"
     options = _session_options(ort, provider, threads, None)
     session = ort.InferenceSession(PRODUCT.read_bytes(), options, providers=[provider])

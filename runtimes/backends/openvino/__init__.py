@@ -1,1 +1,5 @@
-"""OpenVINO: runner, layers, devices, probe."""
+"""OpenVINO: its engine; beside it the entry, runner, layers, devices and probe."""
+
+from runtimes.backends.engines import Engine
+
+ENGINE = Engine("openvino", "openvino", "openvino")

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from dlgsanet.errors import BackendError, InputError, UnavailableError
-from runtimes.backends.engines import import_engine
+from runtimes.backends.openvino import ENGINE
 from runtimes.backends.openvino.devices import native_precisions, require_openvino_device
 from runtimes.backends.openvino.layers import PRECISION_HINT, TAP, TYPES, layers, precision_of
 from runtimes.bundle.integrity import read_verified
@@ -25,6 +25,8 @@ from runtimes.runner.work_by_precision import by_precision
 
 HINTS = (PRECISION_HINT, "EXECUTION_MODE_HINT", "DYNAMIC_QUANTIZATION_GROUP_SIZE")
 """Settings that a bundle may pin; others (cache folders, plugins) are none of its business."""
+
+_PRODUCTS = ("fp32", "fp16", "bf16")  # INT8 needs a quantized graph, not a hint
 
 
 class OpenVinoRunner(Runner):
@@ -48,7 +50,7 @@ class OpenVinoRunner(Runner):
         if PRECISION_HINT not in artifact.hints:
             # Left alone, OpenVINO picks bf16 or f16 where the device is fast at it.
             raise InputError(f"{artifact.id}: the manifest pins no {PRECISION_HINT}; export the bundle again")
-        openvino = import_engine("openvino")
+        openvino = ENGINE.load()
         core = openvino.Core()
         device = require_openvino_device(self._options.device, core.available_devices)
         threads = self._options.threads or available_threads()
@@ -65,12 +67,12 @@ class OpenVinoRunner(Runner):
         on_cpu = device == "CPU"
         return RunInfo(
             artifact=artifact.id,
-            backend="openvino",
+            backend=ENGINE.name,
             device=", ".join(compiled.get_property("EXECUTION_DEVICES")),
             requested_precision=artifact.precision,
             reported_precision=precision_of(network, compiled),
             threads=int(compiled.get_property("INFERENCE_NUM_THREADS")) if on_cpu else threads,
-            versions={"openvino": openvino.__version__, "numpy": version("numpy")},
+            versions={ENGINE.name: openvino.__version__, "numpy": version("numpy")},
             device_precisions=native_precisions(core.get_property(device, "OPTIMIZATION_CAPABILITIES")),
         )
 
@@ -84,7 +86,7 @@ class OpenVinoRunner(Runner):
             return
         ports = {name: port for op in network.get_ops() for port in op.outputs() for name in port.get_names()}
         require_taps(self._artifact.id, taps, ports)
-        operators = import_module("openvino.opset13")
+        operators = import_module(f"{ENGINE.module}.opset13")
         results = []
         for name in taps:
             channels = ports[name].get_shape()[1]
@@ -137,7 +139,9 @@ def open_product(precision: str, threads: int) -> Callable[[Array, Array], objec
 
     Raises UnavailableError without the engine, or where the CPU would compute in another precision.
     """
-    openvino = import_engine("openvino")
+    if precision not in _PRODUCTS:
+        raise UnavailableError(f"no matrix product is known for {ENGINE.name} in {precision}")
+    openvino = ENGINE.load()
     core = openvino.Core()
     if precision not in native_precisions(core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")):
         raise UnavailableError(f"this CPU has no {precision} in OpenVINO")

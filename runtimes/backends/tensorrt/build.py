@@ -16,6 +16,7 @@ from pathlib import Path
 from dlgsanet.errors import BackendError, EdgeError, InputError, UnavailableError
 from dlgsanet.storage.atomic import require_writable_folder
 from dlgsanet.storage.cache_folder import user_cache
+from runtimes.backends.tensorrt import LIBRARIES, TENSORRT, TENSORRT_RTX
 from runtimes.backends.tensorrt.compiling import preflight
 from runtimes.backends.tensorrt.compiling.compile import (
     Compiled,
@@ -44,9 +45,6 @@ from runtimes.bundle.integrity import read_verified, verify
 from runtimes.bundle.manifest import Artifact, Manifest, read_manifest
 
 Say = Callable[[str], None]
-LIBRARIES = ("tensorrt", "tensorrt_rtx")
-"""Packages that can build on a device, the one to prefer first."""
-
 FP16_FORM = ".fp16-scales.onnx"
 DEFAULT_TIMEOUT_S = 3600.0
 
@@ -137,7 +135,7 @@ def find_library() -> Stack:
 
 def _chosen(manifest: Manifest, bundle: Path, prefixes: Sequence[str]) -> list[Artifact]:
     """The artifacts to build, in the manifest's order."""
-    buildable = [artifact for artifact in manifest.artifacts if artifact.backend == "tensorrt"]
+    buildable = [artifact for artifact in manifest.artifacts if artifact.backend == TENSORRT.name]
     if not buildable:
         others = ", ".join(sorted({artifact.backend for artifact in manifest.artifacts})) or "no artifacts"
         raise UnavailableError(
@@ -163,7 +161,7 @@ def _gpu() -> Gpu:
 def _need(manifest: Manifest, bundle: Path, artifact: Artifact, options: BuildOptions, stack: Stack) -> preflight.Need:
     verify(bundle, artifact.files)
     size = (bundle / artifact.path).stat().st_size
-    return preflight.estimate(manifest, artifact, size, options.workspace_mb, stack.library == "tensorrt_rtx")
+    return preflight.estimate(manifest, artifact, size, options.workspace_mb, stack.library == TENSORRT_RTX.module)
 
 
 def forms(artifact: Artifact) -> list[tuple[str, str | None]]:
@@ -231,7 +229,7 @@ def _compile(
             library=stack.library,
             onnx=str(source),
             engine=str(target),
-            sm=gpu.sm if stack.library == "tensorrt_rtx" else None,  # else it builds for several at once
+            sm=gpu.sm if stack.library == TENSORRT_RTX.module else None,  # else it builds for several at once
             weak=options.weak,
             half=artifact.precision != "fp32",
             integer=artifact.precision.startswith("int8"),

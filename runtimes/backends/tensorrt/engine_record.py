@@ -10,7 +10,8 @@ import hashlib
 import json
 import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -19,6 +20,7 @@ from dlgsanet.errors import InputError, UnavailableError
 from dlgsanet.storage.atomic import write_bytes, write_text
 from dlgsanet.storage.json_text import parse
 from dlgsanet.storage.typed_json import Text, Whole, decode
+from runtimes.backends.backend import EngineKernels
 from runtimes.backends.tensorrt.layers import KernelTable
 from runtimes.bundle.field_types import InsidePath, Sha256, one_of
 from runtimes.bundle.manifest import Artifact
@@ -109,6 +111,38 @@ def parse_record(value: object, where: str) -> EngineRecord:
     if record.kernels:
         decode(_Kernels, record.kernels, f"{where}.kernels", REBUILD)
     return record
+
+
+def built_records(bundle: Path, artifact: Artifact) -> Iterator[EngineRecord]:
+    """Of the engines that were built from an artifact on devices; an unreadable one is left to its runner to say."""
+    stem = artifact.path.removesuffix(".onnx")
+    for path in sorted((bundle / stem).parent.glob(f"{Path(stem).name}.sm*.engine")):
+        with suppress(InputError, UnavailableError):
+            yield read_record(bundle, f"{Path(stem).parent.as_posix()}/{path.name}")
+
+
+def shipped_record(artifact: Artifact) -> EngineRecord:
+    """Of an engine that is itself the artifact: it stands in the manifest. Raises InputError for a bad one."""
+    return parse_record(artifact.graph.get("engine"), f"manifest: {artifact.id}: engine")
+
+
+def engine_kernels(artifact: Artifact, records: Iterable[EngineRecord]) -> Iterator[EngineKernels]:
+    """What the artifact's engines are made of, where their compiler told."""
+    for record in records:
+        if record.artifact == artifact.id and (table := record.table) is not None:
+            yield EngineKernels(
+                library=f"{record.library} {record.version}",
+                sm=record.sm,
+                scales=record.scales,
+                total=table.total,
+                kernels=dict(table.kernels),
+                dense=dict(table.dense),
+                grouped=dict(table.grouped),
+                requantize=table.requantize,
+                stream_operations=table.waits + table.signals,
+                weight_bytes=table.weight_bytes,
+                activation_bytes=table.activation_bytes,
+            )
 
 
 def require_fitting(record: EngineRecord, artifact: Artifact, version: str, sm: str, bundled: bool = False) -> None:

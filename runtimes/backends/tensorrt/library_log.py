@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 _KEPT = ("Name: ", "Total ")  # how the lines begin that are worth keeping of some ten thousand
-BACKENDS = {"tensorrt": "tensorrt", "tensorrt_rtx": "tensorrt-rtx"}
 
 
 class Journal:

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import ModuleType
 
 from dlgsanet.errors import UnavailableError
+from runtimes.backends.tensorrt import TENSORRT, TENSORRT_RTX
 from runtimes.backends.tensorrt.compiling.compile import CompileJob, compile_engine, describe_library
 from runtimes.backends.tensorrt.cuda.interface import Gpu
 from runtimes.backends.tensorrt.cuda.open_cuda import open_cuda
@@ -52,7 +53,7 @@ def compute(library: str) -> tuple[Device, Array] | str:
 
 
 def _without_gpu(library: str, reason: str) -> str:
-    if library != "tensorrt_rtx":
+    if library != TENSORRT_RTX.module:
         raise UnavailableError(f"{library} builds and runs on the device only: {reason}")
     with tempfile.TemporaryDirectory() as folder:
         job = CompileJob(library, str(MODEL), str(Path(folder) / "engine"), sm=AHEAD_OF_TIME)
@@ -67,7 +68,7 @@ def _compiled(folder: Path, library: str, gpu: Gpu) -> Artifact:
     ports = [Port(n, "NCHW", "float32", (0.0, 1.0), (1, 3, side, side)) for n, side in (("lr", 8), ("sr", 16))]
     artifact = Artifact(
         id=_ID,
-        backend="tensorrt",
+        backend=TENSORRT.name,
         precision="fp32",
         variant=None,
         tile=(8, 8),
@@ -82,7 +83,7 @@ def _compiled(folder: Path, library: str, gpu: Gpu) -> Artifact:
         certificate={},
     )
     stack = describe_library(library)
-    sm = gpu.sm if library == "tensorrt_rtx" else None
+    sm = gpu.sm if library == TENSORRT_RTX.module else None
     job = CompileJob(library, str(folder / "tiny.onnx"), str(folder / "made"), sm=sm)
     compiled = compile_engine(job, TIMEOUT_S, lambda step: None)
     engine = (folder / "made").read_bytes()

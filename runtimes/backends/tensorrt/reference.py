@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from dlgsanet.errors import BackendError, InputError, UnavailableError
-from runtimes.backends.engines import import_engine
+from runtimes.backends.onnxruntime import ENGINE as ONNXRUNTIME
 from runtimes.backends.onnxruntime.session import quiet_options, run_tile
+from runtimes.backends.tensorrt import REFERENCE, REFERENCE_FP16_SCALES, TENSORRT
 from runtimes.backends.tensorrt.lint.lint import require_clean
 from runtimes.bundle.integrity import read_verified
 from runtimes.bundle.manifest import Artifact
@@ -29,13 +30,7 @@ from runtimes.runner.ports import require_host_ports, require_port
 from runtimes.runner.tiling import Array
 from runtimes.runner.work_by_precision import Layer, by_precision, convolution_macs, product_macs
 
-REFERENCE = "tensorrt-reference"
-"""The device name: asked for as such, and written into every record."""
-
-FP16_SCALES = f"{REFERENCE}-fp16-scales"
-"""The same of an int8 artifact's second file."""
-
-FILES = {REFERENCE: ".onnx", FP16_SCALES: ".fp16-scales.onnx"}
+FILES = {REFERENCE: ".onnx", REFERENCE_FP16_SCALES: ".fp16-scales.onnx"}
 _HALF, _SINGLE = 10, 1  # TensorProto.DataType
 
 
@@ -53,14 +48,14 @@ class TensorRTReference(Runner):
         require_host_ports(artifact, hints=())
         path = artifact.path.removesuffix(".onnx") + FILES[device]
         if path not in artifact.files:
-            raise InputError(f"{artifact.id}: it has no '{path}'; {FP16_SCALES} is for int8 artifacts")
+            raise InputError(f"{artifact.id}: it has no '{path}'; {REFERENCE_FP16_SCALES} is for int8 artifacts")
         data = read_verified(self._bundle, path, artifact.files[path])
         require_clean(data, path)  # which also refuses external data: nothing else is read
         self._data, graph = data, read_graph(data)
         for port, found in ((artifact.input, graph.inputs), (artifact.output, graph.outputs)):
             require_port(artifact.id, port, {each.name: each.dims for each in found})
         threads = self._options.threads or available_threads()
-        ort = import_engine("onnxruntime")
+        ort = ONNXRUNTIME.load()
         _import_onnx()  # said as missing here, not as a fault of the file
         try:
             self._session = ort.InferenceSession(
@@ -70,12 +65,12 @@ class TensorRTReference(Runner):
             raise BackendError(f"{artifact.id}: ONNX Runtime cannot load it: {error}") from error
         return RunInfo(
             artifact=artifact.id,
-            backend="tensorrt",
+            backend=TENSORRT.name,
             device=device,
             requested_precision=artifact.precision,
             reported_precision=precision_of(graph),
             threads=threads,
-            versions={"onnxruntime": ort.__version__, "numpy": version("numpy")},
+            versions={ONNXRUNTIME.name: ort.__version__, "numpy": version("numpy")},
         )
 
     def _infer(self, tile: Array) -> Array:

@@ -16,19 +16,18 @@ from statistics import median
 from typing import Any
 
 from dlgsanet.errors import BackendError, InputError, UnavailableError
-from runtimes.backends.engines import import_engine
+from runtimes.backends.tensorrt import LIBRARIES, TENSORRT_RTX
 from runtimes.backends.tensorrt.cuda.interface import Cuda, DeviceBuffer, Gpu, HostBuffer
 from runtimes.backends.tensorrt.cuda.open_cuda import NO_GPU, open_cuda
 from runtimes.backends.tensorrt.engine_record import (
     EngineRecord,
     engine_path,
-    parse_record,
     read_engine,
     read_record,
     require_fitting,
+    shipped_record,
 )
 from runtimes.backends.tensorrt.layers import KernelTable, parse_inspector, summary
-from runtimes.backends.tensorrt.library_log import BACKENDS as LIBRARIES
 from runtimes.backends.tensorrt.library_log import Journal, make_logger
 from runtimes.bundle.integrity import verify
 from runtimes.bundle.manifest import Artifact
@@ -38,7 +37,6 @@ from runtimes.runner.tiling import Array
 
 AHEAD = 2  # tiles on their way at once
 KEPT_TIMES = 200
-RTX = "tensorrt-rtx"
 
 
 @dataclass(frozen=True)
@@ -90,8 +88,9 @@ class TensorRTRunner(Runner):
         engine, record = self._record(gpu)
         if record.library not in LIBRARIES:
             raise InputError(f"{artifact.id}: the engine was built by '{record.library}', which is not known here")
-        trt = import_engine(LIBRARIES[record.library])
-        require_fitting(record, artifact, str(trt.__version__), gpu.sm, bundled=artifact.backend == RTX)
+        built_by = LIBRARIES[record.library]
+        trt = built_by.load()
+        require_fitting(record, artifact, str(trt.__version__), gpu.sm, bundled=artifact.backend == TENSORRT_RTX.name)
         self._load(trt, read_engine(self._bundle, engine, record))
         table = self._table = self._seen(trt) or record.table
         weak = ", types chosen by TensorRT" if record.options.get("typing") == "weak" else ""
@@ -104,7 +103,7 @@ class TensorRTRunner(Runner):
             reported_precision=(table.precision if table else None) or "unknown",
             threads=1,
             versions={
-                LIBRARIES[record.library]: record.version,
+                built_by.name: record.version,
                 "cuda": self._cuda.name,
                 **({"int8-scales": record.scales} if record.scales else {}),
             },
@@ -124,12 +123,11 @@ class TensorRTRunner(Runner):
     def _record(self, gpu: Gpu) -> tuple[str, EngineRecord]:
         """The engine's path and what is known of it."""
         artifact = self._artifact
-        if artifact.backend != RTX:
+        if artifact.backend != TENSORRT_RTX.name:
             engine = engine_path(artifact, gpu.sm)
             return engine, read_record(self._bundle, engine)
         verify(self._bundle, artifact.files)
-        found = artifact.graph.get("engine")
-        return artifact.path, parse_record(found, f"manifest: {artifact.id}: engine")
+        return artifact.path, shipped_record(artifact)
 
     def _load(self, trt: Any, data: bytes) -> None:
         """Deserialise, and hold the engine's ports against the manifest's."""

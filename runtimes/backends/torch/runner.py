@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from dlgsanet.errors import BackendError, InputError
+from runtimes.backends.torch import ENGINE
 from runtimes.machine.processor import available_threads
 from runtimes.runner.contract import RunInfo, Runner
 from runtimes.runner.tiling import DEFAULT_OVERLAP, Array
@@ -40,7 +41,7 @@ class TorchRunner(Runner):
         self._function = function
         self._described = RunInfo(
             artifact=name,
-            backend="torch",
+            backend=ENGINE.name,
             device=device,
             requested_precision=precision,
             reported_precision=precision,

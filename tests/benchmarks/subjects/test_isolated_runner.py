@@ -9,8 +9,9 @@ from functools import partial
 import numpy as np
 import pytest
 
-from benchmarks.subjects.isolated_runner import IsolatedRunner, peak_rss_mb
+from benchmarks.subjects.isolated_runner import IsolatedRunner
 from dlgsanet.errors import BackendError, UnavailableError
+from runtimes.machine.memory import peak_rss_mb
 from runtimes.runner.contract import OutputError, Runner
 
 TILE = np.random.default_rng(1).random((1, 3, 8, 8), np.float32)

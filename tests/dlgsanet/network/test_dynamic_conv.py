@@ -65,7 +65,7 @@ def test_memory_of_a_tiny_frame() -> None:
 
     code = """
 import torch
-from benchmarks.subjects.isolated_runner import peak_rss_mb
+from runtimes.machine.memory import peak_rss_mb
 from dlgsanet.network.config import named_config
 from dlgsanet.network.model import DLGSANet
 model = DLGSANet(named_config("tiny", 4)).eval()

@@ -9,13 +9,14 @@ import pytest
 from dlgsanet.errors import InputError
 from dlgsanet.network.config import ModelConfig, named_config
 from export.bundle import memory_estimate as memory
-from export.bundle.memory_estimate import available_bytes, export_bytes, require_memory
+from export.bundle.memory_estimate import export_bytes, require_memory
 from export.targets.table import LOWERINGS
+from runtimes.machine.memory import available_bytes
 
 PEAK = """
 import sys, torch
 torch.set_num_threads(1)
-from benchmarks.subjects.isolated_runner import peak_rss_mb  # not ru_maxrss, which counts the parent's memory too
+from runtimes.machine.memory import peak_rss_mb  # not ru_maxrss, which counts the parent's memory too
 from dlgsanet.network.config import named_config
 from dlgsanet.network.model import DLGSANet
 from export.rewriting.certificate import certify

@@ -10,7 +10,7 @@ from export.targets import table as targets
 from export.targets.choice import default_targets, parse_targets, parse_tile, require_packages, target_names
 from export.targets.table import REFUSED, TARGETS, Row, Target, backends, precisions
 from export.targets.views import table_json, targets_table
-from runtimes.backends.engines import BACKENDS
+from runtimes.backends.registry import BUILT_IN
 from runtimes.bundle.manifest import PRECISIONS
 
 
@@ -20,7 +20,7 @@ def names(rows: tuple[Row, ...]) -> list[str]:
 
 def test_the_table_uses_the_names_of_the_manifest_and_of_the_runners() -> None:
     assert set(precisions()) <= set(PRECISIONS)
-    assert set(backends()) <= set(BACKENDS)
+    assert set(backends()) <= set(BUILT_IN)
     assert len(set(names(TARGETS))) == len(TARGETS)
 
 

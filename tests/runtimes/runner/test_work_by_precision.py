@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from runtimes import open_runner
-from runtimes.backends.coreml.reference import REFERENCE
+from runtimes.backends.coreml import REFERENCE
 from runtimes.backends.onnxruntime.layers import layers
 from runtimes.file_formats.onnx_file import convolution_weights
 from runtimes.runner.work_by_precision import Layer, by_precision, convolution_macs, count_fault, product_macs, shares

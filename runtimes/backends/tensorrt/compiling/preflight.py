@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 from dlgsanet.errors import UnavailableError
 from runtimes.backends.tensorrt.cuda.interface import Gpu
 from runtimes.bundle.manifest import Artifact, Manifest
+from runtimes.machine.memory import available_with_swap_bytes
 
 MIB = 1 << 20
 LIBRARIES_MB = 1200  # TensorRT's builder, its tactics and a CUDA context: an estimate, not measured on every device
@@ -64,13 +64,8 @@ def require_room(need: Need, folder: Path, gpu: Gpu | None, name: str) -> None:
 
 def host_memory_mb() -> int | None:
     """Memory that can be had, swap included since builders may use it; None where the system does not say."""
-    meminfo = Path("/proc/meminfo")
-    if meminfo.is_file():
-        found = {line.split(":")[0]: int(line.split()[1]) for line in meminfo.read_text().splitlines() if ":" in line}
-        return (found.get("MemAvailable", 0) + found.get("SwapFree", 0)) // 1024
-    if hasattr(os, "sysconf") and "SC_AVPHYS_PAGES" in os.sysconf_names:
-        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // MIB
-    return None
+    found = available_with_swap_bytes()
+    return None if found is None else found // MIB
 
 
 def describe(

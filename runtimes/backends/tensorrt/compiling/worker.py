@@ -1,44 +1,40 @@
-"""The process in which TensorRT compiles: `python -m runtimes.backends.tensorrt.compiling.worker`, a JSON job on its
-standard input.
+"""The process in which TensorRT compiles: `python -m runtimes.backends.tensorrt.compiling.worker`.
 
 One code path for TensorRT 10.3 to 11 and TensorRT-RTX: what a version lacks is seen by `hasattr`, never by its number.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from dlgsanet.errors import EdgeError, UnavailableError
-from runtimes.backends.engines import import_engine
+from dlgsanet.errors import UnavailableError
+from dlgsanet.storage.typed_json import decode, to_json
+from runtimes.backends.tensorrt import LIBRARIES
 from runtimes.backends.tensorrt.compiling import fixed_addresses as addresses
-from runtimes.backends.tensorrt.compiling.compile import FIXED, CompileJob, RefusedError
+from runtimes.backends.tensorrt.compiling.compile import FIXED, WORKER, Compiled, CompileJob, RefusedError, Stack
 from runtimes.backends.tensorrt.layers import parse_log, summary
-from runtimes.backends.tensorrt.library_log import BACKENDS, Journal, make_logger
+from runtimes.backends.tensorrt.library_log import Journal, make_logger
+from runtimes.machine.child import Say, serve
 from runtimes.machine.clock import now_ms
+from runtimes.machine.memory import peak_rss_mb
 
-Say = Callable[[str], None]
 EVERY_MS = 1000.0  # at most so often the progress is said
 
 
 def open_library(name: str) -> Any:
     """The package. Raises UnavailableError saying how to get it, also where its libraries are missing."""
-    return import_engine(BACKENDS[name])
+    return LIBRARIES[name].load()
 
 
-def describe(library: str) -> dict[str, Any]:
+def describe(library: str) -> Stack:
     """What the library is; makes a builder only where that needs no GPU or there is one."""
     trt = open_library(library)
     flags = getattr(trt, "BuilderFlag", None)
-    return {
-        "version": str(trt.__version__),
-        "typed_only": not hasattr(flags, "FP16"),
-        "dla_cores": _dla_cores(trt),
-    }
+    return Stack(library, str(trt.__version__), not hasattr(flags, "FP16"), _dla_cores(trt))
 
 
 def _dla_cores(trt: Any) -> int | None:
@@ -50,7 +46,7 @@ def _dla_cores(trt: Any) -> int | None:
     return int(getattr(builder, "num_DLA_cores", 0))
 
 
-def compile_job(job: CompileJob, say: Say) -> dict[str, Any]:
+def compile_job(job: CompileJob, say: Say) -> Compiled:
     """Build the engine, write it. Raises RefusedError with what the parser or builder said."""
     start = now_ms()
     trt = open_library(job.library)
@@ -82,14 +78,14 @@ def compile_job(job: CompileJob, say: Say) -> dict[str, Any]:
     temporary.replace(job.engine)
     keep()
     kernels, memory = parse_log(journal.lines)
-    return {
-        "version": str(trt.__version__),
-        "options": options,
-        "kernels": summary(kernels, memory).as_json() if kernels else {},
-        "seconds": round((now_ms() - start) / 1e3, 2),
-        "peak_mb": _peak_mb(),
-        "warnings": list(dict.fromkeys(journal.warnings))[-5:],
-    }
+    return Compiled(
+        version=str(trt.__version__),
+        options=options,
+        table=summary(kernels, memory) if kernels else None,
+        seconds=round((now_ms() - start) / 1e3, 2),
+        peak_mb=peak_rss_mb() or 0.0,
+        warnings=tuple(dict.fromkeys(journal.warnings))[-5:],
+    )
 
 
 def _network(trt: Any, builder: Any, job: CompileJob) -> tuple[Any, dict[str, str]]:
@@ -205,36 +201,15 @@ def _parser_errors(parser: Any) -> str:
     return " ".join(f"{'node ' + node + ': ' if node else ''}{error.desc()}".split())[:400]
 
 
-def _peak_mb() -> float:
-    status = Path("/proc/self/status")
-    lines = status.read_text().splitlines() if status.is_file() else []
-    return next((int(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith("VmHWM:")), 0.0)
-
-
-def main(request: Mapping[str, Any], answer: Callable[[Mapping[str, Any]], None]) -> None:
-    """Do one job; the last answer is `done`, `refused` or `missing`."""
-    try:
-        if request["do"] == "describe":
-            answer({"done": describe(request["library"])})
-            return
-        job = CompileJob(**{key: value for key, value in request.items() if key != "do"})
-        answer({"done": compile_job(job, lambda step: answer({"step": step}))})
-    except UnavailableError as error:
-        answer({"missing": str(error)})
-    except EdgeError as error:
-        answer({"refused": str(error)})
+def work(request: object, say: Say) -> object:
+    """Do one job: say what a library is, or compile."""
+    assert isinstance(request, dict)
+    if "describe" in request:
+        return to_json(describe(request["describe"]))
+    return to_json(compile_job(decode(CompileJob, request["compile"], "the job"), say))
 
 
 if __name__ == "__main__":
     if FIXED in sys.argv:
-        addresses.start_fixed("runtimes.backends.tensorrt.compiling.worker")
-    # Whatever native code prints goes to standard error: the answers have the pipe for themselves.
-    pipe = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-
-    def _answer(what: Mapping[str, Any]) -> None:
-        pipe.write(json.dumps(what) + "\n")
-        pipe.flush()
-
-    main(json.load(sys.stdin), _answer)
-    os._exit(0)  # the library's own clean-up has been seen to crash, and everything is written
+        addresses.start_fixed(WORKER)
+    serve(work)

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 from dlgsanet.errors import BackendError, UnavailableError
 from runtimes.backends.tensorrt.cuda.interface import Cuda, DeviceBuffer, Gpu, HostBuffer
+from runtimes.backends.torch import ENGINE
 
 
 class TorchCuda(Cuda):
     """Raises UnavailableError where torch is missing or sees no GPU."""
 
     def __init__(self) -> None:
-        try:
-            self._torch: Any = importlib.import_module("torch")
-        except ImportError as error:
-            raise UnavailableError(f"torch: {error}") from error
+        self._torch = ENGINE.load()
         if not self._torch.cuda.is_available():
             raise UnavailableError("torch sees no CUDA device")
         self.name = f"torch {self._torch.__version__}"

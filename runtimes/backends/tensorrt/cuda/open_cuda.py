@@ -12,6 +12,7 @@ from dlgsanet.errors import UnavailableError
 from runtimes.backends.tensorrt.cuda.by_runtime_library import CtypesCuda, PythonCuda
 from runtimes.backends.tensorrt.cuda.by_torch import TorchCuda
 from runtimes.backends.tensorrt.cuda.interface import Cuda
+from runtimes.backends.torch import ENGINE as TORCH
 
 NO_GPU = "no NVIDIA GPU"
 
@@ -21,7 +22,7 @@ def open_cuda(*, torch: bool = True) -> Cuda:
 
     Raises UnavailableError, beginning with `NO_GPU`, naming what was tried.
     """
-    worth_it = torch and _may_have_gpu() and importlib.util.find_spec("torch")
+    worth_it = torch and _may_have_gpu() and importlib.util.find_spec(TORCH.module)
     ways: list[Callable[[], Cuda]] = [TorchCuda] if worth_it else []
     reasons = []
     for way in (*ways, PythonCuda, CtypesCuda):

@@ -27,9 +27,10 @@ from export.bundle.options import ExportOptions
 from export.bundle.writer import export_bundle
 from export.quantization.calibration_tiles import CalibrationOptions
 from runtimes import open_runner
+from runtimes.backends.coreml import REFERENCE
 from runtimes.backends.coreml.mil.neural_engine_card import Ranges, card
 from runtimes.backends.coreml.mil.program import read_model
-from runtimes.backends.coreml.reference import REFERENCE, SPECIFICATION, MilRunner, read_package
+from runtimes.backends.coreml.reference import SPECIFICATION, MilRunner, read_package
 from runtimes.bundle.manifest import manifest_json, read_manifest
 
 pytest.importorskip("coremltools")

@@ -23,7 +23,8 @@ from export.bundle import writer as bundle_room
 from export.bundle.options import ExportOptions
 from export.bundle.writer import export_bundle
 from runtimes import open_runner
-from runtimes.backends.coreml.reference import REFERENCE, SPECIFICATION, MilRunner, read_package
+from runtimes.backends.coreml import REFERENCE
+from runtimes.backends.coreml.reference import SPECIFICATION, MilRunner, read_package
 from runtimes.backends.references import judges
 from runtimes.bundle.manifest import Artifact, manifest_json, read_manifest
 

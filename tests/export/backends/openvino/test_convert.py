@@ -14,9 +14,9 @@ from dlgsanet.errors import BackendError
 from dlgsanet.network.model import DLGSANet
 from export.backends.openvino.convert import RT_INFO_KEY, Weights, convert_openvino
 from export.graph.build import onnx_bytes
-from export.machine import child_process as subprocesses
 from export.quantization.layers import ENDS
 from runtimes.backends.openvino.layers import precision_of
+from runtimes.machine import child
 
 MakeModel = Callable[..., DLGSANet]
 MakeGraph = Callable[[tuple[int, int]], Any]
@@ -109,12 +109,12 @@ def test_a_broken_graph_is_one_line(tmp_path: Path) -> None:
 
 
 def test_a_crash_of_the_converter_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    real = subprocess.run
+    real = subprocess.Popen
 
-    def crash(command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
+    def crash(command: list[str], **options: Any) -> subprocess.Popen[bytes]:
         script = "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"
         return real([sys.executable, "-c", script], **options)
 
-    monkeypatch.setattr(subprocesses.subprocess, "run", crash)
-    with pytest.raises(BackendError, match="ended by signal 11"):
+    monkeypatch.setattr(child.subprocess, "Popen", crash)
+    with pytest.raises(BackendError, match=r"its process ended \(SIGSEGV\)"):
         convert_openvino(tmp_path / "x.onnx", tmp_path / "a.xml", metadata={})

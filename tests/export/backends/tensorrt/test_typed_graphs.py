@@ -26,8 +26,8 @@ from export.quantization.calibration_tiles import CalibrationOptions
 from export.targets.table import Target
 from runtimes import open_runner
 from runtimes.backends.references import judges
+from runtimes.backends.tensorrt import REFERENCE, REFERENCE_FP16_SCALES
 from runtimes.backends.tensorrt.lint.lint import require_clean
-from runtimes.backends.tensorrt.reference import FP16_SCALES, REFERENCE
 from runtimes.bundle.manifest import read_manifest
 
 pytest.importorskip("skimage")
@@ -104,7 +104,7 @@ def test_make_onnx_gives_the_same_graphs_without_a_bundle(bundle) -> None:
         (NAMES[0], REFERENCE, 120, 160),
         (NAMES[1], REFERENCE, 66, 85),
         (NAMES[2], REFERENCE, 45, 65),
-        (NAMES[2], FP16_SCALES, 45, 65),
+        (NAMES[2], REFERENCE_FP16_SCALES, 45, 65),
     ],
 )
 def test_the_reference_computes_what_the_file_says(bundle, astronaut, to_db, name, device, least, most) -> None:
@@ -132,7 +132,10 @@ def test_the_work_is_told_by_the_types_of_the_file(bundle, name, types) -> None:
 def test_without_an_engine_nothing_runs_silently(bundle) -> None:
     with pytest.raises(UnavailableError, match="no NVIDIA GPU"), open_runner(bundle, NAMES[1]):
         pass
-    with pytest.raises(InputError, match="fp16-scales is for int8"), open_runner(bundle, NAMES[1], device=FP16_SCALES):
+    with (
+        pytest.raises(InputError, match="fp16-scales is for int8"),
+        open_runner(bundle, NAMES[1], device=REFERENCE_FP16_SCALES),
+    ):
         pass
 
 
@@ -151,14 +154,14 @@ def test_check_judges_both_forms_and_says_by_what(bundle, tmp_path, capsys) -> N
     records = json.loads((tmp_path / "r.json").read_text())["records"]
     found = {record["artifact"]: record for record in records if record.get("gate") and "device" in record}
     assert found[NAMES[2]]["device"] == REFERENCE
-    assert found["tensorrt-int8-fp16-scales-32x24"]["device"] == FP16_SCALES
+    assert found["tensorrt-int8-fp16-scales-32x24"]["device"] == REFERENCE_FP16_SCALES
     assert all("not run on NVIDIA hardware" in found[name]["reason"] for name in found if name.startswith("tensorrt"))
 
 
 def test_the_reference_is_in_no_latency_table(bundle, capsys) -> None:
     assert main(["bench", str(bundle), "--artifact", "tensorrt-fp16", "--runs", "5"]) == 3
     assert "tensorrt-fp16-32x24: " in capsys.readouterr().err
-    for device in (REFERENCE, FP16_SCALES):
+    for device in (REFERENCE, REFERENCE_FP16_SCALES):
         assert main(["bench", str(bundle), "--device", device]) == 2
         assert "its times say nothing" in capsys.readouterr().err
 

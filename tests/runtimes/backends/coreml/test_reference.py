@@ -9,8 +9,9 @@ import pytest
 
 from dlgsanet.errors import EdgeError, InputError
 from runtimes import open_runner
+from runtimes.backends.coreml import REFERENCE
 from runtimes.backends.coreml.mil.program import read_model
-from runtimes.backends.coreml.reference import REFERENCE, SPECIFICATION, MilRunner
+from runtimes.backends.coreml.reference import SPECIFICATION, MilRunner
 from runtimes.bundle.manifest import read_manifest
 
 MODEL = f"coreml/fp32.mlpackage/{SPECIFICATION}"

@@ -11,9 +11,10 @@ import pytest
 
 from dlgsanet.errors import BackendError, ExitCode, InputError, UnavailableError
 from runtimes import open_runner
+from runtimes.backends.coreml import ENGINE, REFERENCE
 from runtimes.backends.coreml import runner as coreml_runner
-from runtimes.backends.coreml.reference import REFERENCE
 from runtimes.backends.coreml.runner import unit_shares
+from runtimes.backends.engines import Engine
 
 NAME = "coreml-fp32"
 
@@ -60,7 +61,7 @@ def mac(monkeypatch: pytest.MonkeyPatch, kit) -> dict[str, object]:
     fake = SimpleNamespace(ComputeUnit=units, models=SimpleNamespace(MLModel=MLModel))
     plans = SimpleNamespace(MLComputePlan=SimpleNamespace(load_from_path=load))
     monkeypatch.setattr(sys, "platform", "darwin")
-    monkeypatch.setattr(coreml_runner, "import_engine", lambda name: fake)
+    monkeypatch.setattr(Engine, "load", lambda self: fake)
     monkeypatch.setattr(coreml_runner, "version", lambda name: "9.0")
     monkeypatch.setattr(importlib, "import_module", lambda name: plans)
     return asked
@@ -109,7 +110,7 @@ def test_what_core_ml_raises_is_a_backend_error(packages, mac, monkeypatch) -> N
     def broken(path: str, compute_units: str) -> None:
         raise RuntimeError("Error in declaring network.")
 
-    monkeypatch.setattr(coreml_runner.import_engine("coreml").models, "MLModel", broken)
+    monkeypatch.setattr(ENGINE.load().models, "MLModel", broken)
     with pytest.raises(BackendError, match="Core ML cannot load it: Error in declaring network"):
         open_runner(packages, NAME).__enter__()
 

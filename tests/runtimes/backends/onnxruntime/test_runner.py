@@ -11,7 +11,7 @@ import pytest
 
 from dlgsanet.errors import BackendError, ExitCode, InputError, UnavailableError
 from runtimes import open_runner
-from runtimes.backends.onnxruntime import runner as onnxruntime_runner
+from runtimes.backends.engines import Engine
 from runtimes.bundle.manifest import read_manifest
 
 ort = pytest.importorskip("onnxruntime")
@@ -64,7 +64,7 @@ def test_a_silent_fallback_is_caught(bundle, monkeypatch):
         InferenceSession=Falls,
         SessionOptions=ort.SessionOptions,
     )
-    monkeypatch.setattr(onnxruntime_runner, "import_engine", lambda name: fake)
+    monkeypatch.setattr(Engine, "load", lambda self: fake)
     with pytest.raises(UnavailableError, match=r"CUDAExecutionProvider was asked for.*took CPUExecutionProvider"):
         open_runner(bundle, NAME, device="GPU").__enter__()
 

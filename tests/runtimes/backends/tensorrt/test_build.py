@@ -133,7 +133,7 @@ def test_neither_form_is_exit_3_and_the_rest_is_built(graphs, device, capsys):
 @pytest.mark.parametrize(
     ("mode", "message"),
     [
-        ("crash", r"the builder's process ended \(SIGSEGV\)"),
+        ("crash", r"its process ended \(SIGSEGV\)"),
         ("refuse", "no tactic for conv3"),
         ("unread", "node conv7: unsupported operator Oracle"),
     ],
