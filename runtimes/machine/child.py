@@ -2,7 +2,7 @@
 
 The one protocol between our processes. The parent writes the job to the child's standard input, as one line of JSON;
 the child answers on its standard output, an object a line: `{"step": "..."}` any number of times, then one of
-`{"done": value}` and `{"failed": [kind, message]}`, where kind is a class of `dlgsanet.errors`. What else the child
+`{"done": value}` and `{"failed": [kind, message]}`, where kind is the class of an EdgeError. What else the child
 prints goes to its standard error, whose last line is part of the error when it ends without an answer.
 `ask` is the parent's side, `serve` the child's.
 """
@@ -23,7 +23,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, NoReturn
 
-from dlgsanet import errors
 from dlgsanet.errors import BackendError, EdgeError
 from runtimes.machine.clock import now_ms
 from runtimes.machine.exit_name import exit_name
@@ -38,8 +37,7 @@ _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG, linux/prctl.h
 @dataclass(frozen=True)
 class Job:
     """`python -m module arguments` is asked to do `given` (JSON data). `what` begins every error; `advice` ends that of
-    a job that took longer than `timeout_s`; `kinds` are errors that the child may raise besides those of
-    `dlgsanet.errors`."""
+    a job that took longer than `timeout_s`."""
 
     module: str
     given: object
@@ -47,7 +45,6 @@ class Job:
     timeout_s: float | None = None
     arguments: tuple[str, ...] = ()
     advice: str = ""
-    kinds: tuple[type[EdgeError], ...] = ()
 
 
 def ask(job: Job, say: Say = lambda step: None) -> object:
@@ -62,7 +59,7 @@ def ask(job: Job, say: Say = lambda step: None) -> object:
             if key == "step":
                 say(str(value))
             elif key == "failed":
-                raise _error(value, job.kinds)
+                raise _error(value)
             else:
                 return value
         with suppress(subprocess.TimeoutExpired):
@@ -142,12 +139,18 @@ def _last_words(lines: queue.Queue[_Line], said: list[str]) -> None:
             said += [told[1]] if told[0] == "errors" and told[1] is not None else []
 
 
-def _error(told: object, kinds: tuple[type[EdgeError], ...]) -> EdgeError:
-    """The child's error as it was raised."""
-    kind, message = told if isinstance(told, list) else ("", str(told))
-    known = {each.__name__: each for each in (*vars(errors).values(), *kinds) if isinstance(each, type)}
-    found = known.get(str(kind), BackendError)
-    return found(message) if issubclass(found, EdgeError) else BackendError(message)
+def _error(told: object) -> EdgeError:
+    """The child's error as it was raised, where this process knows its class."""
+    kind, message = told if isinstance(told, list) else ("", told)
+    return _kinds(EdgeError).get(str(kind), BackendError)(str(message))
+
+
+def _kinds(kind: type[EdgeError]) -> dict[str, type[EdgeError]]:
+    """A class of errors and all below it, by name."""
+    found = {kind.__name__: kind}
+    for below in kind.__subclasses__():
+        found |= _kinds(below)
+    return found
 
 
 @contextmanager

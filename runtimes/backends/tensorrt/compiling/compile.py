@@ -77,7 +77,6 @@ def compile_engine(job: CompileJob, timeout_s: float, say: Say) -> Compiled:
             timeout_s,
             arguments=() if job.sm is None else (FIXED,),
             advice="give a longer --timeout, or a lower --optimization",
-            kinds=(RefusedError,),
         ),
         say,
     )
