@@ -88,7 +88,7 @@ def measure(plan: CheckPlan, voice: Voice) -> Findings:
 
 def conclude(checked: Checked, blocks: Sequence[BlockRecord], prefixes: Sequence[str]) -> None:
     """Raise what the exit code says; nothing when every gate that could be judged passed."""
-    artifacts = [it for it in checked.records if not it.artifact.startswith("torch-reference")]
+    artifacts = [it for it in checked.records if it.is_artifact]
     if checked.crashed:
         raise BackendError("; ".join(checked.crashed))
     failed = [it.artifact for it in checked.records if it.gate == "fail"]

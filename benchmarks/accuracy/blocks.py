@@ -196,6 +196,8 @@ def _record(run: _Progress, dataset: Dataset, steps: Sequence[ArrayStep], origin
     subject = run.look.subject
     record = BlockRecord(
         artifact=subject.artifact,
+        role=subject.role,
+        backend=subject.backend,
         model=origin.name,
         model_sha256=origin.sha256,
         dataset=dataset.name,

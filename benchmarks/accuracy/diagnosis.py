@@ -60,6 +60,8 @@ def diagnosis(subject: Subject, rows: Sequence[Signs], conditions: Conditions) -
         raise ValueError("expected at least one image")
     return DiagnosisRecord(
         artifact=subject.artifact,
+        role=subject.role,
+        backend=subject.backend,
         model=conditions.origin.name,
         model_sha256=conditions.origin.sha256,
         dataset=conditions.dataset.name,

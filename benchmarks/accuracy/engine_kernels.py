@@ -40,6 +40,8 @@ def _record(engine: EngineRecord, artifact: Artifact, origin: Origin) -> KernelR
     assert table is not None
     return KernelRecord(
         artifact=artifact.id,
+        role="artifact",
+        backend=artifact.backend,
         model=origin.name,
         model_sha256=origin.sha256,
         library=f"{engine.library} {engine.version}",

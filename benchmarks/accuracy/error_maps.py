@@ -68,6 +68,8 @@ class WorstImages:
         return [
             ErrorMap(
                 artifact=subject.artifact,
+                role=subject.role,
+                backend=subject.backend,
                 image=piece.image,
                 dataset=conditions.dataset.name,
                 model_sha256=conditions.origin.sha256,

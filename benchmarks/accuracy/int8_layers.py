@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from benchmarks.records.made_of import LayerRow, LayersRecord
 from benchmarks.subjects.subject import Origin
@@ -15,8 +16,8 @@ SHOWN = 10  # of the layers that lose most
 def layers_records(artifacts: Sequence[Artifact], origin: Origin) -> tuple[LayersRecord, ...]:
     """One for each artifact whose manifest entry says how its layers were chosen. Raises InputError naming a broken
     field."""
-    chosen = ((it.id, int8_choice(it)) for it in artifacts)
-    return tuple(_record(name, choice, origin) for name, choice in chosen if choice is not None)
+    chosen = ((it, int8_choice(it)) for it in artifacts)
+    return tuple(_record(artifact, choice, origin) for artifact, choice in chosen if choice is not None)
 
 
 def layers_line(record: LayersRecord) -> str:
@@ -33,23 +34,27 @@ def layers_line(record: LayersRecord) -> str:
     return f"{record.artifact}: {count}INT8 layers, {measured}; most sensitive by themselves: {worst or 'not measured'}"
 
 
-def _record(artifact: str, choice: DefaultLayers | SearchedLayers, origin: Origin) -> LayersRecord:
-    count = len(choice.layers)
-    if isinstance(choice, DefaultLayers):
-        said = "the default ones" if choice.reason is None else f"the default ones: {choice.reason}"
-        return LayersRecord(artifact, origin.name, origin.sha256, count, said)
-    taken = next((it for it in choice.candidates if it.name == choice.chosen), None)
-    return LayersRecord(
-        artifact,
+def _record(artifact: Artifact, choice: DefaultLayers | SearchedLayers, origin: Origin) -> LayersRecord:
+    record = LayersRecord(
+        artifact.id,
         origin.name,
         origin.sha256,
-        count,
-        "",
-        choice.chosen,
-        None if taken is None else taken.ms,
-        choice.float_ms,
-        None if taken is None else taken.drop_db,
-        _sensitive(choice.layers_measured),
+        layers=len(choice.layers),
+        reason="",
+        role="artifact",
+        backend=artifact.backend,
+    )
+    if isinstance(choice, DefaultLayers):
+        reason = "the default ones" if choice.reason is None else f"the default ones: {choice.reason}"
+        return replace(record, reason=reason)
+    taken = next((it for it in choice.candidates if it.name == choice.chosen), None)
+    return replace(
+        record,
+        chosen=choice.chosen,
+        ms=None if taken is None else taken.ms,
+        float_ms=choice.float_ms,
+        drop_db=None if taken is None else taken.drop_db,
+        sensitive=_sensitive(choice.layers_measured),
     )
 
 

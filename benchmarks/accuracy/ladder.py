@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from benchmarks.accuracy.figures import finite, mean
 from benchmarks.accuracy.verdicts import Conditions
+from benchmarks.records.identity import REFERENCE, Identity
 from benchmarks.records.inside import RungRecord
 from benchmarks.subjects.datasets import Sample
 from benchmarks.subjects.subject import Subject
@@ -21,16 +22,18 @@ from runtimes.runner.tiling import Array, Tile
 
 WHOLE = "torch-reference-whole"
 _SIXTEEN = ("bf16", "fp16")
-_HALF_AROUND_INT8 = ("coreml", "tensorrt")  # backends whose int8 and int8w compute everything else in fp16
+# Backends whose int8 and int8w compute everything else in fp16.
+_HALF_AROUND_INT8 = ("coreml", "tensorrt", "tensorrt-rtx")
 _FROM_SIXTEEN = ("int8-mixed", "pal8", "pal6", "pal4")  # what is computed in 16 bits, with smaller weights
 
 
 @dataclass(frozen=True)
 class Step:
-    """An output by name, and the one that it was made from; the first has none."""
+    """An output by name, the one that it was made from (the first has none), and what it is."""
 
     name: str
     before: str | None
+    identity: Identity
 
 
 @dataclass
@@ -96,13 +99,17 @@ class Ladder:
 def steps(subjects: Sequence[Subject], tile: Tile) -> list[Step]:
     """All outputs of one tile size, each after the one that it was made from."""
     tiled = peer_id("reference", tile)
-    names = {(_backend(it), it.precision): it.artifact for it in subjects if not it.pictures}
-    ordered = sorted(subjects, key=lambda it: (_backend(it) != "onnxruntime", _rank(it.precision)))
-    return [Step(WHOLE, None), Step(tiled, WHOLE), *(Step(it.artifact, _before(it, names, tiled)) for it in ordered)]
+    names = {(it.backend, it.precision): it.artifact for it in subjects if not it.pictures}
+    ordered = sorted(subjects, key=lambda it: (it.backend != "onnxruntime", _rank(it.precision)))
+    return [
+        Step(WHOLE, None, REFERENCE),
+        Step(tiled, WHOLE, REFERENCE),
+        *(Step(it.artifact, _before(it, names, tiled), it) for it in ordered),
+    ]
 
 
 def _before(subject: Subject, names: Mapping[tuple[str, str], str], tiled: str) -> str:
-    backend, precision = _backend(subject), subject.precision
+    backend, precision = subject.backend, subject.precision
     wanted: list[tuple[str, str]] = []
     if subject.pictures:
         wanted.append((backend, precision))
@@ -119,10 +126,6 @@ def _rank(precision: str) -> int:
     return 0 if precision == "fp32" else 1 if precision in _SIXTEEN else 2
 
 
-def _backend(subject: Subject) -> str:
-    return subject.artifact.partition("-")[0]
-
-
 def _record(step: Step, tile: Tile, figures: _Figures, conditions: Conditions) -> RungRecord:
     def decibels(values: Sequence[float]) -> float | None:
         """The mean over the images that differ: no error has no decibels."""
@@ -131,6 +134,8 @@ def _record(step: Step, tile: Tile, figures: _Figures, conditions: Conditions) -
 
     return RungRecord(
         step=step.name,
+        role=step.identity.role,
+        backend=step.identity.backend,
         before=figures.before,
         model=conditions.origin.name,
         model_sha256=conditions.origin.sha256,

@@ -24,7 +24,7 @@ from runtimes import open_runner
 from runtimes.backends.coreml.mil.neural_engine_card import card
 from runtimes.backends.coreml.reference import read_package
 from runtimes.backends.references import Judge, judges
-from runtimes.bundle.manifest import Artifact, Manifest, read_manifest
+from runtimes.bundle.manifest import LOW_RANK, Artifact, Manifest, read_manifest
 from runtimes.runner.contract import Runner
 from runtimes.runner.ports import PICTURE
 
@@ -114,8 +114,17 @@ def _judged(artifact: Artifact, options: CheckOptions) -> list[tuple[Artifact, J
 
 def _subject(artifact: Artifact, judge: Judge, scale: int, options: CheckOptions) -> Subject:
     runner = _runner(artifact, judge, scale, options)
-    pictures = artifact.output.layout == PICTURE
-    return Subject(judge.name, artifact.precision, artifact.tile, runner, pictures=pictures, note=judge.note)
+    return Subject(
+        judge.name,
+        artifact.precision,
+        artifact.tile,
+        runner,
+        approximate=LOW_RANK in (artifact.variant or "").split("-"),
+        pictures=artifact.output.layout == PICTURE,
+        note=judge.note,
+        role="artifact",
+        backend=artifact.backend,
+    )
 
 
 def _look(artifact: Artifact, judge: Judge, subject: Subject, options: CheckOptions) -> Look:

@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from benchmarks.accuracy.figures import Summary, finite, mean, summarise
 from benchmarks.gates.accuracy_gates import Figures, Verdict, judge, judge_tiling
 from benchmarks.records.accuracy import AccuracyRecord, ImageRow
+from benchmarks.records.identity import REFERENCE, Identity
 from benchmarks.subjects.datasets import Dataset
 from benchmarks.subjects.reference import Reference
 from benchmarks.subjects.subject import Origin, Subject
 from benchmarks.subjects.torch_peers import peer_id
 from dlgsanet.metrics import Protocol
-from runtimes.bundle.manifest import LOW_RANK
 from runtimes.runner.contract import RunInfo
 from runtimes.runner.tiling import Tile
 
@@ -59,7 +59,7 @@ def artifact(
 ) -> AccuracyRecord:
     """The record of one artifact; `over` is the verdict when it never got to its figures."""
     blank = replace(
-        _blank(subject.artifact, subject.tile, conditions),
+        _blank(subject.artifact, subject, subject.tile, conditions),
         precision=subject.precision,
         reference=conditions.reference.description,
         device=info.device if info else None,
@@ -78,7 +78,7 @@ def artifact(
         to_reference_mean_db=summary.to_reference_db,
         to_reference_worst_db=summary.to_reference_worst_db,
         ssim_drop=summary.ssim_drop,
-        approximate=f"-{LOW_RANK}-" in subject.artifact,
+        approximate=subject.approximate,
     )
     verdict = judge(figures, conditions.max_drop_db)
     verdict = Verdict(verdict.gate, "; ".join(part for part in (verdict.reason, subject.note) if part))
@@ -88,7 +88,7 @@ def artifact(
 def tiling(tile: Tile, whole: Sequence[ImageRow], tiled: Sequence[Tiled], conditions: Conditions) -> AccuracyRecord:
     """The record of the reference itself: `whole` compares its tiled output with the whole image's."""
     blank = replace(
-        _blank(peer_id("reference", tile), tile, conditions),
+        _blank(peer_id("reference", tile), REFERENCE, tile, conditions),
         reference="the whole image at once",
         psnr_db=finite(mean(it.psnr_db for it in tiled)) if tiled else None,
         ssim=mean(it.ssim for it in tiled) if tiled else None,
@@ -111,7 +111,7 @@ def tiling(tile: Tile, whole: Sequence[ImageRow], tiled: Sequence[Tiled], condit
     )
 
 
-def _blank(name: str, tile: Tile, conditions: Conditions) -> AccuracyRecord:
+def _blank(name: str, identity: Identity, tile: Tile, conditions: Conditions) -> AccuracyRecord:
     return AccuracyRecord(
         artifact=name,
         model=conditions.origin.name,
@@ -123,6 +123,8 @@ def _blank(name: str, tile: Tile, conditions: Conditions) -> AccuracyRecord:
         reference="",
         gate="fail",
         reason="",
+        role=identity.role,
+        backend=identity.backend,
     )
 
 

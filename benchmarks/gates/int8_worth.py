@@ -16,7 +16,7 @@ def int8_lines(records: Sequence[LatencyRecord], ratios: Sequence[RatioRecord]) 
 
     `ratios` are those of the same rounds: figures of different runs are never divided.
     """
-    timed = [it for it in records if it.samples_ms and it.gate == "pass"]
+    timed = [it for it in records if it.is_artifact and it.samples_ms and it.gate == "pass"]
     lines = []
     for record in timed:
         beside = [it for it in timed if it.precision in _SIXTEEN and _place(it) == _place(record)]
@@ -28,7 +28,7 @@ def int8_lines(records: Sequence[LatencyRecord], ratios: Sequence[RatioRecord]) 
 
 
 def _place(record: LatencyRecord) -> tuple[object, ...]:
-    return record.artifact.partition("-")[0], record.tile, record.device
+    return record.backend, record.tile, record.device
 
 
 def _gain(artifact: str, other: str, ratios: Sequence[RatioRecord]) -> tuple[float, float, float] | None:

@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from benchmarks.records.identity import Identity
 from benchmarks.records.latency import RatioRecord
 from benchmarks.records.statistics import compare
 from dlgsanet.errors import InputError, UnavailableError, unknown
@@ -34,7 +35,7 @@ class Requirement:
 
 
 @dataclass(frozen=True)
-class Timing:
+class Timing(Identity):
     """Raw times of one artifact or peer, in ms, in the order of the rounds."""
 
     name: str
@@ -59,7 +60,7 @@ def require_known(requirement: Requirement, names: Sequence[tuple[str, Tile]]) -
 
     Raises InputError as `judge_requirement`.
     """
-    _pairs(requirement, [Timing(name, tile, ()) for name, tile in names], {})
+    _pairs(requirement, [Timing(name, tile, (), role="artifact", backend="") for name, tile in names], {})
 
 
 def judge_requirement(
@@ -107,6 +108,10 @@ def _judge(requirement: Requirement, left: Timing, right: Timing, model_sha256: 
         gate="pass" if holds else "fail",
         reason="" if holds else reason,
         required=requirement.text,
+        role=left.role,
+        backend=left.backend,
+        other_role=right.role,
+        other_backend=right.backend,
     )
 
 

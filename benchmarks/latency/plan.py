@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from benchmarks.gates.speed_gates import Requirement, parse_requirement, require_known
@@ -90,15 +90,15 @@ def _artifact(artifact: Artifact, options: BenchOptions) -> Contestant:
         threads=options.threads,
         cuda_graph=options.cuda_graph,
     )
-    return Contestant(artifact.id, artifact.precision, artifact.tile, opener)
+    return Contestant(artifact.id, artifact.precision, artifact.tile, opener, role="artifact", backend=artifact.backend)
 
 
 def _peer(peer: str, tile: Tile, picture: Array, options: BenchOptions) -> Contestant:
     """A peer in its better memory format; without torch the opener itself will say that it is missing."""
     opener = partial(open_peer, options.bundle, peer, tile, options.threads)
-    name = peer_id(peer, tile)
+    plain = Contestant(peer_id(peer, tile), "fp32", tile, opener, role=PEERS[peer].role, backend=PEERS[peer].backend)
     try:
         formats = try_formats(options.bundle, peer, tile, options.threads, picture)
     except UnavailableError:
-        return Contestant(name, "fp32", tile, opener)
-    return Contestant(name, "fp32", tile, partial(opener, memory_format=formats.better), formats.note)
+        return plain
+    return replace(plain, opener=partial(opener, memory_format=formats.better), note=formats.note)

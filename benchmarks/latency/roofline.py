@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from benchmarks.records.latency import LatencyRecord, LimitRecord
+from benchmarks.records.latency import LatencyRecord, LimitRecord, Roofline
 from runtimes.bundle.manifest import Artifact
 from runtimes.speed_limits import Limit
 
@@ -28,12 +28,12 @@ def _shared(record: LatencyRecord, artifact: Artifact | None, peaks: dict[str, f
     if artifact is None or not {"macs", "network_macs"} <= artifact.graph.keys():
         return record
     network, lowered = int(artifact.graph["network_macs"]), int(artifact.graph["macs"])
-    counted = replace(record, network_macs=network, lowered_macs=lowered)
+    counted = replace(record, roofline=Roofline(network, lowered))
     peak = peaks.get(f"product-{artifact.backend}-{artifact.precision}")
     if peak is None or record.p50_ms is None:
         return counted
     seconds = record.p50_ms / 1e3
-    return replace(counted, peak_share=network / peak / seconds, lowered_share=lowered / peak / seconds)
+    return replace(record, roofline=Roofline(network, lowered, network / peak / seconds, lowered / peak / seconds))
 
 
 def lines(records: Sequence[LatencyRecord], limits: Sequence[LimitRecord]) -> list[str]:
@@ -42,10 +42,11 @@ def lines(records: Sequence[LatencyRecord], limits: Sequence[LimitRecord]) -> li
         f"{limit.name}: {limit.per_second / 1e9:.1f} G{limit.unit}/s on {limit.threads} threads" for limit in limits
     ]
     for record in records:
-        if record.peak_share is None or record.lowered_share is None or record.network_macs is None:
+        line = record.roofline
+        if line is None or line.peak_share is None or line.lowered_share is None:
             continue
         said.append(
-            f"{record.artifact}: {100 * record.peak_share:.0f} % of the product peak for the network's "
-            f"{record.network_macs / 1e9:.2f} GMAC, {100 * record.lowered_share:.0f} % as lowered"
+            f"{record.artifact}: {100 * line.peak_share:.0f} % of the product peak for the network's "
+            f"{line.network_macs / 1e9:.2f} GMAC, {100 * line.lowered_share:.0f} % as lowered"
         )
     return said

@@ -46,7 +46,7 @@ class Timed:
     @property
     def timings(self) -> list[Timing]:
         """What was really timed."""
-        return [Timing(it.artifact, it.tile, it.samples_ms) for it in self.records if it.samples_ms]
+        return [timing(it) for it in self.records if it.samples_ms]
 
     @property
     def missing(self) -> dict[str, str]:
@@ -112,6 +112,11 @@ def steps(contestants: Sequence[Contestant], runs: int = RUNS) -> int:
     return len(contestants) + WARMUP + runs
 
 
+def timing(record: LatencyRecord) -> Timing:
+    """The raw times of a record."""
+    return Timing(record.artifact, record.tile, record.samples_ms, role=record.role, backend=record.backend)
+
+
 def compare_all(timings: Sequence[Timing], model_sha256: str) -> list[RatioRecord]:
     """Every pair of one tile size, in the order given: the ratio of times and what may be said of it."""
     records = []
@@ -131,6 +136,10 @@ def compare_all(timings: Sequence[Timing], model_sha256: str) -> list[RatioRecor
                 order=order,
                 gate="stated",
                 reason="",
+                role=one.role,
+                backend=one.backend,
+                other_role=other.role,
+                other_backend=other.backend,
             )
         )
     return records
@@ -203,6 +212,8 @@ def _record(entry: _Entry, samples: Sequence[float], origin: Origin) -> LatencyR
     verdict = entry.over or (Verdict("fail", mismatch) if mismatch else Verdict("pass", ""))
     record = LatencyRecord(
         artifact=contestant.name,
+        role=contestant.role,
+        backend=contestant.backend,
         model=origin.name,
         model_sha256=origin.sha256,
         precision=contestant.precision,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 from benchmarks.records.gate_name import GateName
+from benchmarks.records.identity import Run
 
 
 @dataclass(frozen=True)
@@ -24,21 +24,14 @@ class ImageRow:
 
 
 @dataclass(frozen=True)
-class AccuracyRecord:
+class AccuracyRecord(Run):
     """One artifact on one data set; the means are over the images, the worst is the image with the largest
     |drop|.
 
-    `reference` says what it was compared with. The record of the reference itself (artifact
-    `torch-reference-...`) compares it, tiled, with the whole image at once: `tiling_drop_db`, which the
-    others of that tile repeat. `mac_shares`: precision -> share of the multiply-adds that the engine says ran in it,
-    empty where it does not tell.
+    `reference` says what it was compared with. The record of the reference itself (`role`) compares it, tiled, with
+    the whole image at once: `tiling_drop_db`, which the others of that tile repeat.
     """
 
-    artifact: str
-    model: str
-    model_sha256: str
-    precision: str
-    tile: tuple[int, int]
     dataset: str
     protocol: str
     reference: str
@@ -54,11 +47,9 @@ class AccuracyRecord:
     tiling_drop_db: float | None = None
     worst_image: str | None = None
     worst_drop_db: float | None = None
-    device: str | None = None
-    reported_precision: str | None = None
     images: tuple[ImageRow, ...] = ()
-    mac_shares: Mapping[str, float] = field(default_factory=dict)
     kind: Literal["accuracy"] = "accuracy"
+    FIGURE: ClassVar = ("artifact", "protocol", "model_sha256")
 
 
 @dataclass(frozen=True)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from benchmarks.records.gate_name import GateName
+from benchmarks.records.identity import Identity, Named
 
 
 @dataclass(frozen=True)
-class RungRecord:
+class RungRecord(Identity):
     """One step of the dB ladder, means over the images: against the step `before`, against the ladder's top (unclamped
-    RGB), and against HR; None where there is no step before, or no error at all."""
+    RGB), and against HR; None where there is no step before, or no error at all. `role` and `backend` are those of
+    `step`."""
 
     step: str
     before: str | None
@@ -26,6 +28,7 @@ class RungRecord:
     to_before_worst_db: float | None
     to_top_db: float | None
     kind: Literal["rung"] = "rung"
+    FIGURE: ClassVar = ("step", "protocol", "model_sha256")
 
     @property
     def identical(self) -> bool:
@@ -34,14 +37,11 @@ class RungRecord:
 
 
 @dataclass(frozen=True)
-class DiagnosisRecord:
+class DiagnosisRecord(Named):
     """How an artifact's pictures differ from the reference's, means over the images (benchmarks/accuracy/diagnosis.py):
     shares of samples at or beyond black and white more than the reference has; mean shift of R, G, B, and errors by
     frequency (low, middle, high) and by texture, in 8-bit levels."""
 
-    artifact: str
-    model: str
-    model_sha256: str
     dataset: str
     protocol: str
     black: float
@@ -51,6 +51,7 @@ class DiagnosisRecord:
     flat: float
     textured: float
     kind: Literal["diagnosis"] = "diagnosis"
+    FIGURE: ClassVar = ("artifact", "protocol", "model_sha256")
 
 
 @dataclass(frozen=True)
@@ -65,16 +66,13 @@ class BlockRow:
 
 
 @dataclass(frozen=True)
-class BlockRecord:
+class BlockRecord(Named):
     """`check --blocks` of one artifact, from a twin of it with more outputs, on one tile of each of `images` images.
 
     `twin_db`: the twin's output against the artifact's own, the worst tile, None where they are bit-equal. `gate` is
     `stated`, or `not run` and `reason` says why there are no blocks.
     """
 
-    artifact: str
-    model: str
-    model_sha256: str
     dataset: str
     tile: tuple[int, int]
     images: int
@@ -83,3 +81,4 @@ class BlockRecord:
     twin_db: float | None = None
     blocks: tuple[BlockRow, ...] = ()
     kind: Literal["blocks"] = "blocks"
+    FIGURE: ClassVar = ("artifact", "dataset", "model_sha256")

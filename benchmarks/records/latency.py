@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
 
 from benchmarks.records.gate_name import GateName
+from benchmarks.records.identity import Identity, Role, Run
 from benchmarks.records.statistics import Order
 
 
 @dataclass(frozen=True)
-class LatencyRecord:
+class Roofline:
+    """`network_macs` are the multiply-adds of the network itself, `lowered_macs` those of the graph; the shares are
+    what these would take at the product limit of the engine and precision (LimitRecord), over the median; None where
+    that was not measured."""
+
+    network_macs: int
+    lowered_macs: int
+    peak_share: float | None = None
+    lowered_share: float | None = None
+
+
+@dataclass(frozen=True)
+class LatencyRecord(Run):
     """One tile through one artifact, end to end on the host. `p50_low_ms`, `p50_high_ms`: the median's 95 %
     interval.
 
-    `load_ms` and `peak_rss_mb` (10^6 bytes) come from a process of its own, the backend's import included.
-    `network_macs` are the multiply-adds of the network itself, `lowered_macs` those of the graph; the shares are
-    what these would take at the product limit of the engine and precision (LimitRecord), over `p50_ms`. `mac_shares`
-    as in AccuracyRecord.
-    """
+    `load_ms` and `peak_rss_mb` (10^6 bytes) come from a process of its own, the backend's import included."""
 
-    artifact: str
-    model: str
-    model_sha256: str
-    precision: str
-    tile: tuple[int, int]
     gate: GateName
     reason: str
     p50_ms: float | None = None
@@ -37,16 +40,11 @@ class LatencyRecord:
     load_ms: float | None = None
     peak_rss_mb: float | None = None
     output_megapixels_per_s: float | None = None
-    device: str | None = None
-    reported_precision: str | None = None
     threads: int | None = None
     note: str = ""
-    network_macs: int | None = None
-    lowered_macs: int | None = None
-    peak_share: float | None = None
-    lowered_share: float | None = None
-    mac_shares: Mapping[str, float] = field(default_factory=dict)
+    roofline: Roofline | None = None
     kind: Literal["latency"] = "latency"
+    FIGURE: ClassVar = ("artifact", "model_sha256")
 
     def __post_init__(self) -> None:
         measured = (self.p50_ms, self.p50_low_ms, self.p50_high_ms, self.output_megapixels_per_s)
@@ -57,10 +55,11 @@ class LatencyRecord:
 
 
 @dataclass(frozen=True)
-class RatioRecord:
+class RatioRecord(Identity):
     """Time of `artifact` divided by that of `other`, of one tile size, measured in the same rounds.
 
-    `required` is the user's `--require`, then `gate` is pass or fail; else `stated`.
+    `role` and `backend` are those of `artifact`, `other_role` and `other_backend` those of `other`. `required` is the
+    user's `--require`, then `gate` is pass or fail; else `stated`.
     """
 
     artifact: str
@@ -74,7 +73,15 @@ class RatioRecord:
     gate: GateName
     reason: str
     required: str | None = None
+    other_role: Role = field(kw_only=True)
+    other_backend: str = field(kw_only=True)
     kind: Literal["ratio"] = "ratio"
+    FIGURE: ClassVar = ("artifact", "other", "model_sha256", "required")
+
+    @property
+    def other_identity(self) -> Identity:
+        """What `other` is."""
+        return Identity(role=self.other_role, backend=self.other_backend)
 
 
 @dataclass(frozen=True)
@@ -87,3 +94,4 @@ class LimitRecord:
     threads: int
     samples_ms: tuple[float, ...]
     kind: Literal["limit"] = "limit"
+    FIGURE: ClassVar = ("name", "threads")

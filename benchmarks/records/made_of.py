@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
+
+from benchmarks.records.identity import Named
 
 
 @dataclass(frozen=True)
@@ -18,7 +20,7 @@ class LayerRow:
 
 
 @dataclass(frozen=True)
-class LayersRecord:
+class LayersRecord(Named):
     """Which layers of an artifact are INT8 and how they were chosen, from the manifest; null where it does not say.
 
     `reason` is given where nothing was searched; else `chosen` names the choice, with its time, that of the same graph
@@ -26,9 +28,6 @@ class LayersRecord:
     lose most by themselves, the worst first.
     """
 
-    artifact: str
-    model: str
-    model_sha256: str
     layers: int | None
     reason: str
     chosen: str | None = None
@@ -37,16 +36,14 @@ class LayersRecord:
     drop_db: float | None = None
     sensitive: tuple[LayerRow, ...] = ()
     kind: Literal["layers"] = "layers"
+    FIGURE: ClassVar = ("artifact", "model_sha256")
 
 
 @dataclass(frozen=True)
-class KernelRecord:
+class KernelRecord(Named):
     """What an engine's compiler made of its graph: `kernels`, "<type> <data type>" -> count; convolutions by data type;
     kernels that only requantize; waits and signals between streams. It says nothing of having run."""
 
-    artifact: str
-    model: str
-    model_sha256: str
     library: str
     sm: str
     scales: str | None
@@ -59,3 +56,4 @@ class KernelRecord:
     weight_bytes: int | None
     activation_bytes: int | None
     kind: Literal["kernels"] = "kernels"
+    FIGURE: ClassVar = ("artifact", "sm", "model_sha256")

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from benchmarks.records import png_text
+from benchmarks.records.identity import Identity
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Crop:
 
 
 @dataclass(frozen=True)
-class ErrorMap:
+class ErrorMap(Identity):
     """Where one artifact is worst in one image: `box` (top, left, height, width in HR pixels) of its output, of the
     reference's, and the largest error of the three colours, black at none, in the last colour from `full_scale` 8-bit
     levels on. The three are base64 of PNG."""

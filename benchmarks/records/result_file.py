@@ -1,6 +1,7 @@
-"""Result files, schema 1: what `check` and `bench` write and `report` reads, on any machine, from anybody.
+"""Result files, schema 2: what `check` and `bench` write and `report` reads, on any machine, from anybody.
 
-The dataclasses are the schema. Numbers that were not measured are null, and then `gate` says why.
+The dataclasses are the schema. Numbers that were not measured are null, and then `gate` says why. Files of schema 1
+are read, too (benchmarks/records/schema1.py).
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import sys
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import TypeVar
 
 from benchmarks.records.accuracy import AccuracyRecord, DatasetNote
 from benchmarks.records.environment import Environment
@@ -16,12 +18,13 @@ from benchmarks.records.inside import BlockRecord, DiagnosisRecord, RungRecord
 from benchmarks.records.latency import LatencyRecord, LimitRecord, RatioRecord
 from benchmarks.records.made_of import KernelRecord, LayersRecord
 from benchmarks.records.pictures import Crop, ErrorMap
+from benchmarks.records.schema1 import upgraded
 from dlgsanet.errors import InputError
 from dlgsanet.storage.atomic import require_replaceable, require_writable_folder, write_text
 from dlgsanet.storage.json_text import parse
 from dlgsanet.storage.typed_json import decode, encode
 
-SCHEMA = 1
+SCHEMA = 2
 STDOUT = Path("-")
 """In the place of a file: print the result."""
 
@@ -42,6 +45,9 @@ Record = (
 )
 
 
+R = TypeVar("R", bound=Record)
+
+
 @dataclass(frozen=True)
 class ResultFile:
     """One measurement on one machine; `created` is UTC, ISO 8601."""
@@ -53,6 +59,10 @@ class ResultFile:
     datasets: tuple[DatasetNote, ...] = ()
     crops: tuple[Crop, ...] = ()
     error_maps: tuple[ErrorMap, ...] = ()
+
+    def of(self, kind: type[R]) -> tuple[R, ...]:
+        """The records of one kind."""
+        return tuple(record for record in self.records if isinstance(record, kind))
 
     @property
     def accuracy(self) -> tuple[AccuracyRecord, ...]:
@@ -98,6 +108,11 @@ class ResultFile:
     def engines(self) -> tuple[KernelRecord, ...]:
         """What compilers made of the graphs; nothing in it was run."""
         return tuple(record for record in self.records if isinstance(record, KernelRecord))
+
+
+def figure(record: Record) -> tuple[object, ...]:
+    """What a record says something of: of two with the same, the newer stands."""
+    return record.kind, *(getattr(record, name) for name in record.FIGURE)
 
 
 def new_result(
@@ -164,8 +179,10 @@ def parse_result(data: str | bytes, name: str) -> ResultFile:
     """The result file in `data`; `name` is what errors call it. Raises InputError."""
     value = parse(data, name, ADVICE)
     schema = value.get("schema") if isinstance(value, dict) else None
-    if type(schema) is not int:
+    if not isinstance(value, dict) or type(schema) is not int:
         raise InputError(f"expected a result file of `check --json` or `bench --json`, found something else in {name}")
+    if schema == 1:
+        value, schema = upgraded(value), SCHEMA
     if schema != SCHEMA:  # before anything else: another schema may have any fields
         todo = "update dlgsanet-edge" if schema > SCHEMA else "measure again"
         raise InputError(f"expected result schema {SCHEMA} in {name}, found {schema}; {todo}")

@@ -143,13 +143,14 @@ def _passed(records: Sequence[AccuracyRecord]) -> set[str]:
     """Artifacts with at least one judged gate and no other outcome than pass."""
     gates: dict[str, set[str]] = {}
     for record in records:
-        gates.setdefault(record.artifact, set()).add(record.gate)
-    return {name for name, found in gates.items() if found == {"pass"} and not name.startswith("torch-")}
+        if record.is_artifact:
+            gates.setdefault(record.artifact, set()).add(record.gate)
+    return {name for name, found in gates.items() if found == {"pass"}}
 
 
 def _speedup(machine: Machine, artifact: str) -> RatioRecord | None:
     for ratio in machine.ratios:
-        pair = ratio.artifact == artifact and ratio.other.startswith("torch-official")
+        pair = ratio.artifact == artifact and ratio.other_identity.is_baseline
         if pair and ratio.required is None and ratio.order == "faster":
             return ratio
     return None

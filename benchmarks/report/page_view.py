@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from benchmarks.gates.int8_worth import int8_lines
 from benchmarks.records.accuracy import AccuracyRecord
+from benchmarks.records.identity import Role
 from benchmarks.records.inside import BlockRecord
 from benchmarks.records.latency import LatencyRecord, RatioRecord
 from benchmarks.records.pictures import Crop
@@ -32,6 +33,7 @@ class Cell:
     """One artifact on one machine; without latency and accuracy nothing was measured there."""
 
     name: str
+    role: Role
     latency: LatencyRecord | None
     accuracy: tuple[AccuracyRecord, ...]
 
@@ -47,7 +49,7 @@ class Cell:
             return "stated" if "stated" in judged else "pass"
         if self.latency is None or not self.latency.samples_ms:
             return "not run"
-        return "peer" if self.name.startswith("torch-") else "unjudged"
+        return "unjudged" if self.role == "artifact" else "peer"
 
     @property
     def reason(self) -> str:
@@ -110,19 +112,21 @@ class ModelView:
 def model_view(model: Model, everywhere: Sequence[Machine]) -> ModelView:
     """Everything about one model on all machines, those that never ran it included."""
     mine = [machine.of_model(model.sha256) for machine in everywhere]
-    names = artifact_names(mine)
+    roles = roles_of(mine)
+    names = list(roles)
     style = charts.styles(names)
     views = tuple(_machine_view(machine, style, f"m{model.sha256[:6]}-{i}") for i, machine in enumerate(mine))
-    overview = tuple((name, tuple(_cell(machine, name) for machine in mine)) for name in names)
+    overview = tuple((name, tuple(_cell(machine, name, role) for machine in mine)) for name, role in roles.items())
     return ModelView(model, views, overview, _tables(mine), merge_crops(model.crops))
 
 
-def artifact_names(machines: Sequence[Machine]) -> list[str]:
-    """Artifacts in the order of their names, torch peers last."""
-    found = {record.artifact for machine in machines for record in machine.accuracy}
-    found |= {record.artifact for machine in machines for record in machine.latency}
-    found |= {record.artifact for machine in machines for record in machine.blocks}
-    return sorted(found, key=lambda name: (name.startswith("torch-"), name))
+def roles_of(machines: Sequence[Machine]) -> dict[str, Role]:
+    """Name -> what it is: artifacts in the order of their names, then peers and the reference."""
+    found: dict[str, Role] = {}
+    for machine in machines:
+        for record in (*machine.accuracy, *machine.latency, *machine.blocks):
+            found[record.artifact] = record.role
+    return dict(sorted(found.items(), key=lambda item: (item[1] != "artifact", item[0])))
 
 
 def machine_facts(machines: Sequence[Machine]) -> list[Fact]:
@@ -173,9 +177,9 @@ def merge_crops(crops: Sequence[Crop]) -> tuple[Crop, ...]:
     )
 
 
-def _cell(machine: Machine, name: str) -> Cell:
+def _cell(machine: Machine, name: str, role: Role) -> Cell:
     latency = next((it for it in machine.latency if it.artifact == name), None)
-    return Cell(name, latency, tuple(it for it in machine.accuracy if it.artifact == name))
+    return Cell(name, role, latency, tuple(it for it in machine.accuracy if it.artifact == name))
 
 
 def _tables(machines: Sequence[Machine]) -> tuple[AccuracyTable, ...]:
@@ -191,7 +195,7 @@ def _tables(machines: Sequence[Machine]) -> tuple[AccuracyTable, ...]:
 
 def _row_order(row: tuple[str, AccuracyRecord]) -> tuple[bool, str, str]:
     label, record = row
-    return record.artifact.startswith("torch-"), record.artifact, label
+    return not record.is_artifact, record.artifact, label
 
 
 def _machine_view(machine: Machine, style: Mapping[str, Style], key: str) -> MachineView:
@@ -244,7 +248,7 @@ def _psnr_charts(
                 it.artifact,
                 _interval(latency[it.artifact]),
                 it.psnr_db,
-                it.gate == "pass" or it.artifact.startswith("torch-"),
+                it.gate == "pass" or not it.is_artifact,
                 advice is not None and it.artifact == advice.artifact,
             )
             for it in records
@@ -252,7 +256,7 @@ def _psnr_charts(
         ]
         if not points:
             continue
-        references = [it.psnr_db for it in records if it.artifact.startswith("torch-reference") and it.psnr_db]
+        references = [it.psnr_db for it in records if it.role == "reference" and it.psnr_db]
         svg = charts.psnr_chart(points, references[0] if references else None, style, f"{key}-{number}")
         alt = "; ".join(f"{it.name} {it.psnr_db:.3f} dB at {it.median.value:.2f} ms" for it in points)
         found.append(Chart(f"PSNR on {records[0].dataset} over latency ({protocol})", alt, svg))

@@ -34,7 +34,7 @@ def accuracy_table(records: Sequence[AccuracyRecord]) -> Table:
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("gate", no_wrap=True)
     for record in records:
-        tiling = record.tiling_drop_db if record.artifact.startswith("torch-reference") else None
+        tiling = record.tiling_drop_db if record.role == "reference" else None
         drop = record.drop_db if tiling is None else tiling
         worst = number(record.worst_drop_db, "+.4f")
         if record.worst_image is not None:
@@ -160,7 +160,7 @@ def ratio_line(record: RatioRecord) -> str:
 
 def shown_ratios(ratios: Sequence[RatioRecord]) -> list[RatioRecord]:
     """Those against the official form if it was timed, else every pair; requirements always."""
-    official = [ratio for ratio in ratios if ratio.other.startswith("torch-official")]
+    official = [ratio for ratio in ratios if ratio.other_identity.is_baseline]
     return [ratio for ratio in ratios if not official or ratio in official or ratio.required is not None]
 
 

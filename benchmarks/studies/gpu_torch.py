@@ -59,6 +59,8 @@ def record(kind: str, name: str, digest: str, tile: tuple[int, int], scale: int,
         reason="timed only; tests/gpu compares the pictures",
         device="CUDA",
         reported_precision=precision,
+        role="peer",
+        backend="torch-cuda",
     )
     return with_samples(found, samples, scale)
 

@@ -62,7 +62,15 @@ def contestants(folder: Path, tiles: Sequence[Tile], device: str, threads: int |
     """Every peer of these tiles, and a bicubic for each. Raises InputError for a folder that is not one of peers."""
     found = read_peers(folder)
     made = [
-        Contestant(peer.name, peer.precision, peer.tile, partial(open_file, folder, peer, device, threads), peer.note)
+        Contestant(
+            peer.name,
+            peer.precision,
+            peer.tile,
+            partial(open_file, folder, peer, device, threads),
+            peer.note,
+            role="peer",
+            backend=peer.backend,
+        )
         for peer in found.files
         if peer.tile in tiles
     ]
@@ -70,7 +78,12 @@ def contestants(folder: Path, tiles: Sequence[Tile], device: str, threads: int |
         known = ", ".join(sorted({f"{peer.tile[0]}x{peer.tile[1]}" for peer in found.files}))
         raise InputError(f"{folder} holds peers of {known}, none of the bundle's tiles: make them with --tile")
     scale = found.files[0].scale
-    made += [Contestant(f"{BICUBIC}-{h}x{w}", "fp32", (h, w), partial(BicubicRunner, scale, (h, w))) for h, w in tiles]
+    made += [
+        Contestant(
+            f"{BICUBIC}-{h}x{w}", "fp32", (h, w), partial(BicubicRunner, scale, (h, w)), role="peer", backend="pillow"
+        )
+        for h, w in tiles
+    ]
     return made
 
 

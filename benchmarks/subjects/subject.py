@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from benchmarks.records.identity import Identity
 from dlgsanet.errors import InputError, unknown
 from runtimes.bundle.manifest import Artifact, Manifest
 from runtimes.runner.contract import Runner
@@ -21,23 +22,25 @@ class Origin:
 
 
 @dataclass(frozen=True)
-class Subject:
+class Subject(Identity):
     """One artifact to be judged; `runner` is not open yet.
 
-    `pictures`: it takes and gives 8 bits, so the reference's output is rounded before the two are compared. `note` is
-    one line that its records must say even when it passes.
+    `approximate`: its graph drops something, whatever its precision. `pictures`: it takes and gives 8 bits, so the
+    reference's output is rounded before the two are compared. `note` is one line that its records must say even when it
+    passes.
     """
 
     artifact: str
     precision: str
     tile: Tile
     runner: Runner
+    approximate: bool = False
     pictures: bool = False
     note: str = ""
 
 
 @dataclass(frozen=True)
-class Contestant:
+class Contestant(Identity):
     """An artifact or a peer to be timed; `opener` must be picklable, it is also called in a child process."""
 
     name: str

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from benchmarks.records.identity import REFERENCE, Identity
 from dlgsanet.errors import InputError, UnavailableError, unknown
 from runtimes.backends.torch.runner import TorchRunner
 from runtimes.bundle.integrity import verify
@@ -26,7 +27,7 @@ from runtimes.runner.tiling import Array, Tile
 if TYPE_CHECKING:
     from dlgsanet.network.model import DLGSANet
 
-PEERS = ("official", "reference")
+PEERS = {"official": Identity(role="peer", backend="torch"), "reference": REFERENCE}
 MEMORY_FORMATS = ("contiguous", "channels_last")
 _TRIALS = 3
 

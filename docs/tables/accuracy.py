@@ -30,7 +30,7 @@ def tensorrt() -> str:
 
 def accuracy_row(record: AccuracyRecord) -> tuple[str, ...]:
     """One artifact on one data set, for `COLUMNS` behind its name."""
-    tiling_itself = record.artifact.startswith("torch-reference")
+    tiling_itself = record.role == "reference"
     name = f"{record.model} {TILING_ITSELF if tiling_itself else record.artifact}"
     if record.device is not None and record.device.startswith("tensorrt-reference"):
         name += " (judged on a CPU)"
@@ -45,7 +45,7 @@ def accuracy_row(record: AccuracyRecord) -> tuple[str, ...]:
 
 def _is_coreml(file: ResultFile) -> bool:
     """Core ML has tables of its own."""
-    return any(record.artifact.startswith("coreml") for record in file.accuracy)
+    return any(record.backend == "coreml" for record in file.accuracy)
 
 
 def _accuracy(files: Sequence[ResultFile]) -> str:
@@ -55,4 +55,4 @@ def _accuracy(files: Sequence[ResultFile]) -> str:
 
 def _is_repeated(record: AccuracyRecord, file: ResultFile) -> bool:
     """What tiling costs stands in the table once for each network: not again in TensorRT's files."""
-    return record.artifact.startswith("torch-") and any(it.artifact.startswith("tensorrt") for it in file.accuracy)
+    return not record.is_artifact and any(it.backend == "tensorrt" for it in file.accuracy)

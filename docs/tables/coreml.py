@@ -14,7 +14,7 @@ from runtimes.file_formats.markdown import markdown_table
 def coreml() -> str:
     """Core ML packages on the interpreter, on each data set."""
     records = [record for file in results("coreml-check-*.json") for record in file.accuracy]
-    rows = [accuracy_row(record) for record in records if record.artifact.startswith("coreml")]
+    rows = [accuracy_row(record) for record in records if record.backend == "coreml"]
     return markdown_table(("package", *COLUMNS), rows)
 
 

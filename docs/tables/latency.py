@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from benchmarks.gates.int8_worth import int8_lines
 from benchmarks.records.latency import LatencyRecord, RatioRecord
-from docs.tables.results import BASELINE, results
+from docs.tables.results import results
 from runtimes.file_formats.markdown import markdown_table
 
 Speed = tuple[float, float, float]  # ratio and its 95 % interval
@@ -37,7 +37,8 @@ def peers() -> str:
         if record.artifact in speeds:
             ratio, low, _ = speeds[record.artifact]
             speed = f"{ratio:.2f} (at least {low:.2f})"
-        share = "" if record.peak_share is None else f"{100 * record.peak_share:.0f} %"
+        peak = record.roofline.peak_share if record.roofline else None
+        share = "" if peak is None else f"{100 * peak:.0f} %"
         rows.append((record.artifact, _median(record), speed, share))
     limits = ", ".join(f"{it.name} {it.per_second / 1e9:.0f} G{it.unit}/s" for it in file.limits)
     table = markdown_table(("one 128x128 tile", "median, ms (95 % interval)", "x torch today", "share of peak"), rows)
@@ -50,9 +51,10 @@ def worth() -> str:
     for file in results("*-x4-bench-128.json"):
         model = file.latency[0].model
         lines += [f"- {model} {line}" for line in int8_lines(file.latency, file.ratios)]
+        precision = {it.artifact: it.precision for it in file.latency}
         for ratio in file.ratios:
-            backend = ratio.artifact.partition("-")[0]
-            if ratio.artifact == f"{backend}-fp32-128x128" and ratio.other.startswith(f"{backend}-int8"):
+            from_fp32 = ratio.is_artifact and precision[ratio.artifact] == "fp32"
+            if from_fp32 and ratio.other_backend == ratio.backend and precision[ratio.other].startswith("int8"):
                 low, high = ratio.ratio_low, ratio.ratio_high
                 lines.append(
                     f"- {model} {ratio.other}: {ratio.ratio:.2f} [{low:.2f}, {high:.2f}] times as fast as fp32"
@@ -65,18 +67,16 @@ def _speeds(ratios: Sequence[RatioRecord]) -> dict[str, Speed]:
     forward = {
         it.artifact: (1 / it.ratio, 1 / it.ratio_high, 1 / it.ratio_low)
         for it in ratios
-        if it.other.startswith(BASELINE)
+        if it.other_identity.is_baseline
     }
-    return forward | {
-        it.other: (it.ratio, it.ratio_low, it.ratio_high) for it in ratios if it.artifact.startswith(BASELINE)
-    }
+    return forward | {it.other: (it.ratio, it.ratio_low, it.ratio_high) for it in ratios if it.is_baseline}
 
 
 def _latency_row(record: LatencyRecord, speeds: Mapping[str, Speed]) -> tuple[str, ...]:
     name = f"{record.model} {record.artifact}"
     if record.p50_ms is None or record.p95_ms is None:
         return name, "not run here"
-    speed = "1" if record.artifact.startswith(BASELINE) else ""
+    speed = "1" if record.is_baseline else ""
     if record.artifact in speeds:
         ratio, low, high = speeds[record.artifact]
         speed = f"{ratio:.1f} ({low:.1f} to {high:.1f})"

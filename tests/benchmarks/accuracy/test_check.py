@@ -46,7 +46,7 @@ def reference() -> TorchReference:
 
 
 def subject(runner: Runner, name: str = "fake-fp32-8x8", precision: str = "fp32") -> Subject:
-    return Subject(name, precision, TILE, runner)
+    return Subject(name, precision, TILE, runner, role="artifact", backend="fake")
 
 
 def record(checked: Checked, artifact: str = "fake-fp32-8x8") -> AccuracyRecord:

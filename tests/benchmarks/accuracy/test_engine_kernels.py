@@ -56,6 +56,8 @@ def test_the_page_shows_them_and_claims_no_run(tmp_path: Path) -> None:
 
     ahead = artifact("tensorrt-rtx", engine=engine("tensorrt-rtx-int8-8x8", "sm86").as_json())
     records = kernel_records(tmp_path, [ahead], MODEL)
-    absent = LatencyRecord(ahead.id, "m", "a" * 64, "int8", (8, 8), "not run", "no NVIDIA GPU")
+    absent = LatencyRecord(
+        ahead.id, "m", "a" * 64, "int8", (8, 8), "not run", "no NVIDIA GPU", role="artifact", backend=ahead.backend
+    )
     page = render([new_result(describe_environment("here"), (*records, absent))])
     assert "2 conv int8, 1 kgen fp16" in page and "Nothing here was run" in page and "no NVIDIA GPU" in page

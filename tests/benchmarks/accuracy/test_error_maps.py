@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +17,8 @@ from benchmarks.records.accuracy import ImageRow
 from benchmarks.subjects.datasets import Dataset, Item, Sample
 from benchmarks.subjects.subject import Origin, Subject
 from runtimes.runner.tiling import Tile
+
+E: Any = {"role": "artifact", "backend": "a"}
 
 
 class _Reference:
@@ -46,7 +49,7 @@ def test_the_worst_images_are_kept_the_worst_first() -> None:
     for index, db in enumerate((50, 44, 60, 41, 47, 55, 43, 58)):
         see(worst, f"i{index}", db)
     tile: Tile = (8, 8)
-    maps = worst.maps(Subject("a-int8-8x8", "int8", tile, None), context())  # type: ignore[arg-type]
+    maps = worst.maps(Subject("a-int8-8x8", "int8", tile, None, **E), context())  # type: ignore[arg-type]
     assert [it.to_reference_db for it in maps] == [41, 43, 44, 47, 50] and len(maps) == WORST
     assert maps[0].image == "i3" and maps[0].dataset == "set" and maps[0].model_sha256 == "e" * 64
 
@@ -54,7 +57,7 @@ def test_the_worst_images_are_kept_the_worst_first() -> None:
 def test_a_map_shows_the_error_in_its_place_and_size() -> None:
     worst = WorstImages()
     see(worst, "a", 40.0, at=(150, 30), levels=8.0)
-    (found,) = worst.maps(Subject("a-int8-8x8", "int8", (8, 8), None), context())  # type: ignore[arg-type]
+    (found,) = worst.maps(Subject("a-int8-8x8", "int8", (8, 8), None, **E), context())  # type: ignore[arg-type]
     top, left, height, width = found.box
     assert top <= 150 and top + height >= 170 and left <= 30 and left + width >= 50
     assert found.full_scale == 10.0  # the next round number above 8 levels
@@ -70,7 +73,7 @@ def test_identical_outputs_have_no_map() -> None:
     picture = np.zeros((100, 100, 3), np.uint8)
     row = ImageRow("a", 30.0, 0.9, 0.0, 0.0, None, identical=True)
     worst.see(Sample(Item("a", Path("a.png")), picture, picture), row, same, same, 2)
-    assert worst.maps(Subject("a", "int8", (8, 8), None), context()) == []  # type: ignore[arg-type]
+    assert worst.maps(Subject("a", "int8", (8, 8), None, **E), context()) == []  # type: ignore[arg-type]
 
 
 def test_colours_get_brighter_and_beyond_the_scale_is_the_last() -> None:
@@ -85,4 +88,4 @@ def test_what_is_no_picture_is_refused() -> None:
     from benchmarks.records.pictures import ErrorMap
 
     with pytest.raises(ValueError, match="the picture of an error map is not base64"):
-        ErrorMap("a", "i", "d", "e" * 64, (0, 0, 8, 8), 40.0, 0.0, 10.0, "<script>", "", "")
+        ErrorMap("a", "i", "d", "e" * 64, (0, 0, 8, 8), 40.0, 0.0, 10.0, "<script>", "", "", **E)

@@ -24,7 +24,7 @@ LOSS = {
 
 
 def artifact(choice: dict[str, Any] | None) -> Any:
-    return SimpleNamespace(id=NAME, choice={} if choice is None else {"int8": choice})
+    return SimpleNamespace(id=NAME, backend="openvino", choice={} if choice is None else {"int8": choice})
 
 
 def searched() -> dict[str, Any]:

@@ -22,7 +22,9 @@ TILED = "torch-reference-16x16"
 
 def subject(name: str) -> Subject:
     precision = name.partition("-")[2]
-    return Subject(f"{name}-16x16", precision, TILE, cast(Runner, None))
+    return Subject(
+        f"{name}-16x16", precision, TILE, cast(Runner, None), role="artifact", backend=name.partition("-")[0]
+    )
 
 
 def chain(*names: str) -> dict[str, str | None]:
@@ -40,7 +42,9 @@ def test_every_step_names_the_one_it_was_made_from() -> None:
 
 def test_small_weights_come_from_fp16_and_pictures_from_arrays() -> None:
     names = ["coreml-pal4", "coreml-int8w", "coreml-fp16", "coreml-fp32"]
-    picture = Subject("coreml-fp16-image-16x16", "fp16", TILE, cast(Runner, None), pictures=True)
+    picture = Subject(
+        "coreml-fp16-image-16x16", "fp16", TILE, cast(Runner, None), pictures=True, role="artifact", backend="coreml"
+    )
     found = {step.name: step.before for step in steps([*map(subject, names), picture], TILE)}
     assert found["coreml-pal4-16x16"] == found["coreml-int8w-16x16"] == "coreml-fp16-16x16"
     assert found["coreml-fp16-16x16"] == "coreml-fp32-16x16" and found["coreml-fp32-16x16"] == TILED

@@ -7,8 +7,7 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.gates.int8_worth import int8_lines
-from benchmarks.gates.speed_gates import Timing
-from benchmarks.latency.rounds import compare_all
+from benchmarks.latency.rounds import compare_all, timing
 from benchmarks.records.latency import LatencyRecord, RatioRecord
 from tests.benchmarks.records.result_examples import SHA, latency
 
@@ -21,7 +20,7 @@ def timed(int8_ms: float, names: tuple[str, str] = ("openvino-bf16-128x128", "op
         replace(latency(sixteen, 20, 1), precision="bf16"),
         replace(latency(eight, int8_ms, 2), precision="int8-mixed"),
     ]
-    return records, list(compare_all([Timing(it.artifact, it.tile, it.samples_ms) for it in records], SHA))
+    return records, list(compare_all([timing(it) for it in records], SHA))
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ SHA = "d" * 64
 
 def timing(name: str, ms: float, noise: float = 0.01, tile: tuple[int, int] = (8, 8), seed: int = 0) -> Timing:
     samples = np.random.default_rng(seed).normal(ms, ms * noise, 40).tolist()
-    return Timing(f"{name}-{tile[0]}x{tile[1]}", tile, samples)
+    return Timing(f"{name}-{tile[0]}x{tile[1]}", tile, samples, role="artifact", backend=name)
 
 
 TIMINGS = [timing("openvino-bf16", 8, seed=1), timing("openvino-fp32", 10, seed=2), timing("torch-official", 80)]

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.latency.roofline import limit_record, lines, with_shares
-from benchmarks.records.latency import LatencyRecord, LimitRecord
+from benchmarks.records.latency import LatencyRecord, LimitRecord, Roofline
 from runtimes.bundle.manifest import Artifact, Port
 from runtimes.speed_limits import Limit
 
@@ -30,8 +30,9 @@ def test_the_fastest_run_is_the_limit() -> None:
 def test_shares_are_of_the_own_engine_and_precision(record: Record) -> None:
     limits = [LimitRecord("product-e-fp32", "MAC", 1e11, 2, (1.0,)), LimitRecord("copy", "B", 1e10, 2, (1.0,))]
     (found,) = with_shares([record(64, 50.0)], [artifact(macs=2_000_000_000, network_macs=1_000_000_000)], limits)
-    assert found.peak_share == pytest.approx(0.2) and found.lowered_share == pytest.approx(0.4)
-    assert found.network_macs == 1_000_000_000
+    line = found.roofline
+    assert line and line.peak_share == pytest.approx(0.2) and line.lowered_share == pytest.approx(0.4)
+    assert line.network_macs == 1_000_000_000
     text = "\n".join(lines([found], limits))
     assert "20 % of the product peak" in text and "40 % as lowered" in text and "copy: 10.0 GB/s on 2" in text
 
@@ -39,6 +40,6 @@ def test_shares_are_of_the_own_engine_and_precision(record: Record) -> None:
 def test_without_counts_or_a_limit_there_is_no_share(record: Record) -> None:
     assert with_shares([record(64, 50.0)], [artifact()], []) == (record(64, 50.0),)
     (found,) = with_shares([record(64, 50.0)], [artifact(macs=2, network_macs=1)], [])
-    assert found.peak_share is None and found.lowered_macs == 2
+    assert found.roofline == Roofline(network_macs=1, lowered_macs=2)
     unknown = replace(record(64, 50.0), artifact="torch-official-64x64")
     assert with_shares([unknown], [artifact(macs=2, network_macs=1)], []) == (unknown,)

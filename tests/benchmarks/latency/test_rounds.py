@@ -20,7 +20,7 @@ Nearest = Callable[..., Runner]
 
 
 def contestant(nearest: Nearest, name: str, **options: str) -> Contestant:
-    return Contestant(name, "fp32", TILE, partial(nearest, name=name, **options))
+    return Contestant(name, "fp32", TILE, partial(nearest, name=name, **options), role="artifact", backend="fake")
 
 
 def record(timed: Timed, artifact: str) -> LatencyRecord:
@@ -63,7 +63,9 @@ def test_faults_become_records_and_the_rest_is_timed(nearest: Nearest) -> None:
 
 def test_a_device_without_the_precision_is_not_timed(nearest: Nearest) -> None:
     opener = partial(nearest, name="lacks-fp32-8x8", reported="bf16", native=("bf16",))
-    timed = bench([Contestant("lacks-fp32-8x8", "fp32", TILE, opener)], PICTURES, MODEL, runs=5)
+    timed = bench(
+        [Contestant("lacks-fp32-8x8", "fp32", TILE, opener, role="artifact", backend="lacks")], PICTURES, MODEL, runs=5
+    )
     found = record(timed, "lacks-fp32-8x8")
     assert (found.gate, found.samples_ms) == ("not run", ()) and "has no fp32" in found.reason
 
@@ -74,7 +76,10 @@ def test_too_few_runs_are_refused(nearest: Nearest) -> None:
 
 
 def test_different_tiles_are_not_compared() -> None:
-    timings = [Timing("a-8x8", (8, 8), [1.0, 1.1]), Timing("a-16x16", (16, 16), [4.0, 4.1])]
+    timings = [
+        Timing("a-8x8", (8, 8), [1.0, 1.1], role="artifact", backend="a"),
+        Timing("a-16x16", (16, 16), [4.0, 4.1], role="artifact", backend="a"),
+    ]
     assert compare_all(timings, "") == []
 
 

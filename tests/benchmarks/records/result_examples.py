@@ -5,17 +5,18 @@ from __future__ import annotations
 import base64
 import io
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from benchmarks.gates.speed_gates import Timing
-from benchmarks.latency.rounds import compare_all
+from benchmarks.latency.rounds import compare_all, timing
 from benchmarks.records.accuracy import AccuracyRecord, DatasetNote, ImageRow
 from benchmarks.records.environment import Environment
 from benchmarks.records.latency import LatencyRecord
 from benchmarks.records.pictures import Crop
 from benchmarks.records.result_file import ResultFile, new_result
+from benchmarks.records.schema1 import identity
 from benchmarks.records.statistics import median_interval, percentile
 
 SHA = "c" * 64
@@ -46,6 +47,12 @@ def picture(seed: int) -> str:
     return base64.b64encode(stream.getvalue()).decode()
 
 
+def what(name: str) -> dict[str, Any]:
+    """Role and backend of the names that are used here."""
+    role, backend = identity(name)
+    return {"role": role, "backend": backend}
+
+
 def accuracy(artifact: str, drop: float = 0.0002, gate: str = "pass", reason: str = "") -> AccuracyRecord:
     """One artifact that lost `drop` dB; `not run` has no figures."""
     blank = AccuracyRecord(
@@ -57,8 +64,9 @@ def accuracy(artifact: str, drop: float = 0.0002, gate: str = "pass", reason: st
         "photographs",
         PROTOCOL,
         "torch",
-        gate,
-        reason,  # type: ignore[arg-type]
+        gate,  # type: ignore[arg-type]
+        reason,
+        **what(artifact),
     )
     if gate == "not run":
         return blank
@@ -74,7 +82,7 @@ def accuracy(artifact: str, drop: float = 0.0002, gate: str = "pass", reason: st
         worst_image="chelsea",
         worst_drop_db=drop,
         images=(row,),
-        tiling_drop_db=0.001 if artifact.startswith("torch-reference") else None,
+        tiling_drop_db=0.001 if blank.role == "reference" else None,
     )
 
 
@@ -84,6 +92,7 @@ def latency(artifact: str, ms: float, seed: int = 0, note: str = "") -> LatencyR
     median = median_interval(samples)
     return LatencyRecord(
         artifact=artifact,
+        **what(artifact),
         model="nano-x4",
         model_sha256=SHA,
         precision="fp32",
@@ -108,12 +117,12 @@ def latency(artifact: str, ms: float, seed: int = 0, note: str = "") -> LatencyR
 
 def missing_latency(artifact: str, reason: str) -> LatencyRecord:
     """One artifact that could not be timed."""
-    return LatencyRecord(artifact, "nano-x4", SHA, "fp32", TILE, "not run", reason)
+    return LatencyRecord(artifact, "nano-x4", SHA, "fp32", TILE, "not run", reason, **what(artifact))
 
 
 def timed(environment: Environment, records: list[LatencyRecord]) -> ResultFile:
     """A file of `bench`."""
-    timings = [Timing(it.artifact, it.tile, it.samples_ms) for it in records if it.samples_ms]
+    timings = [timing(it) for it in records if it.samples_ms]
     return new_result(environment, (*records, *compare_all(timings, SHA)))
 
 
@@ -173,5 +182,5 @@ def tile_record(side: int, ms: float, memory: float | None = None) -> LatencyRec
     return LatencyRecord(
         artifact=f"e-fp32-{side}x{side}", model="m", model_sha256="0" * 64, precision="fp32", tile=(side, side),
         gate="pass", reason="", p50_ms=ms, p50_low_ms=ms, p50_high_ms=ms, p95_ms=ms, p99_ms=ms, samples_ms=(ms,) * 5,
-        output_megapixels_per_s=side * side * 16 / 1e3 / ms, peak_rss_mb=memory,
+        output_megapixels_per_s=side * side * 16 / 1e3 / ms, peak_rss_mb=memory, role="artifact", backend="e",
     )  # fmt: skip

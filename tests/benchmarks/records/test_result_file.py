@@ -50,18 +50,25 @@ def png() -> str:
     return base64.b64encode(stream.getvalue()).decode()
 
 
+def compared(ratio: float) -> RatioRecord:
+    return RatioRecord(
+        "a", "b", SHA, (8, 8), ratio, 0.4, 0.6, "faster", "stated", "", role="artifact", backend="openvino",
+        other_role="peer", other_backend="torch",
+    )  # fmt: skip
+
+
 def example() -> ResultFile:
     row = ImageRow("baby", 33.1, 0.9, 0.0, 0.0, None, True)
     protocol = "x4/y/b4/r8/given/t8x8+4/aaaaaaaa"
     accuracy = AccuracyRecord(
         "openvino-fp32-8x8", "m", SHA, "fp32", (8, 8), "Set5", protocol, "torch", "pass", "", psnr_db=33.1,
-        images=(row,),
+        images=(row,), role="artifact", backend="openvino",
     )  # fmt: skip
     latency = LatencyRecord(
         "openvino-fp32-8x8", "m", SHA, "fp32", (8, 8), "pass", "", 2.0, 1.0, 3.0, 3.0, 3.0, (1.0, 2.0, 3.0),
-        9.0, 100.0, 0.5,
+        9.0, 100.0, 0.5, role="artifact", backend="openvino",
     )  # fmt: skip
-    ratio = RatioRecord("a", "b", SHA, (8, 8), 0.5, 0.4, 0.6, "faster", "stated", "")
+    ratio = compared(0.5)
     note = DatasetNote("Set5", SHA, 5, "given", "research use")
     crop = Crop("baby", "Set5", SHA, (0, 0, 2, 2), {"HR": png()})
     return new_result(ENVIRONMENT, (accuracy, latency, ratio), (note,), (crop,))
@@ -75,7 +82,7 @@ def test_a_result_file_reads_back_as_it_was_written(tmp_path: Path) -> None:
 
 
 def test_nan_is_never_written(tmp_path: Path) -> None:
-    ratio = RatioRecord("a", "b", SHA, (8, 8), float("nan"), 0.4, 0.6, "faster", "stated", "")
+    ratio = compared(float("nan"))
     with pytest.raises(ValueError, match="not JSON compliant"):
         write_result(tmp_path / "r.json", new_result(ENVIRONMENT, (ratio,)))
     assert not list(tmp_path.iterdir())
@@ -83,7 +90,7 @@ def test_nan_is_never_written(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("schema", "words"),
-    [(2, "found 2; update dlgsanet-edge"), (0, "found 0; measure again"), (None, "result file")],
+    [(3, "found 3; update dlgsanet-edge"), (0, "found 0; measure again"), (None, "result file")],
 )
 def test_another_schema_is_refused_before_its_fields_are_looked_at(schema: int | None, words: str) -> None:
     with pytest.raises(InputError, match=words):
@@ -108,6 +115,8 @@ def damage(path: tuple[Any, ...], value: Any) -> str:
         (("records", 0, "gate"), "PASS", r"gate: expected one of pass, fail"),
         (("records", 0, "gate"), ["pass"], r"gate: expected one of"),
         (("records", 0, "gate"), ..., r"'gate' is missing"),
+        (("records", 0, "role"), "rival", r"role: expected one of artifact, peer, reference"),
+        (("records", 0, "backend"), ..., r"'backend' is missing"),
         (("records", 0, "psnr_db"), "33", r"psnr_db: expected a number"),
         (("records", 0, "psnr_db"), True, r"psnr_db: expected a number"),
         (("records", 0, "psnr_db"), 10**400, r"psnr_db: expected a finite number"),

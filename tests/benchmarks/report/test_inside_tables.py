@@ -10,7 +10,10 @@ from benchmarks.records.result_file import new_result
 from benchmarks.report import inside_tables
 from tests.benchmarks.records.result_examples import PROTOCOL, SHA, TILE, accuracy
 
-TOP = RungRecord("whole", None, "m", SHA, TILE, "photographs", PROTOCOL, 30.0, None, None, None, None)
+TOP = RungRecord(
+    "whole", None, "m", SHA, TILE, "photographs", PROTOCOL, 30.0, None, None, None, None, role="reference",
+    backend="torch",
+)  # fmt: skip
 NEXT = replace(
     TOP, step="tiled", before="whole", drop_db=0.0123, to_before_db=51.25, to_before_worst_db=None, to_top_db=51.2
 )
@@ -26,6 +29,8 @@ BLOCKS = BlockRecord(
     "",
     None,
     (BlockRow("deep", 9.0, 42.04), BlockRow("sr", 1.0, None)),
+    role="artifact",
+    backend="a",
 )
 FILE = new_result(
     describe_environment("here"),

@@ -207,10 +207,10 @@ def test_blocks_and_error_maps_are_shown(examples: ModuleType) -> None:
     base = examples.checked(examples.BOARD, [examples.accuracy(name)])
     sha = base.accuracy[0].model_sha256
     rows = (BlockRow("shallow", None, None), BlockRow("g0.b0.gsa", 41.5, 43.25), BlockRow("sr", 50.0, 60.0))
-    blocks = BlockRecord(name, "m", sha, "Set5", (128, 128), 4, "stated", "", 66.0, rows)
+    blocks = BlockRecord(name, "m", sha, "Set5", (128, 128), 4, "stated", "", 66.0, rows, **examples.what(name))
     refused = replace(blocks, artifact="openvino-bf16-128x128", gate="not run", reason="<b>other</b>", blocks=())
     png = examples.picture(0)
-    found = ErrorMap(name, "baby", "Set5", sha, (4, 8, 96, 96), 33.5, 0.2, 20.0, png, png, png)
+    found = ErrorMap(name, "baby", "Set5", sha, (4, 8, 96, 96), 33.5, 0.2, 20.0, png, png, png, **examples.what(name))
     text = render([replace(base, records=(*base.records, blocks, refused), error_maps=(found,))])
     page = Page(text)
     assert "most is added by g0.b0.gsa, sr" in page.text and "41.5 / 43.2" in page.text

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -9,7 +10,10 @@ from rich.console import Console
 from benchmarks.records.latency import LatencyRecord, RatioRecord
 from benchmarks.report import terminal as show
 
-RATIO = RatioRecord("a", "b", "", (8, 8), 0.5, 0.45, 0.55, "faster", "stated", "")
+E: Any = {"role": "artifact", "backend": "e"}
+RATIO = RatioRecord(
+    "a", "b", "", (8, 8), 0.5, 0.45, 0.55, "faster", "stated", "", other_role="artifact", other_backend="e", **E
+)
 
 
 @pytest.mark.parametrize(
@@ -28,7 +32,7 @@ def test_faster_is_said_only_where_the_record_says_it() -> None:
 
 
 def test_against_the_official_form_if_it_was_timed() -> None:
-    official = replace(RATIO, other="torch-official-8x8")
+    official = replace(RATIO, other="torch-official-8x8", other_role="peer", other_backend="torch")
     required = replace(RATIO, required="a<b", gate="pass")
     assert show.shown_ratios([RATIO, official, required]) == [official, required]
     assert show.shown_ratios([RATIO]) == [RATIO]
@@ -48,13 +52,13 @@ def test_shares_of_the_work(shares: dict[str, float], text: str) -> None:
 
 
 def test_equal_shares_have_one_line_and_what_did_not_run_has_none() -> None:
-    one = LatencyRecord("a-8x8", "m", "", "fp32", (8, 8), "pass", "", mac_shares={"fp32": 1.0})
+    one = LatencyRecord("a-8x8", "m", "", "fp32", (8, 8), "pass", "", mac_shares={"fp32": 1.0}, **E)
     gone = replace(one, artifact="c-8x8", gate="not run")
     assert show.mac_lines([one, replace(one, artifact="b-8x8"), gone]) == ["MACs: 100 % fp32: a-8x8, b-8x8"]
 
 
 def test_names_are_text_and_no_markup() -> None:
-    record = LatencyRecord("[red]a[/red]-8x8", "m", "", "fp32", (8, 8), "not run", "[bold]gone")
+    record = LatencyRecord("[red]a[/red]-8x8", "m", "", "fp32", (8, 8), "not run", "[bold]gone", **E)
     stream = io.StringIO()
     Console(width=150, file=stream).print(show.latency_table([record]))
     text = stream.getvalue()
