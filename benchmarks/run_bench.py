@@ -59,7 +59,7 @@ def measure(plan: BenchPlan, environment: Environment, voice: Voice) -> Timed:
     taking_part = contestants(plan)
     threads = options.threads or environment.threads
     limits = _limits(plan.artifacts, threads) if options.limits else []
-    with voice.progress(steps(taking_part, options.runs)) as step:
+    with voice.progress(steps(taking_part, options.runs), beating=False) as step:
         timed = bench(
             taking_part, plan.pictures, plan.origin, runs=options.runs, step=step, limits=limits, threads=threads
         )

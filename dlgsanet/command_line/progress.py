@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from threading import Event, Lock, Thread
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -15,36 +16,76 @@ Say = Callable[[str], None]
 Step = Callable[[str], None]
 """Called before each piece of work, with what it is."""
 
-PERIOD_S = 5.0
-"""Seconds between two lines of a log, at least."""
+PERIOD_S = 10.0
+"""Seconds between two lines of a log."""
 
 
 class Lines:
-    """Lines for whoever reads the output later: the first step at once, then one every PERIOD_S with the time left.
+    """Lines for whoever reads the output later: one every PERIOD_S, with what is being done and the time left.
 
-    Without a `total` every step has its line: there are few, and each is a stage of its own.
+    Without a `total` every step has a line at once too: there are few, and each is a stage of its own.
     """
 
     def __init__(self, total: int | None, say: Say, clock: Callable[[], float] = monotonic) -> None:
         self._total, self._say, self._clock = total, say, clock
         self._start = self._last = clock()
         self._begun = 0
+        self._doing = ""
+        self._lock = Lock()
 
     def __call__(self, doing: str) -> None:
+        """The next piece of work begins."""
+        with self._lock:
+            self._begun += 1
+            self._doing = doing
+            if self._total is None:
+                self._tell(self._clock(), doing)
+            else:
+                self._tell_if_due()
+
+    def beat(self) -> None:
+        """Time has passed."""
+        with self._lock:
+            if self._begun:
+                self._tell_if_due()
+
+    def _tell_if_due(self) -> None:
         now = self._clock()
-        if self._total is None:
-            self._say(f"{clock_time(now - self._start)}  {doing}")
-        elif self._begun == 0 or now - self._last >= PERIOD_S:
-            self._last = now
-            self._say(f"{self._begun} of {self._total}  {doing}{self._left(now)}")
-        self._begun += 1
+        if now - self._last >= PERIOD_S:
+            self._tell(now, f"still {self._doing}" if self._total is None else f"{self._doing}{self._left(now)}")
+
+    def _tell(self, now: float, what: str) -> None:
+        self._last = now
+        place = "" if self._total is None else f"{self._begun} of {self._total}  "
+        self._say(f"{clock_time(now - self._start)}  {place}{what}")
 
     def _left(self, now: float) -> str:
-        """Steps that have begun are done but for the last one, which begins now."""
-        if not self._begun or self._total is None:
+        """From the steps that are over: all that have begun but the last."""
+        over = self._begun - 1
+        if over < 1 or self._total is None:
             return ""
-        remaining = max(0, self._total - self._begun) * (now - self._start) / self._begun
+        remaining = max(0, self._total - over) * (now - self._start) / over
         return f"  {clock_time(remaining)} left"
+
+
+@contextmanager
+def lines(total: int | None, say: Say, *, beating: bool = True) -> Iterator[Step]:
+    """Lines while the work goes on; `beating`: also while one piece of it takes long, by a thread."""
+    told, over = Lines(total, say), Event()
+
+    def beat() -> None:
+        while not over.wait(PERIOD_S):
+            told.beat()
+
+    thread = Thread(target=beat, daemon=True)
+    if beating:
+        thread.start()
+    try:
+        yield told
+    finally:
+        over.set()
+        if beating:
+            thread.join()
 
 
 def every_step(say: Say) -> Step:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from dlgsanet.command_line.progress import Lines, Step, bar, every_step
+from dlgsanet.command_line.progress import Step, bar, every_step, lines
 
 
 @dataclass(frozen=True)
@@ -29,11 +29,11 @@ class Voice:
             self.note(line)
 
     @contextmanager
-    def progress(self, total: int | None = None) -> Iterator[Step]:
+    def progress(self, total: int | None = None, *, beating: bool = True) -> Iterator[Step]:
         """A function to be called before each of `total` pieces of work (unknown if None) with what comes now.
 
-        On a terminal there is a bar with the time left. Elsewhere, and if `verbose`, there are lines: every step,
-        or where there are many one every few seconds.
+        On a terminal there is a bar with the time left. Elsewhere there is a line every few seconds, or if `verbose`
+        one for every step. `beating=False` is for work that is being timed: no thread runs beside it.
         """
         if self.quiet:
             yield lambda doing: None
@@ -43,7 +43,8 @@ class Voice:
             with bar(total) as step:
                 yield step
         else:
-            yield Lines(total, self.note)
+            with lines(total, self.note, beating=beating) as step:
+                yield step
 
 
 PLAIN = Voice()

@@ -10,12 +10,14 @@ from dataclasses import asdict, replace
 import pytest
 import typer
 
+from dlgsanet.command_line.voice import PLAIN
 from dlgsanet.errors import UnavailableError
 from runtimes import commands, doctor
 from runtimes.backends import registry
 from runtimes.backends.backend import Backend
 from runtimes.backends.engines import Engine
 from runtimes.backends.registry import BUILT_IN
+from runtimes.commands import DoctorOptions
 from runtimes.doctor import Finding, Machine, Report, examine
 from runtimes.machine.processor import Device
 
@@ -117,9 +119,9 @@ def plain(report: Report) -> dict:
 
 def test_the_verb_prints_lines_or_json(monkeypatch, capsys):
     monkeypatch.setattr(doctor, "examine_all", lambda progress: REPORT)
-    commands.doctor(as_json=True)
+    commands.doctor(DoctorOptions(as_json=True), PLAIN)
     assert json.loads(capsys.readouterr().out) == plain(REPORT)
-    commands.doctor(as_json=False)
+    commands.doctor(DoctorOptions(as_json=False), PLAIN)
     lines = capsys.readouterr().out.splitlines()
     assert "openvino      ok         1            CPU (C): fp32 bf16" in lines
     assert "openvino      ok         1            GPU (G): precisions not known" in lines
@@ -130,7 +132,7 @@ def test_a_machine_that_runs_nothing_is_unavailable(monkeypatch, capsys):
     broken = replace(REPORT, backends=(replace(REPORT.backends[0], status="broken"), REPORT.backends[1]))
     monkeypatch.setattr(doctor, "examine_all", lambda progress: broken)
     with pytest.raises(UnavailableError, match="no backend"):
-        commands.doctor(as_json=True)
+        commands.doctor(DoctorOptions(as_json=True), PLAIN)
     assert json.loads(capsys.readouterr().out) == plain(broken)  # the report comes all the same
 
 

@@ -17,6 +17,7 @@ from dlgsanet.errors import BackendError, EdgeError, InputError, UnavailableErro
 from dlgsanet.storage.atomic import require_writable_folder
 from dlgsanet.storage.cache_folder import user_cache
 from runtimes.backends.tensorrt import LIBRARIES, TENSORRT, TENSORRT_RTX
+from runtimes.backends.tensorrt.build_options import BuildOptions
 from runtimes.backends.tensorrt.compiling import preflight
 from runtimes.backends.tensorrt.compiling.compile import (
     Compiled,
@@ -46,21 +47,6 @@ from runtimes.bundle.manifest import Artifact, Manifest, read_manifest
 
 Say = Callable[[str], None]
 FP16_FORM = ".fp16-scales.onnx"
-DEFAULT_TIMEOUT_S = 3600.0
-
-
-@dataclass(frozen=True)
-class BuildOptions:
-    """`artifacts` are beginnings of ids, none means every TensorRT artifact. `weak` lets TensorRT choose types (only
-    where it still can: JetPack 6). `workspace_mb` and `optimization` (0 to 5) are the builder's own limits; `force`
-    builds again what is up to date."""
-
-    artifacts: tuple[str, ...] = ()
-    weak: bool = False
-    workspace_mb: int | None = None
-    optimization: int | None = None
-    timeout_s: float = DEFAULT_TIMEOUT_S
-    force: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,6 +57,22 @@ class Built:
     engine: str
     record: EngineRecord
     compiled: Compiled | None
+
+    def facts(self) -> dict[str, object]:
+        """For programs: what was built and how; seconds and memory only of what was built now."""
+        record, compiled = self.record, self.compiled
+        return {
+            "artifact": self.artifact,
+            "engine": self.engine,
+            "library": record.library,
+            "version": record.version,
+            "sm": record.sm,
+            "typing": record.options.get("typing"),
+            "scales": record.scales,
+            "up_to_date": compiled is None,
+            "seconds": compiled and compiled.seconds,
+            "peak_mb": compiled and compiled.peak_mb,
+        }
 
     def lines(self) -> list[str]:
         """For the terminal: what was built, how, and of which kernels."""

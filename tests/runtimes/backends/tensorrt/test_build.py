@@ -19,7 +19,8 @@ from dlgsanet.__main__ import main
 from dlgsanet.errors import BackendError, InputError, UnavailableError
 from runtimes import open_runner
 from runtimes.backends.tensorrt import build as tensorrt_builder
-from runtimes.backends.tensorrt.build import BuildOptions, build_engines
+from runtimes.backends.tensorrt.build import build_engines
+from runtimes.backends.tensorrt.build_options import BuildOptions
 from runtimes.backends.tensorrt.compiling import preflight
 from runtimes.backends.tensorrt.compiling.compile import CompileJob, compile_engine
 from runtimes.backends.tensorrt.lint.lint import require_clean
@@ -86,6 +87,18 @@ def test_the_timing_cache_is_used_again_and_a_torn_one_replaced(graphs, device, 
     cache.write_bytes(b"torn")
     build_engines(graphs, options)
     assert cache.read_bytes() == b"+"
+
+
+def test_engines_are_told_as_json(graphs, device, capsys):
+    device()
+    words = ["build", str(graphs), "--artifact", "tensorrt-fp16", "--json"]
+    assert main(words) == 0
+    (fresh,) = json.loads(capsys.readouterr().out)
+    assert (fresh["library"], fresh["version"], fresh["up_to_date"]) == ("tensorrt", "10.3.0", False)
+    assert fresh["artifact"].startswith("tensorrt-fp16") and fresh["seconds"] >= 0
+    assert main(words) == 0
+    (again,) = json.loads(capsys.readouterr().out)
+    assert again == {**fresh, "up_to_date": True, "seconds": None, "peak_mb": None}
 
 
 def test_weak_typing_is_asked_for_and_said(graphs, device, capsys):

@@ -21,7 +21,8 @@ from dlgsanet.imaging.resize import resize_bicubic
 from dlgsanet.storage import atomic
 from runtimes import commands
 from runtimes.backends.torch.runner import TorchRunner
-from runtimes.upscale import Job, plan, upscale_picture
+from runtimes.upscale.plan import Job, plan_jobs
+from runtimes.upscale.run import upscale_picture
 
 pytest.importorskip("onnxruntime")
 RNG = np.random.default_rng(11)
@@ -275,7 +276,7 @@ def test_a_full_disk_leaves_nothing(photo, tmp_path, monkeypatch):
 
 
 def test_a_picture_that_changes_while_it_waits_is_refused(photo, tmp_path):
-    [job] = plan([photo], tmp_path / "out", 2, force=False)
+    [job] = plan_jobs([photo], tmp_path / "out", 2, force=False)
     write_picture(photo, RNG.random((8, 8, 3)))
     with stopping(999, ValueError()) as run, pytest.raises(InputError, match="changed while it waited"):
         upscale_picture(run, job, 2, lambda: None)
@@ -290,7 +291,7 @@ def test_ctrl_c_is_130_without_debris(bundle, tmp_path):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        cwd=Path(__file__).resolve().parents[2],
+        cwd=Path(__file__).resolve().parents[3],
     )
     assert process.stderr is not None
     for line in process.stderr:

@@ -1,0 +1,1 @@
+"""Image files in, upscaled PNG files out: everything is checked before the first pixel is computed."""
