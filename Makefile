@@ -1,5 +1,6 @@
 # make demo   the whole path on a shipped checkpoint: export, check, bench, report
 # make test   ruff, mypy and the fast tests (make slow, make test-triton: the others)
+# make coverage   the fast tests with their coverage, and the floor that it must not fall below
 # make docs   what is generated in README.md and docs/; make site: the pages as a site, in build/site
 # Each makes .venv and installs what it needs on first use; later calls install nothing.
 
@@ -13,17 +14,21 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(TESTED
 TORCH := torch==2.13.0
 TRITON := triton==3.9.0
 
+# A core that has done its share takes over tests of the other: the last minute keeps both busy.
+TWO_CORES := -n 2 --dist worksteal
+LEAST_COVERAGE := 80
+
 WHEELS := build/tensorrt-wheels
 BINDINGS := tensorrt-cu12-bindings==10.3.0 tensorrt-cu12-bindings==10.13.3.9 \
   tensorrt-cu13-bindings==10.16.1.11 tensorrt-cu13-bindings==11.4.0.106
 
-.PHONY: demo test tensorrt-wheels test-triton lint slow docs site clean
+.PHONY: demo test tensorrt-wheels test-triton lint slow coverage docs site clean
 
 demo: $(VENV)/.ready-demo
 	$(BIN)/dlgsanet demo -o demo
 
 test: lint tensorrt-wheels
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest $(TWO_CORES)
 
 lint: $(VENV)/.ready-test
 	$(BIN)/ruff check .
@@ -48,6 +53,15 @@ test-triton: $(VENV)/.ready-test
 slow: $(VENV)/.ready-test
 	$(BIN)/python -m pytest -m slow
 
+# Of child processes too. docs/coverage.json is what `make docs` shows.
+coverage: $(VENV)/.ready-test
+	$(BIN)/python -m coverage erase
+	$(BIN)/python -m coverage run -m pytest $(TWO_CORES)
+	$(BIN)/python -m coverage combine --quiet
+	$(BIN)/python -m coverage json --quiet -o build/coverage.json
+	$(BIN)/python -m docs.tables.coverage build/coverage.json
+	$(BIN)/python -m coverage report --format=total --fail-under=$(LEAST_COVERAGE)
+
 docs: $(VENV)/.ready-test
 	$(BIN)/python -m docs.update_tables
 
@@ -69,4 +83,4 @@ $(VENV)/.ready-test: pyproject.toml constraints.txt | $(BIN)/python
 	touch $@ $(VENV)/.ready-demo
 
 clean:
-	rm -rf $(VENV) demo build dist *.egg-info
+	rm -rf $(VENV) demo build dist *.egg-info .coverage*
