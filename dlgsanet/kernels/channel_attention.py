@@ -36,7 +36,7 @@ class _ChannelAttention(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, temperature: Tensor) -> Tensor:
         c = x.shape[2] // 3
         work = torch.promote_types(x.dtype, torch.float32)
-        norms = torch.linalg.vector_norm(x[..., : 2 * c], dim=1, dtype=work).clamp_min(NORM_EPS)
+        norms = x[..., : 2 * c].to(work).square().sum(1).sqrt_().clamp_min_(NORM_EPS)  # vector_norm: 4 times slower
         norm_q, norm_k = norms[:, :c, None], norms[:, None, c:]
         products = torch.bmm(x[..., :c].mT, x[..., c : 2 * c]).to(work)  # (N, C, C)
         head = torch.arange(c, device=x.device) // (c // temperature.shape[0])
@@ -55,8 +55,8 @@ class _ChannelAttention(torch.autograd.Function):
         of_cosines = of_scores * temperature[head, 0]
         grad_x = torch.empty_like(x)
         of_norms = _gradient_map(of_cosines, cosines, norm_q, norm_k)
-        grad_x[..., : 2 * c] = torch.bmm(x[..., : 2 * c], of_norms.to(x.dtype))
-        grad_x[..., 2 * c :] = torch.bmm(grad, attention)
+        torch.bmm(x[..., : 2 * c], of_norms.to(x.dtype), out=grad_x[..., : 2 * c])
+        torch.bmm(grad, attention, out=grad_x[..., 2 * c :])
         of_rows = (of_scores * cosines).sum((0, 2))
         return grad_x, of_rows.view(temperature.shape[0], -1).sum(1).view_as(temperature).to(temperature.dtype)
 

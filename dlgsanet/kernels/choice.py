@@ -70,11 +70,13 @@ def apply_kernels(model: nn.Module, choice: Choice) -> None:
 def operators_of(form: str) -> Operators:
     """The fused operators of one of KERNELS but auto. Channel attention needs no compiler: both forms have it."""
     if form == "c":
+        from dlgsanet.kernels.compiled.depthwise_conv import depthwise_conv_c
         from dlgsanet.kernels.compiled.dynamic_conv import dynamic_conv_c
         from dlgsanet.kernels.compiled.gated_conv import gated_conv_c
         from dlgsanet.kernels.compiled.layer_norm import added_norm_c, norm_c
 
-        return Operators(dynamic_conv_c, gated_conv_c, channel_attention, Norms(norm_c, added_norm_c))
+        norms = Norms(norm_c, added_norm_c)
+        return Operators(dynamic_conv_c, depthwise_conv_c, gated_conv_c, channel_attention, norms)
     if form == "triton":
         from dlgsanet.kernels.dynamic_conv_triton import dynamic_conv_triton
 

@@ -13,6 +13,7 @@ from dlgsanet.network.layers import GDFN, MHDLSA, FilterNetwork, LayerNorm
 from dlgsanet.network.model import GlobalBlock, Group, LocalBlock
 
 Convolve = Callable[[Tensor, Tensor, Tensor, Tensor, int], Tensor]  # u, z, weight, bias, kernel
+Depthwise = Callable[[Tensor, Tensor, Tensor | None], Tensor]  # x, weight, bias
 Gate = Callable[[Tensor, Tensor], Tensor]  # x, weight
 Attend = Callable[[Tensor, Tensor], Tensor]  # qkv, temperature
 Norm = Callable[[Tensor, Tensor, Tensor], Tensor]  # x, weight, bias
@@ -32,6 +33,7 @@ class Operators:
     """The fused operators of one form; what is None stays as in the reference."""
 
     convolve: Convolve | None = None
+    depthwise: Depthwise | None = None
     gate: Gate | None = None
     attend: Attend | None = None
     norms: Norms | None = None
@@ -53,6 +55,18 @@ class FusedMHDLSA(nn.Module):
         assert isinstance(last, nn.Conv2d) and last.bias is not None
         out: Tensor = self.conv1(self.convolve(u, network.conv1(u), last.weight, last.bias, KERNEL))
         return out
+
+
+class FusedDepthwise(nn.Module):
+    """A depthwise 7x7 convolution, of the filters' network or the static ablation."""
+
+    def __init__(self, plain: nn.Conv2d, convolve: Depthwise) -> None:
+        super().__init__()
+        self.weight, self.bias = plain.weight, plain.bias
+        self.convolve = convolve
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.convolve(x, self.weight, self.bias)
 
 
 class FusedGDFN(nn.Module):
@@ -120,17 +134,20 @@ def _halves(block: nn.Module) -> Iterator[tuple[LayerNorm, nn.Module]]:
 def fuse(model: nn.Module, operators: Operators) -> int:
     """Put twins in the place of the parts of `model`; returns how many. The parameters stay the same objects."""
     count = 0
-    for parent in list(model.modules()):
-        for name, child in list(parent.named_children()):
-            if twin := _twin(child, operators):
-                setattr(parent, name, twin.train(child.training))
-                count += 1
+    for name, child in list(model.named_children()):
+        twin = _twin(child, operators)
+        if twin is not None:
+            setattr(model, name, twin.train(child.training))
+            count += 1
+        count += fuse(twin or child, operators)
     return count
 
 
 def _twin(plain: nn.Module, operators: Operators) -> nn.Module | None:
     if operators.convolve and isinstance(plain, MHDLSA) and plain.dynamic:
         return FusedMHDLSA(plain, operators.convolve)
+    if operators.depthwise and isinstance(plain, nn.Conv2d) and _is_depthwise(plain):
+        return FusedDepthwise(plain, operators.depthwise)
     if operators.gate and isinstance(plain, GDFN):
         return FusedGDFN(plain, operators.gate)
     if operators.attend and type(plain) is SparseGSA and plain.activation == "relu":
@@ -138,3 +155,8 @@ def _twin(plain: nn.Module, operators: Operators) -> nn.Module | None:
     if operators.norms and isinstance(plain, Group):
         return FusedGroup(plain, operators.norms)
     return None
+
+
+def _is_depthwise(conv: nn.Conv2d) -> bool:
+    """Of 7x7 alone: the reference's smaller ones are as fast."""
+    return conv.kernel_size == (KERNEL, KERNEL) and conv.groups == conv.in_channels == conv.out_channels

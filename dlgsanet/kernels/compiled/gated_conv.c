@@ -74,7 +74,10 @@ static void read_row(const element *from, int halves, int64_t n, int64_t y, bloc
     for (int h = 0; h < halves; h++) {
         const element *at = from + row_at(halves, n, y, e) + h * e->channels + b.at;
         float *to = row + h * strip + LANES;
-        for (int64_t x = 0; x < e->width; x++, to += LANES, at += step) STORE(to, read_lanes(at, b.count));
+        for (int64_t x = 0; x < e->width; x++, to += LANES, at += step) {
+            __builtin_prefetch(at + e->width * step); /* the next row: too far apart for the processor to guess */
+            STORE(to, read_lanes(at, b.count));
+        }
     }
 }
 

@@ -24,6 +24,10 @@ def plain_gate(x: Tensor, weight: Tensor) -> Tensor:
     return F.gelu(a) * b
 
 
+def plain_depthwise(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    return F.conv2d(x, weight, bias, padding=weight.shape[-1] // 2, groups=weight.shape[0])
+
+
 def plain_norm(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     named = {"body.weight": weight, "body.bias": bias}
     out: Tensor = torch.func.functional_call(LayerNorm(x.shape[1]), named, (x,))

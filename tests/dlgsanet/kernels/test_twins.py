@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from statistics import mean
 
 import pytest
 import torch
@@ -24,10 +25,10 @@ def outcomes(model: DLGSANet, lr: Tensor, dtype: torch.dtype) -> dict[str, Tenso
     return {name: t.double() for name, t in {"output": out.detach(), **gradients}.items() if t is not None}
 
 
-def distance(found: dict[str, Tensor], wanted: dict[str, Tensor]) -> float:
-    """Largest relative distance of a tensor, in the norm that sums squares."""
+def distances(found: dict[str, Tensor], wanted: dict[str, Tensor]) -> list[float]:
+    """Relative distance of each tensor, in the norm that sums squares."""
     assert found.keys() == wanted.keys()
-    return max(float((found[name] - t).norm() / t.norm()) for name, t in wanted.items())
+    return [float((found[name] - t).norm() / t.norm()) for name, t in wanted.items()]
 
 
 def model_and_input(dynamic: bool) -> tuple[DLGSANet, Tensor]:
@@ -40,19 +41,19 @@ def model_and_input(dynamic: bool) -> tuple[DLGSANet, Tensor]:
 def test_fp32(dynamic: bool) -> None:
     model, lr = model_and_input(dynamic)
     exact = outcomes(copy.deepcopy(model).double(), lr.double(), torch.float64)
-    plain = distance(outcomes(copy.deepcopy(model), lr, torch.float32), exact)
+    plain = max(distances(outcomes(copy.deepcopy(model), lr, torch.float32), exact))
     fused = copy.deepcopy(model)
-    assert fuse(fused, operators_of("c")) == 14 + (4 if dynamic else 0)
-    assert distance(outcomes(fused, lr, torch.float32), exact) < max(1e-5, 2 * plain)
+    assert fuse(fused, operators_of("c")) == 2 + 4 * 2 + 4 + (4 if dynamic else 0) + 4  # groups, GDFN, GSA, MHDLSA, 7x7
+    assert max(distances(outcomes(fused, lr, torch.float32), exact)) < max(1e-5, 2 * plain)
 
 
 def test_bf16_is_as_near_as_the_plain_form() -> None:
     model, lr = model_and_input(dynamic=True)
     exact = outcomes(copy.deepcopy(model).double(), lr.double(), torch.float64)
-    plain = distance(outcomes(copy.deepcopy(model), lr, torch.bfloat16), exact)
+    plain = mean(distances(outcomes(copy.deepcopy(model), lr, torch.bfloat16), exact))
     fused = copy.deepcopy(model)
     fuse(fused, operators_of("c"))
-    assert distance(outcomes(fused, lr, torch.bfloat16), exact) < 1.25 * plain
+    assert mean(distances(outcomes(fused, lr, torch.bfloat16), exact)) < 1.1 * plain
 
 
 def test_the_norms_twin_adds_in_the_plain_order() -> None:
@@ -63,4 +64,4 @@ def test_the_norms_twin_adds_in_the_plain_order() -> None:
         norms = operators_of("c").norms
         assert norms is not None
         fused.deep_feature_extraction[index] = FusedGroup(fused.deep_feature_extraction[index], norms)
-    assert distance(outcomes(fused, lr, torch.float32), outcomes(model, lr, torch.float32)) < 1e-5
+    assert max(distances(outcomes(fused, lr, torch.float32), outcomes(model, lr, torch.float32))) < 1e-5
