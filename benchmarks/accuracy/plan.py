@@ -21,9 +21,8 @@ from dlgsanet.errors import InputError
 from dlgsanet.imaging.files import read_rgb8
 from dlgsanet.imaging.pixel_hash import content_hash
 from runtimes import open_runner
-from runtimes.backends.coreml.mil.neural_engine_card import card
-from runtimes.backends.coreml.reference import read_package
 from runtimes.backends.references import Judge, judges
+from runtimes.backends.registry import find_backend
 from runtimes.bundle.manifest import LOW_RANK, Artifact, Manifest, read_manifest
 from runtimes.runner.contract import Runner
 from runtimes.runner.ports import PICTURE
@@ -107,8 +106,8 @@ def _judged(artifact: Artifact, options: CheckOptions) -> list[tuple[Artifact, J
     """The artifact on its engine, or each of its files by what stands in for it here."""
     found = judges(artifact, options.device) or (Judge(artifact.id, options.device, ""),)
     notes = [judge.note for judge in found]
-    if artifact.backend == "coreml" and notes[0]:
-        notes[0] += f"; {card(read_package(options.bundle, artifact)[0]).summary}"
+    if notes[0] and (known := find_backend(artifact.backend).describe(options.bundle, artifact)):
+        notes[0] += f"; {known}"
     return [(artifact, replace(judge, note=note)) for judge, note in zip(found, notes, strict=True)]
 
 

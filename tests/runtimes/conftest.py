@@ -56,8 +56,8 @@ def onnx_bytes(tile: tuple[int, int] = TILE, external: str | None = None, domain
         weight.data_location = onnx.TensorProto.EXTERNAL
         weight.external_data.add(key="location", value=external)
     nodes = [
-        onnx.helper.make_node("Conv", ["lr", "weight", "bias"], ["maps"], pads=[1, 1, 1, 1]),
-        onnx.helper.make_node("DepthToSpace", ["maps"], ["sr"], blocksize=SCALE, mode="CRD"),
+        onnx.helper.make_node("Conv", ["lr", "weight", "bias"], ["maps"], name="maps", pads=[1, 1, 1, 1]),
+        onnx.helper.make_node("DepthToSpace", ["maps"], ["sr"], name="sr", blocksize=SCALE, mode="CRD"),
     ]
     opsets = [onnx.helper.make_opsetid("", 17)]
     if domain is not None:

@@ -10,7 +10,7 @@ from benchmarks.latency import plan
 from benchmarks.latency.options import BenchOptions
 from benchmarks.latency.plan import contestants, plan_bench
 from dlgsanet.errors import InputError, UnavailableError
-from runtimes.backends.references import INTERPRETERS
+from runtimes.backends.references import interpreters
 from tests.benchmarks.bundles import TILE, make_bundle
 
 
@@ -38,7 +38,7 @@ def test_a_peer_without_torch_still_takes_part_and_will_say_so(tmp_path: Path, m
         ({"runs": 4}, "at least 5 runs"),
         ({"peers": ("oficial",)}, "did you mean official"),
         ({"peer_folder": Path("nowhere")}, "no folder of peers"),
-        ({"device": INTERPRETERS[0]}, "interpreter"),
+        ({"device": interpreters()[0]}, "interpreter"),
         ({"require": ("a<=b",)}, "expected --require like"),
         ({"require": ("fake-fp32<torch-official",)}, "add --peer official"),
         ({"artifacts": ("nothing",)}, "unknown artifact"),

@@ -1,8 +1,9 @@
-"""One contract for every runner: the torch one, ONNX Runtime and OpenVINO behave alike, errors included."""
+"""One contract for every runner: they behave alike, errors included, on real engines, interpreters and stand-ins."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,20 +11,77 @@ import pytest
 
 from dlgsanet.errors import InputError
 from runtimes import open_runner
+from runtimes.backends.coreml import REFERENCE
+from runtimes.backends.tensorrt import REFERENCE as TENSORRT_REFERENCE
+from runtimes.backends.tensorrt.runner import TensorRTRunner
 from runtimes.backends.torch.runner import TorchRunner
-from runtimes.runner.contract import OutputError, Runner
+from runtimes.bundle.manifest import Artifact, read_manifest
+from runtimes.machine.processor import available_threads
+from runtimes.runner.contract import OutputError, Runner, RunOptions
+from tests.runtimes.backends.coreml.fake_coreml import pretend
+from tests.runtimes.backends.tensorrt.fakes.fake_cuda import FakeCuda
+from tests.runtimes.backends.tensorrt.fakes.fake_engines import TABLE, built, install
 
 Make = Callable[[], Runner]
+INTERPRETERS = ("coreml-reference", "tensorrt-reference")
+FAKES = ("coreml", "tensorrt")  # engines that this machine has not: stand-ins that compute the tiny network in NumPy
 
 
-@pytest.fixture(params=["torch", "onnxruntime", "openvino"])
+@pytest.fixture(params=["torch", "onnxruntime", "openvino", *INTERPRETERS, *FAKES])
 def make(request: pytest.FixtureRequest, bundle: Path, kit) -> Make:
     """A maker of closed runners of the tiny network on its 16x16 tile."""
     backend: str = request.param
     if backend == "torch":
         return lambda: TorchRunner(kit.numpy, kit.scale, kit.tile, "tiny", threads=1)
+    if backend in (*INTERPRETERS, *FAKES):
+        maker: Make = request.getfixturevalue(backend.replace("-", "_"))
+        return maker
     pytest.importorskip(backend)
     return lambda: open_runner(bundle, f"{backend}-fp32-16x16", threads=1)
+
+
+@pytest.fixture
+def coreml_reference(packages: Path) -> Make:
+    return lambda: open_runner(packages, "coreml-fp32", device=REFERENCE)
+
+
+@pytest.fixture
+def coreml(packages: Path, kit, monkeypatch: pytest.MonkeyPatch) -> Make:
+    pretend(monkeypatch, kit.numpy)
+    return lambda: open_runner(packages, "coreml-fp32", threads=1)
+
+
+@pytest.fixture
+def typed(bundle: Path, kit) -> tuple[Path, Artifact]:
+    """The tiny network as a TensorRT artifact."""
+    known = read_manifest(bundle).artifacts[0]
+    artifact = kit.artifact("tensorrt", "fp32", kit.tile, known.path, dict(known.files))
+    kit.write(bundle, kit.manifest([artifact]))
+    return bundle, artifact
+
+
+@pytest.fixture
+def tensorrt_reference(typed: tuple[Path, Artifact]) -> Make:
+    pytest.importorskip("onnxruntime")
+    return lambda: open_runner(typed[0], "tensorrt-fp32", device=TENSORRT_REFERENCE, threads=1)
+
+
+@pytest.fixture
+def tensorrt(typed: tuple[Path, Artifact], kit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
+    place, artifact = typed
+    install(tmp_path / "packages", monkeypatch)
+    table = {**TABLE, "dense_convolutions": {"fp32": 2}}
+    built(place, artifact, kernels=table)
+
+    def maker() -> Runner:
+        import tensorrt as fake
+
+        cuda = FakeCuda()
+        fake.enqueue, fake.compute = cuda.enqueue, kit.numpy
+        return TensorRTRunner(place, artifact, kit.scale, RunOptions("GPU"), cuda=lambda: cuda)
+
+    yield maker
+    sys.modules.pop("tensorrt", None)
 
 
 @pytest.fixture
@@ -70,8 +128,10 @@ def test_info_says_what_runs(make: Make):
         info = run.info
     assert info.requested_precision == info.reported_precision == "fp32"
     assert info.precision_mismatch is None
-    assert info.threads == 1
-    assert "CPU" in info.device
+    asked_of = {REFERENCE: "coreml", TENSORRT_REFERENCE: "tensorrt"}
+    assert info.threads == (available_threads() if info.device.startswith("Core ML") else 1)
+    assert "CPU" in info.device or info.device in asked_of or info.device == "Fake Orin (sm87)"
+    assert info.backend == asked_of.get(info.device, info.backend)
 
 
 def test_the_device_is_taken_on_enter_only(make: Make, lr, bundle: Path):

@@ -164,7 +164,7 @@ def test_a_library_that_makes_no_builder_raises_what_we_catch(report, bindings):
 
 def test_the_stand_in_invents_no_names():
     """What the fake package of the other tests has is used by us, so that the tests above hold it against the real."""
-    tree = ast.parse((HERE / "fake_tensorrt.py").read_text())
+    tree = ast.parse((HERE / "fakes" / "fake_tensorrt.py").read_text())
     classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
     real = {name: node for name, node in classes.items() if name not in ("Cache", "Severity")}
     names, asked = wanted()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,44 +13,13 @@ import pytest
 from dlgsanet.errors import BackendError, InputError, UnavailableError
 from runtimes import open_runner
 from runtimes.backends.tensorrt.engine_record import (
-    EngineRecord,
     engine_path,
-    host_platform,
     sidecar_path,
-    write_engine,
 )
 from runtimes.backends.tensorrt.runner import TensorRTRunner
 from runtimes.bundle.manifest import Artifact, read_manifest
 from runtimes.runner.contract import OutputError, RunOptions
-
-MARK = b"fake engine\n"
-TABLE = {
-    "total": 2, "kernels": {"conv fp16": 2}, "dense_convolutions": {"fp16": 2}, "grouped_convolutions": {}, "waits": 0,
-    "signals": 0, "requantize": 0, "weight_bytes": None, "activation_bytes": 7,
-    "macs": {"fp16": 5},
-}  # fmt: skip
-
-
-def built(bundle: Path, artifact: Artifact, /, tile=(16, 16), **changes) -> EngineRecord:
-    """Put an engine of the stand-in beside an artifact, as `dlgsanet build` would."""
-    data = MARK + json.dumps({"tile": tile}).encode()
-    record = EngineRecord(
-        schema=1,
-        artifact=artifact.id,
-        engine_sha256=hashlib.sha256(data).hexdigest(),
-        library="tensorrt",
-        version="10.3.0",
-        sm="sm87",
-        platform=host_platform(),
-        onnx=artifact.path,
-        onnx_sha256=artifact.files[artifact.path],
-        scales=None,
-        options={"typing": "strong"},
-        kernels=TABLE,
-    )
-    record = replace(record, **changes)
-    write_engine(bundle, engine_path(artifact, "sm87"), data, record)
-    return record
+from tests.runtimes.backends.tensorrt.fakes.fake_engines import MARK, built
 
 
 @pytest.fixture
