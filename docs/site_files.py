@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).resolve().parent.parent
 PARTS = (
@@ -20,6 +21,13 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     """The pages and pictures of the repository, in place of docs/ alone."""
     theme = [file for file in files if file.src_dir != config.docs_dir]
     return Files([*theme, *(_file(path, config) for part in PARTS for path in sorted(ROOT.glob(part)))])
+
+
+def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
+    """The front page has the whole width: its section has no other page to list."""
+    if page.is_homepage:
+        page.meta["hide"] = ["navigation"]
+    return markdown
 
 
 def _file(path: Path, config: MkDocsConfig) -> File:

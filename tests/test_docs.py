@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,8 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted((*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "dlgsanet" / "weights").glob("*.md")))
 LONGEST_README = 90
 CODE = re.compile(r"^ *```.*?^ *```", re.DOTALL | re.MULTILINE)
+BLOCK = re.compile(r" *(?:[-*+] |\d+\. |\|)")  # the first line of a list or a table, or a further one
+NESTED = re.compile(r"(?: {4})*(?! )")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 
@@ -44,6 +47,18 @@ def broken(page: Path, text: str) -> list[str]:
         if not place.exists() or (anchor and anchor not in anchors(place)):
             found.append(f"{page.relative_to(ROOT)} links to {link}")
     return found
+
+
+def glued(text: str) -> list[str]:
+    """Lines of lists and tables that GitHub takes for such and the site does not: its Markdown wants an empty line
+    before the block, and four spaces for a nested one."""
+    lines = [re.sub("<!--.*?-->|^#.*", "", line) for line in text.splitlines()]
+    return [
+        line
+        for before, line in pairwise(["", *lines])
+        if BLOCK.match(line)
+        and (not NESTED.match(line) or not (before.strip() == "" or before.startswith(" ") or BLOCK.match(before)))
+    ]
 
 
 def test_pages_are_up_to_date() -> None:
@@ -73,6 +88,12 @@ def test_the_link_check_can_fail() -> None:
     fine, *wrong = ("docs/guides/export.md#the-bundle", "docs/nowhere.md", "docs/guides/export.md#nowhere", "#nowhere")
     assert not broken(page, f"[a]({fine})")
     assert len(broken(page, " ".join(f"[a]({link})" for link in wrong))) == len(wrong)
+
+
+def test_lists_and_tables_are_such_on_the_site() -> None:
+    assert not {str(page.relative_to(ROOT)): lines for page in PAGES if (lines := glued(prose(page)))}
+    assert glued("text\n- item") and glued("text\n| a |") and glued("1. one\n\n   - nested")
+    assert not glued("text\n\n- item\n  more\n- item\n\n    - nested\n\n| a |\n|---|")
 
 
 def test_modules_that_pages_run_exist() -> None:

@@ -17,7 +17,7 @@ ROOMS = {
     "runtimes": "runs artifacts; needs no torch",
     "dlgsanet": "the reference network, images, training",
 }
-"""In the order of the picture: a room imports only rooms below it."""
+"""In the order of the picture: a package imports only packages below it."""
 WIDTH, MARGIN, BOX, ROW, HEAD = 1000, 24, 30, 62, 40
 STYLE = (
     "text{font:13px system-ui,sans-serif;fill:#1a1c20}.title{font-weight:600;font-size:15px}.quiet{fill:#5b6270}"

@@ -82,12 +82,12 @@ TARGETS: tuple[Row, ...] = (
     ),
     Row(
         "onnxruntime", "int8w", "export", ("onnx",), (), "basis", ".onnx",
-        "weights stored in int8, those of the first and the last convolution in fp16; computes in fp32; only when "
-        "asked for",
+        "weights stored in int8, those of the first and the last convolution in fp16; computes in fp32; "
+        "opt-in",
     ),
     Row(
         "onnxruntime", "int8", "export", ("onnx", "onnxruntime"), (), "basis", ".onnx",
-        "dense convolutions in INT8 (Q/DQ, calibrated), everything else in fp32; only when asked for",
+        "dense convolutions in INT8 (Q/DQ, calibrated), everything else in fp32; opt-in",
     ),
     Row(
         "openvino", "fp32", "openvino", ("onnx", "openvino"),
@@ -110,18 +110,18 @@ TARGETS: tuple[Row, ...] = (
         "openvino", "int8w", "openvino,quantize", ("onnx", "openvino", "nncf"),
         (("INFERENCE_PRECISION_HINT", "f32"),), "basis", ".xml + .bin",
         "weights stored in int8, those of the first and the last convolution in fp16 (a third of the size); computes "
-        "in fp32; only when asked for",
+        "in fp32; opt-in",
     ),
     Row(
         "openvino", "int8", "openvino,quantize", ("onnx", "openvino", "nncf"),
         (("INFERENCE_PRECISION_HINT", "f32"),), "basis", ".xml + .bin",
-        "dense convolutions in INT8 (NNCF, calibrated), everything else in fp32; only when asked for",
+        "dense convolutions in INT8 (NNCF, calibrated), everything else in fp32; opt-in",
     ),
     Row(
         "openvino", "int8-mixed", "openvino,quantize", ("onnx", "openvino", "nncf"),
         (("INFERENCE_PRECISION_HINT", "bf16"),), "basis", ".xml + .bin",
         "dense convolutions in INT8 (NNCF, calibrated), everything else in bf16 but for the first and the last "
-        "convolution; only when asked for",
+        "convolution; opt-in",
         fp32_ends=True,
     ),
     *(
@@ -135,14 +135,14 @@ TARGETS: tuple[Row, ...] = (
             ("fp32", "ML Program in fp32: CPU and GPU only, the Neural Engine has no fp32"),
             ("fp16", "ML Program in fp16, for the Neural Engine"),
             ("int8w", "fp16; weights in int8 but for the first and the last convolution, one scale for each channel"),
-            ("pal8", "fp16 with weights from tables of 256 values; only when asked for"),
-            ("pal6", "fp16 with weights from tables of 64 values; only when asked for, judged by --max-drop"),
-            ("pal4", "fp16 with weights from tables of 16 values; only when asked for, judged by --max-drop"),
+            ("pal8", "fp16 with weights from tables of 256 values; opt-in"),
+            ("pal6", "fp16 with weights from tables of 64 values; opt-in, judged by --max-drop"),
+            ("pal4", "fp16 with weights from tables of 16 values; opt-in, judged by --max-drop"),
         )
     ),
     Row(
         "coreml", "int8", "coreml", ("onnx", "onnxruntime", "coremltools"), (), "basis", ".mlpackage",
-        "dense convolutions in INT8 (ranges from ONNX Runtime's calibration), the rest in fp16; only when asked for",
+        "dense convolutions in INT8 (ranges from ONNX Runtime's calibration), the rest in fp16; opt-in",
         half_safe=True,
     ),
     *(
@@ -153,8 +153,7 @@ TARGETS: tuple[Row, ...] = (
         for precision, note in (
             ("fp32", "typed ONNX that `dlgsanet build` makes an engine of, on the device that will run it"),
             ("fp16", "the same in fp16, with the sums of norms in fp32"),
-            ("int8", "the same with dense convolutions in INT8 (Q/DQ, calibrated), in two forms of scales; only when "
-             "asked for"),
+            ("int8", "the same with dense convolutions in INT8 (Q/DQ, calibrated), in two forms of scales; opt-in"),
         )
     ),
     *(
@@ -163,7 +162,7 @@ TARGETS: tuple[Row, ...] = (
             ".engine", f"engines of tensorrt-{precision}, compiled here without a GPU: one each for "
             f"{', '.join(RTX_CAPABILITIES)}{more}", without=("split-qkv", "split-gdfn", "turn-stream"),
         )
-        for precision, more in (("fp32", ""), ("fp16", ""), ("int8", "; only when asked for"))
+        for precision, more in (("fp32", ""), ("fp16", ""), ("int8", "; opt-in"))
     ),
 )  # fmt: skip
 

@@ -10,8 +10,8 @@ from runtimes.file_formats.markdown import markdown_table
 
 def targets_table() -> str:
     """The table as Markdown, for the pages."""
-    rows = [(f"`{row.name}`", f"`[{row.extras}]`", f"`{row.lowering}`", row.files, row.note) for row in TARGETS]
-    return markdown_table(("target", "needs", "default lowering", "files", ""), rows)
+    rows = [(f"`{row.name}`", row.note, f"`[{row.extras}]`", f"`{row.lowering}`", row.files) for row in TARGETS]
+    return markdown_table(("target", "what", "needs", "default lowering", "files"), rows)
 
 
 def table_json() -> dict[str, Any]:
