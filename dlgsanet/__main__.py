@@ -12,10 +12,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 from dlgsanet import __version__
 from dlgsanet.command_line.rooms import ROOMS, require_own, require_sole_owner
 from dlgsanet.errors import EdgeError, ExitCode, UnavailableError, unknown
+
+COMPLETION = ("--install-completion", "--show-completion")
+COMPLETING = "_DLGSANET_COMPLETE"  # set by a shell that asks for words
 
 # verb -> (room, one line of help, extra that brings what the room needs beyond the core)
 VERBS = {
@@ -31,6 +35,28 @@ VERBS = {
     "upscale": ("runtimes", "Upscale image files and folders.", ""),
     "train": ("dlgsanet", "Train a checkpoint on a folder of photographs.", "train"),
 }
+
+
+class _Verbs(TyperGroup):
+    """All verbs; a room is imported when one of its verbs is looked up."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """In the order of the table."""
+        return list(VERBS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The verb as its room makes it; None where there is no such verb."""
+        if cmd_name not in VERBS:
+            return None
+        room: Any = typer.main.get_command(_room_application(cmd_name))
+        return room.commands[cmd_name]
+
+
+def _application() -> Any:
+    """The command with all verbs, and shell completion for them."""
+    app = typer.Typer(cls=_Verbs, rich_markup_mode=None)
+    app.callback()(lambda: None)
+    return typer.main.get_command(app)
 
 
 def _room_application(verb: str) -> typer.Typer:
@@ -74,7 +100,8 @@ def _overview() -> str:
         "Usage: dlgsanet VERB [OPTIONS] [ARGUMENTS]\n\n"
         "DLGSANet super-resolution on edge hardware: proven artifacts, honest numbers.\n\n"
         f"Verbs (dlgsanet VERB --help tells more):\n{verbs}\n\n"
-        "Options:\n  --debug    Show tracebacks.\n  --version  Show the version.\n\n"
+        "Options:\n  --debug               Show tracebacks.\n  --version             Show the version.\n"
+        "  --install-completion  Complete verbs and options in this shell; --show-completion prints the script.\n\n"
         "Exit codes: 0 good, 1 accuracy gate failed, 2 wrong usage or input, 3 not measurable here,\n"
         "4 speed gate failed, 70 internal error or a backend that crashed, 130 interrupted."
     )
@@ -109,6 +136,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(words: list[str]) -> int:
+    if os.environ.get(COMPLETING) or (words and words[0] in COMPLETION):
+        return _complete(words)
     if not words or words[0] in ("--help", "-h"):
         print(_overview())  # noqa: T201
         return ExitCode.OK if words else ExitCode.USAGE
@@ -119,7 +148,7 @@ def _run(words: list[str]) -> int:
         raise unknown("verb", words[0], VERBS)
     require_own()
     try:
-        command = typer.main.get_command(_room_application(words[0]))
+        command = _application()
         # Not command.main(): it answers Ctrl-C itself, with a line of its own.
         with command.make_context("dlgsanet", words) as context:
             command.invoke(context)
@@ -132,6 +161,15 @@ def _run(words: list[str]) -> int:
         if package in ROOMS or not isinstance(error, ModuleNotFoundError):
             raise
         raise UnavailableError(_missing(words[0], package, VERBS[words[0]][2])) from error
+    return ExitCode.OK
+
+
+def _complete(words: list[str]) -> int:
+    """What typer does for shells: it prints or installs its script, or answers with words, and exits."""
+    try:
+        _application().main(args=words, prog_name="dlgsanet")
+    except SystemExit as leave:
+        return leave.code if isinstance(leave.code, int) else ExitCode.OK
     return ExitCode.OK
 
 

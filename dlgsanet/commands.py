@@ -2,52 +2,91 @@
 
 from __future__ import annotations
 
+import json
 import os
+import sys
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from dlgsanet.command_line.verbs import add_verb
+from dlgsanet.command_line.voice import Voice
+
+if TYPE_CHECKING:
+    from dlgsanet.training.configuration.read import TrainConfig
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """What to train, and where its files go."""
+
+    config: Annotated[
+        Path,
+        typer.Argument(help="TOML file: [model] [data] [schedule] [optimizer] [loss] [distill] [run] [[stages]]."),
+    ]
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="Folder of the run; an unfinished run goes on. Default: runs/NAME."),
+    ] = None
+    cache: Annotated[Path, typer.Option(help="Where prepared pixels are kept.")] = Path("runs/cache")
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Time a few steps, print steps, memory and hours; write nothing.")
+    ] = False
+    as_json: Annotated[bool, typer.Option("--json", help="Print the estimate, or the checkpoint, as JSON.")] = False
+
+    @property
+    def folder(self) -> Path:
+        """Where the run's files go."""
+        return self.output or Path("runs") / self.config.stem
 
 
 def register(app: typer.Typer) -> None:
     """Add this room's verbs to the command."""
-    app.command("train")(train)
+    add_verb(app, "train", TrainOptions, train)
 
 
-def train(
-    config: Annotated[
-        Path,
-        typer.Argument(help="TOML file: [model] [data] [schedule] [optimizer] [loss] [distill] [run] [[stages]]."),
-    ],
-    output: Annotated[
-        Path | None,
-        typer.Option("-o", "--output", help="Folder of the run; an unfinished run goes on. Default: runs/NAME."),
-    ] = None,
-    cache: Annotated[Path, typer.Option(help="Where prepared pixels are kept.")] = Path("runs/cache"),
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Time a few steps, print steps, memory and hours; write nothing.")
-    ] = False,
-) -> None:
+def train(options: TrainOptions, voice: Voice) -> None:
     """Train a network on folders of photographs; interrupt with Ctrl-C, go on with the same command.
 
     Under torchrun it trains in many processes: torchrun --nproc_per_node 8 -m dlgsanet train CONFIG
     """
-    from rich.console import Console
-
     from dlgsanet.training.configuration.read import read_config
 
-    recipe = read_config(config)
-    console = Console(stderr=True, quiet=os.environ.get("RANK", "0") != "0", soft_wrap=True, highlight=False)
-    if dry_run:
-        from dlgsanet.training.estimate import count_images, estimate
-
-        for line in estimate(recipe).lines():
-            console.print(line)
-        console.print(f"training images: {count_images(recipe)}")
+    config = read_config(options.config)
+    if options.dry_run:
+        _estimate(config, options.as_json)
         return
+    voice = voice if _leads() else Voice(quiet=True)
+    from rich.console import Console
 
     from dlgsanet.training.run import train as run
 
-    checkpoint = run(recipe, output or Path("runs") / config.stem, cache, console)
-    console.print(f"trained: {checkpoint}")
-    console.print(f"next: dlgsanet export {checkpoint} -o bundle")
+    console = Console(stderr=True, quiet=voice.quiet, soft_wrap=True, highlight=False)
+    checkpoint = run(config, options.folder, options.cache, console)
+    if options.as_json and _leads():
+        _print_json({"checkpoint": str(checkpoint)})
+    voice.note(f"trained: {checkpoint}")
+    voice.note(f"next: dlgsanet export {checkpoint} -o bundle")
+
+
+def _leads() -> bool:
+    """Of the processes under torchrun, one speaks."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def _estimate(config: TrainConfig, as_json: bool) -> None:
+    from dlgsanet.training.estimate import count_images, estimate
+
+    found, images = estimate(config), count_images(config)
+    if not _leads():
+        return
+    if as_json:
+        _print_json({**found.facts(), "training_images": images})
+    else:
+        sys.stderr.write("\n".join((*found.lines(), f"training images: {images}")) + "\n")
+
+
+def _print_json(value: object) -> None:
+    sys.stdout.write(json.dumps(value, indent=2) + "\n")

@@ -18,7 +18,8 @@ from benchmarks.records.latency import LatencyRecord
 from benchmarks.records.result_file import read_result
 from dlgsanet.errors import InputError
 from runtimes.file_formats.markdown import markdown_table
-from runtimes.runner.tiling import DEFAULT_OVERLAP, tile_count
+from runtimes.runner.overlap import DEFAULT_OVERLAP
+from runtimes.runner.tiling import tile_count
 
 FRAME = (180, 320)  # LR pixels of a 1280x720 picture at x4
 BASE = (128, 128)

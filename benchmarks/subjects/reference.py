@@ -15,7 +15,8 @@ from benchmarks.subjects.torch_peers import reference_function
 from dlgsanet.errors import InputError, UnavailableError
 from dlgsanet.imaging.files import to_nchw
 from runtimes.bundle.manifest import Manifest
-from runtimes.runner.tiling import DEFAULT_OVERLAP, Array, Tile, upscale_tiled
+from runtimes.runner.overlap import DEFAULT_OVERLAP
+from runtimes.runner.tiling import Array, Tile, upscale_tiled
 
 WHOLE_LIMIT = 512 * 512
 """LR pixels up to which an image also goes through the network at once, to learn what tiling costs."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import sys
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import torch
@@ -54,6 +54,10 @@ class Estimate:
     def seconds(self) -> float:
         """All steps; validation and the preparation of the images not counted."""
         return sum(stage.seconds for stage in self.stages)
+
+    def facts(self) -> dict[str, object]:
+        """For programs."""
+        return {**asdict(self), "seconds": self.seconds}
 
     def lines(self) -> list[str]:
         """For people to read."""

@@ -19,7 +19,8 @@ from dlgsanet.numpy_model import NumpyModel
 from export.machine.threads import single_thread
 from export.pictures import PHOTOGRAPHS
 from runtimes.bundle.manifest import PackEntry
-from runtimes.runner.tiling import DEFAULT_OVERLAP, upscale_tiled
+from runtimes.runner.overlap import DEFAULT_OVERLAP
+from runtimes.runner.tiling import upscale_tiled
 
 
 def write_pack(

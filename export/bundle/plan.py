@@ -13,7 +13,7 @@ from export.bundle.options import ExportOptions
 from export.rewriting.lowerings import lowering
 from export.targets.choice import default_targets, installed_targets, parse_targets
 from export.targets.table import RTX_CAPABILITIES, Row, Target
-from runtimes.runner.tiling import DEFAULT_OVERLAP
+from runtimes.runner.overlap import DEFAULT_OVERLAP
 
 Progress = Callable[[str], None]
 

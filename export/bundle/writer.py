@@ -33,7 +33,7 @@ from export.targets.choice import require_packages
 from export.targets.table import Target
 from export.tuning.lowering_choice import Choice, Tuner, default_choice
 from runtimes.bundle.manifest import MANIFEST, SCHEMA, Manifest, PackEntry, Reference, Source, manifest_json
-from runtimes.runner.tiling import DEFAULT_OVERLAP
+from runtimes.runner.overlap import DEFAULT_OVERLAP
 
 CALIBRATION_IMAGES = 16  # of a folder, the first by name: each costs one run of the network per try
 

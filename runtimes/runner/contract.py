@@ -12,7 +12,8 @@ from typing import TypeVar
 import numpy as np
 
 from dlgsanet.errors import BackendError, InputError, UnavailableError
-from runtimes.runner.tiling import DEFAULT_OVERLAP, Array, nearest_tile, stream_rows, upscale_stream
+from runtimes.runner.overlap import DEFAULT_OVERLAP
+from runtimes.runner.tiling import Array, nearest_tile, stream_rows, upscale_stream
 
 RANGE_TOLERANCE = 1e-4
 """How far outside [0, 1] an input may lie: rounding in a resize, not another value range."""

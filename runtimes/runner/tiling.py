@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlgsanet.errors import BackendError, InputError
+from runtimes.runner.overlap import DEFAULT_OVERLAP
 
 Array = NDArray[np.float32]
 Tile = tuple[int, int]
@@ -27,9 +28,6 @@ Tile = tuple[int, int]
 Infer = Callable[[Array], Array]
 Stream = Callable[[Iterator[Array]], Iterator[Array]]
 """Tiles in, upscaled tiles out, one for one and in order; it may take a tile or two ahead of what it gives."""
-
-DEFAULT_OVERLAP = 16
-"""LR pixels that neighbouring tiles share."""
 
 FEATHER = 0.5
 """Part of the overlap over which one tile fades into the next; the rest, half on each side, is thrown

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from runtimes.runner.tiling import DEFAULT_OVERLAP
+from runtimes.runner.overlap import DEFAULT_OVERLAP
 
 
 @dataclass(frozen=True)

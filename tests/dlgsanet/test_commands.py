@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from dlgsanet import commands
 from dlgsanet.__main__ import main
 from dlgsanet.imaging.files import write_picture
 
@@ -36,6 +38,20 @@ def test_dry_run_writes_nothing(
     said = capsys.readouterr().err
     assert "2 steps of 2 patches of 8x8" in said and "estimated time" in said and "training images: 1" in said
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_the_estimate_as_json(recipe: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "--dry-run", "--json", str(recipe)]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["training_images"] == 1 and facts["stages"][0]["steps"] == 2 and facts["seconds"] > 0
+
+
+def test_of_many_processes_one_speaks(
+    recipe: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(commands, "_leads", lambda: False)
+    assert main(["train", "--dry-run", str(recipe)]) == 0
+    assert capsys.readouterr() == ("", "")
 
 
 def test_the_run_is_named_after_its_recipe(recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

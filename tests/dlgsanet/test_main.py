@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import subprocess
 import sys
 import types
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -127,3 +129,69 @@ def test_a_name_that_the_terminal_cannot_show_is_no_failure(monkeypatch: pytest.
     assert door.main(["train"]) == 0
     sys.stdout.flush()
     assert written.getvalue().endswith(b".png\n")
+
+
+def completed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], line: str) -> list[str]:
+    """What bash offers at the end of the line."""
+    words = line.split(" ")
+    monkeypatch.setenv("_DLGSANET_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", line)
+    monkeypatch.setenv("COMP_CWORD", str(len(words) - 1))
+    assert door.main([]) == 0
+    return capsys.readouterr().out.split()
+
+
+def test_shells_complete_verbs_and_options(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert completed(monkeypatch, capsys, "dlgsanet che") == ["check"]
+    assert set(completed(monkeypatch, capsys, "dlgsanet ")) == set(door.VERBS)
+    assert completed(monkeypatch, capsys, "dlgsanet check --max") == ["--max-drop"]
+    assert completed(monkeypatch, capsys, "dlgsanet bench --peer") == ["--peer", "--peers"]
+
+
+def test_the_completion_script_is_shown(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION", "1")
+    assert door.main(["--show-completion", "bash"]) == 0
+    assert "_DLGSANET_COMPLETE=complete_bash" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("verb", [verb for verb in door.VERBS if verb not in ("export", "formats")])
+def test_every_verb_can_be_quiet_or_verbose(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert door.main([verb, "--help"]) == 0
+    said = capsys.readouterr().out
+    assert "--quiet" in said and "--verbose" in said
+
+
+@pytest.mark.parametrize("verb", ["check", "bench"])
+def test_options_of_long_verbs_may_stand_in_a_file(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert door.main([verb, "--help"]) == 0
+    assert "--options FILE" in capsys.readouterr().out
+
+
+ROOT = Path(__file__).resolve().parents[2]
+HEAVY = {"numpy", "PIL", "rich", "torch", "onnx", "onnxruntime", "openvino", "coremltools", "jinja2", "matplotlib"}
+
+
+@pytest.mark.parametrize(
+    ("code", "most"),
+    [
+        ("import runtimes", 15),
+        ("door(['--help'])", 120),
+        ("door(['formats', '--json'])", 280),
+        *((f"door(['{verb}', '--help'])", 280) for verb in door.VERBS),
+    ],
+)
+def test_it_starts_with_few_modules(code: str, most: int) -> None:
+    """Time depends on the machine; what is imported does not: modules beyond Python's own at its start."""
+    program = f"""
+import io, sys
+before, out, sys.stdout = set(sys.modules), sys.stdout, io.StringIO()
+def door(words):
+    from dlgsanet.__main__ import main
+    assert main(words) == 0
+{code}
+print(*(set(sys.modules) - before), file=out)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
+    modules = done.stdout.split()
+    assert not HEAVY & set(modules)
+    assert len(modules) <= most, len(modules)

@@ -10,7 +10,8 @@ from dlgsanet.errors import BackendError, InputError
 from runtimes.backends.torch import ENGINE
 from runtimes.machine.processor import available_threads
 from runtimes.runner.contract import RunInfo, Runner
-from runtimes.runner.tiling import DEFAULT_OVERLAP, Array
+from runtimes.runner.overlap import DEFAULT_OVERLAP
+from runtimes.runner.tiling import Array
 
 
 class TorchRunner(Runner):

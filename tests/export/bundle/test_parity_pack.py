@@ -11,7 +11,8 @@ from dlgsanet.imaging.resize import downscale_matlab8
 from dlgsanet.network.model import DLGSANet
 from export.bundle.parity_pack import write_pack
 from export.pictures import FOLDER, PHOTOGRAPHS
-from runtimes.runner.tiling import DEFAULT_OVERLAP, upscale_tiled
+from runtimes.runner.overlap import DEFAULT_OVERLAP
+from runtimes.runner.tiling import upscale_tiled
 
 MakeModel = Callable[..., DLGSANet]
 
