@@ -14,7 +14,8 @@ from dlgsanet.errors import InputError, UnavailableError
 from dlgsanet.network.config import ACTIVATIONS
 from export.backends.coreml.shapes import FIXED, SHAPES
 from export.targets.choice import install_line, parse_targets, parse_tile, require_packages, target_names
-from export.targets.table import DEFAULT_DEPLOYMENT, DEPLOYMENTS, LOWERINGS, TARGETS
+from export.targets.row import DEFAULT_DEPLOYMENT, DEPLOYMENTS, LOWERINGS
+from export.targets.table import TARGETS
 from export.targets.views import table_json
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from export.bundle.options import ExportOptions
-    from export.targets.table import Row
+    from export.targets.row import Row
     from runtimes.bundle.manifest import Manifest
 
 
@@ -123,7 +124,7 @@ def export(
     from export.bundle.options import ExportOptions
     from export.quantization.calibration_tiles import CalibrationOptions
     from export.rewriting.low_rank_basis import parse_rank
-    from export.targets.table import DEFAULT_TILE
+    from export.targets.row import DEFAULT_TILE
 
     options = ExportOptions(
         targets=tuple(row.name for row in rows),

@@ -24,11 +24,13 @@ from dlgsanet.storage.atomic import write_text
 from dlgsanet.storage.json_text import parse
 from dlgsanet.storage.typed_json import decode, encode
 from export.graph.cost import graph_macs
+from export.graph.graph import Graph
 from export.rewriting.passes.factor_filters import FACTOR_FILTERS
 from export.rewriting.passes.mean_colour import FOLD_INPUT_MEAN
 from export.rewriting.rewrite import passes_for
 from export.targets.choice import parse_targets
-from export.targets.table import LOWERINGS, Target
+from export.targets.row import LOWERINGS
+from export.targets.table import Target
 from export.tuning.lowering_trials import Variant, build_graph, time_graphs
 from runtimes.file_formats.markdown import markdown_table
 
@@ -88,7 +90,7 @@ def measure(
     model: DLGSANet, target: Target, variants: Sequence[Variant], runs: int, threads: int | None
 ) -> list[dict[str, Any]]:
     """One row for each variant: nodes, multiply-adds and times in ms, or why there is no graph."""
-    graphs: dict[str, Any] = {}
+    graphs: dict[str, Graph] = {}
     rows: list[dict[str, Any]] = []
     for variant in variants:
         row: dict[str, Any] = {"target": target.row.name, "variant": variant.name, "lowering": variant.lowering}
@@ -98,7 +100,7 @@ def measure(
             rows.append({**row, "reason": str(error)})
             continue
         graphs[variant.name] = graph
-        rows.append({**row, "onnx_nodes": len(graph.graph.node), "macs": graph_macs(graph)})
+        rows.append({**row, "onnx_nodes": graph.nodes, "macs": graph_macs(graph)})
     try:
         samples = time_graphs(
             graphs, target, model.scale, runs=runs, threads=threads, say=lambda step: typer.echo(step, err=True)

@@ -26,9 +26,9 @@ from dlgsanet.imaging.resize import crop_to_multiple, downscale_matlab8
 from dlgsanet.metrics import psnr, psnr_float
 from dlgsanet.storage.atomic import write_text
 from export.backends.openvino.quantize import convolutions, layers, other_types
-from export.graph.build import onnx_bytes
+from export.backends.registry import timed_tools
 from export.machine.candidate_runner import trial_runner
-from export.machine.fingerprint import machine
+from export.machine.fingerprint import fingerprint
 from export.quantization.calibration_tiles import CalibrationOptions, calibration_set
 from export.quantization.layers import CONV, chosen_by_default, role
 from export.targets.outputs import Written
@@ -144,7 +144,7 @@ def study(model: str, images: Path, say: Callable[[str], None] = lambda step: No
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         source = folder / "source.onnx"
-        source.write_bytes(onnx_bytes(build_graph(network, target, Variant(model, target.row.lowering)), None))
+        source.write_bytes(build_graph(network, target, Variant(model, target.row.lowering)).data)
 
         def opened(made: Any, name: str) -> AbstractContextManager[Runner]:
             openvino.save_model(made, folder / f"{name}.xml", compress_to_fp16=False)
@@ -167,7 +167,8 @@ def study(model: str, images: Path, say: Callable[[str], None] = lambda step: No
                         "drop_worst_db": float(max(lost, key=abs)),
                     }
                 )
-    return {"schema": 1, "model": model, "images": images.parent.name, "machine": machine(), "rows": rows}
+    here = fingerprint(timed_tools())
+    return {"schema": 1, "model": model, "images": images.parent.name, "machine": here, "rows": rows}
 
 
 def table(contents: Sequence[Mapping[str, Any]]) -> str:

@@ -1,58 +1,43 @@
-"""An ONNX graph as the files of a backend; shared by the bundle writer and the tuner."""
+"""The backends by their names, as `export.targets.discovery` finds them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
 
 from dlgsanet.errors import BackendError
-from export.quantization.calibrated_graph import Quantization, Quantizer
-from export.targets.outputs import Written
-from export.targets.table import Target
+from export.backends.backend import Backend
+from export.quantization.calibrated_graph import Quantizer
+from export.targets.discovery import discover
 
 
-def write_graph(
-    folder: Path,
-    name: str,
-    graph: Any,
-    target: Target,
-    keys: Mapping[str, Any] | None,
-    quantization: Quantization | None = None,
-    typed: dict[str, Any] | None = None,
-) -> Written:
-    """Write the backend's files below `folder`. `typed` keeps this graph's typed forms by precision, for the next call
-    with the same graph and tiles: TensorRT-RTX compiles them once for every GPU.
-
-    `keys` (those of the manifest) go inside as metadata, and a Core ML package cannot do without; `quantization` says
-    what becomes INT8, None for floats. Raises BackendError when a converter fails or the backend has
-    no writer.
-    """
-    if target.backend == "onnxruntime":
-        from export.backends.onnxruntime import write as onnxruntime
-
-        return onnxruntime.write(folder, name, graph, target, keys, quantization)
-    if target.backend == "openvino":
-        from export.backends.openvino import write as openvino
-
-        return openvino.write(folder, name, graph, target, keys, quantization)
-    if target.backend == "coreml" and keys is not None:
-        from export.backends.coreml import write as coreml
-
-        return coreml.write(folder, name, graph, target, keys, quantization)
-    if target.backend in ("tensorrt", "tensorrt-rtx"):
-        from export.backends.tensorrt import write as tensorrt
-
-        return tensorrt.write(folder, name, graph, target, keys, quantization, {} if typed is None else typed)
-    raise BackendError(f"export/backends/registry.py has no writer for {target.backend}: please report this")
+def backends() -> Iterator[Backend]:
+    """All that can be used, in the table's order."""
+    return (backend_of(name) for name in discover().entries)
 
 
-def quantizer_of(backend: str) -> Quantizer:
-    """What makes INT8 of a backend's graphs."""
-    from export.quantization.onnx_qdq import FUSED, SYMMETRIC
+def backend_of(name: str) -> Backend:
+    """The backend of a target. Raises BackendError where its entry is none."""
+    entry = discover().entries[name]
+    if not isinstance(entry, Backend):
+        raise BackendError(f"backend '{name}': expected an export.backends.backend.Backend, found {type(entry)}")
+    return entry
 
-    if backend == "openvino":
-        from export.backends.openvino.quantize import NNCF
 
-        return NNCF
-    return SYMMETRIC if backend in ("tensorrt", "tensorrt-rtx") else FUSED
+def quantizer_of(name: str) -> Quantizer:
+    """What makes INT8 of a backend's graphs. Raises BackendError where it has nothing for it."""
+    found = backend_of(name).quantizer()
+    if found is None:
+        raise BackendError(f"backend '{name}' has INT8 rows and no quantizer: please report this to its authors")
+    return found
+
+
+def tools() -> tuple[str, ...]:
+    """Packages whose versions a bundle depends on."""
+    own = (name for backend in backends() for name in backend.tools)
+    return tuple(dict.fromkeys(("torch", "numpy", "onnx", *own)))
+
+
+def timed_tools() -> tuple[str, ...]:
+    """Packages whose versions a time that was measured here depends on."""
+    own = (name for backend in backends() if not backend.not_timed for name in backend.tools)
+    return tuple(dict.fromkeys(("numpy", *own)))

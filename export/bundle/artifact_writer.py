@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from dlgsanet.network.count import Size, true_macs
 from dlgsanet.network.model import DLGSANet
 from dlgsanet.storage.atomic import sha256_file
-from export.backends.registry import quantizer_of, write_graph
+from export.backends.backend import Order
+from export.backends.registry import backend_of, quantizer_of
 from export.graph.block_tensors import as_json
+from export.graph.build import build_onnx
 from export.graph.cost import graph_macs
+from export.graph.graph import Graph
 from export.pictures import PHOTOGRAPHS
 from export.quantization.calibrated_graph import Quantization
 from export.quantization.calibration_tiles import CalibrationOptions, CalibrationSet, calibration_set
@@ -20,7 +23,7 @@ from export.quantization.layer_choice import Int8
 from export.rewriting.certificate import Certificate, certify
 from export.rewriting.low_rank_basis import Compression
 from export.rewriting.rewrite import RewriteResult, rewrite
-from export.targets.outputs import ports
+from export.targets.outputs import Stamp, ports
 from export.targets.table import Target
 from export.tuning.lowering_choice import Choice
 from runtimes.bundle.manifest import LOW_RANK, SCHEMA, Artifact, Calibration, Source, artifact_id
@@ -28,13 +31,11 @@ from runtimes.bundle.manifest import LOW_RANK, SCHEMA, Artifact, Calibration, So
 
 @dataclass(frozen=True)
 class Proven:
-    """A rewritten network with its certificate; `onnx` is its graph, without any metadata."""
+    """A rewritten network with its certificate and its graph."""
 
     result: RewriteResult
     certificate: Certificate
-    onnx: Any
-    typed: dict[str, Any] = field(default_factory=dict)
-    """Typed forms of `onnx` that were made for TensorRT, by precision."""
+    graph: Graph
 
 
 @dataclass
@@ -60,9 +61,9 @@ class ArtifactWriter:
         variant = "-".join(filter(None, (target.variant, LOW_RANK if self.compression else None))) or None
         name = artifact_id(target.backend, target.precision, variant, target.tile)
         self.say(f"writing {name}")
-        keys = self._keys(name, target, proven)
         quantization, layers = self._quantization(target, proven)
-        written = write_graph(self.bundle, name, proven.onnx, target, keys, quantization, proven.typed)
+        stamp = self._stamp(name, target, proven)
+        written = backend_of(target.backend).write(Order(self.bundle, name, proven.graph, target, stamp, quantization))
         lr, sr = ports(target, self.model.scale)
         return Artifact(
             id=name,
@@ -83,19 +84,18 @@ class ArtifactWriter:
             choice={**choice.as_json(), **({"int8": layers} if layers else {})},
         )
 
-    def _cost(self, target: Target, proven: Proven) -> dict[str, Any]:
+    def _cost(self, target: Target, proven: Proven) -> dict[str, object]:
         compressed = {} if self.compression is None else {"basis": self.compression.as_json()}
+        short_names = backend_of(target.backend).short_names
         return {
-            "onnx_nodes": len(proven.onnx.graph.node),
-            "macs": graph_macs(proven.onnx),
+            "onnx_nodes": proven.graph.nodes,
+            "macs": graph_macs(proven.graph),
             "network_macs": true_macs(self.model.config, Size(*target.tile)),
-            "blocks": as_json(proven.onnx.graph, target.backend, proven.result.model.reflected_along),
+            "blocks": as_json(proven.graph, short_names, proven.result.model.reflected_along),
             **compressed,
         }
 
     def _prove(self, target: Target, lowering: str) -> Proven:
-        from export.graph.build import build_onnx
-
         key = (target.tile, lowering, target.graph_opset, target.row.half_safe, target.row.without)
         if key not in self._proven:
             size = f"{target.tile[0]}x{target.tile[1]}"
@@ -116,17 +116,19 @@ class ArtifactWriter:
                 scale=self.model.scale,
                 opset=target.graph_opset,
             )
-            self._proven[key] = Proven(result, certificate, graph)
+            self._proven[key] = Proven(result, certificate, Graph(graph))
         return self._proven[key]
 
     def _quantization(self, target: Target, proven: Proven) -> tuple[Quantization | None, dict[str, Any]]:
-        from export.graph.build import onnx_bytes
-
         if not target.row.calibrated:
             return None, {}
-        graph = onnx_bytes(proven.onnx, None)
         return self.int8.quantization(
-            target, self.model.scale, quantizer_of(target.backend), graph, self._calibration(target)
+            target,
+            self.model.scale,
+            quantizer_of(target.backend),
+            proven.graph,
+            self._calibration(target),
+            backend_of(target.backend).not_timed,
         )
 
     def used_calibration(self) -> Calibration | None:
@@ -145,23 +147,22 @@ class ArtifactWriter:
             self._tiles[target.tile] = found
         return self._tiles[target.tile]
 
-    def _keys(self, name: str, target: Target, proven: Proven) -> dict[str, Any]:
-        """The manifest's keys that go inside the artifact."""
+    def _stamp(self, name: str, target: Target, proven: Proven) -> Stamp:
         lr, sr = ports(target, self.model.scale)
-        return {
-            "schema": SCHEMA,
-            "id": name,
-            "backend": target.backend,
-            "precision": target.precision,
-            "tile": list(target.tile),
-            "scale": self.model.scale,
-            "input": asdict(lr),
-            "output": asdict(sr),
-            "lowering": proven.result.lowering,
-            "rewrites": list(proven.result.rewrites),
-            "hints": dict(target.row.hints),
-            "certificate": proven.certificate.as_json(),
-            "source": asdict(self.source),
-            "tools": dict(self.tools),
-            "calibration_sha256": self._calibration(target).sha256 if target.row.calibrated else None,
-        }
+        return Stamp(
+            schema=SCHEMA,
+            id=name,
+            backend=target.backend,
+            precision=target.precision,
+            tile=target.tile,
+            scale=self.model.scale,
+            input=lr,
+            output=sr,
+            lowering=proven.result.lowering,
+            rewrites=proven.result.rewrites,
+            hints=dict(target.row.hints),
+            certificate=proven.certificate.as_json(),
+            source=self.source,
+            tools=self.tools,
+            calibration_sha256=self._calibration(target).sha256 if target.row.calibrated else None,
+        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dlgsanet.errors import InputError
 from dlgsanet.network.config import KERNEL, ModelConfig
-from export.targets.table import UNFOLD
+from export.targets.row import UNFOLD
 from runtimes.machine.memory import available_bytes
 
 FLOAT64 = 8

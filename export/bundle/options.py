@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 from export.backends.coreml.shapes import FIXED
 from export.quantization.calibration_tiles import CalibrationOptions
-from export.targets.table import DEFAULT_DEPLOYMENT, DEFAULT_OPSET, DEFAULT_TILE
+from export.targets.row import DEFAULT_DEPLOYMENT, DEFAULT_OPSET, DEFAULT_TILE
+from export.targets.table import TargetOptions
 
 DEFAULT_MAX_DROP = 0.05
 """dB that an approximation may cost on its calibration images; the default gate of quantized precisions."""
@@ -41,3 +42,8 @@ class ExportOptions:
     image: bool = False
     deployment: str = DEFAULT_DEPLOYMENT
     shapes: str = FIXED
+
+    @property
+    def of_targets(self) -> TargetOptions:
+        """The part that is about targets alone."""
+        return TargetOptions(self.opset, self.image, self.deployment, self.shapes)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 
 from dlgsanet.checkpoints import Checkpoint
 from dlgsanet.errors import InputError
-from export.backends.coreml.shapes import require_shapes
+from export.backends.registry import backend_of, backends
 from export.bundle.memory_estimate import require_memory
 from export.bundle.options import ExportOptions
 from export.rewriting.lowerings import lowering
 from export.targets.choice import default_targets, installed_targets, parse_targets
-from export.targets.table import RTX_CAPABILITIES, Row, Target
+from export.targets.row import Row
+from export.targets.table import Target
 from runtimes.runner.overlap import DEFAULT_OVERLAP
 
 Progress = Callable[[str], None]
@@ -39,10 +39,14 @@ def targets_of(rows: Sequence[Row], options: ExportOptions, checkpoint: Checkpoi
     tiles = tuple(dict.fromkeys(options.tiles))
     if not tiles or not rows:
         raise InputError("expected at least one target and one tile, found none: give --to and --tile")
-    targets = tuple(target for tile in tiles for row in rows for target in _of_row(row, tile, options))
-    if options.image and not any(target.image for target in targets):
-        raise InputError("--image is about Core ML packages, found no such target: add --to coreml")
-    require_shapes(options.shapes, targets)
+    targets = tuple(
+        target
+        for tile in tiles
+        for row in rows
+        for target in backend_of(row.backend).expand(row, tile, options.of_targets)
+    )
+    for backend in backends():
+        backend.refuse(options.of_targets, targets)
     for tile in tiles:
         if min(tile) <= DEFAULT_OVERLAP:
             raise InputError(
@@ -51,14 +55,3 @@ def targets_of(rows: Sequence[Row], options: ExportOptions, checkpoint: Checkpoi
             )
         require_memory(checkpoint.config, tile, options.lowering)
     return targets
-
-
-def _of_row(row: Row, tile: tuple[int, int], options: ExportOptions) -> Iterator[Target]:
-    """The artifacts of a row at a tile: one, for Core ML with pictures too if asked for, for TensorRT-RTX one a GPU."""
-    target = Target(row.backend, row.precision, tile, options.opset, deployment=options.deployment)
-    if row.backend == "tensorrt-rtx":
-        yield from (replace(target, sm=capability) for capability in RTX_CAPABILITIES)
-        return
-    yield target
-    if row.backend == "coreml" and options.image:
-        yield replace(target, image=True)

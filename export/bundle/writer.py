@@ -7,7 +7,6 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import datetime, timezone
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from dlgsanet import __version__
@@ -17,29 +16,27 @@ from dlgsanet.imaging.files import read_rgb8
 from dlgsanet.network.model import DLGSANet
 from dlgsanet.storage.atomic import new_directory, sha256_file
 from dlgsanet.storage.cache_folder import user_cache
-from export.backends.coreml.functions import merge_packages
-from export.backends.coreml.shapes import FUNCTIONS
-from export.backends.tensorrt.build_recipe import recipe
+from export.backends.backend import Finished
+from export.backends.registry import backend_of, backends, timed_tools, tools
 from export.bundle.artifact_writer import ArtifactWriter
 from export.bundle.model_card import model_card
 from export.bundle.options import ExportOptions
 from export.bundle.parity_pack import write_pack
 from export.bundle.plan import Progress, rows_of, targets_of
+from export.machine.fingerprint import fingerprint, installed
 from export.quantization.calibration_tiles import image_paths
-from export.quantization.layer_choice import SEARCHED, Int8
+from export.quantization.layer_choice import Int8
 from export.quantization.layer_search import SearchLimits
 from export.rewriting.low_rank_basis import Compression, compress
 from export.targets.choice import require_packages
 from export.targets.table import Target
 from export.tuning.lowering_choice import Choice, Tuner, default_choice
-from runtimes.bundle.manifest import MANIFEST, SCHEMA, Manifest, PackEntry, Reference, Source, manifest_json
+from runtimes.bundle.manifest import MANIFEST, SCHEMA, Artifact, Manifest, PackEntry, Reference, Source, manifest_json
 from runtimes.runner.overlap import DEFAULT_OVERLAP
 
 CALIBRATION_IMAGES = 16  # of a folder, the first by name: each costs one run of the network per try
 
 CHECKPOINT = "reference/checkpoint.safetensors"
-# Whose versions go into the manifest, where installed.
-TOOLS = ("torch", "numpy", "onnx", "onnxruntime", "openvino", "nncf", "coremltools", "tensorrt-rtx")
 
 
 def export_bundle(
@@ -60,14 +57,12 @@ def export_bundle(
     targets = targets_of(rows, options, checkpoint)
     if options.tune and options.lowering is not None:
         raise InputError(f"--tune chooses the lowering and --lowering gives it ({options.lowering}): give one of them")
-    if options.search and not any(row.calibrated and row.backend in SEARCHED for row in rows):
+    if options.search and not any(row.calibrated and not backend_of(row.backend).not_timed for row in rows):
         raise InputError("--search chooses INT8 layers, and no such target is asked for: add --precision int8-mixed")
     with new_directory(out, force=options.force, marker=MANIFEST) as bundle:
         manifest = _write(bundle, checkpoint, targets, options, say)
         say("writing the manifest")
         (bundle / "README.md").write_text(model_card(manifest), encoding="utf-8")
-        if any(artifact.backend == "tensorrt" for artifact in manifest.artifacts):
-            (bundle / "tensorrt" / "README.md").write_text(recipe(manifest), encoding="utf-8")
         (bundle / MANIFEST).write_text(manifest_json(manifest), encoding="utf-8")
     return manifest
 
@@ -76,18 +71,17 @@ def _write(
     bundle: Path, checkpoint: Checkpoint, targets: Sequence[Target], options: ExportOptions, say: Progress
 ) -> Manifest:
     model = build_model(checkpoint)
-    tools = _tools()
+    versions = {"dlgsanet-edge": __version__, "python": platform.python_version(), **installed(tools())}
     source = Source(checkpoint.name, checkpoint.sha256, asdict(checkpoint.config), dict(checkpoint.metadata))
     compression = _compressed(model, options, say)
     exported = model if compression is None else compression.model
     choose = _chooser(options, exported, say)
     with tempfile.TemporaryDirectory() as temporary:
         limits = SearchLimits(options.max_drop) if options.search else None
-        int8 = Int8(user_cache() if options.search else Path(temporary), limits, say)
-        writer = ArtifactWriter(bundle, exported, source, tools, choose, options.calibration, say, int8, compression)
+        int8 = Int8(user_cache() if options.search else Path(temporary), limits, say, fingerprint(timed_tools()))
+        writer = ArtifactWriter(bundle, exported, source, versions, choose, options.calibration, say, int8, compression)
         artifacts = tuple(writer.write(target) for target in targets)
-    if options.shapes == FUNCTIONS:
-        artifacts = merge_packages(bundle, artifacts, say)
+    artifacts = _finished(bundle, checkpoint.name, artifacts, options, say)
     tiles = tuple(dict.fromkeys(target.tile for target in targets))
     entries = write_pack(model, tiles, bundle, say)
     return Manifest(
@@ -95,12 +89,25 @@ def _write(
         name=checkpoint.name,
         scale=model.scale,
         source=source,
-        tools=tools,
+        tools=versions,
         artifacts=artifacts,
         reference=_reference(bundle, model, checkpoint, entries),
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         calibration=writer.used_calibration(),
     )
+
+
+def _finished(
+    bundle: Path, model: str, artifacts: Sequence[Artifact], options: ExportOptions, say: Progress
+) -> tuple[Artifact, ...]:
+    """What each backend makes of its artifacts once all are written, in the order that they had."""
+    made: dict[str, Artifact] = {}
+    for backend in backends():
+        own = tuple(artifact for artifact in artifacts if artifact.backend == backend.name)
+        if own:
+            finished = backend.after(Finished(bundle, model, own, options.of_targets, say))
+            made |= {artifact.id: artifact for artifact in finished}
+    return tuple(made[artifact.id] for artifact in artifacts)
 
 
 def _compressed(model: DLGSANet, options: ExportOptions, say: Progress) -> Compression | None:
@@ -125,16 +132,6 @@ def _reference(bundle: Path, model: DLGSANet, checkpoint: Checkpoint, entries: t
         paths += [entry.lr, entry.hr, *entry.sr.values()]
     files = {path: sha256_file(bundle / path) for path in paths}
     return Reference(CHECKPOINT, DEFAULT_OVERLAP, entries, files)
-
-
-def _tools() -> dict[str, str]:
-    found = {"dlgsanet-edge": __version__, "python": platform.python_version()}
-    for name in TOOLS:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue  # not installed: nothing in the bundle was made with it
-    return found
 
 
 def _silent(step: str) -> None:

@@ -7,7 +7,6 @@ twenty operations (`export.graph.operations`), all with fixed shapes, so the tra
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -24,7 +23,6 @@ from export.graph.operations import OPERATIONS, convolution, pixel_shuffle
 from export.graph.trace import SCOPE, trace
 
 PRODUCER = "dlgsanet-edge"
-METADATA_KEY = "dlgsanet_edge"
 INPUT, OUTPUT = "lr", "sr"
 MAX_RANK = 5  # Core ML and others allow no more dimensions
 
@@ -111,21 +109,6 @@ def max_rank(model: onnx.ModelProto) -> int:
     inferred = onnx.shape_inference.infer_shapes(model, strict_mode=True).graph
     values = [*inferred.value_info, *inferred.input, *inferred.output]
     return max(len(value.type.tensor_type.shape.dim) for value in values)
-
-
-def onnx_bytes(model: onnx.ModelProto, metadata: Mapping[str, Any] | None) -> bytes:
-    """The file's content: the same bytes every time; `metadata` goes in as JSON under METADATA_KEY."""
-    stamped = onnx.ModelProto()
-    stamped.CopyFrom(model)
-    if metadata is not None:
-        helper.set_model_props(stamped, {METADATA_KEY: metadata_json(metadata)})
-    data: bytes = stamped.SerializeToString(deterministic=True)
-    return data
-
-
-def metadata_json(metadata: Mapping[str, Any]) -> str:
-    """The manifest's keys as they are stored inside artifacts."""
-    return json.dumps(metadata, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def _translate(graph: fx.Graph, model: nn.Module, writer: GraphWriter) -> None:

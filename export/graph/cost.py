@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+
+from export.graph.graph import Graph
 
 
-def graph_macs(graph: Any) -> int:
-    """Multiply-adds of the convolutions and matrix products of an ONNX model, as lowered."""
-    import onnx
-
-    inferred = onnx.shape_inference.infer_shapes(graph, strict_mode=True).graph
+def graph_macs(graph: Graph) -> int:
+    """Multiply-adds of the convolutions and matrix products of a graph, as lowered."""
+    inferred = graph.inferred
     values = (*inferred.value_info, *inferred.input, *inferred.output)
     shapes = {value.name: [side.dim_value for side in value.type.tensor_type.shape.dim] for value in values}
     shapes |= {tensor.name: list(tensor.dims) for tensor in inferred.initializer}

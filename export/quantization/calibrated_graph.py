@@ -6,11 +6,13 @@ import tempfile
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
+import onnx
 from numpy.typing import NDArray
 
+from export.graph.graph import Graph
 from export.machine.child_process import run_job
 
 Layers = Mapping[str, bool]
@@ -65,9 +67,9 @@ class Quantization:
 
 
 def calibrate(
-    folder: Path, quantizer: Quantizer, onnx: bytes, tiles: NDArray[np.float32], say: Callable[[str], None]
+    folder: Path, quantizer: Quantizer, graph: Graph, tiles: NDArray[np.float32], say: Callable[[str], None]
 ) -> Calibrated:
-    """Calibrate a graph, given as an ONNX file's bytes, unless `folder` has it already (it belongs to this graph and
+    """Calibrate a graph, unless `folder` has it already (it belongs to this graph and
     these tiles alone). Raises InputError naming a layer whose values are not finite, BackendError when the
     quantizer fails."""
     found = Calibrated(quantizer, folder / "source.onnx", folder / "calibrated" / f"model{quantizer.suffix}")
@@ -75,7 +77,7 @@ def calibrate(
         return found
     say(f"calibrating for {quantizer.name} on {len(tiles)} tiles")
     folder.mkdir(parents=True, exist_ok=True)
-    found.source.write_bytes(onnx)
+    found.source.write_bytes(graph.data)
     with tempfile.TemporaryDirectory(dir=folder) as temporary:
         made = Path(temporary) / "calibrated"
         made.mkdir()
@@ -91,19 +93,15 @@ def calibrate(
     return found
 
 
-def quantized(graph: Any, tiles: NDArray[np.float32], quantizer: Quantizer) -> Any:
-    """The INT8 form of an ONNX graph with its default layers, by a quantizer of ONNX files."""
-    from export.graph.build import onnx_bytes
-
+def quantized(graph: Graph, tiles: NDArray[np.float32], quantizer: Quantizer) -> Graph:
+    """The INT8 form of a graph with its default layers, by a quantizer of ONNX files."""
     with tempfile.TemporaryDirectory() as folder:
-        calibrated = calibrate(Path(folder), quantizer, onnx_bytes(graph, None), tiles, lambda step: None)
+        calibrated = calibrate(Path(folder), quantizer, graph, tiles, lambda step: None)
         return as_onnx(Quantization(calibrated, tuple(calibrated.maker().default)))
 
 
-def as_onnx(quantization: Quantization) -> Any:
-    """The ONNX model with Q/DQ pairs around the chosen layers."""
-    import onnx
-
+def as_onnx(quantization: Quantization) -> Graph:
+    """The graph with Q/DQ pairs around the chosen layers."""
     with tempfile.TemporaryDirectory() as temporary:
         maker = quantization.calibrated.maker()
-        return onnx.load(maker.write(Path(temporary) / "int8", quantization.layers)[0])
+        return Graph(onnx.load(maker.write(Path(temporary) / "int8", quantization.layers)[0]))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from dlgsanet.errors import UnavailableError
-from export.machine.fingerprint import machine
+from export.graph.graph import Graph
 from export.machine.journal import Journal
 from export.quantization.calibrated_graph import Calibrated, Quantization, Quantizer, calibrate
 from export.quantization.calibration_tiles import CalibrationSet
@@ -19,33 +19,41 @@ from export.quantization.layer_sensitivity import Bench, yardstick
 from export.targets.table import Target
 
 DEFAULT = "default"
-SEARCHED = ("openvino", "onnxruntime")  # backends whose candidates can be built and timed by the exporter
 
 
 @dataclass(frozen=True)
 class Int8:
     """`folder` keeps calibrated graphs and what searches measured; it may be a cache, since each lies in a folder
     named by graph, tiles, machine and versions. `limits`: search for layers that hold them; None: the default layers.
+    `machine`: what a time depends on (`export.machine.fingerprint`).
     """
 
     folder: Path
     limits: SearchLimits | None
     say: Callable[[str], None]
+    machine: Mapping[str, object]
 
     def quantization(
-        self, target: Target, scale: int, quantizer: Quantizer, onnx: bytes, learnt: CalibrationSet
+        self,
+        target: Target,
+        scale: int,
+        quantizer: Quantizer,
+        graph: Graph,
+        learnt: CalibrationSet,
+        not_timed: str = "",
     ) -> tuple[Quantization, dict[str, Any]]:
-        """Which layers of a graph (an ONNX file's bytes) become INT8, and how they were chosen, for the manifest.
+        """Which layers of a graph become INT8, and how they were chosen, for the manifest. `not_timed`: why none can
+        be measured here.
 
         Raises InputError (a layer's values are not finite), BackendError (calibration failed), GateError (no choice
         holds the limits).
         """
-        place = self.folder / f"int8-{quantizer.name}-{_key(onnx, learnt)}"
-        calibrated = calibrate(place, quantizer, onnx, learnt.tiles, self.say)
+        place = self.folder / f"int8-{quantizer.name}-{self._key(graph, learnt)}"
+        calibrated = calibrate(place, quantizer, graph, learnt.tiles, self.say)
         if self.limits is None:
             return self._default(calibrated, "see docs/studies/precision.md; --search measures them")
-        if target.backend not in SEARCHED:
-            return self._default(calibrated, f"not searched: {target.backend} is not timed here")
+        if not_timed:
+            return self._default(calibrated, f"not searched: {not_timed}")
         try:
             return self._searched(target, scale, calibrated, learnt, place, self.limits)
         except UnavailableError as error:
@@ -69,7 +77,7 @@ class Int8:
         bench.require_device(bench.maker.default)
         journals = Journal(place / "losses.jsonl"), Journal(place / f"{target.precision}.jsonl")
         search = Search(bench, yardstick(bench, learnt.mirrored), *journals, limits, self.say)
-        found = search.run(machine())
+        found = search.run(self.machine)
         best = found.best
         self.say(
             f"{target.row.name}: {len(best.layers)} INT8 layers ({best.name}), {best.ms:.2f} ms against "
@@ -77,10 +85,9 @@ class Int8:
         )
         return Quantization(calibrated, best.layers), found.as_json()
 
-
-def _key(onnx: bytes, learnt: CalibrationSet) -> str:
-    digest = hashlib.sha256(json.dumps(machine(), sort_keys=True).encode())
-    digest.update(hashlib.sha256(onnx).digest() + learnt.sha256.encode())
-    for pair in learnt.mirrored:
-        digest.update(hashlib.sha256(pair.lr.tobytes() + pair.hr.tobytes()).digest())
-    return digest.hexdigest()[:24]
+    def _key(self, graph: Graph, learnt: CalibrationSet) -> str:
+        digest = hashlib.sha256(json.dumps(dict(self.machine), sort_keys=True).encode())
+        digest.update(hashlib.sha256(graph.data).digest() + learnt.sha256.encode())
+        for pair in learnt.mirrored:
+            digest.update(hashlib.sha256(pair.lr.tobytes() + pair.hr.tobytes()).digest())
+        return digest.hexdigest()[:24]

@@ -25,7 +25,7 @@ from export.rewriting.dynamic_conv_forms import (
     Unfold,
 )
 from export.rewriting.pass_contract import Context, Outcome, Pass, replace_all
-from export.targets.table import UNFOLD
+from export.targets.row import UNFOLD
 
 STATIC = "static"  # what the manifest calls the lowering of a network that has no dynamic convolution
 
@@ -66,7 +66,7 @@ class Lowering:
 
 _BASIS = "sum_r z_r DWConv(u; A_r) + DWConv(u; b)"
 
-LOWERINGS = {
+FORMS = {
     row.name: row
     for row in (
         Lowering("basis", f"{_BASIS}, C/4 + 1 depthwise convolutions", Basis),
@@ -82,9 +82,9 @@ LOWERINGS = {
 
 def lowering(name: str) -> Lowering:
     """The lowering of this name; InputError, listing the known ones, if there is none."""
-    if name not in LOWERINGS:
-        raise unknown("lowering", name, LOWERINGS)
-    return LOWERINGS[name]
+    if name not in FORMS:
+        raise unknown("lowering", name, FORMS)
+    return FORMS[name]
 
 
 def _expose(root: nn.Module, context: Context) -> Outcome:

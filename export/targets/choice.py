@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from dlgsanet.errors import InputError, UnavailableError, unknown
-from export.targets.table import REFUSED, TARGETS, Row, backends, precisions, row_of
+from export.targets.discovery import discover
+from export.targets.row import Row
+from export.targets.table import BROKEN, REFUSED, TARGETS, backends, precisions, row_of
 
 
 def target_names() -> tuple[str, ...]:
@@ -25,12 +27,19 @@ def parse_targets(to: Sequence[str], precision: Sequence[str]) -> tuple[Row, ...
             raise unknown("precision", word, precisions())
     rows = {row.name: row for row in TARGETS}
     wanted: set[str] = set()
-    for word in to:
+    for word in map(plain_name, to):
         wanted |= _rows_of_word(word, precision, rows)
     if not to:
         chosen = [row for row in TARGETS if row.precision in precision] if precision else default_targets()
         wanted = {row.name for row in chosen}
     return tuple(row for row in TARGETS if row.name in wanted)
+
+
+def plain_name(word: str) -> str:
+    """The table's name for what people type: `trt-fp16` is `tensorrt-fp16`."""
+    called, dash, precision = word.lower().partition("-")
+    known = {alias: name for name, entry in discover().entries.items() for alias in entry.aliases}
+    return f"{known[called]}{dash}{precision}" if called in known else word
 
 
 def _rows_of_word(word: str, precision: Sequence[str], rows: Collection[str]) -> set[str]:
@@ -45,16 +54,14 @@ def _rows_of_word(word: str, precision: Sequence[str], rows: Collection[str]) ->
             )
         return {word}
     backend, _, own = word.partition("-")
-    if (backend, own) in REFUSED:
+    if (backend, own) in REFUSED or backend in BROKEN:
         row_of(backend, own)
     raise unknown("target", word, target_names())
 
 
 def default_targets() -> tuple[Row, ...]:
     """What is exported when nothing is named: not what is for other machines and slow to judge here."""
-    return tuple(
-        row for row in TARGETS if not row.on_request and row.backend not in ("coreml", "tensorrt", "tensorrt-rtx")
-    )
+    return tuple(row for row in TARGETS if not row.on_request and not row.elsewhere)
 
 
 def installed_targets() -> tuple[Row, ...]:

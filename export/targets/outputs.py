@@ -6,11 +6,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from export.targets.table import Target
-from runtimes.bundle.manifest import Port
+from dlgsanet.storage.typed_json import to_json
+from runtimes.bundle.manifest import Port, Source
 from runtimes.runner.ports import ARRAY, PICTURE
+
+if TYPE_CHECKING:
+    from export.targets.table import Target
 
 RANGE = (0.0, 1.0)  # of the pixels in, and of the pixels out but for overshoot: nothing is clamped
 
@@ -21,8 +24,29 @@ class Written:
 
     path: str
     files: tuple[str, ...]
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    facts: Mapping[str, object] = field(default_factory=dict)
     """What the manifest's `graph` says of them besides."""
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """What an artifact says of itself, inside: the manifest's keys, so that a lone file can be told."""
+
+    schema: int
+    id: str
+    backend: str
+    precision: str
+    tile: tuple[int, int]
+    scale: int
+    input: Port
+    output: Port
+    lowering: str
+    rewrites: tuple[str, ...]
+    hints: Mapping[str, str]
+    certificate: Mapping[str, object]
+    source: Source
+    tools: Mapping[str, str]
+    calibration_sha256: str | None
 
 
 def ports(target: Target, scale: int) -> tuple[Port, Port]:
@@ -46,6 +70,13 @@ def make_place(folder: Path, path: str) -> str:
     return path
 
 
-def as_texts(keys: Mapping[str, Any]) -> dict[str, str]:
-    """rt_info holds text only: strings as they are, everything else as JSON."""
+def stamp_json(stamp: Stamp | None) -> Mapping[str, object] | None:
+    """The stamp as JSON's own values."""
+    made: Mapping[str, object] | None = None if stamp is None else to_json(stamp)
+    return made
+
+
+def stamp_texts(stamp: Stamp | None) -> dict[str, str]:
+    """The stamp where only text can be kept: strings as they are, everything else as JSON."""
+    keys = stamp_json(stamp) or {}
     return {key: value if isinstance(value, str) else json.dumps(value, sort_keys=True) for key, value in keys.items()}

@@ -1,180 +1,27 @@
-"""The one table of what can be exported: backend x precision x what it needs.
+"""The one table of what can be exported: backend x precision x what it needs, of every backend that there is.
 
 The command's choices, `dlgsanet formats`, the README's table and the tests all come from `TARGETS`.
 """
 
 from __future__ import annotations
 
-import importlib.util
 from dataclasses import dataclass
 
 from dlgsanet.errors import InputError, unknown
+from export.targets.discovery import discover
+from export.targets.row import DEFAULT_DEPLOYMENT, DEFAULT_OPSET, DEFAULT_TILE, DEPLOYMENTS, OPSETS, Row
 
-UNFOLD = "unfold"  # the naive form, for comparison
-LOWERINGS = ("basis", "basis-fused", "basis-grouped", "shift", "rows", "channels-last", UNFOLD)
-"""Forms of the dynamic convolution, see export.rewriting.lowerings."""
-
-DEFAULT_TILE = (128, 128)  # LR pixels
-OPSETS = (18, 19, 20, 21)  # ONNX operator sets that export.graph.build writes
-DEFAULT_OPSET = 18
-TENSORRT_OPSET = 19  # the newest that this project gives TensorRT, see runtimes.backends.tensorrt.lint.rules
-COREML_OPSET = 20  # of the graph that Core ML packages are made from: it has Gelu as one operator
-DEPLOYMENTS = ("iOS16", "iOS17", "iOS18")  # oldest systems: iOS17 is also macOS14, and so on
-RTX_CAPABILITIES = ("sm86", "sm89", "sm120")  # GPUs that TensorRT-RTX engines are compiled for
-DEFAULT_DEPLOYMENT = "iOS17"
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of the table.
-
-    `packages` are imported by the exporter, `extra` brings those that `[export]` lacks, as pip writes it; `hints` are
-    settings that a runner must pin in the engine; `lowering` is the default form of the dynamic convolution;
-    `half_safe` chooses the rewriting that keeps every intermediate value within fp16, and `without` names passes
-    that are left out since they make this row's graphs slower (docs/studies/lowerings.md) or have no form there; with
-    `fp32_ends` the first and the last convolution compute in fp32 (export/quantization/layers.py).
-    """
-
-    backend: str
-    precision: str
-    extra: str
-    packages: tuple[str, ...]
-    hints: tuple[tuple[str, str], ...]
-    lowering: str
-    files: str
-    note: str
-    half_safe: bool = False
-    without: tuple[str, ...] = ()
-    fp32_ends: bool = False
-
-    @property
-    def name(self) -> str:
-        """`<backend>-<precision>`, what `--to` accepts."""
-        return f"{self.backend}-{self.precision}"
-
-    @property
-    def extras(self) -> str:
-        """The extras that exporting takes, as pip writes them: `export,openvino`."""
-        return ",".join(dict.fromkeys(("export", self.extra)))
-
-    @property
-    def calibrated(self) -> bool:
-        """Whether ranges are learnt from pictures: such a row is exported only when it is asked for."""
-        return self.precision in ("int8", "int8-mixed")
-
-    @property
-    def on_request(self) -> bool:
-        """Whether it is exported only when it is named: what is calibrated, tables, slow to make and coarse, and small
-        weights but Core ML's, which apps ship."""
-        small = self.precision == "int8w" and self.backend != "coreml"
-        return self.calibrated or small or self.precision.startswith("pal")
-
-    @property
-    def missing(self) -> tuple[str, ...]:
-        """The packages that this Python lacks."""
-        return tuple(name for name in self.packages if importlib.util.find_spec(name) is None)
-
-
-TARGETS: tuple[Row, ...] = (
-    Row(
-        "onnxruntime", "fp32", "export", ("onnx",), (), "basis", ".onnx",
-        "ONNX; runs in ONNX Runtime on any of its execution providers",
-    ),
-    Row(
-        "onnxruntime", "int8w", "export", ("onnx",), (), "basis", ".onnx",
-        "weights stored in int8, those of the first and the last convolution in fp16; computes in fp32; "
-        "opt-in",
-    ),
-    Row(
-        "onnxruntime", "int8", "export", ("onnx", "onnxruntime"), (), "basis", ".onnx",
-        "dense convolutions in INT8 (Q/DQ, calibrated), everything else in fp32; opt-in",
-    ),
-    Row(
-        "openvino", "fp32", "openvino", ("onnx", "openvino"),
-        (("INFERENCE_PRECISION_HINT", "f32"),), "basis", ".xml + .bin",
-        "OpenVINO IR; without the pinned hint newer CPUs would compute in bf16",
-    ),
-    Row(
-        "openvino", "bf16", "openvino", ("onnx", "openvino"),
-        (("INFERENCE_PRECISION_HINT", "bf16"),), "basis", ".xml + .bin",
-        "the weights stay fp32 in the file; the engine computes in bf16 where the CPU can, but for the first and the "
-        "last convolution",
-        fp32_ends=True,
-    ),
-    Row(
-        "openvino", "fp16", "openvino", ("onnx", "openvino"),
-        (("INFERENCE_PRECISION_HINT", "f16"),), "basis", ".xml + .bin",
-        "weights stored in fp16 (half the size); computes in fp16 where the device can",
-    ),
-    Row(
-        "openvino", "int8w", "openvino,quantize", ("onnx", "openvino", "nncf"),
-        (("INFERENCE_PRECISION_HINT", "f32"),), "basis", ".xml + .bin",
-        "weights stored in int8, those of the first and the last convolution in fp16 (a third of the size); computes "
-        "in fp32; opt-in",
-    ),
-    Row(
-        "openvino", "int8", "openvino,quantize", ("onnx", "openvino", "nncf"),
-        (("INFERENCE_PRECISION_HINT", "f32"),), "basis", ".xml + .bin",
-        "dense convolutions in INT8 (NNCF, calibrated), everything else in fp32; opt-in",
-    ),
-    Row(
-        "openvino", "int8-mixed", "openvino,quantize", ("onnx", "openvino", "nncf"),
-        (("INFERENCE_PRECISION_HINT", "bf16"),), "basis", ".xml + .bin",
-        "dense convolutions in INT8 (NNCF, calibrated), everything else in bf16 but for the first and the last "
-        "convolution; opt-in",
-        fp32_ends=True,
-    ),
-    *(
-        Row(
-            "coreml", precision, "coreml,quantize" if precision.startswith("pal") else "coreml",
-            ("onnx", "coremltools", *(("sklearn",) if precision.startswith("pal") else ())),
-            (), "basis", ".mlpackage", note,
-            half_safe=True,
-        )
-        for precision, note in (
-            ("fp32", "ML Program in fp32: CPU and GPU only, the Neural Engine has no fp32"),
-            ("fp16", "ML Program in fp16, for the Neural Engine"),
-            ("int8w", "fp16; weights in int8 but for the first and the last convolution, one scale for each channel"),
-            ("pal8", "fp16 with weights from tables of 256 values; opt-in"),
-            ("pal6", "fp16 with weights from tables of 64 values; opt-in, judged by --max-drop"),
-            ("pal4", "fp16 with weights from tables of 16 values; opt-in, judged by --max-drop"),
-        )
-    ),
-    Row(
-        "coreml", "int8", "coreml", ("onnx", "onnxruntime", "coremltools"), (), "basis", ".mlpackage",
-        "dense convolutions in INT8 (ranges from ONNX Runtime's calibration), the rest in fp16; opt-in",
-        half_safe=True,
-    ),
-    *(
-        Row(
-            "tensorrt", precision, "export", ("onnx", "onnxruntime"), (), "basis-fused", ".onnx", note,
-            without=("split-qkv", "split-gdfn", "turn-stream"),
-        )
-        for precision, note in (
-            ("fp32", "typed ONNX that `dlgsanet build` makes an engine of, on the device that will run it"),
-            ("fp16", "the same in fp16, with the sums of norms in fp32"),
-            ("int8", "the same with dense convolutions in INT8 (Q/DQ, calibrated), in two forms of scales; opt-in"),
-        )
-    ),
-    *(
-        Row(
-            "tensorrt-rtx", precision, "tensorrt-rtx", ("onnx", "onnxruntime", "tensorrt_rtx"), (), "basis-fused",
-            ".engine", f"engines of tensorrt-{precision}, compiled here without a GPU: one each for "
-            f"{', '.join(RTX_CAPABILITIES)}{more}", without=("split-qkv", "split-gdfn", "turn-stream"),
-        )
-        for precision, more in (("fp32", ""), ("fp16", ""), ("int8", "; opt-in"))
-    ),
-)  # fmt: skip
+TARGETS: tuple[Row, ...] = tuple(row for entry in discover().entries.values() for row in entry.rows)
 
 REFUSED = {
-    ("coreml", "bf16"): "Core ML computes in fp32 or fp16 only; use coreml-fp16",
-    (
-        "tensorrt",
-        "bf16",
-    ): "ONNX has bf16 convolutions from operator set 22 on, which TensorRT 10 does not read; use tensorrt-fp16",
-    ("onnxruntime", "bf16"): "ONNX Runtime has no bf16 convolution on CPUs; use openvino-bf16",
-    ("onnxruntime", "fp16"): "ONNX Runtime computes fp16 as casts around fp32 on CPUs; use openvino-fp16",
+    (entry.name, precision): reason
+    for entry in discover().entries.values()
+    for precision, reason in entry.refused.items()
 }
+"""(backend, precision) -> why there is no such target."""
+
+BROKEN = discover().broken
+"""Backend of others -> why it cannot be used."""
 
 
 @dataclass(frozen=True)
@@ -205,15 +52,16 @@ class Target:
             raise InputError(
                 f"expected an ONNX operator set from {OPSETS[0]} to {OPSETS[-1]}, found {self.opset}: choose one"
             )
-        if self.backend.startswith("tensorrt") and self.opset > TENSORRT_OPSET:
+        if self.opset > self.row.newest_opset:
             raise InputError(
-                f"expected an ONNX operator set up to {TENSORRT_OPSET} for TensorRT, found {self.opset}: give "
-                f"{DEFAULT_OPSET} or {TENSORRT_OPSET}"
+                f"expected an ONNX operator set up to {self.row.newest_opset} for {self.backend}, found {self.opset}: "
+                f"give {DEFAULT_OPSET} or {self.row.newest_opset}"
             )
         if self.deployment not in DEPLOYMENTS:
             raise unknown("deployment target", self.deployment, DEPLOYMENTS)
-        if (self.backend, self.precision, self.deployment) == ("coreml", "int8", "iOS16"):
-            raise InputError("coreml-int8 needs operators that iOS17 brought: give --deployment iOS17")
+        if self.deployment not in self.row.deployments:
+            oldest = self.row.deployments[0]
+            raise InputError(f"{self.row.name} needs operators that {oldest} brought: give --deployment {oldest}")
 
     @property
     def row(self) -> Row:
@@ -228,7 +76,22 @@ class Target:
     @property
     def graph_opset(self) -> int:
         """The operator set of the ONNX graph that this target is made from."""
-        return COREML_OPSET if self.backend == "coreml" else self.opset
+        return self.row.own_opset or self.opset
+
+
+@dataclass(frozen=True)
+class TargetOptions:
+    """What is asked of all targets alike, as `export.bundle.options.ExportOptions` has it; backends take their part."""
+
+    opset: int = DEFAULT_OPSET
+    image: bool = False
+    deployment: str = DEFAULT_DEPLOYMENT
+    shapes: str = ""
+
+
+def plain_target(row: Row, tile: tuple[int, int], options: TargetOptions) -> Target:
+    """A row at a tile, as it is."""
+    return Target(row.backend, row.precision, tile, options.opset, deployment=options.deployment)
 
 
 def row_of(backend: str, precision: str) -> Row:
@@ -238,6 +101,8 @@ def row_of(backend: str, precision: str) -> Row:
             return row
     if (backend, precision) in REFUSED:
         raise InputError(f"cannot export {backend}-{precision}: {REFUSED[backend, precision]}")
+    if backend in BROKEN:
+        raise InputError(f"cannot export {'-'.join(filter(None, (backend, precision)))}: {BROKEN[backend]}")
     if backend not in backends():
         raise unknown("backend", backend, backends())
     if precision not in precisions():

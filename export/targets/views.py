@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from export.targets.table import DEFAULT_TILE, OPSETS, REFUSED, TARGETS
+from export.targets.row import DEFAULT_TILE, OPSETS
+from export.targets.table import BROKEN, REFUSED, TARGETS
 from runtimes.file_formats.markdown import markdown_table
 
 
@@ -34,4 +35,9 @@ def table_json() -> dict[str, Any]:
         for row in TARGETS
     ]
     refused = {f"{backend}-{precision}": reason for (backend, precision), reason in REFUSED.items()}
-    return {"targets": rows, "refused": refused, "opsets": list(OPSETS), "default_tile": list(DEFAULT_TILE)}
+    return {
+        "targets": rows,
+        "refused": {**refused, **BROKEN},
+        "opsets": list(OPSETS),
+        "default_tile": list(DEFAULT_TILE),
+    }

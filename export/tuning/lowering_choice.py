@@ -12,9 +12,11 @@ from typing import Any, Literal
 from dlgsanet.errors import UnavailableError
 from dlgsanet.network.model import DLGSANet
 from dlgsanet.storage.atomic import write_text
+from export.backends.registry import backend_of, timed_tools
 from export.machine.candidate_runner import medians
-from export.machine.fingerprint import machine
-from export.targets.table import LOWERINGS, UNFOLD, Target
+from export.machine.fingerprint import fingerprint
+from export.targets.row import LOWERINGS, UNFOLD
+from export.targets.table import Target
 
 CANDIDATES = tuple(name for name in LOWERINGS if name != UNFOLD)  # the naive form never wins, and takes long
 RUNS = 9
@@ -49,20 +51,17 @@ class Tuner:
 
     def __call__(self, target: Target) -> Choice:
         """The fastest candidate; the default, with the reason, where the target cannot run here."""
-        from export.graph.build import onnx_bytes
         from export.tuning.lowering_trials import Variant, build_graph, time_graphs
 
         if not self.model.config.dynamic:
             return Choice(target.row.lowering, "default", reason="the network's filters are static")
         if target.row.calibrated:
             return Choice(target.row.lowering, "default", reason="not tuned: INT8 graphs are calibrated one by one")
-        if target.backend == "coreml":
-            return Choice(target.row.lowering, "default", reason="not tuned: Core ML is timed on a Mac only")
-        if target.backend.startswith("tensorrt"):
-            return Choice(target.row.lowering, "default", reason="not tuned: engines are built where they will run")
+        if reason := backend_of(target.backend).not_timed:
+            return Choice(target.row.lowering, "default", reason=f"not tuned: {reason}")
         graphs = {name: build_graph(self.model, target, Variant(name, name)) for name in self.candidates}
-        here = machine()
-        place = self._place(target, [onnx_bytes(graph, None) for graph in graphs.values()], here)
+        here = fingerprint(timed_tools())
+        place = self._place(target, [graph.data for graph in graphs.values()], here)
         ms = _cached(place, self.candidates)
         if ms is None:
             try:

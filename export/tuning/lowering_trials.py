@@ -7,10 +7,12 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from dlgsanet.network.model import DLGSANet
-from export.backends.registry import write_graph
+from export.backends.backend import Order
+from export.backends.registry import backend_of
+from export.graph.build import build_onnx
+from export.graph.graph import Graph
 from export.machine.candidate_runner import timed, trial_runner
 from export.rewriting.rewrite import passes_for, rewrite
 from export.targets.table import Target
@@ -28,17 +30,16 @@ class Variant:
     without: tuple[str, ...] = ()
 
 
-def build_graph(model: DLGSANet, target: Target, variant: Variant) -> Any:
-    """The ONNX model of a variant, unproven. Raises as `rewrite` and `build_onnx` do."""
-    from export.graph.build import build_onnx
-
+def build_graph(model: DLGSANet, target: Target, variant: Variant) -> Graph:
+    """The graph of a variant, unproven. Raises as `rewrite` and `build_onnx` do."""
     only = [step.name for step in passes_for(target) if step.name not in (*variant.without, *target.row.without)]
     result = rewrite(model, target, lowering_name=variant.lowering, only=only)
-    return build_onnx(result.model, name=variant.name, tile=target.tile, scale=model.scale, opset=target.graph_opset)
+    made = build_onnx(result.model, name=variant.name, tile=target.tile, scale=model.scale, opset=target.graph_opset)
+    return Graph(made)
 
 
 def time_graphs(
-    graphs: Mapping[str, Any],
+    graphs: Mapping[str, Graph],
     target: Target,
     scale: int,
     *,
@@ -55,7 +56,7 @@ def time_graphs(
         tasks = {}
         for name, graph in graphs.items():
             say(f"trying {name} for {target.row.name}")
-            written = write_graph(Path(temporary), name, graph, target, None)
+            written = backend_of(target.backend).write(Order(Path(temporary), name, graph, target))
             runner = trial_runner(Path(temporary), name, written, target, scale, threads)
             tasks[name] = timed(stack.enter_context(runner), target.tile)
         return time_interleaved(tasks, warmup=WARMUP, runs=runs)

@@ -29,15 +29,14 @@ def function_name(tile: tuple[int, int]) -> str:
 
 
 def merge_packages(bundle: Path, artifacts: Sequence[Artifact], say: Callable[[str], None]) -> tuple[Artifact, ...]:
-    """Replace the Core ML packages below `bundle` by one for each family; return all artifacts, in the same order.
+    """Replace these packages below `bundle` by one for each family; return their artifacts, in the same order.
 
     The first tile of a family is the function that an app gets which names none. Raises BackendError when coremltools
     cannot merge them.
     """
     families: dict[str, list[Artifact]] = {}
     for artifact in artifacts:
-        if artifact.backend == "coreml":
-            families.setdefault(artifact.family, []).append(artifact)
+        families.setdefault(artifact.family, []).append(artifact)
     merged: dict[str, Artifact] = {}
     for family, members in families.items():
         say(f"merging {family}: {len(members)} functions")

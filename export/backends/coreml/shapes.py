@@ -23,6 +23,12 @@ SHAPES_REFUSED = {
 }
 
 
+def require_image(image: bool, targets: Sequence[Target]) -> None:
+    """Raise InputError where pictures are asked for and no target has them."""
+    if image and not any(target.image for target in targets):
+        raise InputError("--image is about Core ML packages, found no such target: add --to coreml")
+
+
 def require_shapes(shapes: str, targets: Sequence[Target]) -> None:
     """Raise InputError, which says why and what to do, for shapes that cannot be."""
     if shapes in SHAPES_REFUSED:

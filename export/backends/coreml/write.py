@@ -4,35 +4,29 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
+from dlgsanet.errors import BackendError
+from export.backends.backend import Order
 from export.backends.coreml.convert import PackageOptions, convert_coreml, label
-from export.graph.build import onnx_bytes
-from export.quantization.calibrated_graph import Quantization, as_onnx
-from export.targets.outputs import Written, as_texts, make_place
-from export.targets.table import Target
+from export.quantization.calibrated_graph import as_onnx
+from export.targets.outputs import Written, make_place, stamp_texts
 
 
-def write(
-    folder: Path,
-    name: str,
-    graph: Any,
-    target: Target,
-    keys: Mapping[str, Any],
-    quantization: Quantization | None,
-) -> Written:
-    """`coreml/<name>.mlpackage` below `folder`, described by the manifest's `keys`."""
-    path = make_place(folder, f"coreml/{name}.mlpackage")
-    source = keys["source"]
+def write(order: Order) -> Written:
+    """`coreml/<name>.mlpackage`, which says in words and keys what the stamp has: it cannot do without."""
+    folder, name, stamp, target = order.folder, order.name, order.stamp, order.target
+    if stamp is None:
+        raise BackendError(f"{name}: a Core ML package is written for a bundle only: please report this")
+    graph = order.graph if order.quantization is None else as_onnx(order.quantization)
     options = PackageOptions(
-        target.precision, target.tile, keys["scale"], target.image, target.deployment, source["name"]
+        target.precision, target.tile, stamp.scale, target.image, target.deployment, stamp.source.name
     )
+    path = make_place(folder, f"coreml/{name}.mlpackage")
     with tempfile.TemporaryDirectory() as temporary:
-        source_file, package = Path(temporary) / "graph.onnx", Path(temporary) / f"{name}.mlpackage"
-        source_file.write_bytes(onnx_bytes(graph if quantization is None else as_onnx(quantization), None))
-        convert_coreml(source_file, package, options, label(options, as_texts(keys), source["metadata"]))
+        source, package = Path(temporary) / "graph.onnx", Path(temporary) / f"{name}.mlpackage"
+        source.write_bytes(graph.data)
+        convert_coreml(source, package, options, label(options, stamp_texts(stamp), stamp.source.metadata))
         shutil.copytree(package, folder / path)
-    found = sorted((folder / path).rglob("*"))
-    return Written(path, tuple(str(item.relative_to(folder).as_posix()) for item in found if item.is_file()))
+    files = sorted(item for item in (folder / path).rglob("*") if item.is_file())
+    return Written(path, tuple(item.relative_to(folder).as_posix() for item in files))

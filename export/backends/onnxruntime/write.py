@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
-
+from export.backends.backend import Order
 from export.backends.onnxruntime.weights import store_int8
-from export.graph.build import onnx_bytes
-from export.quantization.calibrated_graph import Quantization, as_onnx
-from export.targets.outputs import Written, make_place
-from export.targets.table import Target
+from export.graph.graph import Graph
+from export.quantization.calibrated_graph import as_onnx
+from export.targets.outputs import Written, make_place, stamp_json
+
+SMALL = ("int8", "int8w")  # precisions whose weights are stored small
 
 
-def write(
-    folder: Path,
-    name: str,
-    graph: Any,
-    target: Target,
-    keys: Mapping[str, Any] | None,
-    quantization: Quantization | None,
-) -> Written:
-    """`onnx/<name>.onnx` below `folder`, with the manifest's `keys` as metadata."""
-    path = make_place(folder, f"onnx/{name}.onnx")
-    made = graph if quantization is None else as_onnx(quantization)
-    small = target.precision in ("int8", "int8w")
-    (folder / path).write_bytes(onnx_bytes(store_int8(made) if small else made, keys))
+def write(order: Order) -> Written:
+    """`onnx/<name>.onnx`, with the stamp as metadata."""
+    graph = order.graph if order.quantization is None else as_onnx(order.quantization)
+    if order.target.precision in SMALL:
+        graph = Graph(store_int8(graph.model))
+    path = make_place(order.folder, f"onnx/{order.name}.onnx")
+    (order.folder / path).write_bytes(graph.stamped(stamp_json(order.stamp)))
     return Written(path, (path,))

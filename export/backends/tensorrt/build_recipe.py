@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from runtimes.bundle.manifest import Artifact, Manifest
+from runtimes.bundle.manifest import Artifact
 from runtimes.file_formats.markdown import markdown_table
 
 WORKSPACE_MB = 1024  # tiny x4 at 128x128 needs 50 to 80 MB of activations
@@ -55,11 +56,10 @@ DEVICES = (
 )
 
 
-def recipe(manifest: Manifest) -> str:
-    """The page, as Markdown; the bundle must hold an artifact for tensorrt."""
-    artifacts = [artifact for artifact in manifest.artifacts if artifact.backend == "tensorrt"]
+def recipe(model: str, artifacts: Sequence[Artifact]) -> str:
+    """The page, as Markdown; `artifacts`: those for TensorRT, at least one."""
     sections = [
-        f"# TensorRT engines of {manifest.name}",
+        f"# TensorRT engines of {model}",
         "`dlgsanet build BUNDLE`, on the device that will run them, builds the engines and records what it built. By "
         "hand: run the lines below there, in the bundle's folder. An engine serves only "
         "the TensorRT version and GPU that built it. Nothing here has been run on NVIDIA hardware by the project: "
@@ -92,7 +92,7 @@ def trtexec(release: Release, path: str) -> str:
     return " ".join(words)
 
 
-def _release(release: Release, artifacts: list[Artifact]) -> str:
+def _release(release: Release, artifacts: Sequence[Artifact]) -> str:
     lines = [trtexec(release, path) for artifact in artifacts for path in _in_order(artifact)]
     return f"## TensorRT {release.versions}\n\n{release.note}\n\n```\n" + "\n".join(lines) + "\n```"
 
@@ -103,7 +103,7 @@ def _in_order(artifact: Artifact) -> list[str]:
     return [artifact.path, *others]
 
 
-def _head_room(artifacts: list[Artifact]) -> str:
+def _head_room(artifacts: Sequence[Artifact]) -> str:
     measured = {it.id: it.graph["fp16_range_used"] for it in artifacts if "fp16_range_used" in it.graph}
     if not measured:
         return "No artifact here computes in fp16."

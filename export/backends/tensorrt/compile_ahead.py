@@ -11,11 +11,9 @@ import hashlib
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from dlgsanet.errors import BackendError
 from export.backends.tensorrt.typed_graphs import TypedGraphs
-from export.graph.build import onnx_bytes
 from export.targets.outputs import make_place
 from runtimes.backends.tensorrt.compiling.compile import Compiled, CompileJob, compile_engine
 from runtimes.backends.tensorrt.engine_record import FP16_SCALES, FP32_SCALES, SCHEMA, EngineRecord, host_platform
@@ -25,7 +23,7 @@ TIMEOUT_S = 600.0  # some 5 s for tiny x4 at 128x128
 FORMS = {"": FP32_SCALES, ".fp16-scales": FP16_SCALES}
 
 
-def compile_ahead(folder: Path, name: str, typed: TypedGraphs, sm: str) -> tuple[str, Mapping[str, Any]]:
+def compile_ahead(folder: Path, name: str, typed: TypedGraphs, sm: str) -> tuple[str, Mapping[str, object]]:
     """Write `tensorrt/<name>.engine` below `folder`; return its path and what the manifest says of it: `engine` (an
     EngineRecord) and `build` (seconds and memory of the compiler).
 
@@ -34,9 +32,8 @@ def compile_ahead(folder: Path, name: str, typed: TypedGraphs, sm: str) -> tuple
     path = make_place(folder, f"tensorrt/{name}.engine")
     reasons = []
     for suffix, graph in typed.files.items():
-        data = onnx_bytes(graph, None)
         try:
-            compiled = _compile(data, folder / path, sm)
+            compiled = _compile(graph.data, folder / path, sm)
         except BackendError as error:
             reasons.append(str(error))
             continue
@@ -49,7 +46,7 @@ def compile_ahead(folder: Path, name: str, typed: TypedGraphs, sm: str) -> tuple
             sm=sm,
             platform=host_platform(),
             onnx=f"tensorrt/{name}{suffix}.onnx",
-            onnx_sha256=hashlib.sha256(data).hexdigest(),
+            onnx_sha256=hashlib.sha256(graph.data).hexdigest(),
             scales=FORMS[suffix] if len(typed.files) > 1 else None,
             options=compiled.options,
             kernels=compiled.table.as_json() if compiled.table else {},

@@ -7,9 +7,8 @@ linted, and the head-room of fp16 is measured before it is trusted.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import onnx
@@ -19,14 +18,13 @@ from dlgsanet.errors import BackendError
 from export.backends.tensorrt.half_precision import HALF_MAX, fp32_islands, to_half
 from export.backends.tensorrt.int8_forms import typed_forms, with_exact_scales
 from export.backends.tensorrt.value_ranges import by_block, largest_values
-from export.graph.build import check, onnx_bytes
+from export.graph.build import check
+from export.graph.graph import Graph
 from runtimes.backends.tensorrt.lint.lint import lint
 from runtimes.file_formats.onnx_graph import read_graph, tensor_types
 
 MAX_RANGE_USED = 0.5
 """Share of fp16's range that a picture may need: other pictures, and trained networks, differ by less than twice."""
-
-Quantize = Callable[[onnx.ModelProto], onnx.ModelProto]
 
 
 @dataclass(frozen=True)
@@ -34,38 +32,46 @@ class TypedGraphs:
     """`files`: suffix of the file's name ("" or ".fp16-scales") -> graph, the one to try first in front. `facts`: what
     the manifest says of them: nodes in fp32, int8 convolutions, and for each block the share of fp16's range used."""
 
-    files: Mapping[str, onnx.ModelProto]
-    facts: Mapping[str, Any]
+    files: Mapping[str, Graph]
+    facts: Mapping[str, object]
 
 
 def typed_graphs(
-    graph: onnx.ModelProto, precision: str, *, picture: NDArray[np.float32], quantize: Quantize | None = None
+    graph: Graph, precision: str, *, picture: NDArray[np.float32], quantized: Graph | None = None
 ) -> TypedGraphs:
     """The graphs of a precision (fp32, fp16 or int8) from the fp32 graph of a rewritten network.
 
-    `picture`: a real tile (1, 3, H, W), on which ranges are measured; `quantize` makes the symmetric Q/DQ form of the
+    `picture`: a real tile (1, 3, H, W), on which ranges are measured; `quantized`: the symmetric Q/DQ form of the
     graph, for int8. Raises BackendError where fp16 cannot hold the network, or for a file that the linter refuses.
     """
-    if precision == "fp32":
-        files: Mapping[str, onnx.ModelProto] = {"": graph}
-    elif precision == "fp16":
-        files = {"": to_half(graph, fp32_islands(graph))}
-    elif precision == "int8" and quantize is not None:
-        files = typed_forms(with_exact_scales(quantize(graph), graph))
-    else:
-        raise BackendError(f"export/backends/tensorrt/typed_graphs.py has no form for {precision}: please report this")
-    facts: dict[str, Any] = {}
+    files = _forms(graph, precision, quantized)
+    facts: dict[str, object] = {}
     for suffix, made in files.items():
-        check(made)
-        require_no_fault(onnx_bytes(made, None), suffix or precision)
+        check(made.model)
+        require_no_fault(made.data, suffix or precision)
     if precision != "fp32":
-        facts["fp32_nodes"] = len(fp32_islands(graph))
+        facts["fp32_nodes"] = len(fp32_islands(graph.model))
         facts["fp16_range_used"] = require_head_room(files, largest_values(graph, picture))
-    if precision == "int8":
-        kernels = (node for node in files[""].graph.node if node.op_type == "DequantizeLinear")
-        constants = {tensor.name for tensor in files[""].graph.initializer}
-        facts["int8_convolutions"] = sum(node.input[0] in constants for node in kernels)
+    if quantized is not None:
+        facts["int8_convolutions"] = _int8_convolutions(files[""].model.graph)
     return TypedGraphs(files, facts)
+
+
+def _forms(graph: Graph, precision: str, quantized: Graph | None) -> Mapping[str, Graph]:
+    if precision == "fp32":
+        return {"": graph}
+    if precision == "fp16":
+        return {"": Graph(to_half(graph.model, fp32_islands(graph.model)))}
+    if precision == "int8" and quantized is not None:
+        forms = typed_forms(with_exact_scales(quantized.model, graph.model))
+        return {suffix: Graph(made) for suffix, made in forms.items()}
+    raise BackendError(f"export/backends/tensorrt/typed_graphs.py has no form for {precision}: please report this")
+
+
+def _int8_convolutions(graph: onnx.GraphProto) -> int:
+    """Those whose weights are integers."""
+    constants = {tensor.name for tensor in graph.initializer}
+    return sum(node.input[0] in constants for node in graph.node if node.op_type == "DequantizeLinear")
 
 
 def require_no_fault(data: bytes, name: str) -> None:
@@ -75,7 +81,7 @@ def require_no_fault(data: bytes, name: str) -> None:
         raise BackendError(f"the graph for TensorRT ({name}) has {len(faults)} faults, first: {faults[0]}")
 
 
-def require_head_room(files: Mapping[str, onnx.ModelProto], peaks: Mapping[str, float]) -> dict[str, float]:
+def require_head_room(files: Mapping[str, Graph], peaks: Mapping[str, float]) -> dict[str, float]:
     """Block -> share of fp16's range that its fp16 tensors used on a picture; `peaks`: tensor -> largest |value|.
 
     Raises BackendError, naming the tensor, above MAX_RANGE_USED or for a value that is not finite.
@@ -91,7 +97,7 @@ def require_head_room(files: Mapping[str, onnx.ModelProto], peaks: Mapping[str, 
     return {block: round(share, 7) for block, share in by_block(dict(sorted(used.items()))).items()}
 
 
-def half_tensors(model: onnx.ModelProto) -> set[str]:
+def half_tensors(graph: Graph) -> set[str]:
     """Tensors of the fp32 graph that have an fp16 form in a typed one: of their own name, or as a cast of it."""
-    types = tensor_types(read_graph(model.SerializeToString()))
+    types = tensor_types(read_graph(graph.data))
     return {name.removesuffix(".fp16") for name, kind in types.items() if kind == "fp16"}

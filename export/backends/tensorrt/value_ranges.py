@@ -11,22 +11,23 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from dlgsanet.errors import BackendError
+from export.graph.graph import Graph
 from runtimes.backends.registry import import_engine
 
 _BLOCK = re.compile(r"deep_feature_extraction\.(\d+)(?:\.body\.(\d+))?")
 
 
-def largest_values(model: onnx.ModelProto, tile: NDArray[np.float32]) -> dict[str, float]:
+def largest_values(graph: Graph, tile: NDArray[np.float32]) -> dict[str, float]:
     """Tensor -> largest |value|, of all that an fp32 graph computes from one tile (1, 3, H, W), by ONNX Runtime.
 
     The maxima are taken inside the run, so that no more memory is held than in any other run. Raises
     UnavailableError without ONNX Runtime, BackendError when it cannot run the graph.
     """
-    inferred = onnx.shape_inference.infer_shapes(model, strict_mode=True).graph
+    inferred = graph.inferred
     values = {value.name: value.type.tensor_type.elem_type for value in (*inferred.value_info, *inferred.output)}
     names = [name for node in inferred.node for name in node.output if values.get(name) == TensorProto.FLOAT]
     probed = onnx.ModelProto()
-    probed.CopyFrom(model)
+    probed.CopyFrom(graph.model)
     for index, name in enumerate(names):
         size, peak = f"probe{index}.size", f"probe{index}.peak"
         probed.graph.node.append(helper.make_node("Abs", [name], [size], name=size))
@@ -35,7 +36,7 @@ def largest_values(model: onnx.ModelProto, tile: NDArray[np.float32]) -> dict[st
     ort = import_engine("onnxruntime")
     try:
         session = ort.InferenceSession(probed.SerializeToString(), providers=["CPUExecutionProvider"])
-        peaks = session.run([f"probe{index}.peak" for index in range(len(names))], {model.graph.input[0].name: tile})
+        peaks = session.run([f"probe{index}.peak" for index in range(len(names))], {inferred.input[0].name: tile})
     except Exception as error:
         raise BackendError(f"ONNX Runtime cannot run the graph whose ranges are asked for: {error}") from error
     return {name: float(peak) for name, peak in zip(names, peaks, strict=True)}

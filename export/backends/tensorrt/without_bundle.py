@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from dlgsanet.network.model import DLGSANet
 from export.backends.tensorrt.typed_graphs import typed_graphs
-from export.graph.build import build_onnx, onnx_bytes
+from export.graph.build import build_onnx
+from export.graph.graph import Graph
 from export.pictures import photograph
 from export.quantization.calibrated_graph import quantized
 from export.quantization.onnx_qdq import SYMMETRIC
@@ -26,7 +27,8 @@ def make_onnx(
     """
     target = Target("tensorrt", precision, tile)
     rewritten = rewrite(model, target)
-    graph = build_onnx(rewritten.model, name="network", tile=tile, scale=model.scale, opset=target.graph_opset)
-    quantize = None if tiles is None else (lambda made: quantized(made, tiles, SYMMETRIC))
-    made = typed_graphs(graph, precision, picture=photograph(tile), quantize=quantize)
-    return {suffix: onnx_bytes(each, None) for suffix, each in made.files.items()}
+    built = build_onnx(rewritten.model, name="network", tile=tile, scale=model.scale, opset=target.graph_opset)
+    graph = Graph(built)
+    int8 = None if tiles is None else quantized(graph, tiles, SYMMETRIC)
+    made = typed_graphs(graph, precision, picture=photograph(tile), quantized=int8)
+    return {suffix: each.data for suffix, each in made.files.items()}

@@ -23,7 +23,8 @@ from dlgsanet.errors import InputError
 from dlgsanet.network.model import DLGSANet
 from dlgsanet.storage.typed_json import encode
 from export.rewriting.rewrite import passes_for
-from export.targets.table import LOWERINGS, Target
+from export.targets.row import LOWERINGS
+from export.targets.table import Target
 from export.tuning.lowering_trials import Variant, build_graph
 
 MakeModel = Callable[..., DLGSANet]
@@ -69,7 +70,7 @@ def test_every_pass_that_does_something_is_left_out_once() -> None:
 
 @pytest.mark.parametrize("left_out", ["turn-stream", "scale-after-matmul"])
 def test_a_variant_gets_no_pass_of_fp16_targets_instead(make_model: MakeModel, left_out: str) -> None:
-    graph = build_graph(make_model(), TARGET, Variant("v", "basis", (left_out,))).graph
+    graph = build_graph(make_model(), TARGET, Variant("v", "basis", (left_out,))).model.graph
     assert not [node.name for node in graph.node if node.op_type in ("ReduceMax", "Abs")]  # rows by their peaks
 
 

@@ -12,7 +12,6 @@ from benchmarks.studies import nncf_settings as openvino_study
 from benchmarks.studies.nncf_settings import TRIALS, USED, quantized, study, table
 from dlgsanet.imaging.files import write_picture
 from export.backends.openvino.quantize import convolutions, layers
-from export.graph.build import onnx_bytes
 from export.quantization.layers import CONV, chosen_by_default, role
 from export.targets.table import Target
 from export.tuning.lowering_trials import Variant, build_graph
@@ -27,7 +26,7 @@ TILE = (20, 24)
 def source(make_model: MakeModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("study") / "source.onnx"
     graph = build_graph(make_model(), Target("openvino", "int8", TILE), Variant("small", "basis"))
-    place.write_bytes(onnx_bytes(graph, None))
+    place.write_bytes(graph.data)
     return place
 
 

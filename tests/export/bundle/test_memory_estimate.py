@@ -10,7 +10,7 @@ from dlgsanet.errors import InputError
 from dlgsanet.network.config import ModelConfig, named_config
 from export.bundle import memory_estimate as memory
 from export.bundle.memory_estimate import export_bytes, require_memory
-from export.targets.table import LOWERINGS
+from export.targets.row import LOWERINGS
 from runtimes.machine.memory import available_bytes
 
 PEAK = """

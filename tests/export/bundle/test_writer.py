@@ -21,7 +21,7 @@ from export.bundle import memory_estimate as memory
 from export.bundle import plan
 from export.bundle import writer as bundle
 from export.targets.choice import default_targets
-from export.targets.table import Row
+from export.targets.row import Row
 from runtimes import open_runner
 from runtimes.bundle.manifest import MANIFEST, Manifest, read_manifest, verify
 

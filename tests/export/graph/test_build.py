@@ -14,9 +14,11 @@ from torch import Tensor, nn
 from dlgsanet.errors import BackendError
 from dlgsanet.network.config import ACTIVATIONS
 from dlgsanet.network.model import DLGSANet
-from export.graph.build import METADATA_KEY, build_onnx, check, max_rank, onnx_bytes
+from export.graph.build import build_onnx, check, max_rank
+from export.graph.graph import METADATA_KEY, onnx_bytes
 from export.rewriting.rewrite import rewrite
-from export.targets.table import LOWERINGS, OPSETS, Target
+from export.targets.row import LOWERINGS, OPSETS
+from export.targets.table import Target
 
 MakeModel = Callable[..., DLGSANet]
 ToDb = Callable[[np.ndarray, np.ndarray], float]

@@ -8,6 +8,7 @@ import pytest
 from dlgsanet.network.count import Size, true_macs
 from dlgsanet.network.model import DLGSANet
 from export.graph.cost import graph_macs
+from export.graph.graph import Graph
 from export.rewriting.rewrite import PASSES
 from export.targets.table import Target
 from export.tuning.lowering_trials import Variant, build_graph
@@ -35,4 +36,4 @@ def test_a_matrix_product_counts_rows_columns_and_depth() -> None:
     node = onnx.helper.make_node("MatMul", ["a", "b"], ["c"])
     ports = [make(name, 1, shape) for name, shape in (("a", [2, 3, 5]), ("b", [2, 5, 7]), ("c", [2, 3, 7]))]
     graph = onnx.helper.make_graph([node], "g", ports[:2], ports[2:])
-    assert graph_macs(onnx.helper.make_model(graph)) == 2 * 3 * 5 * 7
+    assert graph_macs(Graph(onnx.helper.make_model(graph))) == 2 * 3 * 5 * 7

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 
 from dlgsanet.checkpoints import save_checkpoint
@@ -14,6 +15,7 @@ from dlgsanet.imaging.pixel_hash import content_hash
 from dlgsanet.imaging.resize import downscale_matlab8
 from export.bundle.options import ExportOptions
 from export.bundle.writer import export_bundle
+from export.graph.graph import Graph
 from export.quantization.calibrated_graph import calibrate
 from export.quantization.calibration_tiles import CalibrationOptions, calibration_set, features, most_different
 from export.quantization.onnx_qdq import FUSED
@@ -146,5 +148,6 @@ def test_values_that_are_not_numbers_name_the_layer(make_model: MakeModel, tmp_p
 def test_a_quantizer_that_fails_is_ours_to_answer_for(tmp_path: Path) -> None:
     """What is no network is no fault of the input either: said in one line, and nothing is left."""
     with pytest.raises(BackendError, match=r"could not be learnt: .*please report this"):
-        calibrate(tmp_path / "made", FUSED, b"no graph", np.zeros((1, 3, 8, 8), np.float32), lambda step: None)
+        tiles = np.zeros((1, 3, 8, 8), np.float32)
+        calibrate(tmp_path / "made", FUSED, Graph(onnx.ModelProto()), tiles, lambda step: None)
     assert not (tmp_path / "made" / "calibrated").exists()

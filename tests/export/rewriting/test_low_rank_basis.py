@@ -20,7 +20,8 @@ from export.rewriting.certificate import certify
 from export.rewriting.low_rank_basis import AUTO, compress, parse_rank
 from export.rewriting.passes.factor_filters import factor
 from export.rewriting.rewrite import rewrite
-from export.targets.table import LOWERINGS, Target
+from export.targets.row import LOWERINGS
+from export.targets.table import Target
 from runtimes.bundle.manifest import read_manifest
 
 MakeModel = Callable[..., DLGSANet]

@@ -9,7 +9,7 @@ from torch import nn
 from dlgsanet.network.dynamic_conv import dynamic_depthwise_conv
 from export.rewriting import dynamic_conv_forms as dynamic_forms
 from export.rewriting.dynamic_conv_forms import TAPS
-from export.rewriting.lowerings import LOWERINGS
+from export.rewriting.lowerings import FORMS
 from export.targets import table as targets
 
 
@@ -17,7 +17,7 @@ def filter_maker(channels: int) -> nn.Conv2d:
     return nn.Conv2d(channels // 4, channels // 6 * TAPS, 1, dtype=torch.float64).requires_grad_(False)
 
 
-@pytest.mark.parametrize("name", LOWERINGS)
+@pytest.mark.parametrize("name", FORMS)
 @pytest.mark.parametrize(("channels", "tile"), [(12, (1, 1)), (24, (5, 9)), (18, (8, 3)), (48, (7, 8))])
 def test_a_lowering_is_the_dynamic_convolution(name: str, channels: int, tile: tuple[int, int]) -> None:
     torch.manual_seed(0)
@@ -25,11 +25,11 @@ def test_a_lowering_is_the_dynamic_convolution(name: str, channels: int, tile: t
     u = torch.randn(1, channels, *tile, dtype=torch.float64)
     z = torch.randn(1, channels // 4, *tile, dtype=torch.float64)
     expected = dynamic_depthwise_conv(u, last(z), 7)
-    found = LOWERINGS[name].make(last, tile)(u, z)
+    found = FORMS[name].make(last, tile)(u, z)
     assert torch.allclose(found, expected, rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("name", LOWERINGS)
+@pytest.mark.parametrize("name", FORMS)
 def test_a_flipped_tap_is_seen(name: str) -> None:
     torch.manual_seed(0)
     last, tile = filter_maker(12), (6, 5)
@@ -37,18 +37,18 @@ def test_a_flipped_tap_is_seen(name: str) -> None:
     z = torch.randn(1, 3, *tile, dtype=torch.float64)
     expected = dynamic_depthwise_conv(u, last(z), 7)
     last.weight[[10, 11]] = last.weight[[11, 10]]  # two taps of the first filter change places
-    assert not torch.allclose(LOWERINGS[name].make(last, tile)(u, z), expected, rtol=0, atol=1e-6)
+    assert not torch.allclose(FORMS[name].make(last, tile)(u, z), expected, rtol=0, atol=1e-6)
 
 
 def test_the_names_of_the_targets_table_are_the_forms() -> None:
-    assert tuple(LOWERINGS) == targets.LOWERINGS
+    assert tuple(FORMS) == targets.FORMS
 
 
 def test_a_large_tile_is_computed_in_bands_and_stays_exact(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dynamic_forms, "BAND", 20)
     torch.manual_seed(0)
     last, tile = filter_maker(12), (9, 8)
-    form = LOWERINGS["basis"].make(last, tile)
+    form = FORMS["basis"].make(last, tile)
     assert len(form.bands) == 4
     u, z = torch.randn(1, 12, *tile, dtype=torch.float64), torch.randn(1, 3, *tile, dtype=torch.float64)
     assert torch.allclose(form(u, z), dynamic_depthwise_conv(u, last(z), 7), rtol=0, atol=1e-12)

@@ -17,7 +17,8 @@ from export.rewriting.passes.factor_filters import FACTOR_FILTERS
 from export.rewriting.passes.mean_colour import FOLD_INPUT_MEAN
 from export.rewriting.rewrite import HALF_ONLY, PASSES, RewriteResult, rewrite
 from export.targets import table as targets
-from export.targets.table import LOWERINGS, Target
+from export.targets.row import LOWERINGS
+from export.targets.table import Target
 
 MakeModel = Callable[..., DLGSANet]
 

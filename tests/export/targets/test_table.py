@@ -5,10 +5,11 @@ import json
 import pytest
 
 from dlgsanet.errors import InputError, UnavailableError
-from export.rewriting.lowerings import LOWERINGS
-from export.targets import table as targets
+from export.rewriting.lowerings import FORMS
+from export.targets import row as row_names
 from export.targets.choice import default_targets, parse_targets, parse_tile, require_packages, target_names
-from export.targets.table import REFUSED, TARGETS, Row, Target, backends, precisions
+from export.targets.row import Row
+from export.targets.table import REFUSED, TARGETS, Target, backends, precisions
 from export.targets.views import table_json, targets_table
 from runtimes.backends.registry import BUILT_IN
 from runtimes.bundle.manifest import PRECISIONS
@@ -25,8 +26,8 @@ def test_the_table_uses_the_names_of_the_manifest_and_of_the_runners() -> None:
 
 
 def test_every_row_states_a_known_lowering_and_the_names_agree() -> None:
-    assert set(targets.LOWERINGS) == set(LOWERINGS)
-    assert {row.lowering for row in TARGETS} <= set(targets.LOWERINGS)
+    assert set(row_names.LOWERINGS) == set(FORMS)
+    assert {row.lowering for row in TARGETS} <= set(row_names.LOWERINGS)
 
 
 def test_openvino_pins_the_precision_it_is_named_after() -> None:
@@ -59,6 +60,8 @@ def test_refused_pairs_are_not_in_the_table() -> None:
         ([], ["pal4"], ["coreml-pal4"]),
         (["openvino-fp16", "onnxruntime-fp32"], [], ["onnxruntime-fp32", "openvino-fp16"]),
         (["openvino-fp16", "openvino-fp16"], ["fp16"], ["openvino-fp16"]),
+        (["ov-fp16", "ORT"], [], ["onnxruntime-fp32", "openvino-fp16"]),
+        (["trt-fp16", "apple-fp16"], [], ["coreml-fp16", "tensorrt-fp16"]),
         (["openvino-fp16", "openvino"], [], ["openvino-fp32", "openvino-bf16", "openvino-fp16"]),
     ],
 )

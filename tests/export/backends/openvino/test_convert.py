@@ -13,7 +13,7 @@ import torch
 from dlgsanet.errors import BackendError
 from dlgsanet.network.model import DLGSANet
 from export.backends.openvino.convert import RT_INFO_KEY, Weights, convert_openvino
-from export.graph.build import onnx_bytes
+from export.graph.graph import onnx_bytes
 from export.quantization.layers import ENDS
 from runtimes.backends.openvino.layers import precision_of
 from runtimes.machine import child

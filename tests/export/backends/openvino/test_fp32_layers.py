@@ -9,7 +9,7 @@ import pytest
 from dlgsanet.errors import BackendError
 from export.backends.openvino.convert import convert_openvino
 from export.backends.openvino.fp32_layers import keep_fp32
-from export.graph.build import onnx_bytes
+from export.graph.graph import onnx_bytes
 from export.quantization.layers import ENDS
 from export.targets.table import TARGETS
 

@@ -6,19 +6,21 @@ import hashlib
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 
 from dlgsanet.__main__ import main
 from dlgsanet.checkpoints import load_model
 from dlgsanet.errors import BackendError, InputError
 from export.backends.tensorrt import compile_ahead as to_tensorrt_rtx
+from export.backends.tensorrt.entry import CAPABILITIES
 from export.backends.tensorrt.typed_graphs import TypedGraphs
 from export.backends.tensorrt.without_bundle import make_onnx
 from export.bundle.options import ExportOptions
 from export.bundle.writer import export_bundle
+from export.graph.graph import Graph
 from export.quantization.calibration_tiles import CalibrationOptions
 from export.targets.choice import parse_targets
-from export.targets.table import RTX_CAPABILITIES
 from runtimes.backends.tensorrt.compiling.compile import CompileJob, compile_engine
 from runtimes.backends.tensorrt.engine_record import EngineRecord, parse_record
 from runtimes.bundle.manifest import read_manifest
@@ -52,7 +54,7 @@ def compiled(data: bytes, folder: Path, name: str) -> tuple[bytes, object]:
 
 def test_one_engine_for_every_gpu_and_precision(bundle):
     artifacts = {artifact.id: artifact for artifact in read_manifest(bundle).artifacts}
-    expected = [f"tensorrt-rtx-{p}-{sm}-32x24" for p in ("fp32", "fp16", "int8") for sm in RTX_CAPABILITIES]
+    expected = [f"tensorrt-rtx-{p}-{sm}-32x24" for p in ("fp32", "fp16", "int8") for sm in CAPABILITIES]
     assert list(artifacts) == expected
     for name, artifact in artifacts.items():
         found = record(artifact)
@@ -104,8 +106,7 @@ def test_a_graph_that_no_form_compiles_is_one_line(tmp_path, monkeypatch):
         raise BackendError("no tactic")
 
     monkeypatch.setattr(to_tensorrt_rtx, "compile_engine", refuse)
-    monkeypatch.setattr(to_tensorrt_rtx, "onnx_bytes", lambda graph, keys: b"x")
-    typed = TypedGraphs({"": None, ".fp16-scales": None}, {})
+    typed = TypedGraphs({"": Graph(onnx.ModelProto()), ".fp16-scales": Graph(onnx.ModelProto())}, {})
     with pytest.raises(BackendError, match="could not compile a: no tactic; no tactic"):
         to_tensorrt_rtx.compile_ahead(tmp_path, "a", typed, "sm86")
 

@@ -17,7 +17,8 @@ from dlgsanet.network.attention import SparseGSA
 from export.backends.tensorrt.half_precision import fp32_islands, half_constant, to_half
 from export.graph.build import build_onnx
 from export.rewriting.rewrite import rewrite
-from export.targets.table import LOWERINGS, Target
+from export.targets.row import LOWERINGS
+from export.targets.table import Target
 from runtimes.backends.tensorrt.lint.lint import lint
 from runtimes.backends.tensorrt.reference import rounding_written_out
 from runtimes.file_formats.onnx_graph import read_graph, tensor_types

@@ -14,6 +14,7 @@ from onnx import TensorProto, numpy_helper
 from dlgsanet.errors import BackendError
 from export.backends.tensorrt.int8_forms import LEAST_SCALE, exact_scale, typed_forms, with_exact_scales
 from export.graph.build import build_onnx
+from export.graph.graph import Graph
 from export.quantization.calibrated_graph import quantized
 from export.quantization.layers import stays
 from export.quantization.onnx_qdq import SYMMETRIC
@@ -36,7 +37,7 @@ def plain(make_model) -> onnx.ModelProto:
 @pytest.fixture(scope="module")
 def forms(plain) -> Mapping[str, onnx.ModelProto]:
     tiles = np.random.default_rng(0).random((2, 3, *TILE), np.float32)
-    return typed_forms(with_exact_scales(quantized(plain, tiles, SYMMETRIC), plain))
+    return typed_forms(with_exact_scales(quantized(Graph(plain), tiles, SYMMETRIC).model, plain))
 
 
 def constants(model: onnx.ModelProto) -> dict[str, np.ndarray]:

@@ -22,6 +22,7 @@ from export.backends.tensorrt.typed_graphs import require_head_room, typed_graph
 from export.backends.tensorrt.without_bundle import make_onnx
 from export.bundle.options import ExportOptions
 from export.bundle.writer import export_bundle
+from export.graph.graph import Graph
 from export.quantization.calibration_tiles import CalibrationOptions
 from export.targets.table import Target
 from runtimes import open_runner
@@ -192,7 +193,7 @@ def test_a_changed_file_fails_the_gate_of_its_form_only(bundle, tmp_path, capsys
 
 
 def test_head_room_is_asked_for(bundle) -> None:
-    half = onnx.load(bundle / f"tensorrt/{NAMES[1]}.onnx")
+    half = Graph(onnx.load(bundle / f"tensorrt/{NAMES[1]}.onnx"))
     name = "overlap_embed.0.proj.Conv"
     assert require_head_room({"": half}, {name: 3.0})["overlap_embed"] == pytest.approx(3 / 65504, rel=1e-3)
     for value in (40000.0, np.inf, np.nan):
@@ -203,7 +204,7 @@ def test_head_room_is_asked_for(bundle) -> None:
 
 
 def test_forms_that_do_not_exist_are_refused(bundle) -> None:
-    plain = onnx.load(bundle / f"tensorrt/{NAMES[0]}.onnx")
+    plain = Graph(onnx.load(bundle / f"tensorrt/{NAMES[0]}.onnx"))
     with pytest.raises(BackendError, match="no form for int8"):
         typed_graphs(plain, "int8", picture=np.zeros((1, 3, *TILE), np.float32))
     with pytest.raises(InputError, match="operator set up to 19"):

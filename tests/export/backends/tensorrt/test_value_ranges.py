@@ -9,6 +9,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from dlgsanet.errors import BackendError
 from export.backends.tensorrt.value_ranges import by_block, largest_values
+from export.graph.graph import Graph
 
 
 def model(kind: str = "Mul") -> onnx.ModelProto:
@@ -29,17 +30,17 @@ def test_negative_values_count_and_integers_do_not() -> None:
     tile = np.linspace(0, 1, 12, dtype=np.float32).reshape(1, 3, 2, 2)
     made = model()
     before = made.SerializeToString()
-    assert largest_values(made, tile) == {"low": 3.0, "square": 9.0, "sr": 9.0}
+    assert largest_values(Graph(made), tile) == {"low": 3.0, "square": 9.0, "sr": 9.0}
     assert made.SerializeToString() == before  # the given graph is not touched
 
 
 def test_what_overflows_is_told() -> None:
-    assert largest_values(model(), np.full((1, 3, 2, 2), 1e30, np.float32))["square"] == np.inf
+    assert largest_values(Graph(model()), np.full((1, 3, 2, 2), 1e30, np.float32))["square"] == np.inf
 
 
 def test_a_graph_that_cannot_run_is_a_line() -> None:
     with pytest.raises(BackendError, match="cannot run the graph"):
-        largest_values(model(), np.zeros((1, 3, 2, 3), np.float32))
+        largest_values(Graph(model()), np.zeros((1, 3, 2, 3), np.float32))
 
 
 def test_blocks_have_short_names() -> None:

@@ -1,0 +1,55 @@
+"""ONNX Runtime to the exporter: its rows, and where its work is done."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from export.backends.backend import Backend, Order
+from export.targets.row import Row
+
+if TYPE_CHECKING:
+    from export.quantization.calibrated_graph import Quantizer
+    from export.targets.outputs import Written
+
+
+def _write(order: Order) -> Written:
+    from export.backends.onnxruntime.write import write
+
+    return write(order)
+
+
+def _quantizer() -> Quantizer:
+    from export.quantization.onnx_qdq import FUSED
+
+    return FUSED
+
+
+ROWS = (
+    Row(
+        "onnxruntime", "fp32", "export", ("onnx",), (), "basis", ".onnx",
+        "ONNX; runs in ONNX Runtime on any of its execution providers",
+    ),
+    Row(
+        "onnxruntime", "int8w", "export", ("onnx",), (), "basis", ".onnx",
+        "weights stored in int8, those of the first and the last convolution in fp16; computes in fp32; opt-in",
+        on_request=True,
+    ),
+    Row(
+        "onnxruntime", "int8", "export", ("onnx", "onnxruntime"), (), "basis", ".onnx",
+        "dense convolutions in INT8 (Q/DQ, calibrated), everything else in fp32; opt-in",
+        on_request=True,
+    ),
+)  # fmt: skip
+
+BACKEND = Backend(
+    name="onnxruntime",
+    rows=ROWS,
+    write=_write,
+    aliases=("onnx", "ort"),
+    refused={
+        "bf16": "ONNX Runtime has no bf16 convolution on CPUs; use openvino-bf16",
+        "fp16": "ONNX Runtime computes fp16 as casts around fp32 on CPUs; use openvino-fp16",
+    },
+    tools=("onnxruntime",),
+    quantizer=_quantizer,
+)
