@@ -18,8 +18,8 @@ from dlgsanet.__main__ import main
 from dlgsanet.checkpoints import save_checkpoint
 from dlgsanet.errors import InputError
 from dlgsanet.metrics import psnr_float
+from export.backends.coreml import functions as functions_room
 from export.backends.coreml.functions import merge_packages
-from export.bundle import writer as bundle_room
 from export.bundle.options import ExportOptions
 from export.bundle.writer import export_bundle
 from runtimes import open_runner
@@ -57,7 +57,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, make_model: Callable[..., Any
 
     options = ExportOptions(("coreml-fp16", "coreml-int8w"), TILES, deployment="iOS18", shapes="functions")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bundle_room, "merge_packages", merge)
+        patch.setattr(functions_room, "merge_packages", merge)
         export_bundle(folder / "small.safetensors", folder / "bundle", options)
     return Made(folder / "bundle", folder / "single", before)
 
