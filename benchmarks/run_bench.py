@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from rich.console import Console
 from rich.text import Text
 
-from benchmarks.gates.int8_worth import int8_lines
 from benchmarks.gates.speed_gates import judge_requirement
-from benchmarks.latency import roofline
 from benchmarks.latency.options import BenchOptions
 from benchmarks.latency.plan import BenchPlan, contestants, plan_bench
 from benchmarks.latency.roofline import with_shares
@@ -18,8 +15,8 @@ from benchmarks.latency.rounds import Timed, bench, compare_all, steps
 from benchmarks.records.environment import Environment, describe_environment
 from benchmarks.records.latency import RatioRecord
 from benchmarks.records.result_file import STDOUT, new_result, write_result
-from benchmarks.report import terminal as show
-from benchmarks.subjects.subject import Origin
+from benchmarks.report import kinds
+from benchmarks.report.terminal import out, ratio_line
 from dlgsanet.command_line.voice import PLAIN, Voice
 from dlgsanet.errors import BackendError, GateError, SpeedGateError, UnavailableError
 from runtimes.bundle.manifest import Artifact
@@ -39,17 +36,19 @@ def run_bench(options: BenchOptions, voice: Voice = PLAIN) -> None:
         voice.note(f"warning: {environment.busy}")
     timed = measure(plan, environment, voice)
     ratios = compare_all(timed.timings, plan.origin.sha256)
-    console = show.out(stderr=options.json == STDOUT)
-    _print(console, timed, ratios, plan.origin)
+    console = out(stderr=options.json == STDOUT)
+    console.print(Text(f"{plan.origin.name}: one tile, host to host, rounds of all in turn"))
+    result = new_result(environment, (*timed.records, *timed.limits, *ratios))
+    kinds.show(console, result)
     required: list[RatioRecord] = []
     try:
         for requirement in plan.requirements:
             required += judge_requirement(requirement, timed.timings, timed.missing, plan.origin.sha256)
     finally:  # what was measured is kept, whatever becomes of the requirement
         if options.json is not None:
-            write_result(options.json, new_result(environment, (*timed.records, *timed.limits, *ratios, *required)))
+            write_result(options.json, replace(result, records=(*result.records, *required)))
     for record in required:
-        console.print(Text(show.ratio_line(record)), soft_wrap=True)
+        console.print(Text(ratio_line(record)), soft_wrap=True)
     conclude(timed, required, plan.asked)
 
 
@@ -86,21 +85,3 @@ def conclude(timed: Timed, required: Sequence[RatioRecord], asked: Sequence[str]
 def _limits(artifacts: Sequence[Artifact], threads: int) -> list[Limit]:
     families = [(artifact.backend, artifact.precision) for artifact in artifacts]
     return [*product_limits(families, threads).values(), copy_limit(threads)]
-
-
-def _print(console: Console, timed: Timed, ratios: Sequence[RatioRecord], origin: Origin) -> None:
-    console.print(Text(f"{origin.name}: one tile, host to host, rounds of all in turn"))
-    console.print(show.latency_table(timed.records))
-    for line in show.reasons(timed.records):
-        console.print(Text(line), soft_wrap=True)
-    for record in timed.records:
-        if record.note:
-            console.print(Text(f"{record.artifact}: {record.note}"), soft_wrap=True)
-    for line in (
-        *show.mac_lines(timed.records),
-        *roofline.lines(timed.records, timed.limits),
-        *int8_lines(timed.records, ratios),
-    ):
-        console.print(Text(line), soft_wrap=True)
-    for ratio in show.shown_ratios(ratios):
-        console.print(Text(show.ratio_line(ratio)), soft_wrap=True)

@@ -9,18 +9,17 @@ from rich.console import Console
 from rich.text import Text
 
 from benchmarks.accuracy.blocks import count_steps, measure_blocks
-from benchmarks.accuracy.check import Checked, check, steps
+from benchmarks.accuracy.check import check, steps
 from benchmarks.accuracy.engine_kernels import kernel_records
-from benchmarks.accuracy.int8_layers import layers_line, layers_records
+from benchmarks.accuracy.int8_layers import layers_records
 from benchmarks.accuracy.options import CheckOptions
 from benchmarks.accuracy.plan import CheckPlan, plan_check
 from benchmarks.records.accuracy import AccuracyRecord
-from benchmarks.records.environment import Environment, describe_environment
+from benchmarks.records.environment import describe_environment
 from benchmarks.records.inside import BlockRecord
-from benchmarks.records.made_of import KernelRecord, LayersRecord
-from benchmarks.records.result_file import STDOUT, Record, new_result, write_result
-from benchmarks.report import terminal as show
-from benchmarks.report import terminal_blocks as show_blocks
+from benchmarks.records.result_file import STDOUT, Record, ResultFile, new_result, write_result
+from benchmarks.report import kinds
+from benchmarks.report.terminal import out
 from dlgsanet.command_line.voice import PLAIN, Voice
 from dlgsanet.errors import BackendError, GateError, UnavailableError
 
@@ -29,24 +28,8 @@ from dlgsanet.errors import BackendError, GateError, UnavailableError
 class Findings:
     """All that one `check` found: measured, and read from the manifest and the engines' records."""
 
-    environment: Environment
-    checked: Checked
-    layers: tuple[LayersRecord, ...]
-    blocks: tuple[BlockRecord, ...]
-    kernels: tuple[KernelRecord, ...]
-
-    @property
-    def records(self) -> tuple[Record, ...]:
-        """In the order of the result file."""
-        checked = self.checked
-        return (
-            *checked.records,
-            *checked.rungs,
-            *checked.diagnoses,
-            *self.layers,
-            *self.blocks,
-            *self.kernels,
-        )
+    result: ResultFile
+    crashed: tuple[str, ...]
 
 
 def run_check(options: CheckOptions, voice: Voice = PLAIN) -> None:
@@ -57,11 +40,10 @@ def run_check(options: CheckOptions, voice: Voice = PLAIN) -> None:
     """
     plan = plan_check(options)
     found = measure(plan, voice)
-    _print(show.out(stderr=options.json == STDOUT), plan, found)
+    _print(out(stderr=options.json == STDOUT), plan, found.result)
     if options.json is not None:
-        pictures = (found.checked.crops, found.checked.error_maps) if options.crops else ((), ())
-        write_result(options.json, new_result(found.environment, found.records, (plan.note,), *pictures))
-    conclude(found.checked, found.blocks, options.artifacts)
+        write_result(options.json, found.result)
+    conclude(found, options.artifacts)
 
 
 def measure(plan: CheckPlan, voice: Voice) -> Findings:
@@ -83,19 +65,22 @@ def measure(plan: CheckPlan, voice: Voice) -> Findings:
         with voice.progress(count_steps(plan.looks, dataset)) as step:
             blocks = measure_blocks(plan.looks, dataset, plan.network, origin, step)
     layers = layers_records(plan.artifacts, origin)
-    return Findings(environment, checked, layers, tuple(blocks), kernel_records(options.bundle, plan.artifacts, origin))
+    kernels = kernel_records(options.bundle, plan.artifacts, origin)
+    beside: tuple[Record, ...] = (*checked.rungs, *checked.diagnoses, *layers, *blocks, *kernels)
+    pictures = (checked.crops, checked.error_maps) if options.crops else ((), ())
+    return Findings(new_result(environment, (*checked.records, *beside), (plan.note,), *pictures), checked.crashed)
 
 
-def conclude(checked: Checked, blocks: Sequence[BlockRecord], prefixes: Sequence[str]) -> None:
+def conclude(found: Findings, prefixes: Sequence[str]) -> None:
     """Raise what the exit code says; nothing when every gate that could be judged passed."""
-    artifacts = [it for it in checked.records if it.is_artifact]
-    if checked.crashed:
-        raise BackendError("; ".join(checked.crashed))
-    failed = [it.artifact for it in checked.records if it.gate == "fail"]
+    records, blocks = found.result.of(AccuracyRecord), found.result.of(BlockRecord)
+    if found.crashed:
+        raise BackendError("; ".join(found.crashed))
+    failed = [it.artifact for it in records if it.gate == "fail"]
     if failed:
-        raise GateError(f"{len(failed)} of {len(checked.records)} accuracy gates failed: {', '.join(failed)}")
+        raise GateError(f"{len(failed)} of {len(records)} accuracy gates failed: {', '.join(failed)}")
     for prefix in prefixes or ("",):
-        mine = [it for it in artifacts if it.artifact.startswith(prefix)]
+        mine = [it for it in records if it.is_artifact and it.artifact.startswith(prefix)]
         if all(it.gate == "not run" for it in mine):
             raise UnavailableError(f"nothing could be checked here: {_first_reason(mine)}")
     if blocks and all(it.gate == "not run" for it in blocks):
@@ -106,18 +91,9 @@ def _first_reason(records: Sequence[AccuracyRecord | BlockRecord]) -> str:
     return f"{records[0].artifact}: {records[0].reason}" if records else "no artifacts"
 
 
-def _print(console: Console, plan: CheckPlan, found: Findings) -> None:
-    note, checked = plan.note, found.checked
+def _print(console: Console, plan: CheckPlan, result: ResultFile) -> None:
+    note, protocols = plan.note, sorted({record.protocol for record in result.of(AccuracyRecord)})
     console.print(Text(f"data: {note.name}, {note.images} images, LR {note.lr_source}; {note.terms}"), soft_wrap=True)
     console.print(Text(f"reference: {plan.reference.description}"))
-    console.print(Text(f"protocol: {', '.join(sorted({record.protocol for record in checked.records}))}"))
-    console.print(show.accuracy_table(checked.records))
-    for line in (*show.reasons(checked.records), *show.mac_lines(checked.records)):
-        console.print(Text(line), soft_wrap=True)
-    if checked.diagnoses:
-        console.print(show.diagnosis_table(checked.diagnoses))
-    if checked.rungs:
-        console.print(show.ladder_table(checked.rungs))
-    for layers in found.layers:
-        console.print(Text(layers_line(layers)), soft_wrap=True)
-    show_blocks.show(console, found.blocks)
+    console.print(Text(f"protocol: {', '.join(protocols)}"))
+    kinds.show(console, result)

@@ -7,7 +7,7 @@ are read, too (benchmarks/records/schema1.py).
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TypeVar
@@ -64,50 +64,10 @@ class ResultFile:
         """The records of one kind."""
         return tuple(record for record in self.records if isinstance(record, kind))
 
-    @property
-    def accuracy(self) -> tuple[AccuracyRecord, ...]:
-        """The records of `check`."""
-        return tuple(record for record in self.records if isinstance(record, AccuracyRecord))
 
-    @property
-    def latency(self) -> tuple[LatencyRecord, ...]:
-        """The records of `bench`."""
-        return tuple(record for record in self.records if isinstance(record, LatencyRecord))
-
-    @property
-    def limits(self) -> tuple[LimitRecord, ...]:
-        """What the machine reached in the rounds of `bench`."""
-        return tuple(record for record in self.records if isinstance(record, LimitRecord))
-
-    @property
-    def ratios(self) -> tuple[RatioRecord, ...]:
-        """The comparisons of `bench`."""
-        return tuple(record for record in self.records if isinstance(record, RatioRecord))
-
-    @property
-    def rungs(self) -> tuple[RungRecord, ...]:
-        """The ladder of `check --ladder`."""
-        return tuple(record for record in self.records if isinstance(record, RungRecord))
-
-    @property
-    def diagnoses(self) -> tuple[DiagnosisRecord, ...]:
-        """How pictures of artifacts below fp32 differ, from `check`."""
-        return tuple(record for record in self.records if isinstance(record, DiagnosisRecord))
-
-    @property
-    def blocks(self) -> tuple[BlockRecord, ...]:
-        """Errors by block, of `check --blocks`."""
-        return tuple(record for record in self.records if isinstance(record, BlockRecord))
-
-    @property
-    def layers(self) -> tuple[LayersRecord, ...]:
-        """How the INT8 layers of artifacts were chosen."""
-        return tuple(record for record in self.records if isinstance(record, LayersRecord))
-
-    @property
-    def engines(self) -> tuple[KernelRecord, ...]:
-        """What compilers made of the graphs; nothing in it was run."""
-        return tuple(record for record in self.records if isinstance(record, KernelRecord))
+def kind_of(record: type[Record]) -> str:
+    """The word for a kind of record: its `kind`."""
+    return str(next(it.default for it in fields(record) if it.name == "kind"))
 
 
 def figure(record: Record) -> tuple[object, ...]:

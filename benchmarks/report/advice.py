@@ -7,46 +7,32 @@ from dataclasses import dataclass, replace
 
 from benchmarks.records.accuracy import AccuracyRecord, DatasetNote
 from benchmarks.records.environment import Environment
-from benchmarks.records.inside import BlockRecord, DiagnosisRecord, RungRecord
-from benchmarks.records.latency import LatencyRecord, RatioRecord
-from benchmarks.records.made_of import KernelRecord, LayersRecord
+from benchmarks.records.latency import LatencyRecord, LimitRecord, RatioRecord
 from benchmarks.records.pictures import Crop, ErrorMap
-from benchmarks.records.result_file import ResultFile
+from benchmarks.records.result_file import R, Record, ResultFile, figure
 
 
 @dataclass(frozen=True)
 class Machine:
-    """One environment and all that was measured in it, the newest figure of each kind."""
+    """One environment and all that was measured in it, the newest of each figure."""
 
     label: str
     environments: tuple[Environment, ...]
-    accuracy: tuple[AccuracyRecord, ...]
-    latency: tuple[LatencyRecord, ...]
-    ratios: tuple[RatioRecord, ...]
-    rungs: tuple[RungRecord, ...] = ()
-    diagnoses: tuple[DiagnosisRecord, ...] = ()
-    blocks: tuple[BlockRecord, ...] = ()
-    engines: tuple[KernelRecord, ...] = ()
-    layers: tuple[LayersRecord, ...] = ()
+    records: tuple[Record, ...]
 
     @property
     def environment(self) -> Environment:
         """The environment; those of further files differ in circumstances only."""
         return self.environments[0]
 
+    def of(self, kind: type[R]) -> tuple[R, ...]:
+        """The records of one kind."""
+        return tuple(record for record in self.records if isinstance(record, kind))
+
     def of_model(self, sha256: str) -> Machine:
-        """The same machine with the records of one model only."""
-        return replace(
-            self,
-            accuracy=tuple(it for it in self.accuracy if it.model_sha256 == sha256),
-            latency=tuple(it for it in self.latency if it.model_sha256 == sha256),
-            ratios=tuple(it for it in self.ratios if it.model_sha256 == sha256),
-            rungs=tuple(it for it in self.rungs if it.model_sha256 == sha256),
-            diagnoses=tuple(it for it in self.diagnoses if it.model_sha256 == sha256),
-            blocks=tuple(it for it in self.blocks if it.model_sha256 == sha256),
-            engines=tuple(it for it in self.engines if it.model_sha256 == sha256),
-            layers=tuple(it for it in self.layers if it.model_sha256 == sha256),
-        )
+        """The same machine with the records of one model, and those of no model."""
+        kept = (it for it in self.records if isinstance(it, LimitRecord) or it.model_sha256 == sha256)
+        return replace(self, records=tuple(kept))
 
 
 @dataclass(frozen=True)
@@ -62,7 +48,7 @@ class Advice:
 
 
 @dataclass(frozen=True)
-class Model:
+class MeasuredModel:
     """One checkpoint with its crops and error maps."""
 
     name: str
@@ -84,18 +70,16 @@ def machines(files: Sequence[ResultFile]) -> list[Machine]:
     ]
 
 
-def models(files: Sequence[ResultFile]) -> list[Model]:
+def models(files: Sequence[ResultFile]) -> list[MeasuredModel]:
     """The checkpoints that were measured, in the order of their names."""
     names: dict[str, str] = {}
     for result in files:
-        for accuracy in result.accuracy:
-            names.setdefault(accuracy.model_sha256, accuracy.model)
-        for latency in result.latency:
-            names.setdefault(latency.model_sha256, latency.model)
+        for record in (*result.of(AccuracyRecord), *result.of(LatencyRecord)):
+            names.setdefault(record.model_sha256, record.model)
     crops = [crop for result in files for crop in result.crops]
     maps = {(it.artifact, it.dataset, it.image, it.model_sha256): it for result in files for it in result.error_maps}
     found = [
-        Model(
+        MeasuredModel(
             name,
             sha,
             tuple(crop for crop in crops if crop.model_sha256 == sha),
@@ -118,12 +102,13 @@ def advise(machine: Machine) -> Advice | None:
     Only those count that were timed there and passed every accuracy gate that was judged there. With several
     tile sizes, output megapixels per second decide.
     """
-    passed = _passed(machine.accuracy)
-    timed = [it for it in machine.latency if it.artifact in passed and it.gate == "pass" and it.samples_ms]
+    passed = _passed(machine.of(AccuracyRecord))
+    timed = [it for it in machine.of(LatencyRecord) if it.artifact in passed and it.gate == "pass" and it.samples_ms]
     if not timed:
         return None
     best = max(timed, key=lambda it: it.output_megapixels_per_s or 0.0)
-    orders = {(it.artifact, it.other): it.order for it in machine.ratios if it.required is None}
+    ratios = [it for it in machine.of(RatioRecord) if it.required is None]
+    orders = {(it.artifact, it.other): it.order for it in ratios}
     like = [
         it.artifact
         for it in timed
@@ -133,9 +118,9 @@ def advise(machine: Machine) -> Advice | None:
     return Advice(
         best.artifact,
         best,
-        tuple(it for it in machine.accuracy if it.artifact == best.artifact),
+        tuple(it for it in machine.of(AccuracyRecord) if it.artifact == best.artifact),
         tuple(like),
-        _speedup(machine, best.artifact),
+        _speedup(ratios, best.artifact),
     )
 
 
@@ -148,33 +133,12 @@ def _passed(records: Sequence[AccuracyRecord]) -> set[str]:
     return {name for name, found in gates.items() if found == {"pass"}}
 
 
-def _speedup(machine: Machine, artifact: str) -> RatioRecord | None:
-    for ratio in machine.ratios:
-        pair = ratio.artifact == artifact and ratio.other_identity.is_baseline
-        if pair and ratio.required is None and ratio.order == "faster":
-            return ratio
-    return None
+def _speedup(ratios: Sequence[RatioRecord], artifact: str) -> RatioRecord | None:
+    against = (it for it in ratios if it.artifact == artifact and it.other_identity.is_baseline)
+    return next((it for it in against if it.order == "faster"), None)
 
 
 def _machine(group: Sequence[ResultFile]) -> Machine:
     """`group` is sorted by time, so later records replace earlier ones."""
-    accuracy = {(it.artifact, it.protocol, it.model_sha256): it for result in group for it in result.accuracy}
-    latency = {(it.artifact, it.model_sha256): it for result in group for it in result.latency}
-    ratios = {(it.artifact, it.other, it.model_sha256, it.required): it for result in group for it in result.ratios}
-    rungs = {(it.step, it.protocol, it.model_sha256): it for result in group for it in result.rungs}
-    diagnoses = {(it.artifact, it.protocol, it.model_sha256): it for result in group for it in result.diagnoses}
-    blocks = {(it.artifact, it.dataset, it.model_sha256): it for result in group for it in result.blocks}
-    engines = {(it.artifact, it.sm, it.model_sha256): it for result in group for it in result.engines}
-    layers = {(it.artifact, it.model_sha256): it for result in group for it in result.layers}
-    return Machine(
-        group[0].environment.machine,
-        tuple(result.environment for result in group),
-        tuple(accuracy.values()),
-        tuple(latency.values()),
-        tuple(ratios.values()),
-        tuple(rungs.values()),
-        tuple(diagnoses.values()),
-        tuple(blocks.values()),
-        tuple(engines.values()),
-        tuple(layers.values()),
-    )
+    newest = {figure(record): record for result in group for record in result.records}
+    return Machine(group[0].environment.machine, tuple(result.environment for result in group), tuple(newest.values()))

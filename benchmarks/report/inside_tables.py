@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from benchmarks.records.accuracy import AccuracyRecord
+from benchmarks.records.inside import BlockRecord, RungRecord
 from benchmarks.records.result_file import ResultFile
 from benchmarks.report.terminal import mac_lines, number
 from runtimes.file_formats.markdown import markdown_table
@@ -15,7 +17,7 @@ EXTRACT = ("shallow", "g0.b0.mhdlsa", "g0.b0.mhdlsa.gdfn", "g0.b0.gsa", "g0.conv
 def ladder(file: ResultFile) -> str:
     """Each step against the one before, against HR and against the top."""
     rows = []
-    for rung in file.rungs:
+    for rung in file.of(RungRecord):
         near = f"{number(rung.to_before_db, '.1f')} / {number(rung.to_before_worst_db, '.1f')}"
         row = (
             rung.step,
@@ -33,12 +35,12 @@ def ladder(file: ResultFile) -> str:
 
 def work(file: ResultFile) -> str:
     """Shares of the multiply-adds, as `check` prints them."""
-    return "\n".join(["```", *mac_lines(file.accuracy), "```"])
+    return "\n".join(["```", *mac_lines(file.of(AccuracyRecord)), "```"])
 
 
 def blocks(file: ResultFile, extract: Sequence[str] = EXTRACT) -> str:
     """What some blocks add, dB of signal to error, an artifact in each column."""
-    shown = [record for record in file.blocks if record.blocks]
+    shown = [record for record in file.of(BlockRecord) if record.blocks]
     added = [{row.name: row.added_db for row in record.blocks} for record in shown]
     rows = [(name, *(number(each[name], ".1f") for each in added)) for name in extract]
     return markdown_table(("block", *(record.artifact for record in shown)), rows)

@@ -18,6 +18,7 @@ from benchmarks.records.result_file import ResultFile, read_result
 from benchmarks.report import advice
 from benchmarks.report import page_view as report_view
 from benchmarks.report import terminal as show
+from benchmarks.report.kinds import KINDS
 from dlgsanet import __version__
 from dlgsanet.errors import InputError
 from dlgsanet.storage.atomic import write_text
@@ -48,6 +49,7 @@ def render(files: Sequence[ResultFile]) -> str:
         created=sorted(result.created for result in files),
         machines=machines,
         facts=report_view.machine_facts(machines),
+        sections=[kind.section for kind in KINDS if kind.section],
         models=[report_view.model_view(model, machines) for model in models],
         datasets=advice.datasets(files),
         gates={name: limits for name, limits in gates.GATES.items() if limits},

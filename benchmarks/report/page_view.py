@@ -11,11 +11,13 @@ from benchmarks.records.identity import Role
 from benchmarks.records.inside import BlockRecord
 from benchmarks.records.latency import LatencyRecord, RatioRecord
 from benchmarks.records.pictures import Crop
+from benchmarks.records.result_file import Record, kind_of
 from benchmarks.records.statistics import Interval
 from benchmarks.report import charts
 from benchmarks.report import terminal as show
-from benchmarks.report.advice import Advice, Machine, Model, advise
+from benchmarks.report.advice import Advice, Machine, MeasuredModel, advise
 from benchmarks.report.charts import BlockLine, Point, Strip, Style
+from benchmarks.report.kinds import KINDS
 from benchmarks.report.terminal_blocks import line, worst
 
 
@@ -87,29 +89,28 @@ class BlockView:
 
 @dataclass(frozen=True)
 class MachineView:
-    """One model on one machine."""
+    """One model on one machine; `records` are by kind, in the order in which the page has them."""
 
     machine: Machine
     advice: Advice | None
     int8: tuple[str, ...]
-    latency: tuple[LatencyRecord, ...]
-    comparisons: tuple[RatioRecord, ...]
     charts: tuple[Chart, ...]
-    blocks: tuple[BlockView, ...] = ()
+    blocks: tuple[BlockView, ...]
+    records: Mapping[str, tuple[Record, ...]]
 
 
 @dataclass(frozen=True)
 class ModelView:
     """One checkpoint: an overview (artifacts x machines), then the details."""
 
-    model: Model
+    model: MeasuredModel
     machines: tuple[MachineView, ...]
     overview: tuple[tuple[str, tuple[Cell, ...]], ...]
     tables: tuple[AccuracyTable, ...]
     crops: tuple[Crop, ...]
 
 
-def model_view(model: Model, everywhere: Sequence[Machine]) -> ModelView:
+def model_view(model: MeasuredModel, everywhere: Sequence[Machine]) -> ModelView:
     """Everything about one model on all machines, those that never ran it included."""
     mine = [machine.of_model(model.sha256) for machine in everywhere]
     roles = roles_of(mine)
@@ -124,7 +125,7 @@ def roles_of(machines: Sequence[Machine]) -> dict[str, Role]:
     """Name -> what it is: artifacts in the order of their names, then peers and the reference."""
     found: dict[str, Role] = {}
     for machine in machines:
-        for record in (*machine.accuracy, *machine.latency, *machine.blocks):
+        for record in (*machine.of(AccuracyRecord), *machine.of(LatencyRecord), *machine.of(BlockRecord)):
             found[record.artifact] = record.role
     return dict(sorted(found.items(), key=lambda item: (item[1] != "artifact", item[0])))
 
@@ -178,14 +179,14 @@ def merge_crops(crops: Sequence[Crop]) -> tuple[Crop, ...]:
 
 
 def _cell(machine: Machine, name: str, role: Role) -> Cell:
-    latency = next((it for it in machine.latency if it.artifact == name), None)
-    return Cell(name, role, latency, tuple(it for it in machine.accuracy if it.artifact == name))
+    latency = next((it for it in machine.of(LatencyRecord) if it.artifact == name), None)
+    return Cell(name, role, latency, tuple(it for it in machine.of(AccuracyRecord) if it.artifact == name))
 
 
 def _tables(machines: Sequence[Machine]) -> tuple[AccuracyTable, ...]:
     grouped: dict[str, list[tuple[str, AccuracyRecord]]] = {}
     for machine in machines:
-        for record in machine.accuracy:
+        for record in machine.of(AccuracyRecord):
             grouped.setdefault(record.protocol, []).append((machine.label, record))
     return tuple(
         AccuracyTable(rows[0][1].dataset, protocol, tuple(sorted(rows, key=_row_order)))
@@ -200,7 +201,8 @@ def _row_order(row: tuple[str, AccuracyRecord]) -> tuple[bool, str, str]:
 
 def _machine_view(machine: Machine, style: Mapping[str, Style], key: str) -> MachineView:
     advice = advise(machine)
-    timed = [it for it in machine.latency if it.samples_ms]
+    latency, ratios = machine.of(LatencyRecord), machine.of(RatioRecord)
+    timed = [it for it in latency if it.samples_ms]
     found = []
     for tile in sorted({it.tile for it in timed}):
         mine = [it for it in timed if it.tile == tile]
@@ -210,16 +212,18 @@ def _machine_view(machine: Machine, style: Mapping[str, Style], key: str) -> Mac
         svg = charts.latency_chart(strips, style, f"{key}-latency-{tile[0]}x{tile[1]}")
         found.append(Chart(f"Latency of one tile of {words}", alt, svg))
         found += _psnr_charts(machine, mine, advice, style, f"{key}-psnr-{tile[0]}x{tile[1]}")
-    latency = tuple(sorted(machine.latency, key=lambda it: (it.p50_ms is None, it.p50_ms or 0.0)))
-    int8 = tuple(int8_lines(machine.latency, machine.ratios))
-    ratios = tuple(show.shown_ratios(machine.ratios))
-    return MachineView(machine, advice, int8, latency, ratios, tuple(found), _block_views(machine, style, key))
+    records: dict[str, tuple[Record, ...]] = {kind.name: machine.of(kind.record) for kind in KINDS}
+    by_time = sorted(latency, key=lambda it: (it.p50_ms is None, it.p50_ms or 0.0))
+    records[kind_of(LatencyRecord)] = tuple(by_time)
+    records[kind_of(RatioRecord)] = tuple(show.shown_ratios(ratios))
+    int8 = tuple(int8_lines(latency, ratios))
+    return MachineView(machine, advice, int8, tuple(found), _block_views(machine, style, key), records)
 
 
 def _block_views(machine: Machine, style: Mapping[str, Style], key: str) -> tuple[BlockView, ...]:
     views = []
-    for number, dataset in enumerate(sorted({it.dataset for it in machine.blocks})):
-        mine = [it for it in machine.blocks if it.dataset == dataset]
+    for number, dataset in enumerate(sorted({it.dataset for it in machine.of(BlockRecord)})):
+        mine = [it for it in machine.of(BlockRecord) if it.dataset == dataset]
         shown = tuple(it for it in mine if it.blocks)
         chart = None
         if shown:
@@ -241,8 +245,8 @@ def _psnr_charts(
     """One chart for each protocol: points of different protocols do not belong together."""
     found = []
     latency = {it.artifact: it for it in timed}
-    for number, protocol in enumerate(sorted({it.protocol for it in machine.accuracy})):
-        records = [it for it in machine.accuracy if it.protocol == protocol]
+    for number, protocol in enumerate(sorted({it.protocol for it in machine.of(AccuracyRecord)})):
+        records = [it for it in machine.of(AccuracyRecord) if it.protocol == protocol]
         points = [
             Point(
                 it.artifact,

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -15,14 +14,13 @@ TOTAL = "signal to error behind each block, dB, with all that came before (no er
 ADDED = "what each block adds: signal to error, dB, against the reference's block on the same input"
 
 
-def show(console: Console, records: Sequence[BlockRecord]) -> None:
+def shown(records: Sequence[BlockRecord]) -> Iterator[Table | str]:
     """Two tables and a line for each artifact: how near the twin is, or why there is nothing to show."""
     seen = [record for record in records if record.blocks]
     if seen:
-        console.print(table(seen, TOTAL, lambda row: row.total_db))
-        console.print(table(seen, ADDED, lambda row: row.added_db))
-    for record in records:
-        console.print(Text(line(record)), soft_wrap=True)
+        yield table(seen, TOTAL, lambda row: row.total_db)
+        yield table(seen, ADDED, lambda row: row.added_db)
+    yield from map(line, records)
 
 
 def table(records: Sequence[BlockRecord], title: str, value: Callable[[BlockRow], float | None]) -> Table:

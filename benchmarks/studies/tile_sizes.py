@@ -133,7 +133,7 @@ def main(
     plot: Annotated[Path | None, typer.Option(help="Picture to draw.")] = None,
 ) -> None:
     """Print how time and memory grow with the tile."""
-    records = read_result(result).latency
+    records = read_result(result).of(LatencyRecord)
     typer.echo(table(records) + "\n\n" + growth_table(records))
     if plot is not None:
         draw(records, plot)

@@ -45,14 +45,16 @@ def accuracy_row(record: AccuracyRecord) -> tuple[str, ...]:
 
 def _is_coreml(file: ResultFile) -> bool:
     """Core ML has tables of its own."""
-    return any(record.backend == "coreml" for record in file.accuracy)
+    return any(record.backend == "coreml" for record in file.of(AccuracyRecord))
 
 
 def _accuracy(files: Sequence[ResultFile]) -> str:
-    rows = [accuracy_row(record) for file in files for record in file.accuracy if not _is_repeated(record, file)]
+    rows = [
+        accuracy_row(record) for file in files for record in file.of(AccuracyRecord) if not _is_repeated(record, file)
+    ]
     return markdown_table(("artifact", *COLUMNS), rows)
 
 
 def _is_repeated(record: AccuracyRecord, file: ResultFile) -> bool:
     """What tiling costs stands in the table once for each network: not again in TensorRT's files."""
-    return not record.is_artifact and any(it.backend == "tensorrt" for it in file.accuracy)
+    return not record.is_artifact and any(it.backend == "tensorrt" for it in file.of(AccuracyRecord))

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from benchmarks.records.accuracy import AccuracyRecord
 from docs.tables.accuracy import COLUMNS, accuracy_row
 from docs.tables.results import RESULTS, results
 from runtimes.file_formats.markdown import markdown_table
@@ -13,7 +14,7 @@ from runtimes.file_formats.markdown import markdown_table
 
 def coreml() -> str:
     """Core ML packages on the interpreter, on each data set."""
-    records = [record for file in results("coreml-check-*.json") for record in file.accuracy]
+    records = [record for file in results("coreml-check-*.json") for record in file.of(AccuracyRecord)]
     rows = [accuracy_row(record) for record in records if record.backend == "coreml"]
     return markdown_table(("package", *COLUMNS), rows)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from benchmarks.records.accuracy import AccuracyRecord
+from benchmarks.records.latency import LatencyRecord
 from benchmarks.records.result_file import ResultFile
 from dlgsanet.checkpoints import read_checkpoint, shipped_names
 from dlgsanet.network.count import parameters
@@ -47,7 +49,7 @@ def _ours(model: str) -> Iterator[tuple[str, ...]]:
     (file,) = _bench(model)
     times = _times(file)
     (check,) = results(f"{model}-check-Set5.json")
-    decibels = {it.artifact: f"{it.psnr_db:.2f}" for it in check.accuracy if it.psnr_db is not None}
+    decibels = {it.artifact: f"{it.psnr_db:.2f}" for it in check.of(AccuracyRecord) if it.psnr_db is not None}
     yield model, "torch, official form", decibels[f"torch-reference-{TILE}"], times[f"{BASELINE}-{TILE}"]
     for target, words in TARGETS.items():
         yield model, words, decibels[f"{target}-{TILE}"], times[f"{target}-{TILE}"]
@@ -58,4 +60,4 @@ def _bench(model: str) -> list[ResultFile]:
 
 
 def _times(file: ResultFile) -> dict[str, str]:
-    return {it.artifact: f"{it.p50_ms:.1f}" for it in file.latency if it.p50_ms is not None}
+    return {it.artifact: f"{it.p50_ms:.1f}" for it in file.of(LatencyRecord) if it.p50_ms is not None}

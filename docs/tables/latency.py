@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from benchmarks.gates.int8_worth import int8_lines
-from benchmarks.records.latency import LatencyRecord, RatioRecord
+from benchmarks.records.latency import LatencyRecord, LimitRecord, RatioRecord
 from docs.tables.results import results
 from runtimes.file_formats.markdown import markdown_table
 
@@ -19,17 +19,17 @@ def latency() -> str:
     )  # fmt: skip
     rows = []
     for file in results("nano-x4-bench-*.json"):
-        speeds = _speeds(file.ratios)
-        rows += [_latency_row(record, speeds) for record in file.latency]
+        speeds = _speeds(file.of(RatioRecord))
+        rows += [_latency_row(record, speeds) for record in file.of(LatencyRecord)]
     return markdown_table(head, rows)
 
 
 def peers() -> str:
     """tiny x4 and everything that it is held against, timed in the same rounds."""
     (file,) = results("tiny-x4-bench-128.json")
-    speeds = _speeds(file.ratios)
+    speeds = _speeds(file.of(RatioRecord))
     rows: list[tuple[str, ...]] = []
-    for record in file.latency:
+    for record in file.of(LatencyRecord):
         if record.p50_ms is None:
             rows.append((record.artifact, "not run here"))
             continue
@@ -40,7 +40,7 @@ def peers() -> str:
         peak = record.roofline.peak_share if record.roofline else None
         share = "" if peak is None else f"{100 * peak:.0f} %"
         rows.append((record.artifact, _median(record), speed, share))
-    limits = ", ".join(f"{it.name} {it.per_second / 1e9:.0f} G{it.unit}/s" for it in file.limits)
+    limits = ", ".join(f"{it.name} {it.per_second / 1e9:.0f} G{it.unit}/s" for it in file.of(LimitRecord))
     table = markdown_table(("one 128x128 tile", "median, ms (95 % interval)", "x torch today", "share of peak"), rows)
     return f"{table}\n\nLimits on {file.environment.machine}: {limits}."
 
@@ -49,10 +49,10 @@ def worth() -> str:
     """What `bench` says of INT8 against 16 bits, and how each stands to its backend's fp32."""
     lines = []
     for file in results("*-x4-bench-128.json"):
-        model = file.latency[0].model
-        lines += [f"- {model} {line}" for line in int8_lines(file.latency, file.ratios)]
-        precision = {it.artifact: it.precision for it in file.latency}
-        for ratio in file.ratios:
+        model = file.of(LatencyRecord)[0].model
+        lines += [f"- {model} {line}" for line in int8_lines(file.of(LatencyRecord), file.of(RatioRecord))]
+        precision = {it.artifact: it.precision for it in file.of(LatencyRecord)}
+        for ratio in file.of(RatioRecord):
             from_fp32 = ratio.is_artifact and precision[ratio.artifact] == "fp32"
             if from_fp32 and ratio.other_backend == ratio.backend and precision[ratio.other].startswith("int8"):
                 low, high = ratio.ratio_low, ratio.ratio_high

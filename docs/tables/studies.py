@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from benchmarks.records.latency import LatencyRecord
 from benchmarks.records.result_file import ResultFile
 from benchmarks.studies import (
     file_sizes,
@@ -62,7 +63,7 @@ def rtx() -> str:
 def tiles() -> str:
     """Time and memory of every tile that was benched, and how they grow."""
     (file,) = results("tiny-x4-tiles.json")
-    return tile_sizes.table(file.latency) + "\n\n" + tile_sizes.growth_table(file.latency)
+    return tile_sizes.table(file.of(LatencyRecord)) + "\n\n" + tile_sizes.growth_table(file.of(LatencyRecord))
 
 
 def sizes() -> str:

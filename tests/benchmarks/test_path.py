@@ -10,6 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from benchmarks.records.accuracy import AccuracyRecord
+from benchmarks.records.latency import LatencyRecord
+
 pytest.importorskip("torch")
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -63,10 +66,10 @@ def test_export_check_bench_report(
     assert len(read_result(accuracy).crops) == 2
     assert main(["bench", bundle, "--peer", "official", "--runs", "5", *common, speed]) == 0
     assert main(["report", accuracy, speed, "-o", page]) == 0
-    found = read_result(accuracy).accuracy
+    found = read_result(accuracy).of(AccuracyRecord)
     assert {record.artifact: record.gate for record in found}[NAME] == "pass"
     assert found[0].to_reference_db is None or found[0].to_reference_db > 90
-    timed = read_result(speed).latency
+    timed = read_result(speed).of(LatencyRecord)
     assert [record.artifact for record in timed] == [NAME, "torch-official-24x24"]
     assert "memory format" in timed[1].note
     assert NAME in Path(page).read_text(encoding="utf-8")

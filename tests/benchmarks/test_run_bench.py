@@ -13,6 +13,7 @@ from benchmarks import run_bench
 from benchmarks.latency import plan
 from benchmarks.latency.options import BenchOptions
 from benchmarks.records.environment import describe_environment
+from benchmarks.records.latency import LatencyRecord, RatioRecord
 from benchmarks.records.result_file import read_result
 from dlgsanet.errors import (
     BackendError,
@@ -45,8 +46,8 @@ def test_a_speed_gate_that_holds(run: Run, tmp_path: Path, capsys: pytest.Captur
     text = capsys.readouterr().out
     assert "fake-fp32-8x8<0.9*fake-fp32-slow: pass: " in text and "faster" in text
     found = read_result(tmp_path / "r.json")
-    assert [it.gate for it in found.latency] == ["pass", "pass"]
-    assert [it.required for it in found.ratios] == [None, "fake-fp32-8x8<0.9*fake-fp32-slow"]
+    assert [it.gate for it in found.of(LatencyRecord)] == ["pass", "pass"]
+    assert [it.required for it in found.of(RatioRecord)] == [None, "fake-fp32-8x8<0.9*fake-fp32-slow"]
 
 
 @pytest.mark.parametrize(
@@ -70,7 +71,7 @@ def test_the_exit_follows_the_worst_and_what_was_measured_is_kept(
 ) -> None:
     with pytest.raises(kind, match=words):
         run(variants, **options)
-    assert read_result(tmp_path / "r.json").latency
+    assert read_result(tmp_path / "r.json").of(LatencyRecord)
 
 
 @pytest.mark.parametrize(

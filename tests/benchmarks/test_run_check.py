@@ -12,6 +12,7 @@ import pytest
 from benchmarks import run_check
 from benchmarks.accuracy import plan
 from benchmarks.accuracy.options import CheckOptions
+from benchmarks.records.accuracy import AccuracyRecord
 from benchmarks.records.result_file import read_result
 from benchmarks.subjects.reference import StoredReference
 from dlgsanet.errors import BackendError, GateError, InputError, UnavailableError
@@ -41,9 +42,9 @@ def test_all_good_prints_a_table_and_writes_the_file(
     assert "torch-reference-8x8: not run here: what tiling costs was not measured" in text
     found = read_result(result)
     assert found.environment.machine == "board"
-    assert [it.gate for it in found.accuracy] == ["pass", "not run"]
+    assert [it.gate for it in found.of(AccuracyRecord)] == ["pass", "not run"]
     assert found.datasets[0].images == 2 and len(found.crops) == 2
-    assert found.accuracy[0].model == "tiny-x2"
+    assert found.of(AccuracyRecord)[0].model == "tiny-x2"
 
 
 @pytest.mark.parametrize(
@@ -64,7 +65,7 @@ def test_the_exit_follows_the_worst_and_the_file_is_written_all_the_same(
 ) -> None:
     with pytest.raises(kind, match=words):
         run_check.run_check(CheckOptions(bundle(*variants), json=tmp_path / "r.json"))
-    assert len(read_result(tmp_path / "r.json").accuracy) == len(variants) + 1
+    assert len(read_result(tmp_path / "r.json").of(AccuracyRecord)) == len(variants) + 1
     text = capsys.readouterr().out
     assert all(variant is None or f"fake-fp32-{variant}-8x8: " in text for variant in variants)
 

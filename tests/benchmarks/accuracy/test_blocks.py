@@ -58,7 +58,7 @@ def checked(bundle: Path, place: Path) -> dict[str, BlockRecord]:
     from dlgsanet.__main__ import main
 
     main(["check", str(bundle), "--blocks", "--threads", "1", "--json", str(place)])
-    return {record.artifact.rpartition("-")[0]: record for record in read_result(place).blocks}
+    return {record.artifact.rpartition("-")[0]: record for record in read_result(place).of(BlockRecord)}
 
 
 def decibels(record: BlockRecord, kind: str) -> dict[str, float]:

@@ -9,6 +9,7 @@ import pytest
 
 from benchmarks.accuracy.engine_kernels import kernel_records
 from benchmarks.records.environment import describe_environment
+from benchmarks.records.made_of import KernelRecord
 from benchmarks.records.result_file import new_result, parse_result
 from benchmarks.report.page import render
 from benchmarks.subjects.subject import Origin
@@ -47,7 +48,7 @@ def test_from_the_manifest_and_from_beside_the_graph(tmp_path: Path) -> None:
         ("tensorrt-int8-8x8", "sm87", 3, 3), ("tensorrt-rtx-int8-8x8", "sm86", 3, 3)
     ]  # fmt: skip
     result = parse_result(encode(new_result(describe_environment("here"), records)), "r.json")
-    assert result.engines == records
+    assert result.of(KernelRecord) == records
 
 
 def test_the_page_shows_them_and_claims_no_run(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from benchmarks.accuracy.int8_layers import SHOWN, layers_line, layers_records
 from benchmarks.records.environment import describe_environment
+from benchmarks.records.made_of import LayersRecord
 from benchmarks.records.result_file import new_result, parse_result
 from benchmarks.subjects.subject import Origin
 from dlgsanet.errors import InputError
@@ -58,7 +59,7 @@ def test_a_search_is_told_with_its_worst_layers() -> None:
     )
     assert line.endswith("g0.layer0 (60.0 dB), g0.layer1 (61.0 dB), g0.layer2 (62.0 dB)")
     result = parse_result(encode(new_result(describe_environment("here"), (record,))), "r.json")
-    assert result.layers == (record,)
+    assert result.of(LayersRecord) == (record,)
 
 
 def test_the_default_says_so() -> None:

@@ -78,7 +78,7 @@ def test_a_result_file_reads_back_as_it_was_written(tmp_path: Path) -> None:
     result = example()
     write_result(tmp_path / "r.json", result)
     assert read_result(tmp_path / "r.json") == result
-    assert len(result.accuracy) == len(result.latency) == len(result.ratios) == 1
+    assert len(result.of(AccuracyRecord)) == len(result.of(LatencyRecord)) == len(result.of(RatioRecord)) == 1
 
 
 def test_nan_is_never_written(tmp_path: Path) -> None:

@@ -9,6 +9,8 @@ from types import ModuleType
 
 import pytest
 
+from benchmarks.records.latency import LatencyRecord
+
 pytest.importorskip("jinja2")
 pytest.importorskip("matplotlib")
 
@@ -85,7 +87,7 @@ def test_files_of_one_machine_are_put_together_and_the_newest_figure_stands(exam
     old = replace(examples.timed(examples.BOARD, [examples.latency("a", 9)]), created="2026-01-01T00:00:00Z")
     new = examples.timed(replace(examples.BOARD, load_average=1.0), [examples.latency("a", 5)])
     (machine,) = machines([new, old])
-    assert [round(it.p50_ms) for it in machine.latency if it.p50_ms] == [5]
+    assert [round(it.p50_ms) for it in machine.of(LatencyRecord) if it.p50_ms] == [5]
     assert len(machine.environments) == 2
 
 
@@ -205,7 +207,7 @@ def test_a_result_file_named_as_the_page_is_kept(tmp_path: Path) -> None:
 def test_blocks_and_error_maps_are_shown(examples: ModuleType) -> None:
     name = "openvino-int8-128x128"
     base = examples.checked(examples.BOARD, [examples.accuracy(name)])
-    sha = base.accuracy[0].model_sha256
+    sha = base.of(AccuracyRecord)[0].model_sha256
     rows = (BlockRow("shallow", None, None), BlockRow("g0.b0.gsa", 41.5, 43.25), BlockRow("sr", 50.0, 60.0))
     blocks = BlockRecord(name, "m", sha, "Set5", (128, 128), 4, "stated", "", 66.0, rows, **examples.what(name))
     refused = replace(blocks, artifact="openvino-bf16-128x128", gate="not run", reason="<b>other</b>", blocks=())
