@@ -48,7 +48,7 @@ class Checked:
 
 
 @dataclass
-class _Progress:
+class _Run:
     """What has been learnt about one subject so far; it takes no further part once `over` says why."""
 
     subject: Subject
@@ -83,9 +83,9 @@ def check(
     """Measure and judge every subject on every image.
 
     A subject that is not available here becomes a `not run` record, one that crashes or gives no picture a
-    failed one; neither stops the others. With `ladder` every step is also
-    compared with the one before. `step` is called before each piece of work, at most `steps(...)` times. Raises
-    InputError for a bundle or an image that cannot be used.
+    failed one; neither stops the others. With `ladder` every step is also compared with the one before. `step` is
+    called before each piece of work, at most `steps(...)` times. Raises InputError for a bundle or an image that
+    cannot be used.
     """
     require_limit(max_drop_db)
     conditions = Conditions(dataset, reference, origin, max_drop_db)
@@ -101,6 +101,17 @@ def check(
             outputs.pop(WHOLE, None)
             if outputs and shelf.wants(drop):
                 shelf = shelf.put(make_crop(sample, dataset, origin.sha256, outputs), drop)
+    return _judged(runs, tilings, shelf.crops, rungs.records(conditions) if rungs else (), conditions)
+
+
+def _judged(
+    runs: Sequence[_Run],
+    tilings: Mapping[Tile, _Tiling],
+    crops: tuple[Crop, ...],
+    rungs: tuple[RungRecord, ...],
+    conditions: Conditions,
+) -> Checked:
+    """From what was measured to records with their verdicts."""
     costs = {tile: accuracy_records.tiling(tile, it.whole, it.tiled, conditions) for tile, it in tilings.items()}
     records = [
         accuracy_records.artifact(
@@ -114,14 +125,14 @@ def check(
         )
         for run in runs
     ]
-    crashed = tuple(run.crash for run in runs if run.crash)
+    whole = [run for run in runs if run.over is None]
     return Checked(
-        (*records, *costs.values()),
-        shelf.crops,
-        crashed,
-        rungs.records(conditions) if rungs else (),
-        tuple(diagnosis(run.subject, run.signs, conditions) for run in runs if run.signs and run.over is None),
-        tuple(found for run in runs if run.over is None for found in run.worst.maps(run.subject, conditions)),
+        records=(*records, *costs.values()),
+        crops=crops,
+        crashed=tuple(run.crash for run in runs if run.crash),
+        rungs=rungs,
+        diagnoses=tuple(diagnosis(run.subject, run.signs, conditions) for run in whole if run.signs),
+        error_maps=tuple(found for run in whole for found in run.worst.maps(run.subject, conditions)),
     )
 
 
@@ -135,9 +146,9 @@ def _tiles(subjects: Sequence[Subject]) -> list[Tile]:
     return sorted({subject.tile for subject in subjects})
 
 
-def _open(subject: Subject, stack: ExitStack, step: Callable[[str], None]) -> _Progress:
+def _open(subject: Subject, stack: ExitStack, step: Callable[[str], None]) -> _Run:
     step(f"loading {subject.artifact}")
-    run = _Progress(subject)
+    run = _Run(subject)
     try:
         run.info = stack.enter_context(subject.runner).info
         if run.info.lacking:
@@ -152,7 +163,7 @@ def _open(subject: Subject, stack: ExitStack, step: Callable[[str], None]) -> _P
 
 def _one_image(
     sample: Sample,
-    runs: Sequence[_Progress],
+    runs: Sequence[_Run],
     tilings: Mapping[Tile, _Tiling],
     reference: Reference,
     step: Callable[[str], None],
@@ -185,7 +196,7 @@ def _one_image(
     return outputs, max(drops)
 
 
-def _one_output(run: _Progress, target: Yardstick, overlap: int) -> Array | None:
+def _one_output(run: _Run, target: Yardstick, overlap: int) -> Array | None:
     """One artifact on one image; what goes wrong is noted in `run` and ends its part."""
     try:
         sr = run.subject.runner(to_nchw(target.sample.lr), overlap)

@@ -63,28 +63,10 @@ def _without_gpu(library: str, reason: str) -> str:
 
 def _compiled(folder: Path, library: str, gpu: Gpu) -> Artifact:
     """The tiny network as a one-artifact bundle with its engine."""
-    data = MODEL.read_bytes()
-    (folder / "tiny.onnx").write_bytes(data)
-    ports = [Port(n, "NCHW", "float32", (0.0, 1.0), (1, 3, side, side)) for n, side in (("lr", 8), ("sr", 16))]
-    artifact = Artifact(
-        id=_ID,
-        backend=TENSORRT.name,
-        precision="fp32",
-        variant=None,
-        tile=(8, 8),
-        path="tiny.onnx",
-        files={"tiny.onnx": hashlib.sha256(data).hexdigest()},
-        input=ports[0],
-        output=ports[1],
-        lowering="none",
-        rewrites=(),
-        hints={},
-        calibration_sha256=None,
-        certificate={},
-    )
+    artifact = _tiny_artifact(folder)
     stack = describe_library(library)
     sm = gpu.sm if library == TENSORRT_RTX.module else None
-    job = CompileJob(library, str(folder / "tiny.onnx"), str(folder / "made"), sm=sm)
+    job = CompileJob(library, str(folder / artifact.path), str(folder / "made"), sm=sm)
     compiled = compile_engine(job, TIMEOUT_S, lambda step: None)
     engine = (folder / "made").read_bytes()
     record = EngineRecord(
@@ -95,11 +77,34 @@ def _compiled(folder: Path, library: str, gpu: Gpu) -> Artifact:
         version=stack.version,
         sm=gpu.sm,
         platform=host_platform(),
-        onnx="tiny.onnx",
-        onnx_sha256=artifact.files["tiny.onnx"],
+        onnx=artifact.path,
+        onnx_sha256=artifact.files[artifact.path],
         scales=None,
         options=compiled.options,
         kernels=compiled.table.as_json() if compiled.table else {},
     )
     write_engine(folder, engine_path(artifact, gpu.sm), engine, record)
     return artifact
+
+
+def _tiny_artifact(folder: Path) -> Artifact:
+    """The tiny network, copied into the folder."""
+    data, path = MODEL.read_bytes(), "tiny.onnx"
+    (folder / path).write_bytes(data)
+    ports = [Port(n, "NCHW", "float32", (0.0, 1.0), (1, 3, side, side)) for n, side in (("lr", 8), ("sr", 16))]
+    return Artifact(
+        id=_ID,
+        backend=TENSORRT.name,
+        precision="fp32",
+        variant=None,
+        tile=(8, 8),
+        path=path,
+        files={path: hashlib.sha256(data).hexdigest()},
+        input=ports[0],
+        output=ports[1],
+        lowering="none",
+        rewrites=(),
+        hints={},
+        calibration_sha256=None,
+        certificate={},
+    )
