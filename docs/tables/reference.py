@@ -70,8 +70,13 @@ def _verb(name: str) -> str:
     command = typer.main.get_command(_room_application(name)).commands[name]  # type: ignore[attr-defined]
     usage = " ".join(["dlgsanet", name, *(word for parameter in command.params for word in _usage(parameter))])
     parts = [f"## {name}", _plain(command.help), f"```\n{usage} [OPTIONS]\n```"]
-    rows = [(_spelled(it), _plain(it.help), _default(it)) for it in command.params]
+    rows = [(_spelled(it), _plain(it.help), _default(it)) for it in sorted(command.params, key=_is_option)]
     return "\n\n".join([*parts, markdown_table(("", "what", "default"), rows)] if rows else parts)
+
+
+def _is_option(parameter: Any) -> bool:
+    """What is given without a name stands first."""
+    return bool(parameter.param_type_name != "argument")
 
 
 def _plain(text: str | None) -> str:
