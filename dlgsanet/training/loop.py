@@ -147,7 +147,7 @@ def _optimize(state: TrainState, options: OptimizerSection, loss: float, batch: 
     for optimizer in state.optimizers:
         state.scaler.unscale_(optimizer)
     limit = options.clip_norm or math.inf  # infinite: only the norm is wanted
-    norm = float(nn.utils.clip_grad_norm_(state.objective.parameters(), limit))
+    norm = float(nn.utils.clip_grad_norm_(state.parameters, limit))
     scaled = state.scaler.is_enabled()  # fp16 gradients may overflow: the step is left out, the scale lowered
     if not math.isfinite(norm) and not (scaled and state.scaler.get_scale() > _SMALLEST_SCALE):
         raise _fault(state, f"the gradients' norm became {norm}", batch)

@@ -42,21 +42,22 @@ class Muon(Optimizer):
                 self._move(weights, group["lr"], group["momentum"], group["weight_decay"])
 
     def _move(self, weights: list[Tensor], rate: float, momentum: float, decay: float) -> None:
-        steps = orthogonal(torch.stack([self._direction(weight, momentum).flatten(1) for weight in weights]))
+        """All together, which spares a small network most of the time of its many small tensors."""
+        gradients = [weight.grad for weight in weights if weight.grad is not None]
+        means = [self._mean(weight) for weight in weights]
+        torch._foreach_lerp_(means, gradients, 1 - momentum)
+        ahead = torch._foreach_lerp(gradients, means, momentum)
+        steps = orthogonal(torch.stack([direction.flatten(1).float() for direction in ahead]))
         scale = _MATCH_ADAM * math.sqrt(max(steps.shape[1:]))
-        for weight, step in zip(weights, steps, strict=True):
-            weight.mul_(1 - rate * decay).add_(step.view(weight.shape), alpha=-rate * scale)
+        torch._foreach_mul_(weights, 1 - rate * decay)
+        torch._foreach_add_(weights, [step.view(weights[0].shape) for step in steps], alpha=-rate * scale)
 
-    def _direction(self, weight: Tensor, momentum: float) -> Tensor:
-        gradient = weight.grad
-        assert gradient is not None
+    def _mean(self, weight: Tensor) -> Tensor:
         state = self.state[weight]
         if "momentum_buffer" not in state:
             state["momentum_buffer"] = torch.zeros_like(weight)
         mean: Tensor = state["momentum_buffer"]
-        mean.lerp_(gradient, 1 - momentum)
-        ahead: Tensor = gradient.lerp(mean, momentum)
-        return ahead.float()
+        return mean
 
 
 def orthogonal(matrices: Tensor) -> Tensor:
@@ -67,7 +68,7 @@ def orthogonal(matrices: Tensor) -> Tensor:
     x = x / torch.linalg.matrix_norm(x, keepdim=True).clamp_min(1e-7)
     for _ in range(_ITERATIONS):
         gram = x @ x.mT
-        x = a * x + (b * gram + c * gram @ gram) @ x
+        x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
     return x.transpose(1, 2) if tall else x
 
 
@@ -82,7 +83,9 @@ def new_optimizers(parameters: Iterable[nn.Parameter], options: OptimizerSection
     matrices = [parameter for parameter in every if options.kind == "muon" and is_matrix(parameter)]
     chosen = {id(parameter) for parameter in matrices}
     beta1, beta2 = options.betas
-    adam = Adam([p for p in every if id(p) not in chosen], options.learning_rate, betas=(beta1, beta2))
+    others = [parameter for parameter in every if id(parameter) not in chosen]
+    fused = True if all(parameter.device.type == "cpu" for parameter in others) else None  # None: as torch thinks best
+    adam = Adam(others, options.learning_rate, betas=(beta1, beta2), fused=fused)
     return (Muon(matrices, options.matrix_rate, weight_decay=options.weight_decay), adam) if matrices else (adam,)
 
 

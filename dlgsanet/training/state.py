@@ -6,6 +6,7 @@ import copy
 import pickle  # noqa: TID251  (only the name of its error)
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -41,10 +42,22 @@ class TrainState:
         """The network that is trained."""
         return self.objective.student
 
+    @cached_property
+    def parameters(self) -> list[nn.Parameter]:
+        """What is trained. Listed once, as a walk through all modules costs a small network dear: states are loaded
+        into these tensors, and twins of modules keep them."""
+        return list(self.objective.parameters())
+
+    @cached_property
+    def averaged(self) -> tuple[list[Tensor], list[Tensor]]:
+        """The average's parameters and the model's, in the same order."""
+        own, others = self.average.parameters(), self.model.parameters()
+        return [p.detach() for p in own], [p.detach() for p in others]
+
     @property
     def device(self) -> torch.device:
         """Where it is trained."""
-        return next(self.objective.parameters()).device
+        return self.parameters[0].device
 
 
 def new_state(objective: Objective, options: OptimizerSection, seed: int, precision: str = "fp32") -> TrainState:
@@ -62,8 +75,8 @@ def update_average(state: TrainState, decay: float) -> None:
     """Move the average towards the weights; its buffers are the model's."""
     # A young average would remember the random start: let it forget faster in the first steps.
     weight = 1 - min(decay, (1 + state.step) / (10 + state.step))
-    averaged = [p.detach() for p in state.average.parameters()]
-    torch._foreach_lerp_(averaged, [p.detach() for p in state.model.parameters()], weight)
+    averaged, trained = state.averaged
+    torch._foreach_lerp_(averaged, trained, weight)
     for own, other in zip(state.average.buffers(), state.model.buffers(), strict=True):
         own.copy_(other)
 

@@ -48,3 +48,8 @@ def in_threads(work: Callable[[int, Part], int], shared: Sequence[Part]) -> None
 def pointer(t: Tensor) -> ctypes.c_void_p:
     """Where a tensor's elements begin."""
     return ctypes.c_void_p(t.data_ptr())
+
+
+def added(sums: Tensor) -> Tensor:
+    """The sum over the parts, each thread's own."""
+    return sums[0] if len(sums) == 1 else sums.sum(0)

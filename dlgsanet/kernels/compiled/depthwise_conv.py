@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from dlgsanet.kernels.compiled.batch import Part, element_of, in_threads, parts, pointer, require_supported
+from dlgsanet.kernels.compiled.batch import Part, added, element_of, in_threads, parts, pointer, require_supported
 from dlgsanet.kernels.compiled.library import load_library
 
 _SOURCE = "depthwise_conv.c"
@@ -59,7 +59,7 @@ class _DepthwiseConv(torch.autograd.Function):
             return int(run(*given, pointer(grad_weight[number]), pointer(grad_bias[number]), _extent(x, part)))
 
         in_threads(work, shared)
-        return grad_x, grad_weight.sum(0), grad_bias.sum(0) if ctx.with_bias else None
+        return grad_x, added(grad_weight), added(grad_bias) if ctx.with_bias else None
 
 
 def _library(x: Tensor, weight: Tensor) -> ctypes.CDLL:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from dlgsanet.kernels.compiled.batch import Part, element_of, in_threads, parts, pointer, require_supported
+from dlgsanet.kernels.compiled.batch import Part, added, element_of, in_threads, parts, pointer, require_supported
 from dlgsanet.kernels.compiled.library import load_library
 
 _SOURCE = "dynamic_conv.c"
@@ -61,7 +61,7 @@ class _DynamicConv(torch.autograd.Function):
             return int(run(*given, *sums, _extent(u, weight, ctx.kernel, part)))
 
         in_threads(work, shared)
-        return grad_u, grad_z, grad_weight.sum(0), grad_bias.sum(0), None
+        return grad_u, grad_z, added(grad_weight), added(grad_bias), None
 
 
 def _library(u: Tensor, z: Tensor, weight: Tensor, kernel: int) -> ctypes.CDLL:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from dlgsanet.kernels.compiled.batch import Part, element_of, in_threads, parts, pointer, require_supported
+from dlgsanet.kernels.compiled.batch import Part, added, element_of, in_threads, parts, pointer, require_supported
 from dlgsanet.kernels.compiled.library import load_library
 
 _SOURCE = "gated_conv.c"
@@ -59,7 +59,7 @@ class _GatedConv(torch.autograd.Function):
             return int(run(*given, pointer(grad_weight[number]), _extent(x, part)))
 
         in_threads(work, shared)
-        return grad_x, grad_weight.sum(0)
+        return grad_x, added(grad_weight)
 
 
 def _extent(x: Tensor, part: Part) -> Any:

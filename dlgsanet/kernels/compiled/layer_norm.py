@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from dlgsanet.kernels.compiled.batch import Part, element_of, in_threads, parts, pointer, require_supported
+from dlgsanet.kernels.compiled.batch import Part, added, element_of, in_threads, parts, pointer, require_supported
 from dlgsanet.kernels.compiled.library import load_library
 from dlgsanet.network.layers import LAYER_NORM_EPS
 
@@ -101,7 +101,7 @@ def _backward(
         return 0
 
     in_threads(work, shared)
-    return grad, sums[0].sum(0), sums[1].sum(0)
+    return grad, added(sums[0]), added(sums[1])
 
 
 def _like(t: Tensor, other: Tensor) -> Tensor:

@@ -124,3 +124,23 @@ def test_both_rates_follow_the_schedule() -> None:
     assert [one.learning_rate for one in seen] == [pytest.approx(rate) for rate in (1e-3, 2e-3, 2e-3)]
     for name, parameter in model.named_parameters():
         assert torch.equal(parameter, before[name]) == is_matrix(parameter), name
+
+
+def test_adam_in_one_operator_is_adam() -> None:
+    """Weights of any memory format, with gradients of another: torch's fused form walks through memory."""
+    torch.manual_seed(3)
+    plain = [nn.Parameter(torch.randn(8, 4, 3, 3)), nn.Parameter(torch.randn(8))]
+    forms = [torch.channels_last, torch.contiguous_format]
+    fused = [nn.Parameter(p.detach().clone(memory_format=f)) for p, f in zip(plain, forms, strict=True)]
+    (adam,) = new_optimizers(fused, OptimizerSection(learning_rate=1e-2))
+    assert adam.defaults["fused"]
+    reference = torch.optim.Adam(plain, 1e-2, betas=OptimizerSection().betas)
+    for _ in range(3):
+        for ours, theirs in zip(fused, plain, strict=True):
+            (theirs.square().sum() + theirs.pow(3).sum()).backward()
+            (ours.square().sum() + ours.pow(3).sum()).backward()
+        for optimizer in (adam, reference):
+            optimizer.step()
+            optimizer.zero_grad()
+    for ours, theirs in zip(fused, plain, strict=True):
+        assert torch.allclose(ours, theirs, rtol=1e-5, atol=1e-6)
