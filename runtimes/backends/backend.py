@@ -75,7 +75,7 @@ class Backend:
 
     probe: Callable[[ModuleType], tuple[Device, ...] | str]
     """Computes the tiny network (`runtimes.probe_network`) on every device of the imported engine, and gives them;
-    or one line on what the engine can do without a device. Any error says that it is broken."""
+    or one line on what the engine can do without a device. An error says that it is broken."""
 
     runner: Callable[[Path, Artifact, int, RunOptions], Runner] | None = None
     """The runner of (bundle, artifact, scale, options), which need not import the engine before it is entered; None:

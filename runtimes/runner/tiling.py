@@ -1,4 +1,4 @@
-"""Any image size on fixed-shape artifacts: overlapping tiles, feathered into a partition of unity.
+"""Images of every size on fixed-shape artifacts: overlapping tiles, feathered into a partition of unity.
 
 On each axis the tiles are spread evenly, neighbours share at least `overlap` LR pixels, and the change from
 one tile to the next lies in the middle of what they share: the pixels next to a tile's edge, which saw

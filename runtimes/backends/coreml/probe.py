@@ -23,7 +23,7 @@ def probe(coremltools: ModuleType) -> tuple[Device, ...]:
     return tuple(found)
 
 
-def _probe_package(ct: Any, unit: str) -> Array:
+def _probe_package(ct: ModuleType, unit: str) -> Array:
     """The doctor's tiny network (see `runtimes.probe_network`), built, compiled and computed by Core ML: its output."""
     mb = importlib.import_module("coremltools.converters.mil").Builder
 

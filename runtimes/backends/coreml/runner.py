@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from dlgsanet.errors import BackendError, InputError, UnavailableError
 from runtimes.backends.coreml import ENGINE, REFERENCE
@@ -86,14 +87,12 @@ class CoreMLRunner(Runner):
         self._model = None
 
 
-def _picture(tile: Array) -> Any:
-    from PIL import Image
-
+def _picture(tile: Array) -> Image.Image:
     pixels = to_pixels(tile)[0].transpose(1, 2, 0).astype(np.uint8)
     return Image.fromarray(np.ascontiguousarray(pixels))
 
 
-def _plan(model: Any, units: Any) -> Any:
+def _plan(model: Any, units: object) -> Any:
     plans = importlib.import_module("coremltools.models.compute_plan").MLComputePlan
     return plans.load_from_path(model.get_compiled_model_path(), compute_units=units)
 

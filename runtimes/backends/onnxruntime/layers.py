@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from math import prod
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from dlgsanet.errors import UnavailableError
@@ -14,6 +15,7 @@ from runtimes.file_formats.onnx_file import OnnxFacts, read_facts
 from runtimes.runner.tiling import Array
 from runtimes.runner.work_by_precision import Layer, convolution_macs, count_fault, product_macs
 
+Event = Mapping[str, Any]  # of the profiler: whatever it writes
 _KERNEL = "_kernel_time"
 _TYPES = {"float": "fp32", "float16": "fp16", "bfloat16": "bf16", "uint8": "int8", "int8": "int8"}
 _CONVOLUTIONS = ("Conv", "FusedConv", "NhwcFusedConv", "QLinearConv", "ConvInteger")
@@ -33,18 +35,20 @@ def integer_precision(source: OnnxFacts, optimized: Path) -> str:
     return (count_fault(wanted, integer) or "int8") if wanted and integer else "fp32"
 
 
-def profiled(ort: Any, model: Any, options: Any, provider: str, inputs: Mapping[str, Array]) -> list[Any]:
+def profiled(
+    ort: ModuleType, model: bytes | str, options: Any, provider: str, inputs: Mapping[str, Array]
+) -> list[Event]:
     """The events of one run of `model` in a session of its own, as ONNX Runtime's profiler wrote them."""
     with tempfile.TemporaryDirectory() as folder:
         options.enable_profiling = True
         options.profile_file_prefix = str(Path(folder) / "profile")
         session = ort.InferenceSession(model, options, providers=[provider], enable_fallback=0)
         session.run(None, dict(inputs))
-        events: list[Any] = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
+        events: list[Event] = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
         return events
 
 
-def layers(events: Sequence[Any], weights: Mapping[str, tuple[int, ...]], convolutions: int) -> list[Layer]:
+def layers(events: Sequence[Event], weights: Mapping[str, tuple[int, ...]], convolutions: int) -> list[Layer]:
     """Every convolution and matrix product among the kernels that ran, with the precision of its input; nothing where
     not all `convolutions` of the model are found, since a part would pass for all.
 

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from dlgsanet.errors import BackendError, InputError, UnavailableError
 from runtimes.backends.onnxruntime import ENGINE
 from runtimes.backends.onnxruntime.devices import require_provider
 from runtimes.backends.onnxruntime.layers import integer_precision, layers, profiled
-from runtimes.backends.onnxruntime.session import quiet_options, run_tile
+from runtimes.backends.onnxruntime.session import Session, quiet_options, run_tile
 from runtimes.bundle.integrity import read_verified, verify
 from runtimes.bundle.manifest import Artifact
 from runtimes.file_formats.onnx_file import OnnxFacts, convolution_weights, read_facts, tensor_names, with_outputs
@@ -35,7 +36,7 @@ class OnnxRuntimeRunner(Runner):
         self._bundle = bundle
         self._artifact = artifact
         self._options = options
-        self._session: Any = None
+        self._session: Session | None = None
 
     def macs(self) -> dict[str, int]:
         """Of a profiled run in a session of its own."""
@@ -103,7 +104,7 @@ class OnnxRuntimeRunner(Runner):
 
     def _require_as_asked(self, provider: str) -> None:
         """Compare what the session has with what was asked for. Raises InputError or UnavailableError."""
-        found = self._session.get_providers()
+        found = self._running.get_providers()
         if not found or found[0] != provider:
             raise UnavailableError(
                 f"{self._artifact.id}: {provider} was asked for, ONNX Runtime took "
@@ -111,20 +112,25 @@ class OnnxRuntimeRunner(Runner):
                 "instead; the provider's libraries are missing or do not fit"
             )
         ports = (
-            (self._session.get_inputs(), self._artifact.input),
-            (self._session.get_outputs(), self._artifact.output),
+            (self._running.get_inputs(), self._artifact.input),
+            (self._running.get_outputs(), self._artifact.output),
         )
         for present, port in ports:
             named = {item.name: tuple(item.shape) for item in present}
             require_port(self._artifact.id, port, named)
 
     def _infer(self, tile: Array) -> Array:
-        return run_tile(self._session, self._artifact, tile)
+        return run_tile(self._running, self._artifact, tile)
 
     def _inspect(self, tile: Array) -> tuple[Array, dict[str, Array]]:
         names = self._options.taps
-        sr, *inside = self._session.run([self._artifact.output.name, *names], {self._artifact.input.name: tile})
+        sr, *inside = self._running.run([self._artifact.output.name, *names], {self._artifact.input.name: tile})
         return sr, dict(zip(names, inside, strict=True))
+
+    @property
+    def _running(self) -> Session:
+        assert self._session is not None
+        return self._session
 
     def _close(self) -> None:
         self._session = None
@@ -142,7 +148,7 @@ def open_product(precision: str, threads: int) -> Callable[[Array, Array], objec
     return lambda a, b: session.run(["c"], {"a": a, "b": b})
 
 
-def _session_options(ort: Any, provider: str, threads: int, optimized: Path | None) -> Any:
+def _session_options(ort: ModuleType, provider: str, threads: int, optimized: Path | None) -> Any:
     options = quiet_options(ort, threads)
     if optimized is not None and provider == "CPUExecutionProvider":
         options.optimized_model_filepath = str(optimized)

@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from types import ModuleType
+from typing import Any, Protocol
 
 from dlgsanet.errors import BackendError
 from runtimes.bundle.manifest import Artifact
 from runtimes.runner.tiling import Array
 
 
-def quiet_options(ort: Any, threads: int) -> Any:
+class Value(Protocol):
+    """An input or output of a model."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def shape(self) -> Sequence[int | str | None]: ...
+
+
+class Session(Protocol):
+    """What is used of `onnxruntime.InferenceSession`."""
+
+    def run(self, names: Sequence[str] | None, inputs: Mapping[str, Array]) -> list[Array]: ...
+    def get_providers(self) -> list[str]: ...
+    def get_inputs(self) -> Sequence[Value]: ...
+    def get_outputs(self) -> Sequence[Value]: ...
+
+
+def quiet_options(ort: ModuleType, threads: int) -> Any:
     """Session options: a fixed number of threads that rest between runs, and no warnings."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
@@ -20,11 +40,10 @@ def quiet_options(ort: Any, threads: int) -> Any:
     return options
 
 
-def run_tile(session: Any, artifact: Artifact, tile: Array) -> Array:
+def run_tile(session: Session, artifact: Artifact, tile: Array) -> Array:
     """The artifact's output for a tile. Raises BackendError with what ONNX Runtime said."""
     try:
         found = session.run([artifact.output.name], {artifact.input.name: tile})
     except Exception as error:
         raise BackendError(f"{artifact.id}: ONNX Runtime failed: {error}") from error
-    sr: Array = found[0]
-    return sr
+    return found[0]

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from math import prod
-from typing import Any
 
+from runtimes.backends.openvino.protocols import Compiled, Network, Op, Port
 from runtimes.runner.work_by_precision import Layer, convolution_macs, count_fault, product_macs
 
 PRECISION_HINT = "INFERENCE_PRECISION_HINT"
@@ -24,14 +24,14 @@ _CONVOLUTIONS = ("Convolution", "GroupConvolution")
 _QUANTIZED = (*_CONVOLUTIONS, "MatMul")
 
 
-def precision_of(network: Any, compiled: Any) -> str:
+def precision_of(network: Network, compiled: Compiled) -> str:
     """The precision of a network read from its file and compiled, as in artifact ids: what its convolutions run in, or
     `int8w` where that is fp32 with weights that the file stores in int8."""
     found = reported_precision(compiled, quantized_layers(network))
     return "int8w" if found == "fp32" and stored_in_int8(network) else found
 
 
-def reported_precision(compiled: Any, quantized: int = 0) -> str:
+def reported_precision(compiled: Compiled, quantized: int = 0) -> str:
     """The precision that the convolutions of the compiled network really run in, named as in artifact ids.
 
     Most of the dense and most of the other (depthwise) ones decide; INT8 beside bf16 is `int8-mixed`, INT8 beside
@@ -54,12 +54,12 @@ def reported_precision(compiled: Any, quantized: int = 0) -> str:
     return named(_most(dense + other) or hint)
 
 
-def quantized_layers(network: Any) -> int:
+def quantized_layers(network: Network) -> int:
     """How many layers of a network, as read from its file, multiply a quantized input with quantized weights."""
     return sum(op.get_type_name() in _QUANTIZED and all(map(_rounded, op.inputs())) for op in network.get_ops())
 
 
-def stored_in_int8(network: Any) -> bool:
+def stored_in_int8(network: Network) -> bool:
     """Whether a network, as read from its file, stores most weights of its convolutions in int8 and rounds none of
     their inputs: weights-only INT8."""
     held: Counter[bool] = Counter()
@@ -71,7 +71,7 @@ def stored_in_int8(network: Any) -> bool:
     return held[True] > held[False]
 
 
-def layers(compiled: Any) -> Iterator[Layer]:
+def layers(compiled: Compiled) -> Iterator[Layer]:
     """Every convolution and matrix product that runs, with its precision; nothing where the device shows no layers."""
     for op, kind in _working(compiled):
         out = tuple(op.output(0).get_shape())
@@ -90,7 +90,7 @@ def named(kind: str) -> str:
     return TYPES.get(kind, kind)
 
 
-def _working(compiled: Any) -> Iterator[tuple[Any, str]]:
+def _working(compiled: Compiled) -> Iterator[tuple[Op, str]]:
     """The convolutions and products that run, with their kind; not those by which a tensor is only looked at."""
     for op in compiled.get_runtime_model().get_ops():
         kind = _rt(op, "layerType").lower()
@@ -99,7 +99,7 @@ def _working(compiled: Any) -> Iterator[tuple[Any, str]]:
             yield op, kind
 
 
-def _rounded(port: Any) -> bool:
+def _rounded(port: Port) -> bool:
     """Whether what a port reads passed through FakeQuantize, or through integers and a scale, as stored weights do."""
     node = port.get_source_output().get_node()
     while node.get_type_name() in ("Multiply", "Subtract", "Reshape", "Convert"):
@@ -114,6 +114,6 @@ def _most(kinds: Counter[str]) -> str:
     return kinds.most_common(1)[0][0] if kinds else ""
 
 
-def _rt(op: Any, key: str) -> str:
+def _rt(op: Op, key: str) -> str:
     info = op.get_rt_info()
     return str(info[key].astype(str)) if key in info else ""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from dlgsanet.errors import BackendError, InputError, UnavailableError
 from runtimes.backends.openvino import ENGINE
 from runtimes.backends.openvino.devices import native_precisions, require_openvino_device
 from runtimes.backends.openvino.layers import PRECISION_HINT, TAP, TYPES, layers, precision_of
+from runtimes.backends.openvino.protocols import Compiled, Network, Port, Request
 from runtimes.bundle.integrity import read_verified
 from runtimes.bundle.manifest import Artifact
 from runtimes.machine.processor import available_threads
@@ -38,11 +38,11 @@ class OpenVinoRunner(Runner):
         self._bundle = bundle
         self._artifact = artifact
         self._options = options
-        self._request: Any = None
-        self._compiled: Any = None
+        self._request: Request | None = None
+        self._compiled: Compiled | None = None
 
     def macs(self) -> dict[str, int]:
-        return by_precision(layers(self._compiled))
+        return by_precision(layers(self._compiled)) if self._compiled is not None else {}
 
     def _open(self) -> RunInfo:
         artifact = self._artifact
@@ -76,7 +76,7 @@ class OpenVinoRunner(Runner):
             device_precisions=native_precisions(core.get_property(device, "OPTIMIZATION_CAPABILITIES")),
         )
 
-    def _tap(self, network: Any) -> None:
+    def _tap(self, network: Network) -> None:
         """Make outputs of the tensors that are to be seen, in their order behind the network's own.
 
         Each is read through a convolution with the identity, which changes no value: what lies between an output and
@@ -117,7 +117,7 @@ class OpenVinoRunner(Runner):
 
     def _infer(self, tile: Array) -> Array:
         try:
-            found = self._request.infer({self._artifact.input.name: tile})
+            found = self._running.infer({self._artifact.input.name: tile})
         except RuntimeError as error:
             raise BackendError(f"{self._artifact.id}: OpenVINO failed: {error}") from error
         # The request owns the memory and the next run overwrites it.
@@ -126,8 +126,13 @@ class OpenVinoRunner(Runner):
 
     def _inspect(self, tile: Array) -> tuple[Array, dict[str, Array]]:
         sr = self._infer(tile)
-        found = [self._request.get_output_tensor(index + 1).data for index in range(len(self._options.taps))]
+        found = [self._running.get_output_tensor(index + 1).data for index in range(len(self._options.taps))]
         return sr, {name: np.array(data, np.float32) for name, data in zip(self._options.taps, found, strict=True)}
+
+    @property
+    def _running(self) -> Request:
+        assert self._request is not None
+        return self._request
 
     def _close(self) -> None:
         self._request = self._compiled = None
@@ -152,5 +157,5 @@ def open_product(precision: str, threads: int) -> Callable[[Array, Array], objec
     return lambda a, b: request.infer({"a": a, "b": b})
 
 
-def _shapes(ports: Any) -> dict[str, tuple[int, ...]]:
+def _shapes(ports: Sequence[Port]) -> dict[str, tuple[int, ...]]:
     return {name: tuple(port.shape) for port in ports for name in port.names}

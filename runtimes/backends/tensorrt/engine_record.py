@@ -14,14 +14,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from dlgsanet.errors import InputError, UnavailableError
 from dlgsanet.storage.atomic import write_bytes, write_text
 from dlgsanet.storage.json_text import parse
-from dlgsanet.storage.typed_json import Text, Whole, decode
+from dlgsanet.storage.typed_json import Text, decode
 from runtimes.backends.backend import EngineKernels
-from runtimes.backends.tensorrt.layers import KernelTable
+from runtimes.backends.tensorrt.layers import KernelTable, StoredKernels
 from runtimes.bundle.field_types import InsidePath, Sha256, one_of
 from runtimes.bundle.manifest import Artifact
 
@@ -29,22 +29,6 @@ SCHEMA: Literal[1] = 1
 MAX_BYTES = 1 << 20
 REBUILD = "run `dlgsanet build` on this device again"
 FP32_SCALES, FP16_SCALES = "fp32", "fp16"
-
-
-@dataclass(frozen=True)
-class _Kernels:
-    """`KernelTable.as_json`, as a record must hold it."""
-
-    total: Whole
-    kernels: Mapping[str, Whole]
-    dense_convolutions: Mapping[str, Whole]
-    grouped_convolutions: Mapping[str, Whole]
-    waits: Whole
-    signals: Whole
-    requantize: Whole
-    weight_bytes: Whole | None
-    activation_bytes: Whole | None
-    macs: Mapping[str, Whole]
 
 
 @dataclass(frozen=True)
@@ -64,13 +48,13 @@ class EngineRecord:
     onnx_sha256: Sha256
     scales: Annotated[str, one_of((FP32_SCALES, FP16_SCALES))] | None
     options: Mapping[str, str]
-    kernels: Mapping[str, Any]
+    kernels: Mapping[str, object]
 
     @property
     def table(self) -> KernelTable | None:
         return KernelTable.from_json(self.kernels) if self.kernels else None
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         return asdict(self)
 
 
@@ -109,7 +93,7 @@ def parse_record(value: object, where: str) -> EngineRecord:
     """A record in JSON, every field checked; `where` names its place. Raises InputError naming the field."""
     record = decode(EngineRecord, value, where, REBUILD)
     if record.kernels:
-        decode(_Kernels, record.kernels, f"{where}.kernels", REBUILD)
+        decode(StoredKernels, record.kernels, f"{where}.kernels", REBUILD)
     return record
 
 

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from dlgsanet.storage.typed_json import Whole, decode
 from runtimes.runner.work_by_precision import Layer, by_precision, convolution_macs, product_macs
 
 _TYPES = (
@@ -82,6 +83,22 @@ class Kernel:
 
 
 @dataclass(frozen=True)
+class StoredKernels:
+    """`KernelTable.as_json`, as a record must hold it."""
+
+    total: Whole
+    kernels: Mapping[str, Whole]
+    dense_convolutions: Mapping[str, Whole]
+    grouped_convolutions: Mapping[str, Whole]
+    waits: Whole
+    signals: Whole
+    requantize: Whole
+    weight_bytes: Whole | None
+    activation_bytes: Whole | None
+    macs: Mapping[str, Whole]
+
+
+@dataclass(frozen=True)
 class KernelTable:
     """`kernels`: "<type> <data type>" -> count; `dense`, `grouped`: convolutions by data type. Bytes of weights and of
     activations are None where the log does not tell."""
@@ -118,7 +135,7 @@ class KernelTable:
             parts += [] if size is None else [f"{name} {size / 1e6:.1f} MB"]
         return ", ".join(parts)
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         return {
             "total": self.total,
             "kernels": dict(sorted(self.kernels.items())),
@@ -133,18 +150,19 @@ class KernelTable:
         }
 
     @classmethod
-    def from_json(cls, found: Mapping[str, Any]) -> KernelTable:
-        """The table that `as_json` made."""
+    def from_json(cls, value: object) -> KernelTable:
+        """The table that `as_json` made. Raises InputError for anything else."""
+        found = decode(StoredKernels, value, "kernels")
         return cls(
-            kernels=dict(found["kernels"]),
-            dense=dict(found["dense_convolutions"]),
-            grouped=dict(found["grouped_convolutions"]),
-            waits=found["waits"],
-            signals=found["signals"],
-            requantize=found["requantize"],
-            weight_bytes=found["weight_bytes"],
-            activation_bytes=found["activation_bytes"],
-            macs=dict(found["macs"]),
+            kernels=found.kernels,
+            dense=found.dense_convolutions,
+            grouped=found.grouped_convolutions,
+            waits=found.waits,
+            signals=found.signals,
+            requantize=found.requantize,
+            weight_bytes=found.weight_bytes,
+            activation_bytes=found.activation_bytes,
+            macs=found.macs,
         )
 
 

@@ -27,14 +27,14 @@ class Journal:
         return self.errors[-1][:400] if self.errors else "it gave no reason"
 
 
-def make_logger(trt: Any, journal: Journal) -> Any:
+def make_logger(trt: Any, journal: Journal) -> object:
     """A logger of the library's own kind: the first one of a process is the one that it keeps."""
 
     class Logger(trt.ILogger):  # type: ignore[misc]  # a class of the library, known at run time only
         def __init__(self) -> None:
             trt.ILogger.__init__(self)
 
-        def log(self, severity: Any, message: str) -> None:
+        def log(self, severity: object, message: str) -> None:
             journal.take(str(getattr(severity, "name", severity)), message)
 
     return Logger()

@@ -14,11 +14,12 @@ from collections.abc import Iterator
 from importlib.metadata import version
 from math import prod
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from dlgsanet.errors import BackendError, InputError, UnavailableError
 from runtimes.backends.onnxruntime import ENGINE as ONNXRUNTIME
-from runtimes.backends.onnxruntime.session import quiet_options, run_tile
+from runtimes.backends.onnxruntime.session import Session, quiet_options, run_tile
 from runtimes.backends.tensorrt import REFERENCE, REFERENCE_FP16_SCALES, TENSORRT
 from runtimes.backends.tensorrt.lint.lint import require_clean
 from runtimes.bundle.integrity import read_verified
@@ -40,7 +41,7 @@ class TensorRTReference(Runner):
     def __init__(self, bundle: Path, artifact: Artifact, scale: int, options: RunOptions) -> None:
         super().__init__(scale, (artifact.tile,))
         self._bundle, self._artifact, self._options = bundle, artifact, options
-        self._session: Any = None
+        self._session: Session | None = None
         self._data = b""
 
     def _open(self) -> RunInfo:
@@ -74,6 +75,7 @@ class TensorRTReference(Runner):
         )
 
     def _infer(self, tile: Array) -> Array:
+        assert self._session is not None
         return run_tile(self._session, self._artifact, tile)
 
     def macs(self) -> dict[str, int]:
@@ -158,14 +160,14 @@ def _set_target(node: Any, kind: str) -> None:
         del node.attribute[:]
 
 
-def _exact(ort: Any, threads: int) -> Any:
+def _exact(ort: ModuleType, threads: int) -> object:
     """No optimization: fused kernels would compute past the roundings, and folding would change the integers."""
     options = quiet_options(ort, threads)
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     return options
 
 
-def _import_onnx() -> Any:
+def _import_onnx() -> ModuleType:
     try:
         for name in ("onnx.helper", "onnx.numpy_helper", "onnx.shape_inference"):
             importlib.import_module(name)

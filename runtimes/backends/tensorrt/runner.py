@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from statistics import median
+from types import ModuleType
 from typing import Any
 
 from dlgsanet.errors import BackendError, InputError, UnavailableError
 from runtimes.backends.tensorrt import LIBRARIES, TENSORRT_RTX
-from runtimes.backends.tensorrt.cuda.interface import Cuda, DeviceBuffer, Gpu, HostBuffer
+from runtimes.backends.tensorrt.cuda.interface import Cuda, DeviceBuffer, Event, Gpu, HostBuffer, Stream
 from runtimes.backends.tensorrt.cuda.open_cuda import NO_GPU, open_cuda
 from runtimes.backends.tensorrt.engine_record import (
     EngineRecord,
@@ -47,12 +48,12 @@ class Slot:
     sr: HostBuffer
     lr_device: DeviceBuffer
     sr_device: DeviceBuffer
-    stream: Any
-    began: Any
-    uploaded: Any
-    started: Any
-    computed: Any
-    ended: Any
+    stream: Stream
+    began: Event
+    uploaded: Event
+    started: Event
+    computed: Event
+    ended: Event
     launch: Callable[[], None]
 
 
@@ -76,7 +77,7 @@ class TensorRTRunner(Runner):
         self._engine: Any = None
         self._context: Any = None
         self._free: list[Slot] = []
-        self._last: Any = None  # event: the last tile has computed
+        self._last: Event | None = None  # event: the last tile has computed
         self._times: dict[str, deque[float]] = {}
         self._table: KernelTable | None = None
 
@@ -129,7 +130,7 @@ class TensorRTRunner(Runner):
         verify(self._bundle, artifact.files)
         return artifact.path, shipped_record(artifact)
 
-    def _load(self, trt: Any, data: bytes) -> None:
+    def _load(self, trt: ModuleType, data: bytes) -> None:
         """Deserialise, and hold the engine's ports against the manifest's."""
         artifact = self._artifact
         logger, self._journal = _shared_logger(trt)
@@ -154,7 +155,7 @@ class TensorRTRunner(Runner):
         if not self._context.set_input_shape(artifact.input.name, artifact.input.shape):
             raise BackendError(f"{artifact.id}: TensorRT refuses the input's shape: {self._journal.reason}")
 
-    def _seen(self, trt: Any) -> KernelTable | None:
+    def _seen(self, trt: ModuleType) -> KernelTable | None:
         """What the engine itself says of its kernels; None where it keeps no details."""
         inspector = self._engine.create_engine_inspector()
         try:
@@ -273,7 +274,7 @@ class TensorRTRunner(Runner):
 
 
 @lru_cache(maxsize=2)
-def _shared_logger(trt: Any) -> tuple[Any, Journal]:
+def _shared_logger(trt: ModuleType) -> tuple[object, Journal]:
     """One logger for a library and process: TensorRT keeps the first one that it gets."""
     journal = Journal()
     return make_logger(trt, journal), journal

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import cast
 
 import numpy as np
 
 from dlgsanet.errors import BackendError, InputError
 from runtimes.backends.coreml.mil.operators_convolution import CONVOLUTION
-from runtimes.backends.coreml.mil.operators_elementwise import ELEMENTWISE
+from runtimes.backends.coreml.mil.operators_elementwise import ELEMENTWISE, Arguments
 from runtimes.backends.coreml.mil.operators_tensor import TENSORS
 from runtimes.backends.coreml.mil.operators_weights import COMPRESSED
 from runtimes.backends.coreml.mil.program import Blob, Model, Operation
@@ -36,18 +36,22 @@ Observer = Callable[[str, Anything], None]
 
 
 @dataclass(frozen=True)
+class _Name:
+    name: str
+
+
+_Bound = Anything | _Name
+_Argument = _Bound | tuple[_Bound, ...]  # a tuple for `values` only
+
+
+@dataclass(frozen=True)
 class _Step:
     """An operation with what it is called with: constants already as arrays, values by name."""
 
     operation: Operation
-    function: Callable[[Mapping[str, Any]], Any]
-    arguments: Mapping[str, Any]  # an array, a `_Name`, or for `values` a tuple of them
+    function: Callable[[Arguments], Anything | tuple[Anything, ...]]
+    arguments: Mapping[str, _Argument]
     drops: tuple[str, ...]  # values that nobody reads afterwards
-
-
-@dataclass(frozen=True)
-class _Name:
-    name: str
 
 
 class Executor:
@@ -60,7 +64,7 @@ class Executor:
         """`weights`: the package's weight files by the name that the program gives them."""
         self._strict = strict
         self._weights = weights
-        self._constants: dict[str, Any] = {}
+        self._constants: dict[str, Anything] = {}
         self._results = model.results
         live = {feature.name for feature in model.inputs}
         dynamic = []
@@ -105,7 +109,7 @@ class Executor:
                 raise InputError(f"{operation.kind} ({operation.name}): expected the parameter {name}, found none")
         return _Step(operation, function, arguments, ())
 
-    def _argument(self, parameter: str, bound: tuple[str | Anything | Blob, ...], live: set[str]) -> Any:
+    def _argument(self, parameter: str, bound: tuple[str | Anything | Blob, ...], live: set[str]) -> _Argument:
         found = [self._bound(item, live) for item in bound]
         if parameter == "values":
             return tuple(found)
@@ -113,7 +117,7 @@ class Executor:
             raise InputError(f"expected one value for {parameter}, found {len(found)}; export again")
         return found[0]
 
-    def _bound(self, item: str | Anything | Blob, live: set[str]) -> Any:
+    def _bound(self, item: str | Anything | Blob, live: set[str]) -> _Bound:
         if not isinstance(item, str):
             return self._array(item)
         if item in self._constants:
@@ -132,7 +136,7 @@ class Executor:
     def _run(self, step: _Step, values: Mapping[str, Anything]) -> dict[str, Anything]:
         operation = step.operation
         try:
-            made = step.function({name: _filled(value, values) for name, value in step.arguments.items()})
+            made = step.function(_filled(step.arguments, values))
         except (ValueError, IndexError, TypeError, KeyError) as error:
             raise InputError(
                 f"{operation.kind} ({operation.name}) cannot be computed: {error}; export again"
@@ -145,7 +149,7 @@ class Executor:
             for value, (name, kind) in zip(outputs, operation.outputs, strict=True)
         }
 
-    def _typed(self, operation: Operation, value: Any, kind: TensorType) -> Anything:
+    def _typed(self, operation: Operation, value: Anything, kind: TensorType) -> Anything:
         """The result as the program declares it; another shape means that program and interpreter disagree."""
         array = np.asarray(value)
         if array.shape != kind.shape:
@@ -161,7 +165,7 @@ class Executor:
         return array.astype(np.float16).astype(np.float32)
 
 
-def _flat(arguments: Mapping[str, Any]) -> Iterator[Any]:
+def _flat(arguments: Mapping[str, _Argument]) -> Iterator[_Bound]:
     for value in arguments.values():
         if isinstance(value, tuple):
             yield from value
@@ -169,10 +173,14 @@ def _flat(arguments: Mapping[str, Any]) -> Iterator[Any]:
             yield value
 
 
-def _filled(value: Any, values: Mapping[str, Anything]) -> Any:
-    if isinstance(value, tuple):
-        return tuple(_filled(item, values) for item in value)
-    return values[value.name] if isinstance(value, _Name) else value
+def _filled(arguments: Mapping[str, _Argument], values: Mapping[str, Anything]) -> Arguments:
+    """The arguments with every name replaced by its value."""
+
+    def of(bound: _Bound) -> Anything:
+        return values[bound.name] if isinstance(bound, _Name) else bound
+
+    found = {name: tuple(map(of, it)) if isinstance(it, tuple) else of(it) for name, it in arguments.items()}
+    return cast("Arguments", found)
 
 
 def _with_drops(steps: list[_Step], kept: tuple[str, ...]) -> list[_Step]:

@@ -6,14 +6,12 @@ worked on stays in the cache.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from dlgsanet.errors import InputError
-from runtimes.backends.coreml.mil.operators_elementwise import Arguments
+from runtimes.backends.coreml.mil.operators_elementwise import Arguments, Operator
 from runtimes.backends.coreml.mil.tensor_types import MAX_ELEMENTS, Anything
 
 
@@ -104,7 +102,7 @@ def _dense(image: Anything, weight: Anything, groups: int, shape: Geometry, out:
         out[group * outs : (group + 1) * outs] = (matrix @ seen).reshape(outs, *size)
 
 
-CONVOLUTION: dict[str, tuple[Callable[[Arguments], Any], tuple[str, ...], tuple[str, ...]]] = {
+CONVOLUTION: dict[str, Operator] = {
     "conv": (conv, ("x", "weight"), ("bias", "strides", "pad_type", "pad", "dilations", "groups")),
 }
 """Kind -> (function, required parameters, optional parameters)."""

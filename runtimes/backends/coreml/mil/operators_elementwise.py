@@ -6,14 +6,17 @@ Semantics are those of the MIL operator reference (https://apple.github.io/corem
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
 
 from dlgsanet.errors import InputError
 from runtimes.backends.coreml.mil.tensor_types import NUMPY, Anything
 
-Arguments = Mapping[str, Any]
+Arguments = Mapping[str, Anything]
+"""By parameter; in the place of `values` stands a tuple of arrays."""
+
+Operator = tuple[Callable[[Arguments], Anything | tuple[Anything, ...]], tuple[str, ...], tuple[str, ...]]
+"""What computes it, the parameters that it must have, those that it may have."""
 
 _ERFC = (
     -1.26551223, 1.00002368, 0.37409196, 0.09678418, -0.18628806,
@@ -22,10 +25,11 @@ _ERFC = (
 """Coefficients of a Chebyshev fit of log(erfc(x) exp(x^2) / t) in t = 1 / (1 + x / 2); relative error below 1.2e-7
 for every x >= 0 (Press et al., Numerical Recipes, section 6.2)."""
 
+_ZERO = np.zeros((), np.float32)
 _INTEGER_RANGES = {"int8": (-128, 127), "uint8": (0, 255)}
 
 
-def erfc(x: Anything) -> Any:
+def erfc(x: Anything) -> Anything:
     """The complementary error function: absolute error below 5e-7, relative below 5e-6 up to x = 6."""
     size = np.abs(x)
     t = 1 / (1 + np.float32(0.5) * size)
@@ -34,10 +38,10 @@ def erfc(x: Anything) -> Any:
         power *= t
         power += np.float32(coefficient)
     tail = t * np.exp(power - size * size)
-    return np.where(x >= 0, tail, 2 - tail)
+    return np.asarray(np.where(x >= 0, tail, 2 - tail))
 
 
-def _erf(a: Arguments) -> Any:
+def _erf(a: Arguments) -> Anything:
     return 1 - erfc(a["x"])
 
 
@@ -51,7 +55,7 @@ def unary(function: Callable[[Anything], Anything]) -> Callable[[Arguments], Any
     return lambda a: function(a["x"])
 
 
-def gelu(a: Arguments) -> Any:
+def gelu(a: Arguments) -> Anything:
     """EXACT: x/2 (1 + erf(x / sqrt 2)); TANH_APPROXIMATION: x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)));
     SIGMOID_APPROXIMATION: x sigmoid(1.702 x)."""
     x, mode = a["x"], str(a.get("mode", "EXACT"))
@@ -59,33 +63,33 @@ def gelu(a: Arguments) -> Any:
         return np.float32(0.5) * x * erfc(x * np.float32(-(0.5**0.5)))
     if mode == "TANH_APPROXIMATION":
         inner = np.float32((2 / np.pi) ** 0.5) * (x + np.float32(0.044715) * x * x * x)
-        return np.float32(0.5) * x * (1 + np.tanh(inner))
+        return np.asarray(np.float32(0.5) * x * (1 + np.tanh(inner)))
     if mode == "SIGMOID_APPROXIMATION":
         return x * sigmoid(np.float32(1.702) * x)
     raise InputError(f"gelu: the mode {mode} is not known; export again")
 
 
-def sigmoid(x: Anything) -> Any:
+def sigmoid(x: Anything) -> Anything:
     """1 / (1 + exp(-x)), without overflow."""
     return np.float32(0.5) * (1 + np.tanh(np.float32(0.5) * x))
 
 
-def rsqrt(a: Arguments) -> Any:
+def rsqrt(a: Arguments) -> Anything:
     """1 / sqrt(x + epsilon)."""
     return 1 / np.sqrt(a["x"] + np.float32(a.get("epsilon", 1e-12)))
 
 
-def inverse(a: Arguments) -> Any:
+def inverse(a: Arguments) -> Anything:
     """1 / (x + epsilon)."""
     return 1 / (a["x"] + np.float32(a.get("epsilon", 1e-4)))
 
 
-def clip(a: Arguments) -> Any:
+def clip(a: Arguments) -> Anything:
     """min(max(x, alpha), beta)."""
     return np.clip(a["x"], a["alpha"], a["beta"])
 
 
-def cast(a: Arguments) -> Any:
+def cast(a: Arguments) -> Anything:
     """To another type; floats become integers by cutting. fp16 is rounded by the executor, as every result."""
     kind = str(a["dtype"])
     if kind not in NUMPY:
@@ -93,23 +97,23 @@ def cast(a: Arguments) -> Any:
     return a["x"].astype(np.float32 if kind in ("fp16", "fp32") else NUMPY[kind])
 
 
-def quantize(a: Arguments) -> Any:
+def quantize(a: Arguments) -> Anything:
     """round(input / scale) + zero_point, saturated to int8 or uint8; scale and zero_point scalars or along axis."""
     kind = str(a["output_dtype"])
     if kind not in _INTEGER_RANGES:
         raise InputError(f"quantize: the type {kind} is not known; export again")
-    scale, zero = per_axis(a["scale"], a), per_axis(a.get("zero_point", np.float32(0)), a)
+    scale, zero = per_axis(a["scale"], a), per_axis(a.get("zero_point", _ZERO), a)
     low, high = _INTEGER_RANGES[kind]
-    return np.clip(np.rint(a["input"] / scale) + zero, low, high).astype(NUMPY[kind])
+    return np.asarray(np.clip(np.rint(a["input"] / scale) + zero, low, high)).astype(NUMPY[kind])
 
 
-def dequantize(a: Arguments) -> Any:
+def dequantize(a: Arguments) -> Anything:
     """(input - zero_point) scale; scale and zero_point scalars or along axis."""
-    scale, zero = per_axis(a["scale"], a), per_axis(a.get("zero_point", np.float32(0)), a)
+    scale, zero = per_axis(a["scale"], a), per_axis(a.get("zero_point", _ZERO), a)
     return (a["input"].astype(np.float32) - zero) * scale
 
 
-def per_axis(value: Anything, a: Arguments) -> Any:
+def per_axis(value: Anything, a: Arguments) -> Anything:
     """A scalar as it is, a vector shaped to broadcast along `axis` of `input`; both as float32."""
     array = np.asarray(value, np.float32)
     if array.ndim == 0:
@@ -119,7 +123,7 @@ def per_axis(value: Anything, a: Arguments) -> Any:
     return array.reshape(shape)
 
 
-ELEMENTWISE: dict[str, tuple[Callable[[Arguments], Any], tuple[str, ...], tuple[str, ...]]] = {
+ELEMENTWISE: dict[str, Operator] = {
     "abs": (unary(np.abs), ("x",), ()),
     "add": (binary(np.add), ("x", "y"), ()),
     "cast": (cast, ("x", "dtype"), ()),

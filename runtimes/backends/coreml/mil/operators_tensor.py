@@ -6,12 +6,11 @@ Semantics are those of the MIL operator reference (see `runtimes.backends.coreml
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
 from dlgsanet.errors import InputError
-from runtimes.backends.coreml.mil.operators_elementwise import Arguments
+from runtimes.backends.coreml.mil.operators_elementwise import Arguments, Operator
 from runtimes.backends.coreml.mil.tensor_types import MAX_ELEMENTS, Anything
 
 _PAD_MODES = {"reflect": "reflect", "replicate": "edge"}
@@ -20,18 +19,18 @@ _PAD_MODES = {"reflect": "reflect", "replicate": "edge"}
 def reduce(function: Callable[..., Anything]) -> Callable[[Arguments], Anything]:
     """x over axes (all if not given), kept as 1 with keep_dims."""
 
-    def run(a: Arguments) -> Any:
+    def run(a: Arguments) -> Anything:
         axes = tuple(int(i) for i in a["axes"]) if "axes" in a else None
         return np.asarray(function(a["x"], axis=axes, keepdims=bool(a.get("keep_dims", False))))
 
     return run
 
 
-def _l2(x: Anything, axis: tuple[int, ...] | None, keepdims: bool) -> Any:
-    return np.sqrt(np.sum(np.square(x), axis=axis, keepdims=keepdims))
+def _l2(x: Anything, axis: tuple[int, ...] | None, keepdims: bool) -> Anything:
+    return np.asarray(np.sqrt(np.sum(np.square(x), axis=axis, keepdims=keepdims)))
 
 
-def layer_norm(a: Arguments) -> Any:
+def layer_norm(a: Arguments) -> Anything:
     """gamma (x - mean) / sqrt(var + epsilon) + beta over axes; gamma and beta have the shape of those axes."""
     x = a["x"]
     axes = tuple(int(i) % x.ndim for i in a["axes"]) if "axes" in a else tuple(range(x.ndim))
@@ -41,33 +40,33 @@ def layer_norm(a: Arguments) -> Any:
     shape = [size if i in axes else 1 for i, size in enumerate(x.shape)]
     if "gamma" in a:
         out = out * a["gamma"].reshape(shape)
-    return out + a["beta"].reshape(shape) if "beta" in a else out
+    return np.asarray(out + a["beta"].reshape(shape) if "beta" in a else out)
 
 
-def softmax(a: Arguments) -> Any:
+def softmax(a: Arguments) -> Anything:
     """exp(x) / sum exp(x) along axis."""
     x, axis = a["x"], int(a.get("axis", -1))
     powers = np.exp(x - np.max(x, axis=axis, keepdims=True))
-    return powers / np.sum(powers, axis=axis, keepdims=True)
+    return np.asarray(powers / np.sum(powers, axis=axis, keepdims=True))
 
 
-def matmul(a: Arguments) -> Any:
+def matmul(a: Arguments) -> Anything:
     """x y, either transposed in its last two axes."""
     x, y = a["x"], a["y"]
     if bool(a.get("transpose_x", False)):
         x = np.swapaxes(x, -1, -2)
     if bool(a.get("transpose_y", False)):
         y = np.swapaxes(y, -1, -2)
-    return np.matmul(x, y)
+    return np.asarray(np.matmul(x, y))
 
 
-def linear(a: Arguments) -> Any:
+def linear(a: Arguments) -> Anything:
     """x weight^T + bias; weight (out, in)."""
     out = np.matmul(a["x"], a["weight"].T)
-    return out + a["bias"] if "bias" in a else out
+    return np.asarray(out + a["bias"] if "bias" in a else out)
 
 
-def concat(a: Arguments) -> Any:
+def concat(a: Arguments) -> Anything:
     """The values along axis; interleave is not understood."""
     if bool(a.get("interleave", False)):
         raise InputError("concat: interleave is not understood; export again")
@@ -85,7 +84,7 @@ def split(a: Arguments) -> tuple[Anything, ...]:
     return tuple(np.split(x, np.cumsum(sizes)[:-1], axis))
 
 
-def slice_by_index(a: Arguments) -> Any:
+def slice_by_index(a: Arguments) -> Anything:
     """x[begin:end:stride] on every axis; masks mean "from the beginning", "to the end" and "this one index"."""
     x = a["x"]
     none = [False] * x.ndim
@@ -102,7 +101,7 @@ def slice_by_index(a: Arguments) -> Any:
     return x[tuple(index)]
 
 
-def pad(a: Arguments) -> Any:
+def pad(a: Arguments) -> Anything:
     """(before, after) for each of the last axes; mode constant (constant_val), reflect or replicate."""
     x, mode = a["x"], str(a.get("mode", "constant"))
     sides = [int(side) for side in a["pad"]]
@@ -113,32 +112,32 @@ def pad(a: Arguments) -> Any:
         return np.pad(x, pairs, constant_values=a.get("constant_val", np.float32(0)))
     if mode not in _PAD_MODES:
         raise InputError(f"pad: the mode {mode} is not known; export again")
-    return np.pad(x, pairs, mode=_PAD_MODES[mode])  # type: ignore[call-overload]
+    return np.asarray(np.pad(x, pairs, mode=_PAD_MODES[mode]))  # type: ignore[call-overload]
 
 
-def reshape(a: Arguments) -> Any:
+def reshape(a: Arguments) -> Anything:
     """To shape, in which 0 keeps the size that stood there and one -1 takes what is left."""
     x = a["x"]
     shape = [int(size) for size in a["shape"]]
     return x.reshape([x.shape[i] if size == 0 else size for i, size in enumerate(shape)])
 
 
-def transpose(a: Arguments) -> Any:
+def transpose(a: Arguments) -> Anything:
     """Axis i of the result is axis perm[i] of x."""
     return np.transpose(a["x"], [int(axis) for axis in a["perm"]])
 
 
-def squeeze(a: Arguments) -> Any:
+def squeeze(a: Arguments) -> Anything:
     """Without the axes of size 1 that are given, or all of them."""
     return np.squeeze(a["x"], tuple(int(i) for i in a["axes"]) if "axes" in a else None)
 
 
-def expand_dims(a: Arguments) -> Any:
+def expand_dims(a: Arguments) -> Anything:
     """With new axes of size 1 at these places of the result."""
     return np.expand_dims(a["x"], tuple(int(i) for i in a["axes"]))
 
 
-def pixel_shuffle(a: Arguments) -> Any:
+def pixel_shuffle(a: Arguments) -> Anything:
     """(N, C r r, H, W) -> (N, C, rH, rW): out[n, c, r h + i, r w + j] = x[n, c r r + i r + j, h, w]."""
     x, r = a["x"], int(a["upscale_factor"])
     n, c, h, w = x.shape
@@ -146,7 +145,7 @@ def pixel_shuffle(a: Arguments) -> Any:
     return parts.reshape(n, c // (r * r), h * r, w * r)
 
 
-TENSORS: dict[str, tuple[Callable[[Arguments], Any], tuple[str, ...], tuple[str, ...]]] = {
+TENSORS: dict[str, Operator] = {
     "concat": (concat, ("values", "axis"), ("interleave",)),
     "expand_dims": (expand_dims, ("x", "axes"), ()),
     "layer_norm": (layer_norm, ("x",), ("axes", "gamma", "beta", "epsilon")),

@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 
 from dlgsanet.errors import InputError
-from runtimes.backends.coreml.mil.operators_elementwise import Arguments, per_axis
+from runtimes.backends.coreml.mil.operators_elementwise import Arguments, Operator, per_axis
 from runtimes.backends.coreml.mil.tensor_types import Anything
 
 _PALETTES = {2: 1, 4: 2, 16: 4, 64: 6, 256: 8}  # values in the table -> bits of an index
 
 
-def affine_dequantize(a: Arguments) -> Any:
+def affine_dequantize(a: Arguments) -> Anything:
     """scale (quantized_data - zero_point), scale and zero_point scalars or along axis."""
     data = {"input": a["quantized_data"], "axis": a["axis"]}
-    return (a["quantized_data"].astype(np.float32) - per_axis(a["zero_point"], data)) * per_axis(a["scale"], data)
+    centred = a["quantized_data"].astype(np.float32) - per_axis(a["zero_point"], data)
+    return np.asarray(centred * per_axis(a["scale"], data))
 
 
-def blockwise_shift_scale(a: Arguments) -> Any:
+def blockwise_shift_scale(a: Arguments) -> Anything:
     """scale (data - offset) (iOS 18); an element of scale and offset serves a block of data as large as they divide
     each axis."""
     data, scale = a["data"].astype(np.float32), a["scale"]
     offset = _spread(a["offset"].astype(np.float32), data.shape) if "offset" in a else np.float32(0)
-    return _spread(scale, data.shape) * (data - offset)
+    return np.asarray(_spread(scale, data.shape) * (data - offset))
 
 
 def _spread(blocks: Anything, shape: tuple[int, ...]) -> Anything:
@@ -37,12 +35,12 @@ def _spread(blocks: Anything, shape: tuple[int, ...]) -> Anything:
     return blocks
 
 
-def lut_to_dense(a: Arguments) -> Any:
+def lut_to_dense(a: Arguments) -> Anything:
     """A table's value for each index, in either of the operator's forms: with a shape (iOS 16), or without (iOS 18)."""
     return _packed_lut(a) if "shape" in a else _blockwise_lut(a)
 
 
-def _blockwise_lut(a: Arguments) -> Any:
+def _blockwise_lut(a: Arguments) -> Anything:
     """lut (K axes that divide the indices' K into blocks, values, vector): every index becomes the vector of that
     place in its block's table, along vector_axis."""
     indices, lut = a["indices"], a["lut"]
@@ -60,7 +58,7 @@ def _blockwise_lut(a: Arguments) -> Any:
     return np.moveaxis(dense, -1, axis + 1).reshape(shape)
 
 
-def _packed_lut(a: Arguments) -> Any:
+def _packed_lut(a: Arguments) -> Anything:
     """lut[index] for each element of shape; indices of 1, 2, 4, 6 or 8 bits, packed from the lowest bit up."""
     lut, shape = a["lut"], [int(size) for size in a["shape"]]
     bits = _PALETTES.get(lut.size)
@@ -73,7 +71,7 @@ def _packed_lut(a: Arguments) -> Any:
     return lut[flags @ (1 << np.arange(bits))].reshape(shape)
 
 
-def sparse_to_dense(a: Arguments) -> Any:
+def sparse_to_dense(a: Arguments) -> Anything:
     """Zeros, with nonzero_data where the mask (packed from the lowest bit up) is set."""
     shape = [int(size) for size in a["shape"]]
     mask = np.unpackbits(a["mask"], bitorder="little")[: int(np.prod(shape))].astype(bool)
@@ -84,7 +82,7 @@ def sparse_to_dense(a: Arguments) -> Any:
     return dense.reshape(shape)
 
 
-COMPRESSED: dict[str, tuple[Callable[[Arguments], Any], tuple[str, ...], tuple[str, ...]]] = {
+COMPRESSED: dict[str, Operator] = {
     "constexpr_affine_dequantize": (affine_dequantize, ("quantized_data", "zero_point", "scale", "axis"), ()),
     "constexpr_blockwise_shift_scale": (blockwise_shift_scale, ("data", "scale"), ("offset",)),
     "constexpr_cast": (lambda a: a["source_val"], ("source_val", "output_dtype"), ()),

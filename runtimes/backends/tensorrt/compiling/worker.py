@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from dlgsanet.errors import UnavailableError
@@ -25,7 +26,7 @@ from runtimes.machine.memory import peak_rss_mb
 EVERY_MS = 1000.0  # at most so often the progress is said
 
 
-def open_library(name: str) -> Any:
+def open_library(name: str) -> ModuleType:
     """The package. Raises UnavailableError saying how to get it, also where its libraries are missing."""
     return LIBRARIES[name].load()
 
@@ -37,7 +38,7 @@ def describe(library: str) -> Stack:
     return Stack(library, str(trt.__version__), not hasattr(flags, "FP16"), _dla_cores(trt))
 
 
-def _dla_cores(trt: Any) -> int | None:
+def _dla_cores(trt: ModuleType) -> int | None:
     """How many deep learning accelerators there are; None where no builder can be made (no GPU)."""
     try:
         builder = trt.Builder(make_logger(trt, Journal()))
@@ -88,7 +89,7 @@ def compile_job(job: CompileJob, say: Say) -> Compiled:
     )
 
 
-def _network(trt: Any, builder: Any, job: CompileJob) -> tuple[Any, dict[str, str]]:
+def _network(trt: ModuleType, builder: Any, job: CompileJob) -> tuple[Any, dict[str, str]]:
     """An empty network: strongly typed, or with `weak` typed by the builder, where the version still can."""
     if job.weak:
         if not hasattr(trt.BuilderFlag, "FP16"):
@@ -105,7 +106,7 @@ def _network(trt: Any, builder: Any, job: CompileJob) -> tuple[Any, dict[str, st
     return builder.create_network(typed), {"typing": "strong"}
 
 
-def _configure(trt: Any, config: Any, job: CompileJob) -> dict[str, str]:
+def _configure(trt: ModuleType, config: Any, job: CompileJob) -> dict[str, str]:
     """Set what this version has; the result names what was set."""
     taken: dict[str, str] = {}
     if hasattr(trt, "ProfilingVerbosity"):
@@ -130,7 +131,7 @@ def _configure(trt: Any, config: Any, job: CompileJob) -> dict[str, str]:
     return taken
 
 
-def _set_capability(trt: Any, config: Any, job: CompileJob) -> None:
+def _set_capability(trt: ModuleType, config: Any, job: CompileJob) -> None:
     wanted = str(job.sm).upper()
     if not hasattr(trt, "ComputeCapability"):
         raise UnavailableError(
@@ -143,7 +144,7 @@ def _set_capability(trt: Any, config: Any, job: CompileJob) -> None:
     config.set_compute_capability(getattr(trt.ComputeCapability, wanted), 0)
 
 
-def _timing_cache(trt: Any, config: Any, job: CompileJob) -> Callable[[], None]:
+def _timing_cache(trt: ModuleType, config: Any, job: CompileJob) -> Callable[[], None]:
     """Give the builder the times of earlier builds; the result keeps those of this one. A cache that it does not take
     (another version, a torn file) is begun anew."""
     if job.timing_cache is None or not hasattr(config, "create_timing_cache"):
@@ -166,7 +167,7 @@ def _timing_cache(trt: Any, config: Any, job: CompileJob) -> Callable[[], None]:
     return keep
 
 
-def make_monitor(trt: Any, say: Say) -> Any:
+def make_monitor(trt: Any, say: Say) -> object:
     """Progress in the library's own way: phases, and steps within each."""
 
     class Monitor(trt.IProgressMonitor):  # type: ignore[misc]

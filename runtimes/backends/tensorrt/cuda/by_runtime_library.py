@@ -8,12 +8,20 @@ import importlib
 from abc import abstractmethod
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from dlgsanet.errors import BackendError, UnavailableError
-from runtimes.backends.tensorrt.cuda.interface import Cuda, DeviceBuffer, Gpu, HostBuffer, require_contiguous
+from runtimes.backends.tensorrt.cuda.interface import (
+    Cuda,
+    DeviceBuffer,
+    Event,
+    Gpu,
+    HostBuffer,
+    Stream,
+    require_contiguous,
+)
 
 LIBRARIES = ("libcudart.so", "libcudart.so.13", "libcudart.so.12", "libcudart.so.11.0")
 FOLDERS = ("", "/usr/local/cuda/lib64/")
@@ -23,20 +31,23 @@ _MAJOR, _MINOR = ("cudaDevAttrComputeCapabilityMajor", 75), ("cudaDevAttrCompute
 _THREAD_LOCAL = ("cudaStreamCaptureModeThreadLocal", 1)
 
 
+Handle = TypeVar("Handle")
+
+
 class RuntimeCuda(Cuda):
     """What both have in common; `_call` makes a call for its error code alone, `_get` for one value."""
 
     def __init__(self) -> None:
-        self._given: list[tuple[str, Any]] = []  # function that frees it, what to free
+        self._given: list[tuple[str, object]] = []  # function that frees it, what to free
 
     @abstractmethod
-    def _get(self, function: str, *arguments: Any, kind: Any = ctypes.c_void_p) -> Any: ...
+    def _get(self, function: str, *arguments: object, kind: type = ctypes.c_void_p) -> Any: ...
 
     @abstractmethod
-    def _call(self, function: str, *arguments: Any) -> None: ...
+    def _call(self, function: str, *arguments: object) -> None: ...
 
     @abstractmethod
-    def _enum(self, group: str, member: tuple[str, int]) -> Any: ...
+    def _enum(self, group: str, member: tuple[str, int]) -> object: ...
 
     @abstractmethod
     def _memory(self) -> tuple[int, int]: ...
@@ -60,11 +71,11 @@ class RuntimeCuda(Cuda):
         free, total = self._memory()
         return Gpu(self._device_name(), f"sm{ask[0]}{ask[1]}", total, free)
 
-    def stream(self) -> Any:
-        return self._own("cudaStreamDestroy", self._get("cudaStreamCreateWithFlags", _NON_BLOCKING))
+    def stream(self) -> Stream:
+        return Stream(self._own("cudaStreamDestroy", self._get("cudaStreamCreateWithFlags", _NON_BLOCKING)))
 
-    def stream_handle(self, stream: Any) -> int:
-        return int(getattr(stream, "value", stream))
+    def stream_handle(self, stream: Stream) -> int:
+        return int(getattr(stream.own, "value", stream.own))
 
     def host(self, shape: tuple[int, ...]) -> HostBuffer:
         size = 4 * int(np.prod(shape))
@@ -76,41 +87,41 @@ class RuntimeCuda(Cuda):
         address = self._own("cudaFree", self._get("cudaMalloc", ctypes.c_size_t(nbytes)))
         return DeviceBuffer(self._address(address), nbytes, address)
 
-    def upload(self, target: DeviceBuffer, source: HostBuffer, stream: Any) -> None:
+    def upload(self, target: DeviceBuffer, source: HostBuffer, stream: Stream) -> None:
         self._copy(target.handle, source.handle, target.nbytes, _TO_DEVICE, stream)
 
-    def download(self, target: HostBuffer, source: DeviceBuffer, stream: Any) -> None:
+    def download(self, target: HostBuffer, source: DeviceBuffer, stream: Stream) -> None:
         self._copy(target.handle, source.handle, source.nbytes, _TO_HOST, stream)
 
-    def _copy(self, target: Any, source: Any, nbytes: int, kind: tuple[str, int], stream: Any) -> None:
+    def _copy(self, target: object, source: object, nbytes: int, kind: tuple[str, int], stream: Stream) -> None:
         size = ctypes.c_size_t(nbytes)
-        self._call("cudaMemcpyAsync", target, source, size, self._enum("cudaMemcpyKind", kind), stream)
+        self._call("cudaMemcpyAsync", target, source, size, self._enum("cudaMemcpyKind", kind), stream.own)
 
-    def event(self) -> Any:
-        return self._own("cudaEventDestroy", self._get("cudaEventCreate"))
+    def event(self) -> Event:
+        return Event(self._own("cudaEventDestroy", self._get("cudaEventCreate")))
 
-    def record(self, event: Any, stream: Any) -> None:
-        self._call("cudaEventRecord", event, stream)
+    def record(self, event: Event, stream: Stream) -> None:
+        self._call("cudaEventRecord", event.own, stream.own)
 
-    def wait(self, stream: Any, event: Any) -> None:
-        self._call("cudaStreamWaitEvent", stream, event, 0)
+    def wait(self, stream: Stream, event: Event) -> None:
+        self._call("cudaStreamWaitEvent", stream.own, event.own, 0)
 
-    def elapsed_ms(self, first: Any, second: Any) -> float:
-        return float(self._get("cudaEventElapsedTime", first, second, kind=ctypes.c_float))
+    def elapsed_ms(self, first: Event, second: Event) -> float:
+        return float(self._get("cudaEventElapsedTime", first.own, second.own, kind=ctypes.c_float))
 
-    def synchronize(self, stream: Any) -> None:
-        self._call("cudaStreamSynchronize", stream)
+    def synchronize(self, stream: Stream) -> None:
+        self._call("cudaStreamSynchronize", stream.own)
 
-    def capture(self, stream: Any, enqueue: Callable[[], None]) -> Callable[[], None]:
-        self._call("cudaStreamBeginCapture", stream, self._enum("cudaStreamCaptureMode", _THREAD_LOCAL))
+    def capture(self, stream: Stream, enqueue: Callable[[], None]) -> Callable[[], None]:
+        self._call("cudaStreamBeginCapture", stream.own, self._enum("cudaStreamCaptureMode", _THREAD_LOCAL))
         try:
             enqueue()
         finally:
-            graph = self._own("cudaGraphDestroy", self._get("cudaStreamEndCapture", stream))
+            graph = self._own("cudaGraphDestroy", self._get("cudaStreamEndCapture", stream.own))
         ready = self._own("cudaGraphExecDestroy", self._instantiated(graph))
-        return lambda: self._call("cudaGraphLaunch", ready, stream)
+        return lambda: self._call("cudaGraphLaunch", ready, stream.own)
 
-    def _instantiated(self, graph: Any) -> Any:
+    def _instantiated(self, graph: object) -> object:
         return self._get("cudaGraphInstantiateWithFlags", graph, ctypes.c_ulonglong(0))
 
     def close(self) -> None:
@@ -121,7 +132,7 @@ class RuntimeCuda(Cuda):
             with suppress(BackendError):
                 self._call(function, what)
 
-    def _own(self, free: str, what: Any) -> Any:
+    def _own(self, free: str, what: Handle) -> Handle:
         self._given.append((free, what))
         return what
 
@@ -137,7 +148,7 @@ class CtypesCuda(RuntimeCuda):
         self._library, self.name = _load()
         self._require_gpu()
 
-    def _get(self, function: str, *arguments: Any, kind: Any = ctypes.c_void_p) -> Any:
+    def _get(self, function: str, *arguments: object, kind: type = ctypes.c_void_p) -> Any:
         out = kind()
         # cudaStreamEndCapture has its result last, all others first.
         places = (
@@ -146,14 +157,14 @@ class CtypesCuda(RuntimeCuda):
         self._call(function, *places)
         return out if kind is ctypes.c_void_p else out.value
 
-    def _call(self, function: str, *arguments: Any) -> None:
+    def _call(self, function: str, *arguments: object) -> None:
         code = getattr(self._library, function)(*arguments)
         if code:
             self._library.cudaGetErrorString.restype = ctypes.c_char_p
             words = self._library.cudaGetErrorString(code) or b"unknown"
             raise BackendError(f"{function} failed: {words.decode('utf-8', 'replace')} ({code})")
 
-    def _enum(self, group: str, member: tuple[str, int]) -> Any:
+    def _enum(self, group: str, member: tuple[str, int]) -> object:
         return member[1]
 
     def _memory(self) -> tuple[int, int]:
@@ -176,20 +187,20 @@ class PythonCuda(RuntimeCuda):
     def __init__(self) -> None:
         super().__init__()
         try:
-            self._runtime: Any = importlib.import_module("cuda.bindings.runtime")
+            self._runtime = importlib.import_module("cuda.bindings.runtime")
         except Exception as error:  # a missing driver library raises RuntimeError
             raise UnavailableError(f"cuda-python: {error}") from error
         self.name = "cuda-python"
         self._require_gpu()
 
-    def _get(self, function: str, *arguments: Any, kind: Any = ctypes.c_void_p) -> Any:
+    def _get(self, function: str, *arguments: object, kind: type = ctypes.c_void_p) -> Any:
         found = self._checked(function, *arguments)
         return found[0]
 
-    def _call(self, function: str, *arguments: Any) -> None:
+    def _call(self, function: str, *arguments: object) -> None:
         self._checked(function, *arguments)
 
-    def _checked(self, function: str, *arguments: Any) -> tuple[Any, ...]:
+    def _checked(self, function: str, *arguments: object) -> tuple[Any, ...]:
         plain = [
             value.value if isinstance(value, (ctypes.c_size_t, ctypes.c_ulonglong)) else value for value in arguments
         ]
@@ -198,7 +209,7 @@ class PythonCuda(RuntimeCuda):
             raise BackendError(f"{function} failed: {code}")
         return tuple(found)
 
-    def _enum(self, group: str, member: tuple[str, int]) -> Any:
+    def _enum(self, group: str, member: tuple[str, int]) -> object:
         return getattr(getattr(self._runtime, group), member[0])
 
     def _memory(self) -> tuple[int, int]:
@@ -210,7 +221,7 @@ class PythonCuda(RuntimeCuda):
         return name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name)
 
 
-def _load() -> tuple[Any, str]:
+def _load() -> tuple[ctypes.CDLL, str]:
     found = ctypes.util.find_library("cudart")
     for name in (*(folder + library for folder in FOLDERS for library in LIBRARIES), *([found] if found else [])):
         try:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
 
 from dlgsanet.errors import BackendError, UnavailableError
-from runtimes.backends.tensorrt.cuda.interface import Cuda, DeviceBuffer, Gpu, HostBuffer
+from runtimes.backends.tensorrt.cuda.interface import Cuda, DeviceBuffer, Event, Gpu, HostBuffer, Stream
 from runtimes.backends.torch import ENGINE
 
 
@@ -26,11 +25,11 @@ class TorchCuda(Cuda):
         free, total = cuda.mem_get_info()
         return Gpu(cuda.get_device_name(), f"sm{major}{minor}", total, free)
 
-    def stream(self) -> Any:
-        return self._torch.cuda.Stream()
+    def stream(self) -> Stream:
+        return Stream(self._torch.cuda.Stream())
 
-    def stream_handle(self, stream: Any) -> int:
-        return int(stream.cuda_stream)
+    def stream_handle(self, stream: Stream) -> int:
+        return int(stream.own.cuda_stream)
 
     def host(self, shape: tuple[int, ...]) -> HostBuffer:
         tensor = self._torch.empty(shape, dtype=self._torch.float32, pin_memory=True)
@@ -43,42 +42,42 @@ class TorchCuda(Cuda):
             raise BackendError(f"the GPU has no {nbytes >> 20} MiB left: {error}") from error
         return DeviceBuffer(int(tensor.data_ptr()), nbytes, tensor)
 
-    def upload(self, target: DeviceBuffer, source: HostBuffer, stream: Any) -> None:
-        with self._torch.cuda.stream(stream):
+    def upload(self, target: DeviceBuffer, source: HostBuffer, stream: Stream) -> None:
+        with self._torch.cuda.stream(stream.own):
             target.handle.copy_(source.handle.view(-1), non_blocking=True)
 
-    def download(self, target: HostBuffer, source: DeviceBuffer, stream: Any) -> None:
-        with self._torch.cuda.stream(stream):
+    def download(self, target: HostBuffer, source: DeviceBuffer, stream: Stream) -> None:
+        with self._torch.cuda.stream(stream.own):
             target.handle.view(-1).copy_(source.handle, non_blocking=True)
 
-    def event(self) -> Any:
-        return self._torch.cuda.Event(enable_timing=True)
+    def event(self) -> Event:
+        return Event(self._torch.cuda.Event(enable_timing=True))
 
-    def record(self, event: Any, stream: Any) -> None:
-        event.record(stream)
+    def record(self, event: Event, stream: Stream) -> None:
+        event.own.record(stream.own)
 
-    def wait(self, stream: Any, event: Any) -> None:
-        stream.wait_event(event)
+    def wait(self, stream: Stream, event: Event) -> None:
+        stream.own.wait_event(event.own)
 
-    def elapsed_ms(self, first: Any, second: Any) -> float:
-        return float(first.elapsed_time(second))
+    def elapsed_ms(self, first: Event, second: Event) -> float:
+        return float(first.own.elapsed_time(second.own))
 
-    def synchronize(self, stream: Any) -> None:
+    def synchronize(self, stream: Stream) -> None:
         try:
-            stream.synchronize()
+            stream.own.synchronize()
         except RuntimeError as error:
             raise BackendError(f"the GPU failed: {error}") from error
 
-    def capture(self, stream: Any, enqueue: Callable[[], None]) -> Callable[[], None]:
+    def capture(self, stream: Stream, enqueue: Callable[[], None]) -> Callable[[], None]:
         graph = self._torch.cuda.CUDAGraph()
         try:
-            with self._torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"):
+            with self._torch.cuda.graph(graph, stream=stream.own, capture_error_mode="thread_local"):
                 enqueue()
         except RuntimeError as error:
             raise BackendError(f"this engine cannot be captured as a CUDA graph: {error}") from error
 
         def launch() -> None:
-            with self._torch.cuda.stream(stream):
+            with self._torch.cuda.stream(stream.own):
                 graph.replay()
 
         return launch

@@ -40,6 +40,20 @@ class DeviceBuffer:
     handle: Any = None
 
 
+@dataclass(frozen=True)
+class Stream:
+    """Work of the GPU in order; `own` is what the library made."""
+
+    own: Any
+
+
+@dataclass(frozen=True)
+class Event:
+    """A moment on a stream; `own` is what the library made."""
+
+    own: Any
+
+
 class Cuda(ABC):
     """One GPU. Everything asked of it belongs to it: `close` waits for the GPU and gives all of it back."""
 
@@ -51,11 +65,11 @@ class Cuda(ABC):
         """The device that this process uses."""
 
     @abstractmethod
-    def stream(self) -> Any:
+    def stream(self) -> Stream:
         """A new stream, not the default one."""
 
     @abstractmethod
-    def stream_handle(self, stream: Any) -> int:
+    def stream_handle(self, stream: Stream) -> int:
         """The stream as TensorRT takes it."""
 
     @abstractmethod
@@ -67,35 +81,35 @@ class Cuda(ABC):
         """Memory of the GPU."""
 
     @abstractmethod
-    def upload(self, target: DeviceBuffer, source: HostBuffer, stream: Any) -> None:
+    def upload(self, target: DeviceBuffer, source: HostBuffer, stream: Stream) -> None:
         """Enqueue a copy to the GPU."""
 
     @abstractmethod
-    def download(self, target: HostBuffer, source: DeviceBuffer, stream: Any) -> None:
+    def download(self, target: HostBuffer, source: DeviceBuffer, stream: Stream) -> None:
         """Enqueue a copy from the GPU."""
 
     @abstractmethod
-    def event(self) -> Any:
+    def event(self) -> Event:
         """A new event that can be timed."""
 
     @abstractmethod
-    def record(self, event: Any, stream: Any) -> None:
+    def record(self, event: Event, stream: Stream) -> None:
         """Enqueue: the event has happened when the stream comes here."""
 
     @abstractmethod
-    def wait(self, stream: Any, event: Any) -> None:
+    def wait(self, stream: Stream, event: Event) -> None:
         """Enqueue: the stream goes on when the event has happened; at once if it was never recorded."""
 
     @abstractmethod
-    def elapsed_ms(self, first: Any, second: Any) -> float:
+    def elapsed_ms(self, first: Event, second: Event) -> float:
         """Milliseconds between two events that have happened."""
 
     @abstractmethod
-    def synchronize(self, stream: Any) -> None:
+    def synchronize(self, stream: Stream) -> None:
         """Wait on the host until the stream is empty; what failed on the GPU raises BackendError here."""
 
     @abstractmethod
-    def capture(self, stream: Any, enqueue: Callable[[], None]) -> Callable[[], None]:
+    def capture(self, stream: Stream, enqueue: Callable[[], None]) -> Callable[[], None]:
         """Record what `enqueue` puts on the stream as a CUDA graph, without running it; calling the result does."""
 
     @abstractmethod
