@@ -13,11 +13,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from benchmarks.report import inside_tables
-from docs.tables import accuracy, coreml, front_page, imports, latency, reference, studies
+from docs.tables import accuracy, coreml, front_page, imports, json_schema, latency, reference, studies
 from export.targets.views import targets_table
 
 ROOT = Path(__file__).resolve().parent.parent
 PICTURE = ROOT / "docs" / "images" / "architecture.svg"
+SCHEMAS = ROOT / "docs" / "reference" / "schemas"
 BLOCK = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 
 TABLES: Mapping[str, Callable[[], str]] = {
@@ -69,6 +70,7 @@ def stale() -> dict[Path, str]:
     """The files that are not what would be generated now, with what they should hold."""
     wanted = {page: updated(page.read_text(encoding="utf-8")) for page in pages()}
     wanted[PICTURE] = imports.picture()
+    wanted |= {SCHEMAS / name: text for name, text in json_schema.schema_texts().items()}
     return {
         path: text for path, text in wanted.items() if not path.exists() or path.read_text(encoding="utf-8") != text
     }

@@ -10,7 +10,7 @@ import sys
 from dataclasses import dataclass, fields
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, Literal, TypeVar
 
 from benchmarks.records.accuracy import AccuracyRecord, DatasetNote
 from benchmarks.records.environment import Environment
@@ -24,7 +24,7 @@ from dlgsanet.storage.atomic import require_replaceable, require_writable_folder
 from dlgsanet.storage.json_text import parse
 from dlgsanet.storage.typed_json import decode, encode
 
-SCHEMA = 2
+SCHEMA: Final = 2
 STDOUT = Path("-")
 """In the place of a file: print the result."""
 
@@ -52,7 +52,7 @@ R = TypeVar("R", bound=Record)
 class ResultFile:
     """One measurement on one machine; `created` is UTC, ISO 8601."""
 
-    schema: int
+    schema: Literal[2]
     created: str
     environment: Environment
     records: tuple[Record, ...]

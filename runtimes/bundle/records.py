@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated, Any, Final, Literal
 
 from dlgsanet.storage.typed_json import LEFT_OUT, NOT_EMPTY, REQUIRED, Count, Text, Whole
 from runtimes.bundle.field_types import FunctionName, InsidePath, Range, Sha256, Tile, one_of
 
-SCHEMA = 1
+SCHEMA: Final = 1
 LOW_RANK = "lowrank"  # variant whose basis was compressed: approximate in any precision
 PRECISIONS = ("fp32", "fp16", "bf16", "int8", "int8-mixed", "int8w", "pal8", "pal6", "pal4")
 Precision = Annotated[str, NOT_EMPTY, one_of(PRECISIONS)]
@@ -108,7 +108,7 @@ class Reference:
 class Manifest:
     """A whole bundle; `created` is an ISO 8601 time, `tools` maps package names to versions."""
 
-    schema: Count
+    schema: Literal[1]
     name: Text
     scale: Count
     source: Source
