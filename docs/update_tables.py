@@ -41,6 +41,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "overlap": studies.overlap,
     "passes": studies.passes,
     "peers": latency.peers,
+    "recipe": reference.recipe,
     "records": reference.records,
     "rtx-kernels": studies.rtx,
     "sizes": studies.sizes,

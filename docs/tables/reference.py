@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import re
 from collections.abc import Iterator
 from typing import Any, get_args
 
@@ -13,6 +14,8 @@ from benchmarks.gates.accuracy_gates import GATES, TILING_DROP_MEAN_DB
 from benchmarks.records import result_file
 from dlgsanet.__main__ import VERBS, _room_application
 from dlgsanet.errors import ExitCode
+from dlgsanet.training.configuration.read import STAGES, TABLES
+from dlgsanet.training.configuration.sections import StageSection
 from runtimes.bundle import records as bundle_records
 from runtimes.file_formats.markdown import markdown_table
 
@@ -74,6 +77,17 @@ def _verb(name: str) -> str:
     return "\n\n".join([*parts, markdown_table(("", "what", "default"), rows)] if rows else parts)
 
 
+def recipe() -> str:
+    """The keys of a training configuration, table by table."""
+    tables = {f"[{name}]": section for name, section in TABLES.items()} | {f"[[{STAGES}]]": StageSection}
+    return "\n\n".join(_fields(section, f"`{name}`") for name, section in tables.items())
+
+
+def _either(text: str) -> str:
+    """A bar in code inside a table: GitHub and the site escape it in different ways."""
+    return re.sub(r" ?\| ?", " or ", text)
+
+
 def _is_option(parameter: Any) -> bool:
     """What is given without a name stands first."""
     return bool(parameter.param_type_name != "argument")
@@ -95,7 +109,7 @@ def _usage(parameter: Any) -> Iterator[str]:
 def _spelled(parameter: Any) -> str:
     if parameter.param_type_name == "argument":
         return f"`{parameter.metavar or str(parameter.name).upper()}`"
-    value = f" {parameter.metavar}" if parameter.metavar else ""
+    value = f" {_either(parameter.metavar)}" if parameter.metavar else ""
     return f"`{', '.join([*parameter.opts, *parameter.secondary_opts])}{value}`"
 
 
@@ -108,14 +122,14 @@ def _default(parameter: Any) -> str:
     return f"`{value:g}`" if isinstance(value, float) else f"`{value}`"
 
 
-def _fields(cls: Any) -> str:
+def _fields(cls: Any, title: str = "") -> str:
     """A dataclass that is a schema: its description, and a row for each field."""
     text = " ".join((inspect.getdoc(cls) or "").split())
-    rows = [(f"`{it.name}`", f"`{it.type}`", _constant(it)) for it in dataclasses.fields(cls)]
-    return f"### {cls.__name__}\n\n{text}\n\n" + markdown_table(("field", "type", "default"), rows)
+    rows = [(f"`{it.name}`", f"`{_either(str(it.type))}`", _constant(it)) for it in dataclasses.fields(cls)]
+    return f"### {title or cls.__name__}\n\n{text}\n\n" + markdown_table(("field", "type", "default"), rows)
 
 
 def _constant(field: dataclasses.Field[Any]) -> str:
     if field.default is dataclasses.MISSING:
-        return "" if field.default_factory is dataclasses.MISSING else "empty"
+        return "required" if field.default_factory is dataclasses.MISSING else "empty"
     return "null" if field.default is None else f"`{field.default!r}`"
