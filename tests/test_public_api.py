@@ -13,8 +13,10 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+import benchmarks.results
 import runtimes.manifest
 import runtimes.tiling
+from benchmarks.results import LatencyRecord, ResultFile, read_result
 from runtimes import open_runner
 from runtimes.backends import Backend, Engine, backend_runner, import_engine
 from runtimes.manifest import Artifact, Manifest, read_manifest
@@ -34,6 +36,22 @@ def run_first(bundle: Path, lr: np.ndarray) -> tuple[np.ndarray, RunInfo]:
             return run(lr, overlap=DEFAULT_OVERLAP), run.info
         except OutputError as error:
             raise SystemExit(error.exit_code) from error
+
+
+def fastest(place: Path) -> LatencyRecord:
+    """As users do; never called, but checked by mypy."""
+    result: ResultFile = read_result(place)
+    return min(result.of(LatencyRecord), key=lambda record: record.p50_ms or 0.0)
+
+
+def test_results() -> None:
+    from benchmarks.records import latency, result_file
+
+    assert (read_result, ResultFile) == (result_file.read_result, result_file.ResultFile)
+    assert LatencyRecord is latency.LatencyRecord
+    assert all(getattr(benchmarks.results, name) for name in benchmarks.results.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        benchmarks.results.nothing  # noqa: B018
 
 
 def test_runtimes() -> None:
