@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from benchmarks.report import inside_tables
-from docs.tables import accuracy, coreml, front_page, imports, json_schema, latency, reference, studies
+from docs.tables import accuracy, coreml, coverage, front_page, imports, json_schema, latency, reference, studies
 from export.targets.views import targets_table
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -28,6 +28,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "blocks": lambda: inside_tables.blocks(studies.inside()),
     "coreml": coreml.coreml,
     "coreml-cards": coreml.coreml_cards,
+    "coverage": coverage.coverage,
     "exit-codes": reference.exit_codes,
     "front-page": front_page.front_page,
     "gates": reference.gates,
@@ -58,7 +59,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
 
 def pages() -> list[Path]:
     """Every page that has a generated table."""
-    candidates = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    candidates = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
     return [page for page in candidates if BLOCK.search(page.read_text(encoding="utf-8"))]
 
 
