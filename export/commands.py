@@ -183,7 +183,7 @@ def _summary(manifest: Manifest, output: Path, console: Console) -> None:
     counted: set[str] = set()
     for artifact in manifest.artifacts:
         size = stored_bytes(output, artifact.files) / 1e6
-        error = f"{artifact.certificate['max_rel']:.1e}"
+        error = artifact.certificate.shown if artifact.certificate else ""
         shown = "same package" if artifact.path in counted else f"{size:.2f}"
         counted.add(artifact.path)
         table.add_row(artifact.id, shown, artifact.lowering, str(len(artifact.rewrites)), error)

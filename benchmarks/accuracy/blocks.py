@@ -25,6 +25,7 @@ from benchmarks.subjects.torch_peers import ArrayStep
 from dlgsanet.errors import BackendError, InputError, UnavailableError
 from dlgsanet.imaging.files import to_nchw
 from dlgsanet.metrics import psnr_float
+from runtimes.bundle.artifact_facts import Cost
 from runtimes.runner.contract import Runner
 from runtimes.runner.tiling import Array, middle_tile
 
@@ -82,20 +83,9 @@ class _Progress:
     over: str | None = None
 
 
-def block_names(artifact_id: str, graph: Mapping[str, Any]) -> BlockNames | None:
-    """What an artifact's `graph` in the manifest says; None where it says nothing. Raises InputError for nonsense."""
-    told = graph.get("blocks")
-    if told is None:
-        return None
-    try:
-        tensors = {str(block): str(tensor) for block, tensor in told["tensors"].items()}
-        along = told["reflected_along"]
-        reflected = None if along is None else tuple(float(value) for value in along)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise InputError(
-            f"{artifact_id}: the manifest's block names cannot be read; export the bundle again"
-        ) from error
-    return BlockNames(tensors, reflected)
+def block_names(cost: Cost) -> BlockNames | None:
+    """What an artifact's `graph` in the manifest says; None where it says nothing."""
+    return None if cost.blocks is None else BlockNames(cost.blocks.tensors, cost.blocks.reflected_along)
 
 
 def measure_blocks(

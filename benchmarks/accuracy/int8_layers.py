@@ -7,17 +7,16 @@ from dataclasses import replace
 
 from benchmarks.records.made_of import LayerRow, LayersRecord
 from benchmarks.subjects.subject import Origin
-from runtimes.bundle.int8_choice import DefaultLayers, LayerLoss, SearchedLayers, int8_choice
+from runtimes.bundle.int8_choice import DefaultLayers, LayerLoss, SearchedLayers
 from runtimes.bundle.manifest import Artifact
 
 SHOWN = 10  # of the layers that lose most
 
 
 def layers_records(artifacts: Sequence[Artifact], origin: Origin) -> tuple[LayersRecord, ...]:
-    """One for each artifact whose manifest entry says how its layers were chosen. Raises InputError naming a broken
-    field."""
-    chosen = ((it, int8_choice(it)) for it in artifacts)
-    return tuple(_record(artifact, choice, origin) for artifact, choice in chosen if choice is not None)
+    """One for each artifact whose manifest entry says how its layers were chosen."""
+    chosen = ((it, it.choice.int8) for it in artifacts if it.choice is not None)
+    return tuple(_record(artifact, layers, origin) for artifact, layers in chosen if layers is not None)
 
 
 def layers_line(record: LayersRecord) -> str:

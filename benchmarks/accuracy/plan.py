@@ -127,7 +127,7 @@ def _subject(artifact: Artifact, judge: Judge, scale: int, options: CheckOptions
 
 
 def _look(artifact: Artifact, judge: Judge, subject: Subject, options: CheckOptions) -> Look:
-    names = block_names(artifact.id, artifact.graph)
+    names = block_names(artifact.graph)
     if names is None:
         return Look(subject, None, None)
     taps = tuple(names.tensors.values())

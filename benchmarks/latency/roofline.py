@@ -25,9 +25,9 @@ def with_shares(
 
 
 def _shared(record: LatencyRecord, artifact: Artifact | None, peaks: dict[str, float]) -> LatencyRecord:
-    if artifact is None or not {"macs", "network_macs"} <= artifact.graph.keys():
+    if artifact is None or artifact.graph.macs is None or artifact.graph.network_macs is None:
         return record
-    network, lowered = int(artifact.graph["network_macs"]), int(artifact.graph["macs"])
+    network, lowered = artifact.graph.network_macs, artifact.graph.macs
     counted = replace(record, roofline=Roofline(network, lowered))
     peak = peaks.get(f"product-{artifact.backend}-{artifact.precision}")
     if peak is None or record.p50_ms is None:

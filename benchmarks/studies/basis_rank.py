@@ -69,17 +69,17 @@ def study(
         samples = time_interleaved(tasks, warmup=WARMUP, runs=runs)
         rows = []
         for rank, bundle in bundles.items():
-            basis = read_manifest(bundle).artifacts[0].graph.get("basis")
+            basis = read_manifest(bundle).artifacts[0].graph.basis
             full = manifest.source.config["channels"] // 4
             blocks = manifest.source.config["groups"] * manifest.source.config["blocks"]
             ratio = ratio_interval(samples[str(rank)], samples["None"])
             rows.append(
                 {
                     "asked": rank,
-                    "ranks": basis["ranks"] if basis else [full] * blocks,
+                    "ranks": list(basis.ranks) if basis else [full] * blocks,
                     "full_rank": full,
-                    "lost": basis["lost"] if basis else [0.0] * blocks,
-                    "calibration_drop_db": basis["drop_db"] if basis else 0.0,
+                    "lost": list(basis.lost) if basis else [0.0] * blocks,
+                    "calibration_drop_db": basis.drop_db if basis else 0.0,
                     "drop_db": quality[None] - quality[rank],
                     "p50_ms": median_interval(samples[str(rank)]).value,
                     "ratio": ratio.value,

@@ -15,6 +15,8 @@ import typer
 
 from dlgsanet.errors import InputError
 from dlgsanet.storage.atomic import write_text
+from dlgsanet.storage.typed_json import to_json
+from runtimes.bundle.int8_choice import SearchedLayers
 from runtimes.bundle.manifest import read_manifest
 from runtimes.file_formats.markdown import markdown_table
 
@@ -24,8 +26,8 @@ SCHEMA = 1
 def searches(bundle: Path) -> dict[str, Any]:
     """Artifact -> what its search recorded. Raises InputError where nothing was searched."""
     manifest = read_manifest(bundle)
-    choices = {it.id: it.choice["int8"] for it in manifest.artifacts if "int8" in it.choice}
-    found = {name: choice for name, choice in choices.items() if choice["how"] == "searched"}
+    choices = {it.id: it.choice.int8 for it in manifest.artifacts if it.choice is not None}
+    found = {name: to_json(choice) for name, choice in choices.items() if isinstance(choice, SearchedLayers)}
     if not found:
         raise InputError(f"expected a searched INT8 artifact in '{bundle}', found none: export it with --search")
     return {"schema": SCHEMA, "model": manifest.source.name, "artifacts": found}

@@ -116,7 +116,7 @@ def open_file(folder: Path, peer: PeerFile, device: str, threads: int | None) ->
         rewrites=(),
         hints={"INFERENCE_PRECISION_HINT": HINTS[peer.precision]} if peer.backend == "openvino" else {},
         calibration_sha256=None,
-        certificate={},
+        certificate=None,
     )
     return backend_runner(folder, artifact, s, RunOptions(device, threads))
 

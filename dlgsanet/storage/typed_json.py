@@ -37,6 +37,9 @@ REQUIRED: Mapping[str, object] = {"json": "required"}
 LEFT_OUT: Mapping[str, object] = {"json": "left out"}
 """Metadata of a field that is not written where it has its default."""
 
+REST: Mapping[str, object] = {"json": "rest"}
+"""Metadata of a Mapping[str, object] that takes the members of JSON that no other field has."""
+
 
 @dataclass(frozen=True, eq=False)
 class Rule(Generic[T]):
@@ -70,7 +73,9 @@ def to_json(value: object) -> Any:
     """A dataclass, and what is in it, as JSON's own values."""
     if is_dataclass(value):
         kept = [field for field in fields(value) if not _is_left_out(field, getattr(value, field.name))]
-        return {field.name: to_json(getattr(value, field.name)) for field in kept}
+        members = {field.name: to_json(getattr(value, field.name)) for field in kept}
+        rest = [members.pop(field.name) for field in kept if field.metadata == REST]
+        return {**members, **(rest[0] if rest else {})}
     if isinstance(value, Mapping):
         return {key: to_json(item) for key, item in value.items()}
     if isinstance(value, (tuple, list)):
@@ -164,10 +169,14 @@ class _Decoder:
 
     def _dataclass(self, kind: Any, value: object, where: str) -> object:
         found = self._object(value, where)
-        known = {field.name: field for field in fields(kind)}
-        for key in found:
-            if key not in known:
-                raise InputError(f"{where}: unknown field '{_shown(key)}'; expected only {', '.join(known)}")
+        known = {field.name: field for field in fields(kind) if field.metadata != REST}
+        rest = next((field.name for field in fields(kind) if field.metadata == REST), None)
+        others = {key: found[key] for key in found if key not in known}
+        if rest is not None:
+            found = {key: item for key, item in found.items() if key in known} | {rest: others}
+        elif others:
+            key = next(iter(others))
+            raise InputError(f"{where}: unknown field '{_shown(key)}'; expected only {', '.join(known)}")
         for name, field in known.items():
             if name not in found and is_required(field):
                 raise InputError(f"{where}: field '{name}' is missing; {self._advice}")

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from dlgsanet.network.count import Size, true_macs
 from dlgsanet.network.model import DLGSANet
 from dlgsanet.storage.atomic import sha256_file
 from export.backends.backend import Order
 from export.backends.registry import backend_of, quantizer_of
-from export.graph.block_tensors import as_json
+from export.graph.block_tensors import block_tensors
 from export.graph.build import build_onnx
 from export.graph.cost import graph_macs
 from export.graph.graph import Graph
@@ -20,12 +19,13 @@ from export.pictures import PHOTOGRAPHS
 from export.quantization.calibrated_graph import Quantization
 from export.quantization.calibration_tiles import CalibrationOptions, CalibrationSet, calibration_set
 from export.quantization.layer_choice import Int8
-from export.rewriting.certificate import Certificate, certify
+from export.rewriting.certificate import certify
 from export.rewriting.low_rank_basis import Compression
 from export.rewriting.rewrite import RewriteResult, rewrite
 from export.targets.outputs import Stamp, ports
 from export.targets.table import Target
-from export.tuning.lowering_choice import Choice
+from runtimes.bundle.artifact_facts import Certificate, Cost, FormChoice
+from runtimes.bundle.int8_choice import Int8Choice
 from runtimes.bundle.manifest import LOW_RANK, SCHEMA, Artifact, Calibration, Source, artifact_id
 
 
@@ -46,7 +46,7 @@ class ArtifactWriter:
     model: DLGSANet
     source: Source
     tools: Mapping[str, str]
-    choose: Callable[[Target], Choice]
+    choose: Callable[[Target], FormChoice]
     calibration: CalibrationOptions
     say: Callable[[str], None]
     int8: Int8
@@ -79,21 +79,21 @@ class ArtifactWriter:
             rewrites=proven.result.rewrites,
             hints=dict(target.row.hints),
             calibration_sha256=self._calibration(target).sha256 if target.row.calibrated else None,
-            certificate=proven.certificate.as_json(),
-            graph={**self._cost(target, proven), **written.facts},
-            choice={**choice.as_json(), **({"int8": layers} if layers else {})},
+            certificate=proven.certificate,
+            graph=self._cost(target, proven, written.cost),
+            choice=replace(choice, int8=layers),
         )
 
-    def _cost(self, target: Target, proven: Proven) -> dict[str, object]:
-        compressed = {} if self.compression is None else {"basis": self.compression.as_json()}
+    def _cost(self, target: Target, proven: Proven, told: Cost) -> Cost:
         short_names = backend_of(target.backend).short_names
-        return {
-            "onnx_nodes": proven.graph.nodes,
-            "macs": graph_macs(proven.graph),
-            "network_macs": true_macs(self.model.config, Size(*target.tile)),
-            "blocks": as_json(proven.graph, short_names, proven.result.model.reflected_along),
-            **compressed,
-        }
+        return replace(
+            told,
+            onnx_nodes=proven.graph.nodes,
+            macs=graph_macs(proven.graph),
+            network_macs=true_macs(self.model.config, Size(*target.tile)),
+            blocks=block_tensors(proven.graph, short_names, proven.result.model.reflected_along),
+            basis=None if self.compression is None else self.compression.basis,
+        )
 
     def _prove(self, target: Target, lowering: str) -> Proven:
         key = (target.tile, lowering, target.graph_opset, target.row.half_safe, target.row.without)
@@ -119,9 +119,9 @@ class ArtifactWriter:
             self._proven[key] = Proven(result, certificate, Graph(graph))
         return self._proven[key]
 
-    def _quantization(self, target: Target, proven: Proven) -> tuple[Quantization | None, dict[str, Any]]:
+    def _quantization(self, target: Target, proven: Proven) -> tuple[Quantization | None, Int8Choice | None]:
         if not target.row.calibrated:
-            return None, {}
+            return None, None
         return self.int8.quantization(
             target,
             self.model.scale,
@@ -161,7 +161,7 @@ class ArtifactWriter:
             lowering=proven.result.lowering,
             rewrites=proven.result.rewrites,
             hints=dict(target.row.hints),
-            certificate=proven.certificate.as_json(),
+            certificate=proven.certificate,
             source=self.source,
             tools=self.tools,
             calibration_sha256=self._calibration(target).sha256 if target.row.calibrated else None,

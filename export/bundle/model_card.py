@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from runtimes.bundle.int8_choice import DefaultLayers
 from runtimes.bundle.manifest import Artifact, Manifest
 from runtimes.file_formats.markdown import markdown_table
 
@@ -60,24 +61,25 @@ def _artifact_line(artifact: Artifact) -> tuple[str, ...]:
     name = f"`{artifact.id}`"
     if artifact.function is not None:
         name += f", function `{artifact.function}` of `{artifact.path}`"
-    return (name, tile, artifact.lowering, hints, f"{artifact.certificate['max_rel']:.1e}")
+    return (name, tile, artifact.lowering, hints, artifact.certificate.shown if artifact.certificate else "")
 
 
 def _int8(artifacts: Sequence[Artifact]) -> list[str]:
     """Which layers are INT8 and how they were chosen, with what the other choices would have been."""
     lines: list[tuple[str, ...]] = []
     for artifact in artifacts:
-        found = artifact.choice.get("int8")
+        found = artifact.choice.int8 if artifact.choice else None
         if found is None:
             continue
-        if found["how"] != "searched":
-            count = f"{len(found['layers'])} convolutions, {found['reason']}"
+        if isinstance(found, DefaultLayers):
+            count = f"{len(found.layers)} convolutions, {found.reason}"
             lines.append((f"`{artifact.id}`", "the default layers", count, "", ""))
             continue
-        lines.append((f"`{artifact.id}`", "none", "", f"{found['float_ms']:.2f}", ""))
-        for row in found["candidates"]:
-            name = f"{row['name']} (taken)" if row["name"] == found["chosen"] else row["name"]
-            drop = f"{row['drop_db']:.4f} / {row['drop_worst_db']:.4f}"
-            lines.append(("", name, f"{row['layers']} convolutions", f"{row['ms']:.2f}", drop))
+        without = "" if found.float_ms is None else f"{found.float_ms:.2f}"
+        lines.append((f"`{artifact.id}`", "none", "", without, ""))
+        for each in found.candidates:
+            name = f"{each.name} (taken)" if each.name == found.chosen else each.name
+            drop = f"{each.drop_db:.4f} / {each.drop_worst_db:.4f}"
+            lines.append(("", name, f"{each.layers} convolutions", f"{each.ms:.2f}", drop))
     head = ("artifact", "INT8 layers", "", "ms", "dB lost on calibration tiles, mirrored: mean / worst")
     return ["## INT8 layers", markdown_table(head, lines)] if lines else []

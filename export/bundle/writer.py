@@ -30,7 +30,8 @@ from export.quantization.layer_search import SearchLimits
 from export.rewriting.low_rank_basis import Compression, compress
 from export.targets.choice import require_packages
 from export.targets.table import Target
-from export.tuning.lowering_choice import Choice, Tuner, default_choice
+from export.tuning.lowering_choice import Tuner, default_choice
+from runtimes.bundle.artifact_facts import FormChoice
 from runtimes.bundle.manifest import MANIFEST, SCHEMA, Artifact, Manifest, PackEntry, Reference, Source, manifest_json
 from runtimes.runner.overlap import DEFAULT_OVERLAP
 
@@ -118,11 +119,11 @@ def _compressed(model: DLGSANet, options: ExportOptions, say: Progress) -> Compr
     return compress(model, pictures, options.basis_rank, options.max_drop, say)
 
 
-def _chooser(options: ExportOptions, model: DLGSANet, say: Progress) -> Callable[[Target], Choice]:
+def _chooser(options: ExportOptions, model: DLGSANet, say: Progress) -> Callable[[Target], FormChoice]:
     if options.tune:
         return Tuner(model, user_cache(), say)
     given = options.lowering
-    return default_choice if given is None else lambda target: Choice(given, "given")
+    return default_choice if given is None else lambda target: FormChoice(given, "given")
 
 
 def _reference(bundle: Path, model: DLGSANet, checkpoint: Checkpoint, entries: tuple[PackEntry, ...]) -> Reference:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from dlgsanet.network.block_names import DEEP, SHALLOW, group_end, half_block
 from export.graph.graph import Graph
+from runtimes.bundle.artifact_facts import BlockTensors
 
 _SHALLOW = re.compile(r"overlap_embed\..+\.Conv")
 _SUM = re.compile(r"deep_feature_extraction\.(\d+)(?:\.body\.(\d+))?\.Add(_2)?")
@@ -32,19 +33,11 @@ def block_of(node: str) -> tuple[str, str] | None:
     return name, f"g{group}b{index}_{name.partition('.')[2].partition('.')[2].replace('.', '_')}"
 
 
-def block_tensors(graph: Graph, *, short_names: bool) -> dict[str, str]:
-    """Block -> tensor in the artifact that is made of a graph, in their order; `short_names`: those of Core ML."""
-    found = {}
+def block_tensors(graph: Graph, short_names: bool, reflected_along: Sequence[float] | None) -> BlockTensors:
+    """The blocks of a graph, in their order. `short_names`: their tensors have those of Core ML packages;
+    `reflected_along`: see BlockTensors."""
+    tensors = {}
     for node in graph.model.graph.node:
         if (block := block_of(node.name)) is not None:
-            found[block[0]] = block[1] if short_names else str(node.output[0])
-    return found
-
-
-def as_json(graph: Graph, short_names: bool, reflected_along: Sequence[float] | None) -> dict[str, object]:
-    """For the manifest. `reflected_along`: the vector v of the reflection 1 - 2 v v^T / v^T v that turns the stream's
-    channels in this artifact, None where they are the reference's."""
-    return {
-        "tensors": block_tensors(graph, short_names=short_names),
-        "reflected_along": list(reflected_along or ()) or None,
-    }
+            tensors[block[0]] = block[1] if short_names else str(node.output[0])
+    return BlockTensors(tensors, tuple(reflected_along or ()) or None)

@@ -53,7 +53,7 @@ def trial_runner(
         rewrites=(),
         hints=dict(target.row.hints if hints is None else hints),
         calibration_sha256=None,
-        certificate={},
+        certificate=None,
     )
     return backend_runner(folder, artifact, scale, RunOptions(threads=threads))
 

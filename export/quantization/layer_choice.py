@@ -7,7 +7,6 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from dlgsanet.errors import UnavailableError
 from export.graph.graph import Graph
@@ -17,8 +16,7 @@ from export.quantization.calibration_tiles import CalibrationSet
 from export.quantization.layer_search import Search, SearchLimits
 from export.quantization.layer_sensitivity import Bench, yardstick
 from export.targets.table import Target
-
-DEFAULT = "default"
+from runtimes.bundle.int8_choice import DefaultLayers, Int8Choice
 
 
 @dataclass(frozen=True)
@@ -41,7 +39,7 @@ class Int8:
         graph: Graph,
         learnt: CalibrationSet,
         not_timed: str = "",
-    ) -> tuple[Quantization, dict[str, Any]]:
+    ) -> tuple[Quantization, Int8Choice]:
         """Which layers of a graph become INT8, and how they were chosen, for the manifest. `not_timed`: why none can
         be measured here.
 
@@ -60,9 +58,9 @@ class Int8:
             self.say(f"{target.row.name}: default layers, not searched: {error}")
             return self._default(calibrated, f"not searched: {error}")
 
-    def _default(self, calibrated: Calibrated, reason: str) -> tuple[Quantization, dict[str, Any]]:
+    def _default(self, calibrated: Calibrated, reason: str) -> tuple[Quantization, Int8Choice]:
         layers = tuple(sorted(calibrated.maker().default))
-        return Quantization(calibrated, layers), {"how": DEFAULT, "reason": reason, "layers": list(layers)}
+        return Quantization(calibrated, layers), DefaultLayers(layers, "default", reason)
 
     def _searched(
         self,
@@ -72,7 +70,7 @@ class Int8:
         learnt: CalibrationSet,
         place: Path,
         limits: SearchLimits,
-    ) -> tuple[Quantization, dict[str, Any]]:
+    ) -> tuple[Quantization, Int8Choice]:
         bench = Bench(calibrated.maker(), target, scale)
         bench.require_device(bench.maker.default)
         journals = Journal(place / "losses.jsonl"), Journal(place / f"{target.precision}.jsonl")
@@ -83,7 +81,7 @@ class Int8:
             f"{target.row.name}: {len(best.layers)} INT8 layers ({best.name}), {best.ms:.2f} ms against "
             f"{found.float_ms:.2f} without INT8, {best.loss.drop_db:.4f} dB lost"
         )
-        return Quantization(calibrated, best.layers), found.as_json()
+        return Quantization(calibrated, best.layers), found.told
 
     def _key(self, graph: Graph, learnt: CalibrationSet) -> str:
         digest = hashlib.sha256(json.dumps(dict(self.machine), sort_keys=True).encode())

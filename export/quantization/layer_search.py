@@ -14,11 +14,11 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -27,6 +27,8 @@ from export.machine.candidate_runner import timed
 from export.machine.journal import Journal
 from export.quantization.layer_sensitivity import Bench, Loss, Yardstick, scan
 from export.quantization.layers import is_end, role, units
+from runtimes.bundle import int8_choice
+from runtimes.bundle.int8_choice import LayerLoss, SearchedLayers
 from runtimes.machine.clock import time_interleaved
 
 RUNS, WARMUP = 25, 3
@@ -59,8 +61,10 @@ class Candidate:
     ms: float
     loss: Loss
 
-    def as_json(self) -> dict[str, Any]:
-        return {"name": self.name, "layers": len(self.layers), "ms": self.ms, **self.loss.as_json()}
+    @property
+    def told(self) -> int8_choice.Candidate:
+        """For the manifest."""
+        return int8_choice.Candidate(self.name, len(self.layers), self.ms, **asdict(self.loss))
 
 
 @dataclass(frozen=True)
@@ -77,29 +81,28 @@ class Found:
     losses: Mapping[str, Loss]
     limits: SearchLimits
     tiles: int
-    machine: Mapping[str, Any] = field(default_factory=dict)
+    machine: Mapping[str, object] = field(default_factory=dict)
 
-    def as_json(self) -> dict[str, Any]:
+    @property
+    def told(self) -> SearchedLayers:
         """For the manifest."""
-        count: dict[str, int] = {}
-        for unit in self.losses:
-            count[role(unit)] = count.get(role(unit), 0) + 1
+        count = Counter(role(unit) for unit in self.losses)
         gained = {unit: self.gains[role(unit)] / count[role(unit)] for unit in self.losses}
-        return {
-            "how": "searched",
-            "chosen": self.best.name,
-            "layers": list(self.best.layers),
-            "limits": asdict(self.limits),
-            "judged_on": f"{self.tiles} tiles of the calibration images, mirrored",
-            "float_ms": self.float_ms,
-            "candidates": [candidate.as_json() for candidate in self.candidates],
-            "roles_ms_gained": dict(self.gains),
-            "layers_measured": {
-                unit: {"role": role(unit), **loss.as_json(), "ms_gained": gained[unit]}
+        return SearchedLayers(
+            layers=self.best.layers,
+            how="searched",
+            chosen=self.best.name,
+            limits=asdict(self.limits),
+            judged_on=f"{self.tiles} tiles of the calibration images, mirrored",
+            float_ms=self.float_ms,
+            candidates=tuple(candidate.told for candidate in self.candidates),
+            roles_ms_gained=self.gains,
+            layers_measured={
+                unit: LayerLoss(role(unit), **asdict(loss), ms_gained=gained[unit])
                 for unit, loss in self.losses.items()
             },
-            "machine": dict(self.machine),
-        }
+            machine=self.machine,
+        )
 
 
 def fastest(candidates: Sequence[Candidate], limits: SearchLimits) -> Candidate:
@@ -126,7 +129,7 @@ class Search:
     limits: SearchLimits
     say: Callable[[str], None]
 
-    def run(self, machine: Mapping[str, Any]) -> Found:
+    def run(self, machine: Mapping[str, object]) -> Found:
         """Raises GateError when no set holds the limits, UnavailableError or BackendError as
         `export.tuning.lowering_trials`."""
         layers = self.bench.maker.layers
@@ -188,7 +191,7 @@ class Search:
         def ask() -> dict[str, float]:
             self.say(f"judging {len(chosen)} INT8 layers on {len(self.measure.pairs)} tiles")
             with tempfile.TemporaryDirectory() as folder, self.bench.open(Path(folder), chosen) as run:
-                return self.measure.loss(run).as_json()
+                return asdict(self.measure.loss(run))
 
         return Loss(**self.journal.once(f"set {_digest(chosen)}", ask))
 

@@ -10,7 +10,6 @@ import tempfile
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,9 +40,6 @@ class Loss:
     drop_db: float
     drop_worst_db: float
     ssim_drop: float
-
-    def as_json(self) -> dict[str, float]:
-        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -124,6 +120,6 @@ def scan(
     return found
 
 
-def _one(bench: Bench, names: Collection[str], measure: Yardstick) -> dict[str, Any]:
+def _one(bench: Bench, names: Collection[str], measure: Yardstick) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder, bench.open(Path(folder), names, exact=True) as run:
-        return measure.loss(run, SCAN_TILES).as_json()
+        return asdict(measure.loss(run, SCAN_TILES))

@@ -7,11 +7,10 @@ bias or a border that differs stands out by many orders of magnitude.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from dlgsanet.errors import GateError
@@ -20,6 +19,7 @@ from dlgsanet.network.model import DLGSANet
 from export.machine.threads import single_thread
 from export.pictures import cut_to_tile
 from export.rewriting.float64 import in_float64
+from runtimes.bundle.artifact_facts import CaseError, Certificate
 
 LIMIT = 1e-10
 """Largest error allowed, relative to the larger of 1 and the reference's largest output. Rounding reaches about
@@ -30,38 +30,11 @@ beyond, both networks lose digits in proportion to that ratio: 64 * 2^-53 * rati
 SEED = 0
 
 
-@dataclass(frozen=True)
-class Case:
-    """One input: the largest error (absolute, and relative to max(1, largest output of the reference))."""
-
-    name: str
-    max_abs: float
-    max_rel: float
-
-
-@dataclass(frozen=True)
-class Certificate:
-    """Every case lies within `limit`; there is no certificate otherwise."""
-
-    limit: float
-    cases: tuple[Case, ...]
-
-    @property
-    def worst(self) -> Case:
-        """The case with the largest relative error."""
-        return max(self.cases, key=lambda case: case.max_rel)
-
-    def as_json(self) -> dict[str, Any]:
-        """For the manifest and for the metadata inside artifacts."""
-        cases = {case.name: {"max_abs": case.max_abs, "max_rel": case.max_rel} for case in self.cases}
-        return {"arithmetic": "float64", "limit": self.limit, "max_rel": self.worst.max_rel, "cases": cases}
-
-
 def certify(
     reference: DLGSANet,
     rewritten: nn.Module,
     tile: tuple[int, int],
-    photographs: Mapping[str, np.ndarray[Any, Any]],
+    photographs: Mapping[str, NDArray[np.uint8]],
     *,
     progress: Callable[[str], None] | None = None,
 ) -> Certificate:
@@ -72,28 +45,28 @@ def certify(
     above LIMIT or not a number.
     """
     judge, judged = in_float64(reference), in_float64(rewritten)
-    cases = []
+    cases: dict[str, CaseError] = {}
     for name, make in _inputs(tile, photographs).items():
         if progress is not None:
             progress(name)
-        case = _compare(name, judge, judged, make())
+        case = _compare(judge, judged, make())
         if not case.max_rel <= LIMIT:  # so that NaN fails as well
             raise GateError(
                 f"the rewritten network differs from the reference by {case.max_rel:.1e} on input '{name}' at tile "
                 f"{tile[0]}x{tile[1]}, expected at most {LIMIT:.0e}: nothing was written; please report this"
             )
-        cases.append(case)
-    return Certificate(LIMIT, tuple(cases))
+        cases[name] = case
+    return Certificate("float64", LIMIT, max(case.max_rel for case in cases.values()), cases)
 
 
-def _compare(name: str, judge: nn.Module, rewritten: nn.Module, lr: Tensor) -> Case:
+def _compare(judge: nn.Module, rewritten: nn.Module, lr: Tensor) -> CaseError:
     with torch.inference_mode(), single_thread():
         expected, found = judge(lr), rewritten(lr)
     error = float((found - expected).abs().max())
-    return Case(name, error, error / max(1.0, float(expected.abs().max())))
+    return CaseError(error, error / max(1.0, float(expected.abs().max())))
 
 
-def _inputs(tile: tuple[int, int], photographs: Mapping[str, np.ndarray[Any, Any]]) -> dict[str, Callable[[], Tensor]]:
+def _inputs(tile: tuple[int, int], photographs: Mapping[str, NDArray[np.uint8]]) -> dict[str, Callable[[], Tensor]]:
     """Inputs (1, 3, H, W) float64 by name: random, extreme (also far outside [0, 1]) and real."""
     shape = (1, 3, *tile)
     mean = torch.tensor(RGB_MEAN).double().view(1, 3, 1, 1)  # rounded to float32 first, as the network's own

@@ -26,6 +26,7 @@ from dlgsanet.metrics import psnr
 from dlgsanet.network.layers import FilterNetwork
 from dlgsanet.network.model import DLGSANet
 from export.machine.threads import single_thread
+from runtimes.bundle.artifact_facts import LowRankBasis
 
 AUTO = "auto"
 LOST = (0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 0.0005, 0.0002, 0.0001)
@@ -34,22 +35,12 @@ LOST = (0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 0.0005, 0.0002, 0.0001)
 
 @dataclass(frozen=True)
 class Compression:
-    """`model` (float64) has filter networks of these ranks, block by block; `lost`: the share of the filters' energy
-    on the calibration images that went; `drop_db`: what it costs there, mean over the images; `images`: name -> hash
-    of the decoded pixels, by which `check` refuses to evaluate on them."""
+    """`model` (float64) has the filter networks of `basis`, whose shares and dB are those on the calibration images
+    (the mean over them); `images`: name -> hash of the decoded pixels, by which `check` refuses to evaluate on them."""
 
     model: DLGSANet
-    ranks: tuple[int, ...]
-    full_rank: int
-    lost: tuple[float, ...]
-    drop_db: float
+    basis: LowRankBasis
     images: Mapping[str, str]
-
-    def as_json(self) -> dict[str, Any]:
-        """For the manifest."""
-        return {
-            "ranks": list(self.ranks), "full_rank": self.full_rank, "lost": list(self.lost), "drop_db": self.drop_db,
-        }  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -101,7 +92,7 @@ def compress(
             if abs(drop) <= max_drop_db:
                 lost = tuple(block.lost_at(r) for block, r in zip(blocks, ranks, strict=True))
                 images = {name: content_hash(picture) for name, picture in pictures.items()}
-                return Compression(made.double(), tuple(ranks), full, lost, drop, images)
+                return Compression(made.double(), LowRankBasis(tuple(ranks), full, lost, drop), images)
     raise GateError(
         f"compressing the basis costs {drop:.4f} dB on the calibration images, expected at most {max_drop_db:g}: "
         f"give a larger --max-drop or rank"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dlgsanet.storage.typed_json import to_json
+from runtimes.bundle.artifact_facts import Certificate, Cost
 from runtimes.bundle.manifest import Port, Source
 from runtimes.runner.ports import ARRAY, PICTURE
 
@@ -24,8 +25,8 @@ class Written:
 
     path: str
     files: tuple[str, ...]
-    facts: Mapping[str, object] = field(default_factory=dict)
-    """What the manifest's `graph` says of them besides."""
+    cost: Cost = field(default_factory=Cost)
+    """What the backend itself tells of them; the writer adds what all have."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Stamp:
     lowering: str
     rewrites: tuple[str, ...]
     hints: Mapping[str, str]
-    certificate: Mapping[str, object]
+    certificate: Certificate
     source: Source
     tools: Mapping[str, str]
     calibration_sha256: str | None

@@ -5,9 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
 
 from dlgsanet.errors import UnavailableError
 from dlgsanet.network.model import DLGSANet
@@ -17,24 +16,10 @@ from export.machine.candidate_runner import medians
 from export.machine.fingerprint import fingerprint
 from export.targets.row import LOWERINGS, UNFOLD
 from export.targets.table import Target
+from runtimes.bundle.artifact_facts import FormChoice
 
 CANDIDATES = tuple(name for name in LOWERINGS if name != UNFOLD)  # the naive form never wins, and takes long
 RUNS = 9
-
-
-@dataclass(frozen=True)
-class Choice:
-    """A lowering and how it was chosen; `ms` are the medians of all candidates, fastest first, where measured."""
-
-    lowering: str
-    how: Literal["default", "given", "measured"]
-    ms: Mapping[str, float] = field(default_factory=dict)
-    machine: Mapping[str, Any] = field(default_factory=dict)
-    reason: str = ""
-
-    def as_json(self) -> dict[str, Any]:
-        """For the manifest."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -49,16 +34,16 @@ class Tuner:
     say: Callable[[str], None]
     candidates: tuple[str, ...] = CANDIDATES
 
-    def __call__(self, target: Target) -> Choice:
+    def __call__(self, target: Target) -> FormChoice:
         """The fastest candidate; the default, with the reason, where the target cannot run here."""
         from export.tuning.lowering_trials import Variant, build_graph, time_graphs
 
         if not self.model.config.dynamic:
-            return Choice(target.row.lowering, "default", reason="the network's filters are static")
+            return FormChoice(target.row.lowering, "default", reason="the network's filters are static")
         if target.row.calibrated:
-            return Choice(target.row.lowering, "default", reason="not tuned: INT8 graphs are calibrated one by one")
+            return FormChoice(target.row.lowering, "default", reason="not tuned: INT8 graphs are calibrated one by one")
         if reason := backend_of(target.backend).not_timed:
-            return Choice(target.row.lowering, "default", reason=f"not tuned: {reason}")
+            return FormChoice(target.row.lowering, "default", reason=f"not tuned: {reason}")
         graphs = {name: build_graph(self.model, target, Variant(name, name)) for name in self.candidates}
         here = fingerprint(timed_tools())
         place = self._place(target, [graph.data for graph in graphs.values()], here)
@@ -67,14 +52,14 @@ class Tuner:
             try:
                 ms = medians(time_graphs(graphs, target, self.model.scale, runs=RUNS, say=self.say))
             except UnavailableError as error:
-                return Choice(target.row.lowering, "default", reason=f"not tuned: {error}")
+                return FormChoice(target.row.lowering, "default", reason=f"not tuned: {error}")
             if place is not None:
                 place.parent.mkdir(parents=True, exist_ok=True)
                 write_text(place, json.dumps(ms) + "\n")
         self.say(f"{target.row.name}: " + ", ".join(f"{name} {value:.1f} ms" for name, value in ms.items()))
-        return Choice(next(iter(ms)), "measured", ms, here)
+        return FormChoice(next(iter(ms)), "measured", ms, here)
 
-    def _place(self, target: Target, graphs: Sequence[bytes], here: Mapping[str, Any]) -> Path | None:
+    def _place(self, target: Target, graphs: Sequence[bytes], here: Mapping[str, object]) -> Path | None:
         if self.cache is None:
             return None
         digest = hashlib.sha256(json.dumps([target.row.name, here], sort_keys=True).encode())
@@ -83,9 +68,9 @@ class Tuner:
         return self.cache / f"tuned-{digest.hexdigest()[:24]}.json"
 
 
-def default_choice(target: Target) -> Choice:
+def default_choice(target: Target) -> FormChoice:
     """The documented default of the target's row."""
-    return Choice(target.row.lowering, "default", reason="docs/studies/lowerings.md")
+    return FormChoice(target.row.lowering, "default", reason="docs/studies/lowerings.md")
 
 
 def _cached(place: Path | None, candidates: Sequence[str]) -> dict[str, float] | None:

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from dlgsanet.storage.typed_json import Text, Whole, decode
-from runtimes.bundle.records import Artifact
+from dlgsanet.storage.typed_json import Text, Whole
 
 
 @dataclass(frozen=True)
@@ -65,14 +64,4 @@ class SearchedLayers:
     machine: Mapping[str, object]
 
 
-@dataclass(frozen=True)
-class _Entry:
-    int8: DefaultLayers | SearchedLayers
-
-
-def int8_choice(artifact: Artifact) -> DefaultLayers | SearchedLayers | None:
-    """None where the manifest does not say. Raises InputError naming a broken field."""
-    if "int8" not in artifact.choice:
-        return None
-    place = f"manifest: {artifact.id}"
-    return decode(_Entry, {"int8": artifact.choice["int8"]}, place, "export the bundle again").int8
+Int8Choice = DefaultLayers | SearchedLayers

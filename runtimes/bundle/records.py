@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, Literal
 
 from dlgsanet.storage.typed_json import LEFT_OUT, NOT_EMPTY, REQUIRED, Count, Text, Whole
+from runtimes.bundle.artifact_facts import Certificate, Cost, FormChoice
 from runtimes.bundle.field_types import FunctionName, InsidePath, Range, Sha256, Tile, one_of
 
 SCHEMA: Final = 1
@@ -33,9 +34,9 @@ class Artifact:
     """One compiled form of the network for one backend, precision and tile (H, W in LR pixels).
 
     `path` is the file (or package directory) to load, `files` every file it consists of with its sha256, all
-    relative to the bundle. `hints` are settings that the runner must pin in the engine. `graph` counts nodes and
-    multiply-adds (as lowered, and of the network), `choice` says how the lowering was chosen. `function` is the
-    one to load of a Core ML package that serves several tiles, each of them an artifact with the same `path`."""
+    relative to the bundle. `hints` are settings that the runner must pin in the engine. `certificate` and
+    `choice` are None for files that no exporter of ours made. `function` is the one to load of a Core ML package that
+    serves several tiles, each of them an artifact with the same `path`."""
 
     id: Text
     backend: Text
@@ -50,9 +51,9 @@ class Artifact:
     rewrites: tuple[Text, ...]
     hints: Mapping[str, str]
     calibration_sha256: Sha256 | None
-    certificate: Mapping[str, Any]
-    graph: Mapping[str, Any] = field(default_factory=dict, metadata=REQUIRED)
-    choice: Mapping[str, Any] = field(default_factory=dict, metadata=REQUIRED)
+    certificate: Certificate | None
+    graph: Cost = field(default_factory=Cost, metadata=REQUIRED)
+    choice: FormChoice | None = field(default=None, metadata=REQUIRED)
     function: FunctionName | None = field(default=None, metadata=LEFT_OUT)
 
     @property

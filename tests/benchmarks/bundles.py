@@ -84,5 +84,5 @@ def _artifact(variant: str | None) -> Artifact:
         rewrites=(),
         hints={},
         calibration_sha256=None,
-        certificate={},
+        certificate=None,
     )

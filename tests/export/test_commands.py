@@ -86,13 +86,11 @@ def test_by_default_a_missing_backend_is_left_out_and_said(
 
 
 def hide(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
-    from export.targets import table as targets
+    from export.targets import row as targets
 
     real = targets.importlib.util.find_spec
-    found = {name: real(name) for row in TARGETS for name in row.packages}
-    monkeypatch.setattr(
-        "export.targets.table.importlib.util.find_spec", lambda name: None if name in names else found.get(name)
-    )
+    found = {name: None if name in names else real(name) for row in TARGETS for name in row.packages}
+    monkeypatch.setattr(targets.importlib.util, "find_spec", lambda name: found[name] if name in found else real(name))
 
 
 def test_ctrl_c_returns_130_and_leaves_nothing(

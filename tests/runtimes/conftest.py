@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from runtimes.bundle.artifact_facts import Certificate
 from runtimes.bundle.manifest import (
     SCHEMA,
     Artifact,
@@ -96,7 +97,7 @@ def make_artifact(backend: str, precision: str, tile: tuple[int, int], path: str
         rewrites=(),
         hints={"INFERENCE_PRECISION_HINT": hint} if backend == "openvino" else {},
         calibration_sha256=None,
-        certificate={"worst": 0.0},
+        certificate=Certificate("float64", 1e-10, 0.0, {}),
     )
 
 

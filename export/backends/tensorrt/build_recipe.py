@@ -104,7 +104,7 @@ def _in_order(artifact: Artifact) -> list[str]:
 
 
 def _head_room(artifacts: Sequence[Artifact]) -> str:
-    measured = {it.id: it.graph["fp16_range_used"] for it in artifacts if "fp16_range_used" in it.graph}
+    measured = {it.id: it.graph.fp16_range_used for it in artifacts if it.graph.fp16_range_used is not None}
     if not measured:
         return "No artifact here computes in fp16."
     blocks = list(dict.fromkeys(block for used in measured.values() for block in used))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from dlgsanet.errors import BackendError
@@ -17,13 +17,14 @@ from export.backends.tensorrt.typed_graphs import TypedGraphs
 from export.targets.outputs import make_place
 from runtimes.backends.tensorrt.compiling.compile import Compiled, CompileJob, compile_engine
 from runtimes.backends.tensorrt.engine_record import FP16_SCALES, FP32_SCALES, SCHEMA, EngineRecord, host_platform
+from runtimes.bundle.artifact_facts import CompileEffort, Cost
 
 LIBRARY = "tensorrt_rtx"
 TIMEOUT_S = 600.0  # some 5 s for tiny x4 at 128x128
 FORMS = {"": FP32_SCALES, ".fp16-scales": FP16_SCALES}
 
 
-def compile_ahead(folder: Path, name: str, typed: TypedGraphs, sm: str) -> tuple[str, Mapping[str, object]]:
+def compile_ahead(folder: Path, name: str, typed: TypedGraphs, sm: str) -> tuple[str, Cost]:
     """Write `tensorrt/<name>.engine` below `folder`; return its path and what the manifest says of it: `engine` (an
     EngineRecord) and `build` (seconds and memory of the compiler).
 
@@ -51,8 +52,8 @@ def compile_ahead(folder: Path, name: str, typed: TypedGraphs, sm: str) -> tuple
             options=compiled.options,
             kernels=compiled.table.as_json() if compiled.table else {},
         )
-        built = {"seconds": compiled.seconds, "peak_mb": round(compiled.peak_mb)}
-        return path, {"engine": record.as_json(), "build": built}
+        effort = CompileEffort(compiled.seconds, round(compiled.peak_mb))
+        return path, replace(typed.cost, engine=record.as_json(), build=effort)
     raise BackendError(f"TensorRT-RTX could not compile {name}: {'; '.join(reasons)}")
 
 

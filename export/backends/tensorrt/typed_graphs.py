@@ -8,7 +8,7 @@ linted, and the head-room of fp16 is measured before it is trusted.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import onnx
@@ -21,6 +21,7 @@ from export.backends.tensorrt.value_ranges import by_block, largest_values
 from export.graph.build import check
 from export.graph.graph import Graph
 from runtimes.backends.tensorrt.lint.lint import lint
+from runtimes.bundle.artifact_facts import Cost
 from runtimes.file_formats.onnx_graph import read_graph, tensor_types
 
 MAX_RANGE_USED = 0.5
@@ -29,11 +30,11 @@ MAX_RANGE_USED = 0.5
 
 @dataclass(frozen=True)
 class TypedGraphs:
-    """`files`: suffix of the file's name ("" or ".fp16-scales") -> graph, the one to try first in front. `facts`: what
+    """`files`: suffix of the file's name ("" or ".fp16-scales") -> graph, the one to try first in front. `cost`: what
     the manifest says of them: nodes in fp32, int8 convolutions, and for each block the share of fp16's range used."""
 
     files: Mapping[str, Graph]
-    facts: Mapping[str, object]
+    cost: Cost
 
 
 def typed_graphs(
@@ -45,16 +46,16 @@ def typed_graphs(
     graph, for int8. Raises BackendError where fp16 cannot hold the network, or for a file that the linter refuses.
     """
     files = _forms(graph, precision, quantized)
-    facts: dict[str, object] = {}
     for suffix, made in files.items():
         check(made.model)
         require_no_fault(made.data, suffix or precision)
+    cost = Cost()
     if precision != "fp32":
-        facts["fp32_nodes"] = len(fp32_islands(graph.model))
-        facts["fp16_range_used"] = require_head_room(files, largest_values(graph, picture))
+        used = require_head_room(files, largest_values(graph, picture))
+        cost = Cost(fp32_nodes=len(fp32_islands(graph.model)), fp16_range_used=used)
     if quantized is not None:
-        facts["int8_convolutions"] = _int8_convolutions(files[""].model.graph)
-    return TypedGraphs(files, facts)
+        cost = replace(cost, int8_convolutions=_int8_convolutions(files[""].model.graph))
+    return TypedGraphs(files, cost)
 
 
 def _forms(graph: Graph, precision: str, quantized: Graph | None) -> Mapping[str, Graph]:

@@ -21,14 +21,14 @@ def write(order: Order) -> Written:
     paths = tuple(make_place(order.folder, f"tensorrt/{order.name}{suffix}.onnx") for suffix in typed.files)
     for path, graph in zip(paths, typed.files.values(), strict=True):
         (order.folder / path).write_bytes(graph.stamped(stamp_json(order.stamp)))
-    return Written(paths[0], paths, typed.facts)  # the one to try first in front
+    return Written(paths[0], paths, typed.cost)  # the one to try first in front
 
 
 def write_engine(order: Order) -> Written:
     """`tensorrt/<name>.engine`, for the target's kind of GPU."""
     typed = _typed(order.graph, order.target.precision, order.target.tile, order.quantization)
-    path, facts = compile_ahead(order.folder, order.name, typed, str(order.target.sm))
-    return Written(path, (path,), {**typed.facts, **facts})
+    path, cost = compile_ahead(order.folder, order.name, typed, str(order.target.sm))
+    return Written(path, (path,), cost)
 
 
 @lru_cache(maxsize=PRECISIONS)

@@ -107,7 +107,7 @@ def built_records(bundle: Path, artifact: Artifact) -> Iterator[EngineRecord]:
 
 def shipped_record(artifact: Artifact) -> EngineRecord:
     """Of an engine that is itself the artifact: it stands in the manifest. Raises InputError for a bad one."""
-    return parse_record(artifact.graph.get("engine"), f"manifest: {artifact.id}: engine")
+    return parse_record(artifact.graph.engine, f"manifest: {artifact.id}: engine")
 
 
 def engine_kernels(artifact: Artifact, records: Iterable[EngineRecord]) -> Iterator[EngineKernels]:

@@ -59,7 +59,7 @@ def _built_kernels(bundle: Path, artifact: Artifact) -> Iterator[EngineKernels]:
 def _shipped_kernels(bundle: Path, artifact: Artifact) -> Iterator[EngineKernels]:
     from runtimes.backends.tensorrt.engine_record import engine_kernels, shipped_record
 
-    return engine_kernels(artifact, [shipped_record(artifact)] if "engine" in artifact.graph else [])
+    return engine_kernels(artifact, [] if artifact.graph.engine is None else [shipped_record(artifact)])
 
 
 BACKEND = Backend(

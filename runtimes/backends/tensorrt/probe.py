@@ -106,5 +106,5 @@ def _tiny_artifact(folder: Path) -> Artifact:
         rewrites=(),
         hints={},
         calibration_sha256=None,
-        certificate={},
+        certificate=None,
     )

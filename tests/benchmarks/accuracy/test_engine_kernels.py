@@ -15,6 +15,7 @@ from benchmarks.report.page import render
 from benchmarks.subjects.subject import Origin
 from dlgsanet.storage.typed_json import encode
 from runtimes.backends.tensorrt.engine_record import EngineRecord, write_engine
+from runtimes.bundle.artifact_facts import Cost
 
 MODEL = Origin("m", "a" * 64, 4)
 KERNELS = {
@@ -30,7 +31,7 @@ def engine(name: str, sm: str) -> EngineRecord:
 
 
 def artifact(backend: str, **graph: object) -> SimpleNamespace:
-    return SimpleNamespace(id=f"{backend}-int8-8x8", backend=backend, path="t/x.onnx", graph=graph)
+    return SimpleNamespace(id=f"{backend}-int8-8x8", backend=backend, path="t/x.onnx", graph=Cost(**graph))
 
 
 def test_from_the_manifest_and_from_beside_the_graph(tmp_path: Path) -> None:

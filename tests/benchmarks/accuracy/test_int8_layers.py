@@ -13,7 +13,8 @@ from benchmarks.records.made_of import LayersRecord
 from benchmarks.records.result_file import new_result, parse_result
 from benchmarks.subjects.subject import Origin
 from dlgsanet.errors import InputError
-from dlgsanet.storage.typed_json import encode
+from dlgsanet.storage.typed_json import decode, encode
+from runtimes.bundle.artifact_facts import FormChoice
 from tests.benchmarks.records.result_examples import SHA, accuracy
 
 MODEL = Origin("nano-x4", SHA, 4)
@@ -25,7 +26,8 @@ LOSS = {
 
 
 def artifact(choice: dict[str, Any] | None) -> Any:
-    return SimpleNamespace(id=NAME, backend="openvino", choice={} if choice is None else {"int8": choice})
+    entry = {"lowering": "basis", "how": "default", **({} if choice is None else {"int8": choice})}
+    return SimpleNamespace(id=NAME, backend="openvino", choice=decode(FormChoice, entry, f"manifest: {NAME}"))
 
 
 def searched() -> dict[str, Any]:

@@ -7,6 +7,7 @@ import pytest
 
 from benchmarks.latency.roofline import limit_record, lines, with_shares
 from benchmarks.records.latency import LatencyRecord, LimitRecord, Roofline
+from runtimes.bundle.artifact_facts import Cost
 from runtimes.bundle.manifest import Artifact, Port
 from runtimes.speed_limits import Limit
 
@@ -18,7 +19,8 @@ Record = Callable[..., LatencyRecord]
 def artifact(**graph: int) -> Artifact:
     return Artifact(
         id="e-fp32-64x64", backend="e", precision="fp32", variant=None, tile=(64, 64), path="p", files={}, input=PORT,
-        output=PORT, lowering="basis", rewrites=(), hints={}, calibration_sha256=None, certificate={}, graph=graph,
+        output=PORT, lowering="basis", rewrites=(), hints={}, calibration_sha256=None, certificate=None,
+        graph=Cost(**graph),
     )  # fmt: skip
 
 

@@ -13,22 +13,32 @@ from dlgsanet.errors import InputError
 from runtimes.bundle.manifest import MANIFEST
 from tests.benchmarks.bundles import make_bundle
 
+LOSS = {
+    "to_float_db": 60.0, "to_float_worst_db": 50.0, "squared_error": 1e-6, "drop_db": 0.01, "drop_worst_db": 0.02,
+    "ssim_drop": 0.0,
+}  # fmt: skip
+
 
 def row(name: str, ms: float, near: float) -> dict[str, Any]:
-    return {"name": name, "layers": 3, "ms": ms, "drop_db": 0.01, "drop_worst_db": 0.02, "to_float_db": near}
+    return {"name": name, "layers": 3, "ms": ms, **LOSS, "to_float_db": near}
 
 
 def layer(role: str, near: float) -> dict[str, Any]:
-    return {"role": role, "to_float_db": near, "to_float_worst_db": near - 2, "drop_db": 0.001, "ms_gained": 0.1}
+    near_db = {"to_float_db": near, "to_float_worst_db": near - 2}
+    return {"role": role, **LOSS, **near_db, "drop_db": 0.001, "ms_gained": 0.1}
 
 
 FOUND = {
+    "layers": ["x", "y"],
     "how": "searched",
     "chosen": "fast",
+    "limits": {"mean_db": 0.05},
+    "judged_on": "12 tiles",
     "float_ms": 10.0,
     "candidates": [row("fast", 8.0, 55.0), row("default", 9.0, 57.0)],
     "roles_ms_gained": {"ffn": 0.4, "ends": -0.2},
     "layers_measured": {"a": layer("ffn", 70.0), "b": layer("ffn", 66.0), "c": layer("ends", 50.0)},
+    "machine": {},
 }
 FILE = {"schema": 1, "model": "nano", "artifacts": {"openvino-int8-8x8": FOUND}}
 
@@ -51,7 +61,7 @@ def test_only_what_was_searched_is_kept(tmp_path: Path) -> None:
         searches(tmp_path / "bundle")
     place = tmp_path / "bundle" / MANIFEST
     manifest = json.loads(place.read_text())
-    manifest["artifacts"][0]["choice"] = {"int8": FOUND}
+    manifest["artifacts"][0]["choice"] = {"lowering": "basis", "how": "default", "int8": FOUND}
     place.write_text(json.dumps(manifest))
     found = searches(tmp_path / "bundle")
     assert list(found["artifacts"].values()) == [FOUND]

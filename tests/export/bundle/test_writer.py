@@ -59,7 +59,7 @@ def test_the_manifest_lists_every_artifact_and_every_file_is_what_it_says(whole:
         listed |= artifact.files
         assert artifact.hints == dict(artifact_row(artifact.id).hints)
         assert "lower-dynamic-conv" in artifact.rewrites and artifact.lowering == "basis"
-        assert artifact.certificate["max_rel"] <= artifact.certificate["limit"]
+        assert artifact.certificate.max_rel <= artifact.certificate.limit
     verify(whole, listed)
     assert set(files_of(whole)) == {*listed, MANIFEST, "README.md"}
 
@@ -178,7 +178,7 @@ def test_without_targets_what_is_not_installed_is_left_out_and_said(
 def test_a_requested_target_that_is_not_installed_is_an_error(
     checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("export.targets.table.importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("export.targets.row.importlib.util.find_spec", lambda name: None)
     with pytest.raises(UnavailableError, match="dlgsanet-edge"):
         export_bundle(checkpoint, tmp_path / "b", ONE)
     with pytest.raises(InputError, match="at least one target"):

@@ -16,6 +16,7 @@ import pytest
 from benchmarks.gates.accuracy_gates import INT8
 from dlgsanet.errors import GateError, InputError
 from dlgsanet.imaging.files import write_picture
+from dlgsanet.storage.typed_json import to_json
 from export.bundle.options import ExportOptions
 from export.bundle.writer import export_bundle
 from export.machine.journal import Journal
@@ -53,7 +54,7 @@ def test_a_search_ends_with_layers_that_run(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     export_bundle(checkpoint, tmp_path / "bundle", options(photographs, target))
     (artifact,) = read_manifest(tmp_path / "bundle").artifacts
-    found = artifact.choice["int8"]
+    found = to_json(artifact.choice.int8)
     assert found["how"] == "searched" and found["limits"]["mean_db"] == 40.0
     chosen = next(row for row in found["candidates"] if row["name"] == found["chosen"])
     assert chosen["layers"] == len(found["layers"]) > 0

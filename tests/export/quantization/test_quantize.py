@@ -122,7 +122,7 @@ def test_the_work_is_told_by_precision(bundle: Path) -> None:
     for artifact in manifest.artifacts:
         with open_runner(bundle, artifact.id, threads=1) as run:
             found[artifact.family] = run.macs()
-        assert sum(found[artifact.family].values()) == artifact.graph["macs"]
+        assert sum(found[artifact.family].values()) == artifact.graph.macs
     assert set(found["openvino-fp32"]) == {"fp32"}
     joining = (3 * 3 * 3 + 4) * 24 * 24 * TILE[0] * TILE[1]
     assert found["onnxruntime-int8"]["int8"] == found["openvino-int8"]["int8"] - joining
@@ -138,7 +138,7 @@ def test_the_manifest_names_the_layers_that_the_files_quantize(bundle: Path) -> 
         "openvino-int8": quantized_layers(openvino.Core().read_model(bundle / artifacts["openvino-int8"].path)),
         "onnxruntime-int8": read_facts((bundle / artifacts["onnxruntime-int8"].path).read_bytes()).quantized,
     }
-    named = {family: set(artifacts[family].choice["int8"]["layers"]) for family in quantized}
+    named = {family: set(artifacts[family].choice.int8.layers) for family in quantized}
     assert {family: len(layers) for family, layers in named.items()} == quantized
     assert named["onnxruntime-int8"] < named["openvino-int8"]  # its integer convolutions answer in 8 bits
 

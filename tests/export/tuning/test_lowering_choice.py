@@ -97,10 +97,10 @@ def test_a_tuned_bundle_records_the_choice_and_the_losing_times(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     options = ExportOptions(("onnxruntime",), ((20, 20),), tune=True)
     artifact = export_bundle(checkpoint, tmp_path / "b", options).artifacts[0]
-    assert artifact.choice["how"] == "measured" and set(artifact.choice["ms"]) == set(CANDIDATES)
-    assert artifact.lowering == artifact.choice["lowering"] == min(artifact.choice["ms"], key=artifact.choice["ms"].get)
+    assert artifact.choice.how == "measured" and set(artifact.choice.ms) == set(CANDIDATES)
+    assert artifact.lowering == artifact.choice.lowering == min(artifact.choice.ms, key=artifact.choice.ms.get)
     assert read_manifest(tmp_path / "b").artifacts[0].choice == artifact.choice
-    assert all(artifact.graph[name] > 0 for name in ("onnx_nodes", "macs", "network_macs"))
+    assert all(getattr(artifact.graph, name) > 0 for name in ("onnx_nodes", "macs", "network_macs"))
 
 
 def test_tuning_and_giving_a_lowering_contradict_each_other(checkpoint: Path, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from dlgsanet.errors import ExitCode, InputError
 from runtimes import open_runner
+from runtimes.bundle.artifact_facts import Certificate
 from runtimes.bundle.manifest import (
     Manifest,
     PackEntry,
@@ -224,7 +225,8 @@ def test_the_writer_writes_nothing_that_the_reader_refuses(manifest):
     with pytest.raises(InputError, match="scale"):
         manifest_json(replace(manifest, scale=0))
     with pytest.raises(ValueError, match="nan"):
-        manifest_json(replace(manifest, artifacts=(replace(manifest.artifacts[0], certificate={"e": float("nan")}),)))
+        damaged = Certificate("float64", 1e-10, float("nan"), {})
+        manifest_json(replace(manifest, artifacts=(replace(manifest.artifacts[0], certificate=damaged),)))
     with pytest.raises(InputError, match="is there twice"):
         manifest_json(replace(manifest, artifacts=manifest.artifacts[:1] * 2))
 

@@ -18,6 +18,7 @@ from dlgsanet.__main__ import main
 from dlgsanet.checkpoints import save_checkpoint
 from dlgsanet.errors import InputError
 from dlgsanet.metrics import psnr_float
+from dlgsanet.storage.typed_json import to_json
 from export.backends.coreml import functions as functions_room
 from export.backends.coreml.functions import merge_packages
 from export.bundle.options import ExportOptions
@@ -148,7 +149,7 @@ def test_the_package_says_what_it_is(made) -> None:
         assert "tile_24x20: " in said["shortDescription"] and "tile of 20x32 pixels" in said["shortDescription"]
         own = json.loads(said["functions"])[artifact.function]
         assert own["id"] == artifact.id and json.loads(own["tile"]) == list(artifact.tile)
-        assert json.loads(own["certificate"]) == artifact.certificate
+        assert json.loads(own["certificate"]) == to_json(artifact.certificate)
         height, width = artifact.tile
         assert f"{height}x{width} (height x width)" in model.inputs[0].description
         assert model.inputs[0].shape == (1, 3, height, width)

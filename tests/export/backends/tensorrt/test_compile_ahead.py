@@ -23,6 +23,7 @@ from export.quantization.calibration_tiles import CalibrationOptions
 from export.targets.choice import parse_targets
 from runtimes.backends.tensorrt.compiling.compile import CompileJob, compile_engine
 from runtimes.backends.tensorrt.engine_record import EngineRecord, parse_record
+from runtimes.bundle.artifact_facts import Cost
 from runtimes.bundle.manifest import read_manifest
 
 pytest.importorskip("tensorrt_rtx")
@@ -41,7 +42,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def record(artifact) -> EngineRecord:
-    return parse_record(artifact.graph["engine"], "engine")
+    return parse_record(artifact.graph.engine, "engine")
 
 
 def compiled(data: bytes, folder: Path, name: str) -> tuple[bytes, object]:
@@ -63,7 +64,7 @@ def test_one_engine_for_every_gpu_and_precision(bundle):
         assert addresses == "fixed" or addresses.startswith("random")
         assert found.options == {"typing": "strong", "tf32": "off", "ahead_of_time": artifact.variant}
         assert artifact.files == {f"tensorrt/{name}.engine": found.engine_sha256}
-        assert artifact.graph["build"]["seconds"] < 60 and artifact.graph["build"]["peak_mb"] < 1000
+        assert artifact.graph.build.seconds < 60 and artifact.graph.build.peak_mb < 1000
     engines = {(bundle / artifact.path).read_bytes() for artifact in artifacts.values()}
     assert len(engines) == len(artifacts)
 
@@ -73,7 +74,7 @@ def test_every_convolution_computes_in_what_was_asked_for(bundle):
         table = record(artifact).table
         assert table is not None
         assert table.precision == artifact.precision
-        asked = artifact.graph.get("int8_convolutions", 41)  # all 41, or those that the quantizer chose
+        asked = artifact.graph.int8_convolutions or 41  # all 41, or those that the quantizer chose
         assert table.dense[artifact.precision] == asked and sum(table.dense.values()) == 41
         assert "int8" not in table.grouped and sum(table.grouped.values()) > 0
         assert table.total <= MOST_KERNELS[artifact.precision], table.line
@@ -106,7 +107,7 @@ def test_a_graph_that_no_form_compiles_is_one_line(tmp_path, monkeypatch):
         raise BackendError("no tactic")
 
     monkeypatch.setattr(to_tensorrt_rtx, "compile_engine", refuse)
-    typed = TypedGraphs({"": Graph(onnx.ModelProto()), ".fp16-scales": Graph(onnx.ModelProto())}, {})
+    typed = TypedGraphs({"": Graph(onnx.ModelProto()), ".fp16-scales": Graph(onnx.ModelProto())}, Cost())
     with pytest.raises(BackendError, match="could not compile a: no tactic; no tactic"):
         to_tensorrt_rtx.compile_ahead(tmp_path, "a", typed, "sm86")
 

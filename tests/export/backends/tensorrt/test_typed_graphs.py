@@ -66,11 +66,11 @@ def test_the_manifest_says_what_is_in_the_files(bundle) -> None:
     assert set(artifacts[NAMES[2]].files) == {f"tensorrt/{NAMES[2]}.onnx", f"tensorrt/{NAMES[2]}.fp16-scales.onnx"}
     assert artifacts[NAMES[2]].calibration_sha256 and artifacts[NAMES[1]].calibration_sha256 is None
     assert "fp16_range_used" not in artifacts[NAMES[0]].graph
-    used = artifacts[NAMES[1]].graph["fp16_range_used"]
+    used = artifacts[NAMES[1]].graph.fp16_range_used
     assert {"g0b0", "g1b3", "overlap_embed", "upsample"} <= set(used) and all(
         0 < share < 0.01 for share in used.values()
     )
-    assert artifacts[NAMES[2]].graph["int8_convolutions"] == 31
+    assert artifacts[NAMES[2]].graph.int8_convolutions == 31
 
 
 def test_the_readme_has_every_line_and_the_head_room(bundle) -> None:
@@ -126,7 +126,7 @@ def test_the_work_is_told_by_the_types_of_the_file(bundle, name, types) -> None:
     with open_runner(bundle, name, device=REFERENCE, threads=1) as run:
         macs = run.macs()
     artifact = next(it for it in read_manifest(bundle).artifacts if it.id == name)
-    assert set(macs) == types and sum(macs.values()) == artifact.graph["macs"]
+    assert set(macs) == types and sum(macs.values()) == artifact.graph.macs
     assert len(types) == 1 or macs["fp32"] < 0.03 * sum(macs.values())
 
 
