@@ -29,8 +29,9 @@ from export.backends.openvino.quantize import convolutions, layers, other_types
 from export.backends.registry import timed_tools
 from export.machine.candidate_runner import trial_runner
 from export.machine.fingerprint import fingerprint
-from export.quantization.calibration_tiles import CalibrationOptions, calibration_set
+from export.quantization.calibration_tiles import calibration_set
 from export.quantization.layers import CONV, chosen_by_default, role
+from export.quantization.options import CalibrationOptions
 from export.targets.outputs import Written
 from export.targets.table import Target, row_of
 from export.tuning.lowering_trials import Variant, build_graph

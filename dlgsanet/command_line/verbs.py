@@ -12,7 +12,8 @@
     add_verb(app, "check", CheckOptions, check, from_file=True)
 
 A field without typer's annotation is not on the command line and keeps its default. A tuple is an option that may be
-repeated, or an argument that takes several. Every verb gets -q and -v, and with `from_file` also --options FILE.
+repeated, or an argument that takes several; `Words` beside typer's annotation reads values of other types, and lists
+with commas. Every verb gets -q and -v, and with `from_file` also --options FILE.
 Keep the options in a module of their own that imports little: it is read whenever somebody asks for help.
 """
 
@@ -30,6 +31,7 @@ from typer.models import ParameterInfo
 
 from dlgsanet.command_line.options_file import take_defaults
 from dlgsanet.command_line.voice import Voice
+from dlgsanet.command_line.words import Words
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -53,16 +55,15 @@ def add_verb(
 
 
 def _command(options: type[Options], run: Callable[[Options, Voice], None], table: str | None) -> Callable[..., None]:
-    """A function as typer wants it: one parameter for each option."""
+    """A function as typer wants it: one parameter for each option, what must be given first."""
     hints = get_type_hints(options, include_extras=True)
-    shown = [field for field in fields(options) if _is_shown(hints[field.name])]
-    several = {field.name for field in shown if _is_tuple(hints[field.name])}
+    shown = [_Parameter(field, hints[field.name]) for field in fields(options) if _is_shown(hints[field.name])]
 
     def command(quiet: bool, verbose: bool, options_file: Path | None = None, **given: Any) -> None:
-        values = {name: tuple(value or ()) if name in several else value for name, value in given.items()}
-        run(options(**values), Voice(quiet, verbose))
+        typed = {it.name: it.value(given[it.name]) for it in shown if given[it.name] not in (None, [])}
+        run(options(**typed), Voice(quiet, verbose))
 
-    parameters = [_parameter(field, hints[field.name]) for field in shown]
+    parameters = [it.parameter() for it in sorted(shown, key=lambda it: not it.needed)]
     if table is not None:
         parameters.append(_keyword("options_file", _file_option(table), None))
     parameters += [_keyword("quiet", QUIET, False), _keyword("verbose", VERBOSE, False)]
@@ -75,19 +76,35 @@ def _is_shown(hint: Any) -> bool:
     return get_origin(hint) is Annotated and any(isinstance(it, ParameterInfo) for it in get_args(hint)[1:])
 
 
-def _is_tuple(hint: Any) -> bool:
-    return get_origin(get_args(hint)[0]) is tuple
+class _Parameter:
+    """A field as typer sees it, and back: tuples are lists there, and what `Words` reads is text."""
 
+    def __init__(self, field: Field[Any], hint: Any) -> None:
+        self.name = field.name
+        self.needed = field.default is MISSING
+        self._default = field.default
+        self._kind, *told = get_args(hint)
+        self._told = [it for it in told if isinstance(it, ParameterInfo)]
+        self._words = next((it for it in told if isinstance(it, Words)), None)
+        self._several = get_origin(self._kind) is tuple
 
-def _parameter(field: Field[Any], hint: Any) -> inspect.Parameter:
-    default = inspect.Parameter.empty if field.default is MISSING else field.default
-    if _is_tuple(hint):
-        kind, *told = get_args(hint)
-        needed = default is inspect.Parameter.empty
-        several = GenericAlias(list, (get_args(kind)[0],))
-        hint = Annotated[(several if needed else several | None, *told)]
-        default = default if needed else None
-    return _keyword(field.name, hint, default)
+    def parameter(self) -> inspect.Parameter:
+        """With the field's default, but for tuples and what is read from text: nothing typed says nothing there."""
+        kind: Any = self._kind
+        default: object = inspect.Parameter.empty if self.needed else self._default
+        if self._several:
+            kind = GenericAlias(list, (str if self._words else get_args(kind)[0],))
+        elif self._words:
+            kind = str
+        if not self.needed and (self._several or self._words):
+            kind, default = kind | None, None
+        return _keyword(self.name, Annotated[(kind, *self._told)], default)
+
+    def value(self, given: Any) -> object:
+        """What the field gets for what typer gives."""
+        if self._several:
+            return self._words.values(given) if self._words else tuple(given)
+        return self._words.read(given) if self._words else given
 
 
 def _keyword(name: str, hint: Any, default: object) -> inspect.Parameter:

@@ -17,8 +17,9 @@ from export.graph.cost import graph_macs
 from export.graph.graph import Graph
 from export.pictures import PHOTOGRAPHS
 from export.quantization.calibrated_graph import Quantization
-from export.quantization.calibration_tiles import CalibrationOptions, CalibrationSet, calibration_set
+from export.quantization.calibration_tiles import CalibrationSet, calibration_set
 from export.quantization.layer_choice import Int8
+from export.quantization.options import CalibrationOptions
 from export.rewriting.certificate import certify
 from export.rewriting.low_rank_basis import Compression
 from export.rewriting.rewrite import RewriteResult, rewrite

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Annotated
 
-from export.backends.coreml.shapes import FIXED
-from export.quantization.calibration_tiles import CalibrationOptions
-from export.targets.row import DEFAULT_DEPLOYMENT, DEFAULT_OPSET, DEFAULT_TILE
+import typer
+
+from dlgsanet.command_line.words import Words
+from dlgsanet.network.config import ACTIVATIONS
+from export.backends.coreml.shapes import FIXED, SHAPES
+from export.quantization.options import CALIBRATION_TILES, MAX_DROP_DB, CalibrationOptions
+from export.targets.choice import parse_tile, target_names
+from export.targets.row import DEFAULT_DEPLOYMENT, DEFAULT_OPSET, DEFAULT_TILE, DEPLOYMENTS, LOWERINGS
 from export.targets.table import TargetOptions
 
-DEFAULT_MAX_DROP = 0.05
-"""dB that an approximation may cost on its calibration images; the default gate of quantized precisions."""
+
+def _rank(text: str) -> int | str | None:
+    from export.rewriting.low_rank_basis import parse_rank  # needs torch
+
+    return parse_rank(text)
 
 
 @dataclass(frozen=True)
@@ -18,32 +28,98 @@ class ExportOptions:
     """What to export.
 
     `targets` are names of `export.targets.table.TARGETS` (`openvino-bf16`) or backends; none means every target whose
-    packages are installed here. `tiles` are (H, W) in LR pixels. `lowering` replaces each target's default form
-    of the dynamic convolution, `tune` by the one that is fastest on this machine; `activation` replaces the
-    attention's activation that the checkpoint states. `basis_rank` (a rank or `auto`) compresses the filters' basis,
-    which is approximate, and holds `max_drop` dB on calibration images. `calibration` says from which images, and what
-    INT8 learns its ranges from; `search` chooses its layers by measuring, within `max_drop`. `force` replaces an
-    existing bundle, once the new one is complete. For Core ML: `image` also writes packages that take and give 8-bit
-    pictures, `deployment` is the oldest system to run them, `shapes` (of export.backends.coreml.shapes) says whether
-    several tiles are several packages or functions of one.
+    packages are installed here; `precisions` keeps only those. `tiles` are (H, W) in LR pixels. `lowering` replaces
+    each target's default form of the dynamic convolution, `tune` by the one that is fastest on this machine;
+    `activation` replaces the attention's activation that the checkpoint states. `basis_rank` (a rank or `auto`)
+    compresses the filters' basis, which is approximate, and holds `max_drop` dB on calibration images. `calibration`
+    says from which images, and what INT8 learns its ranges from; `search` chooses its layers by measuring, within
+    `max_drop`. `force` replaces an existing bundle, once the new one is complete. For Core ML: `image` also writes
+    packages that take and give 8-bit pictures, `deployment` is the oldest system to run them, `shapes` (of
+    export.backends.coreml.shapes) says whether several tiles are several packages or functions of one.
     """
 
-    targets: tuple[str, ...] = ()
-    tiles: tuple[tuple[int, int], ...] = (DEFAULT_TILE,)
-    lowering: str | None = None
-    tune: bool = False
+    targets: Annotated[
+        tuple[str, ...],
+        typer.Option(
+            "--to",
+            metavar="TARGET",
+            help=f"One of {', '.join(target_names())}; may be repeated, or a list with commas.",
+        ),
+        Words(commas=True),
+    ] = ()
+    tiles: Annotated[
+        tuple[tuple[int, int], ...],
+        typer.Option(
+            "--tile", metavar="SIZE", help="LR pixels, 128 or 128x96 (height x width); may be repeated, as --to."
+        ),
+        Words(parse_tile, commas=True),
+    ] = (DEFAULT_TILE,)
+    lowering: Annotated[str | None, typer.Option(help=f"Form of the dynamic convolution: {', '.join(LOWERINGS)}.")] = (
+        None
+    )
+    tune: Annotated[
+        bool, typer.Option("--tune", help="Time the forms of the dynamic convolution here and take the fastest.")
+    ] = False
     opset: int = DEFAULT_OPSET
-    activation: str | None = None
+    activation: Annotated[
+        str | None, typer.Option(help=f"Of the attention map, if the file does not say: {', '.join(ACTIVATIONS)}.")
+    ] = None
     calibration: CalibrationOptions = field(default_factory=CalibrationOptions)
-    basis_rank: int | str | None = None
-    max_drop: float = DEFAULT_MAX_DROP
-    search: bool = False
-    force: bool = False
-    image: bool = False
-    deployment: str = DEFAULT_DEPLOYMENT
-    shapes: str = FIXED
+    basis_rank: Annotated[
+        int | str | None,
+        typer.Option(metavar="N|auto", help="Approximate: fewer basis filters in every block; judged by `check`."),
+        Words(_rank),
+    ] = None
+    max_drop: Annotated[
+        float,
+        typer.Option(metavar="DB", help="With --basis-rank or --search: what it may cost on the calibration images."),
+    ] = MAX_DROP_DB
+    search: Annotated[
+        bool, typer.Option("--search", help="Choose the INT8 layers by measuring here: the fastest within --max-drop.")
+    ] = False
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing bundle.")] = False
+    image: Annotated[
+        bool, typer.Option("--image", help="Core ML: also packages that take and give 8-bit pictures, for apps.")
+    ] = False
+    deployment: Annotated[
+        str, typer.Option(help=f"Core ML: the oldest system that must run it, {', '.join(DEPLOYMENTS)}.")
+    ] = DEFAULT_DEPLOYMENT
+    shapes: Annotated[
+        str, typer.Option(help=f"Core ML: {'; '.join(f'{name}: {what}' for name, what in SHAPES.items())}.")
+    ] = FIXED
+    precisions: Annotated[
+        tuple[str, ...],
+        typer.Option("--precision", help="Only this precision of the targets; may be repeated, as --to."),
+        Words(commas=True),
+    ] = ()
 
     @property
     def of_targets(self) -> TargetOptions:
         """The part that is about targets alone."""
         return TargetOptions(self.opset, self.image, self.deployment, self.shapes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportRequest(ExportOptions):
+    """An export as it is typed: the options, of what, and where to."""
+
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="A shipped name (nano-x4) or a .safetensors or .pth file.")
+    ]
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="BUNDLE", help="Folder to make.")]
+    calibration_folder: Annotated[
+        str | None,
+        typer.Option(
+            "--calibration",
+            metavar="DIR",
+            help="HR images that INT8 and --basis-rank learn from. Default: scikit-image's.",
+        ),
+    ] = None
+    calibration_tiles: Annotated[int, typer.Option(help="How many tiles of them.")] = CALIBRATION_TILES
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was made as JSON.")] = False
+
+    @property
+    def options(self) -> ExportOptions:
+        """What is asked of the export itself. Raises InputError for a calibration that cannot be."""
+        same = ExportOptions(**{each.name: getattr(self, each.name) for each in fields(ExportOptions)})
+        return replace(same, calibration=CalibrationOptions(self.calibration_folder or "", self.calibration_tiles))

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
-from dlgsanet.checkpoints import Checkpoint
+from dlgsanet.checkpoints import Checkpoint, read_checkpoint
 from dlgsanet.errors import InputError
 from export.backends.registry import backend_of, backends
 from export.bundle.memory_estimate import require_memory
 from export.bundle.options import ExportOptions
 from export.rewriting.lowerings import lowering
-from export.targets.choice import default_targets, installed_targets, parse_targets
+from export.targets.choice import install_line, installed_targets, parse_targets, require_packages
 from export.targets.row import Row
 from export.targets.table import Target
 from runtimes.runner.overlap import DEFAULT_OVERLAP
@@ -18,13 +20,46 @@ from runtimes.runner.overlap import DEFAULT_OVERLAP
 Progress = Callable[[str], None]
 
 
+@dataclass(frozen=True)
+class ExportPlan:
+    """An export whose checkpoint is read and whose targets can all be."""
+
+    options: ExportOptions
+    checkpoint: Checkpoint
+    targets: tuple[Target, ...]
+
+
+def plan_export(model: str | Path, options: ExportOptions, say: Progress) -> ExportPlan:
+    """What `options` make of a checkpoint (shipped name or file); `say` hears what is left out.
+
+    Raises InputError (checkpoint, target, tile, options that contradict one another) and UnavailableError (a
+    requested target's package is missing).
+    """
+    rows = rows_of(options, say)
+    require_packages(rows)
+    checkpoint = read_checkpoint(model, options.activation)
+    targets = targets_of(rows, options, checkpoint)
+    if options.tune and options.lowering is not None:
+        raise InputError(f"--tune chooses the lowering and --lowering gives it ({options.lowering}): give one of them")
+    if options.search and not any(row.calibrated and not backend_of(row.backend).not_timed for row in rows):
+        raise InputError("--search chooses INT8 layers, and no such target is asked for: add --precision int8-mixed")
+    if options.calibration.folder and options.basis_rank is None and not any(row.calibrated for row in rows):
+        raise InputError(
+            "--calibration is for INT8 targets and --basis-rank, and neither is asked for: add --precision int8 or "
+            "leave it out"
+        )
+    return ExportPlan(options, checkpoint, targets)
+
+
 def rows_of(options: ExportOptions, say: Progress) -> tuple[Row, ...]:
+    """The rows asked for; where none is named, those whose packages are here."""
     if options.targets:
-        return parse_targets(options.targets, ())
-    rows = installed_targets()
-    for row in default_targets():
+        return parse_targets(options.targets, options.precisions)
+    asked = parse_targets((), options.precisions)
+    rows = tuple(row for row in asked if not row.missing) if options.precisions else installed_targets()
+    for row in asked:
         if row not in rows:
-            say(f"left out {row.name}: {', '.join(row.missing)} not installed")
+            say(f"left out {row.name}: needs {', '.join(row.missing)} ({install_line(row)})")
     return rows
 
 

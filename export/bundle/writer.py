@@ -10,25 +10,23 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from dlgsanet import __version__
-from dlgsanet.checkpoints import Checkpoint, build_model, read_checkpoint, save_checkpoint
-from dlgsanet.errors import InputError
+from dlgsanet.checkpoints import Checkpoint, build_model, save_checkpoint
 from dlgsanet.imaging.files import read_rgb8
 from dlgsanet.network.model import DLGSANet
 from dlgsanet.storage.atomic import new_directory, sha256_file
 from dlgsanet.storage.cache_folder import user_cache
 from export.backends.backend import Finished
-from export.backends.registry import backend_of, backends, timed_tools, tools
+from export.backends.registry import backends, timed_tools, tools
 from export.bundle.artifact_writer import ArtifactWriter
 from export.bundle.model_card import model_card
 from export.bundle.options import ExportOptions
 from export.bundle.parity_pack import write_pack
-from export.bundle.plan import Progress, rows_of, targets_of
+from export.bundle.plan import ExportPlan, Progress, plan_export
 from export.machine.fingerprint import fingerprint, installed
 from export.quantization.calibration_tiles import image_paths
 from export.quantization.layer_choice import Int8
 from export.quantization.layer_search import SearchLimits
 from export.rewriting.low_rank_basis import Compression, compress
-from export.targets.choice import require_packages
 from export.targets.table import Target
 from export.tuning.lowering_choice import Tuner, default_choice
 from runtimes.bundle.artifact_facts import FormChoice
@@ -50,18 +48,14 @@ def export_bundle(
     target, tile, place), UnavailableError (a requested target's package is missing), GateError (a rewrite is
     not exact) or BackendError (a converter failed).
     """
-    options = options or ExportOptions()
     say = progress or _silent
-    rows = rows_of(options, say)
-    require_packages(rows)
-    checkpoint = read_checkpoint(model, options.activation)
-    targets = targets_of(rows, options, checkpoint)
-    if options.tune and options.lowering is not None:
-        raise InputError(f"--tune chooses the lowering and --lowering gives it ({options.lowering}): give one of them")
-    if options.search and not any(row.calibrated and not backend_of(row.backend).not_timed for row in rows):
-        raise InputError("--search chooses INT8 layers, and no such target is asked for: add --precision int8-mixed")
-    with new_directory(out, force=options.force, marker=MANIFEST) as bundle:
-        manifest = _write(bundle, checkpoint, targets, options, say)
+    return write_bundle(plan_export(model, options or ExportOptions(), say), out, say)
+
+
+def write_bundle(plan: ExportPlan, out: str | Path, say: Progress) -> Manifest:
+    """Run a plan: `say` hears each step. Raises InputError (place), GateError and BackendError."""
+    with new_directory(out, force=plan.options.force, marker=MANIFEST) as bundle:
+        manifest = _write(bundle, plan.checkpoint, plan.targets, plan.options, say)
         say("writing the manifest")
         (bundle / "README.md").write_text(model_card(manifest), encoding="utf-8")
         (bundle / MANIFEST).write_text(manifest_json(manifest), encoding="utf-8")

@@ -15,6 +15,7 @@ from dlgsanet.errors import InputError, UnavailableError
 from dlgsanet.imaging.files import list_images, read_rgb8, to_nchw
 from dlgsanet.imaging.pixel_hash import content_hash
 from dlgsanet.imaging.resize import crop_to_multiple, downscale_matlab8
+from export.quantization.options import CalibrationOptions
 
 # Of scikit-image, and none of those that `check` and the demo evaluate on (nor the other view of the motorcycle).
 PHOTOGRAPHS = (
@@ -25,20 +26,6 @@ CANDIDATES = 24  # places tried in each image
 JUDGED = 12  # tiles that a search judges by
 FEW_TILES = 8
 FLAT = 0.02  # standard deviation of a tile's grey values below which there is nothing to learn from it
-
-
-@dataclass(frozen=True)
-class CalibrationOptions:
-    """Where tiles come from (`folder` of HR images; empty: photographs of scikit-image), how many, and the seed of
-    the places."""
-
-    folder: str = ""
-    tiles: int = 96
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if self.tiles < 1:
-            raise InputError(f"expected at least 1 calibration tile, found {self.tiles}: give more")
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from export.machine.candidate_runner import timed
 from export.machine.journal import Journal
 from export.quantization.layer_sensitivity import Bench, Loss, Yardstick, scan
 from export.quantization.layers import is_end, role, units
+from export.quantization.options import MAX_DROP_DB
 from runtimes.bundle import int8_choice
 from runtimes.bundle.int8_choice import LayerLoss, SearchedLayers
 from runtimes.machine.clock import time_interleaved
@@ -42,7 +43,7 @@ Chosen = tuple[str, ...]
 class SearchLimits:
     """What INT8 may lose against HR to the float graph: PSNR in dB (mean, worst tile), SSIM (mean)."""
 
-    mean_db: float = 0.05
+    mean_db: float = MAX_DROP_DB
     worst_db: float = 0.5
     ssim: float = 0.003
 

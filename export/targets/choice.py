@@ -36,10 +36,10 @@ def parse_targets(to: Sequence[str], precision: Sequence[str]) -> tuple[Row, ...
 
 
 def plain_name(word: str) -> str:
-    """The table's name for what people type: `trt-fp16` is `tensorrt-fp16`."""
+    """The table's name for what people type: `TRT-fp16` is `tensorrt-fp16`."""
     called, dash, precision = word.lower().partition("-")
     known = {alias: name for name, entry in discover().entries.items() for alias in entry.aliases}
-    return f"{known[called]}{dash}{precision}" if called in known else word
+    return f"{known.get(called, called)}{dash}{precision}"
 
 
 def _rows_of_word(word: str, precision: Sequence[str], rows: Collection[str]) -> set[str]:

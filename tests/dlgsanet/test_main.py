@@ -154,14 +154,14 @@ def test_the_completion_script_is_shown(monkeypatch: pytest.MonkeyPatch, capsys:
     assert "_DLGSANET_COMPLETE=complete_bash" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("verb", [verb for verb in door.VERBS if verb not in ("export", "formats")])
+@pytest.mark.parametrize("verb", door.VERBS)
 def test_every_verb_can_be_quiet_or_verbose(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert door.main([verb, "--help"]) == 0
     said = capsys.readouterr().out
     assert "--quiet" in said and "--verbose" in said
 
 
-@pytest.mark.parametrize("verb", ["check", "bench"])
+@pytest.mark.parametrize("verb", ["export", "check", "bench"])
 def test_options_of_long_verbs_may_stand_in_a_file(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert door.main([verb, "--help"]) == 0
     assert "--options FILE" in capsys.readouterr().out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import subprocess
 import sys
@@ -10,7 +11,11 @@ from pathlib import Path
 import pytest
 
 from dlgsanet.__main__ import main
+from export import commands
 from export.bundle import writer as bundle
+from export.bundle.options import ExportOptions, ExportRequest
+from export.quantization.options import CalibrationOptions
+from export.targets.choice import parse_targets
 from export.targets.table import TARGETS
 from runtimes.bundle.manifest import read_manifest
 
@@ -59,6 +64,60 @@ def test_wrong_usage_is_one_line(
     assert not list(tmp_path.iterdir())
 
 
+def request(monkeypatch: pytest.MonkeyPatch, *words: str) -> ExportRequest:
+    """What reaches the verb."""
+    heard: list[ExportRequest] = []
+    monkeypatch.setattr(commands, "export", lambda request, voice: heard.append(request))
+    assert main(["export", "m", "-o", "b", *words]) == 0
+    return heard[0]
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        (["--to", "trt"], "tensorrt"),
+        (["--to", "engine"], "tensorrt"),
+        (["--to", "ov,onnx"], "openvino onnxruntime"),
+        (["--to", "ORT"], "onnxruntime"),
+        (["--to", "mlpackage"], "coreml"),
+        (["--to", "Apple"], "coreml"),
+        (["--to", "OpenVINO"], "openvino"),
+        (["--to", "OV-bf16", "--to", "trt-fp16,ort-fp32"], "openvino-bf16 tensorrt-fp16 onnxruntime-fp32"),
+    ],
+)
+def test_targets_are_called_as_people_call_them(monkeypatch: pytest.MonkeyPatch, typed: list[str], meant: str) -> None:
+    options = request(monkeypatch, *typed).options
+    assert parse_targets(options.targets, ()) == parse_targets(meant.split(), ())
+
+
+def test_what_is_typed_is_what_export_gets(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert request(monkeypatch).options == ExportOptions()
+    words = "--to ov,ort --precision fp32 --tile 128,64x48 --basis-rank 3 --max-drop 0.1 --calibration d --search"
+    wanted = ExportOptions(
+        ("ov", "ort"),
+        ((128, 128), (64, 48)),
+        precisions=("fp32",),
+        basis_rank=3,
+        max_drop=0.1,
+        calibration=CalibrationOptions("d"),
+        search=True,
+    )
+    assert request(monkeypatch, *words.split()).options == wanted
+    (tmp_path / "mine.toml").write_text(
+        '[export]\nto = ["ov", "ort"]\ntile = ["128", "64x48"]\nprecision = "fp32"\n'
+        'basis-rank = 3\nmax-drop = 0.1\ncalibration = "d"\nsearch = true\n'
+    )
+    assert request(monkeypatch, "--options", str(tmp_path / "mine.toml")).options == wanted
+
+
+def test_what_was_made_as_json(checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["export", str(checkpoint), "-o", str(tmp_path / "b"), "--to", "ort", *SMALL, "--json", "-q"]
+    assert main(words) == 0
+    out, err = capsys.readouterr()
+    (made,) = json.loads(out)["artifacts"]
+    assert made["artifact"] == "onnxruntime-fp32-24x20" and made["bytes"] > 0 and err == ""
+
+
 def test_an_unknown_model_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["export", "nano-x5", "-o", str(tmp_path / "b")]) == 2
     assert capsys.readouterr().err.count("\n") == 1
@@ -86,11 +145,12 @@ def test_by_default_a_missing_backend_is_left_out_and_said(
 
 
 def hide(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
-    from export.targets import row as targets
+    real = importlib.util.find_spec
 
-    real = targets.importlib.util.find_spec
-    found = {name: None if name in names else real(name) for row in TARGETS for name in row.packages}
-    monkeypatch.setattr(targets.importlib.util, "find_spec", lambda name: found[name] if name in found else real(name))
+    def find_spec(name: str, package: str | None = None) -> object:
+        return None if name in names else real(name, package)
+
+    monkeypatch.setattr(importlib.util, "find_spec", find_spec)
 
 
 def test_ctrl_c_returns_130_and_leaves_nothing(

@@ -24,7 +24,7 @@ from dlgsanet.storage.atomic import sha256_file
 from dlgsanet.storage.typed_json import decode
 from export.bundle.options import ExportOptions
 from export.bundle.writer import export_bundle
-from export.quantization.calibration_tiles import CalibrationOptions
+from export.quantization.options import CalibrationOptions
 from runtimes import open_runner
 from runtimes.bundle.artifact_facts import Cost
 from runtimes.file_formats.onnx_file import tensor_names, with_outputs

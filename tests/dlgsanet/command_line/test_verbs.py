@@ -12,6 +12,15 @@ from typer.testing import CliRunner
 
 from dlgsanet.command_line.verbs import add_verb
 from dlgsanet.command_line.voice import Voice
+from dlgsanet.command_line.words import Words
+from dlgsanet.errors import InputError
+
+
+def _pair(text: str) -> tuple[int, int]:
+    if "x" not in text:
+        raise InputError(f"expected AxB, found {text}")
+    a, b = text.split("x")
+    return int(a), int(b)
 
 
 @dataclass(frozen=True)
@@ -22,12 +31,24 @@ class Options:
     threads: Annotated[int | None, typer.Option(min=1, show_default=False)] = None
     limit_db: Annotated[float, typer.Option("--limit")] = 0.05
     crops: Annotated[bool, typer.Option(help="Keep crops.")] = True
+    pairs: Annotated[tuple[tuple[int, int], ...], typer.Option("--pair"), Words(_pair, commas=True)] = ((1, 1),)
+    rank: Annotated[int | None, typer.Option(), Words(int)] = None
     hidden: str = "kept"
 
 
 @dataclass(frozen=True)
 class Places:
     places: Annotated[tuple[Path, ...], typer.Argument()]
+
+
+@dataclass(frozen=True)
+class Early:
+    early: Annotated[int, typer.Option()] = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Late(Early):
+    output: Annotated[Path, typer.Option()]
 
 
 def run(kind: type[Options] | type[Places], *words: str) -> tuple[object, Voice]:
@@ -53,6 +74,19 @@ def test_every_kind_of_option() -> None:
     words = "here --name a --name b --side 3 --threads 2 --limit 0.1 --no-crops -q -v"
     wanted = Options(Path("here"), ("a", "b"), (3,), 2, 0.1, crops=False)
     assert run(Options, *words.split()) == (wanted, Voice(quiet=True, verbose=True))
+
+
+def test_values_of_other_types_are_read_from_words() -> None:
+    assert run(Options, "here", "--pair", "2x3,4x5", "--pair", "6x7", "--rank", "3")[0] == Options(
+        Path("here"), pairs=((2, 3), (4, 5), (6, 7)), rank=3
+    )
+
+
+def test_what_must_be_given_comes_first_whatever_the_order_of_fields() -> None:
+    app = typer.Typer(rich_markup_mode=None)
+    add_verb(app, "verb", Late, lambda options, voice: None)
+    text = CliRunner().invoke(app, ["--help"]).output
+    assert text.index("--output") < text.index("--early")
 
 
 def test_an_argument_may_take_several() -> None:

@@ -17,8 +17,9 @@ from export.bundle.options import ExportOptions
 from export.bundle.writer import export_bundle
 from export.graph.graph import Graph
 from export.quantization.calibrated_graph import calibrate
-from export.quantization.calibration_tiles import CalibrationOptions, calibration_set, features, most_different
+from export.quantization.calibration_tiles import calibration_set, features, most_different
 from export.quantization.onnx_qdq import FUSED
+from export.quantization.options import CalibrationOptions
 from tests.export.conftest import MakeModel
 
 

@@ -20,10 +20,10 @@ from dlgsanet.storage.typed_json import to_json
 from export.bundle.options import ExportOptions
 from export.bundle.writer import export_bundle
 from export.machine.journal import Journal
-from export.quantization.calibration_tiles import CalibrationOptions
 from export.quantization.layer_search import Candidate, SearchLimits, fastest
 from export.quantization.layer_sensitivity import Loss
 from export.quantization.layers import chosen_by_default, role, units
+from export.quantization.options import CalibrationOptions
 from runtimes import open_runner
 from runtimes.bundle.manifest import read_manifest
 

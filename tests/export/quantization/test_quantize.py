@@ -19,7 +19,7 @@ from dlgsanet.imaging.files import read_rgb8
 from dlgsanet.storage.atomic import sha256_file
 from export.bundle.options import ExportOptions
 from export.bundle.writer import export_bundle
-from export.quantization.calibration_tiles import CalibrationOptions
+from export.quantization.options import CalibrationOptions
 from runtimes import open_runner
 from runtimes.backends.openvino.layers import quantized_layers
 from runtimes.bundle.manifest import read_manifest

@@ -16,7 +16,7 @@ from dlgsanet.network.layers import FilterNetwork
 from dlgsanet.network.model import DLGSANet
 from dlgsanet.storage.typed_json import to_json
 from export import ExportOptions, export_bundle
-from export.quantization.calibration_tiles import CalibrationOptions
+from export.quantization.options import CalibrationOptions
 from export.rewriting.certificate import certify
 from export.rewriting.low_rank_basis import AUTO, compress, parse_rank
 from export.rewriting.passes.factor_filters import factor

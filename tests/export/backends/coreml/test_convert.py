@@ -26,7 +26,7 @@ from dlgsanet.network.model import DLGSANet
 from dlgsanet.storage.typed_json import to_json
 from export.bundle.options import ExportOptions
 from export.bundle.writer import export_bundle
-from export.quantization.calibration_tiles import CalibrationOptions
+from export.quantization.options import CalibrationOptions
 from runtimes import open_runner
 from runtimes.backends.coreml import REFERENCE
 from runtimes.backends.coreml.mil.neural_engine_card import Ranges, card

@@ -19,7 +19,7 @@ from export.backends.tensorrt.without_bundle import make_onnx
 from export.bundle.options import ExportOptions
 from export.bundle.writer import export_bundle
 from export.graph.graph import Graph
-from export.quantization.calibration_tiles import CalibrationOptions
+from export.quantization.options import CalibrationOptions
 from export.targets.choice import parse_targets
 from runtimes.backends.tensorrt.compiling.compile import CompileJob, compile_engine
 from runtimes.backends.tensorrt.engine_record import EngineRecord, parse_record

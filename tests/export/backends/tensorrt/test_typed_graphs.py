@@ -23,7 +23,7 @@ from export.backends.tensorrt.without_bundle import make_onnx
 from export.bundle.options import ExportOptions
 from export.bundle.writer import export_bundle
 from export.graph.graph import Graph
-from export.quantization.calibration_tiles import CalibrationOptions
+from export.quantization.options import CalibrationOptions
 from export.targets.table import Target
 from runtimes import open_runner
 from runtimes.backends.references import judges

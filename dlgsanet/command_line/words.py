@@ -1,0 +1,22 @@
+"""What is typed for an option, where it is more than typer itself reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Words:
+    """Beside typer's own annotation of a field: each word becomes `read(word)`, which may raise InputError.
+
+    With `commas`, for a tuple of values, a word may also be a list: `--to ort,ov`.
+    """
+
+    read: Callable[[str], object] = str
+    commas: bool = False
+
+    def values(self, words: Iterable[str]) -> tuple[object, ...]:
+        """The values of all words, in their order; nothing between two commas is no word."""
+        parts = (part.strip() for word in words for part in (word.split(",") if self.commas else (word,)))
+        return tuple(self.read(part) for part in parts if part or not self.commas)

@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+import pytest
+
+from dlgsanet.command_line.words import Words
+from dlgsanet.errors import InputError
+
+
+def test_commas_part_words_only_where_they_may() -> None:
+    assert Words().values(["a,b", "c"]) == ("a,b", "c")
+    assert Words(commas=True).values(["a,b", "c"]) == ("a", "b", "c")
+    assert Words(commas=True).values(["a, b,", ""]) == ("a", "b")
+
+
+def test_words_are_read_and_what_cannot_be_read_is_refused() -> None:
+    def number(text: str) -> int:
+        if not text.isdigit():
+            raise InputError(f"expected a number, found {text}")
+        return int(text)
+
+    assert Words(number, commas=True).values(["1,2"]) == (1, 2)
+    with pytest.raises(InputError, match="found x"):
+        Words(number).values(["1", "x"])
