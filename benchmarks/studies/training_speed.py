@@ -19,6 +19,8 @@ from rich.console import Console
 
 from benchmarks.records.environment import describe_environment
 from benchmarks.records.statistics import median_interval, ratio_interval
+from dlgsanet.kernels.choice import operators_of
+from dlgsanet.kernels.twins import Operators, fuse
 from dlgsanet.storage.atomic import write_text
 from dlgsanet.training import build
 from dlgsanet.training.configuration.read import TrainConfig, config_from_dict
@@ -32,9 +34,32 @@ from runtimes.file_formats.markdown import markdown_table
 from runtimes.machine.clock import time_interleaved
 
 SCHEMA = 1
-FORMS = ("plain", "c")
 DRAW = "draw"
 WARMUP = 2
+
+
+@dataclass(frozen=True)
+class Form:
+    """A way of computing the network: the fused operators of a run's form (`run.kernels`), all or those named."""
+
+    name: str
+    kernels: str
+    only: tuple[str, ...] = ()  # fields of Operators; none: all of them
+    label: str = ""
+
+    @property
+    def operators(self) -> Operators:
+        """What is fused."""
+        every = operators_of(self.kernels)
+        return every if not self.only else Operators(**{name: getattr(every, name) for name in self.only})
+
+
+FORMS = (
+    Form("plain", "plain", label="`plain`"),
+    Form("c-filters-and-gate", "c", ("convolve", "gate"), "dynamic convolution and gate of `c` alone"),
+    Form("c", "c", label="`c`"),
+)
+LABELS = {form.name: form.label for form in FORMS} | {DRAW: "*drawing the batch*"}
 
 
 @dataclass(frozen=True)
@@ -76,7 +101,8 @@ class Row:
 
 def study(case: Case, runs: int, threads: int, draw: Callable[[], object] | None) -> list[Row]:
     """Time whole steps (forward, backward, Adam, moving average) of every form in turns."""
-    tasks: dict[str, Callable[[], object]] = {form: _step(_config(case, form, threads)) for form in FORMS}
+    config = _config(case, threads)
+    tasks: dict[str, Callable[[], object]] = {form.name: _step(config, form) for form in FORMS}
     if draw:
         tasks[DRAW] = draw
     samples = time_interleaved(tasks, warmup=WARMUP, runs=runs)
@@ -90,20 +116,21 @@ def _row(case: Case, form: str, threads: int, samples: dict[str, list[float]]) -
     return Row(case, form, threads, tuple(times), speed, ratio.value, ratio.low, ratio.high)
 
 
-def _config(case: Case, form: str, threads: int) -> TrainConfig:
+def _config(case: Case, threads: int) -> TrainConfig:
     return config_from_dict(
         {
             "model": {"variant": case.variant, "scale": case.scale},
             "data": {"train": "made up", "patch": case.patch, "batch": case.batch, "candidates": case.candidates},
             "schedule": {"steps": 1},
-            "run": {"precision": case.precision, "kernels": form, "threads": threads, "device": "cpu"},
+            "run": {"precision": case.precision, "kernels": "plain", "threads": threads, "device": "cpu"},
         }
     )
 
 
-def _step(config: TrainConfig) -> Callable[[], None]:
+def _step(config: TrainConfig, form: Form) -> Callable[[], None]:
     """A function that makes the next step on a made-up batch."""
     state, _ = start_state(config, torch.device("cpu"))
+    fuse(state.model, form.operators)
     side, count = config.data.patch, config.data.batch
     lr = torch.rand(count, 3, side, side).to(memory_format=torch.channels_last)
     hr = torch.rand(count, 3, side * config.model.scale, side * config.model.scale)
@@ -136,10 +163,11 @@ def table(rows: Sequence[Row]) -> str:
     cells = []
     for row in rows:
         it = row.case
-        what = "*drawing the batch*" if row.form == DRAW else f"`{row.form}`"
         ratio = "1" if row.form == "plain" else f"{row.speedup:.2f} ({row.speedup_low:.2f} to {row.speedup_high:.2f})"
         size = f"{it.batch} x {it.patch}"
-        cells.append((f"{it.variant} x{it.scale}", it.precision, size, what, f"{row.images_per_s:.1f}", ratio))
+        cells.append(
+            (f"{it.variant} x{it.scale}", it.precision, size, LABELS[row.form], f"{row.images_per_s:.1f}", ratio)
+        )
     return markdown_table(head, cells)
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 
-from benchmarks.studies.training_speed import DRAW, Case, Row, read_rows, study, table
+from benchmarks.studies.training_speed import DRAW, FORMS, Case, Row, read_rows, study, table
+from dlgsanet.kernels.choice import operators_of
+from dlgsanet.kernels.twins import Operators
 
 SMALL = Case("nano", "fp32", 8, 2)
 
@@ -13,10 +15,15 @@ SMALL = Case("nano", "fp32", 8, 2)
 def test_all_forms_are_timed_in_the_same_rounds() -> None:
     drawn: list[int] = []
     rows = study(SMALL, runs=5, threads=1, draw=lambda: drawn.append(1))
-    assert [row.form for row in rows] == ["plain", "c", DRAW]
+    assert [row.form for row in rows] == ["plain", "c-filters-and-gate", "c", DRAW]
     assert all(len(row.samples_ms) == 5 and row.images_per_s > 0 for row in rows)
     assert rows[0].speedup == 1
     assert len(drawn) == 7  # warm-up too
+
+
+def test_forms_differ_in_what_is_fused() -> None:
+    c = operators_of("c")
+    assert [form.operators for form in FORMS] == [Operators(), Operators(convolve=c.convolve, gate=c.gate), c]
 
 
 def test_what_is_written_is_what_is_read() -> None:
