@@ -13,7 +13,8 @@ from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).resolve().parent.parent
 PARTS = (
-    "*.md", "docs/**/*.md", "docs/images/*", "dlgsanet/weights/*.md", "dlgsanet/weights/*.png", "LICENSE",
+    "*.md", "docs/**/*.md", "docs/images/*", "docs/reference/schemas/*.json", "dlgsanet/weights/*.md",
+    "dlgsanet/weights/*.png", "LICENSE",
 )  # fmt: skip
 
 

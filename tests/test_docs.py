@@ -121,13 +121,37 @@ def test_install_lines_work_from_a_checkout() -> None:
     assert not [page for page in pages if re.search(r"pip install ['\"]?dlgsanet", page.read_text(encoding="utf-8"))]
 
 
-@pytest.mark.skipif(importlib.util.find_spec("material") is None, reason="needs the site's packages: the extra site")
+needs_site = pytest.mark.skipif(importlib.util.find_spec("material") is None, reason="needs the extra site")
+
+
+def built(config: Path, out: Path) -> subprocess.CompletedProcess[str]:
+    # Not --quiet: then MkDocs does not count the warnings that --strict is about.
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "-f", str(config), "--site-dir", str(out)]
+    environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
+
+
+@needs_site
 def test_the_site_builds_strictly(tmp_path: Path) -> None:
     """Broken links, anchors and cross-references, and pages outside the navigation, fail; nothing is fetched later."""
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path)]
-    environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
+    done = built(ROOT / "mkdocs.yml", tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     front = (tmp_path / "index.html").read_text(encoding="utf-8")
     assert (tmp_path / "start" / "laptop" / "index.html").exists() and 'href="start/laptop/"' in front
     assert not re.findall(r"<(?:script|link|img)[^>]+(?:src|href)=\"?https?://", front)
+
+
+@needs_site
+@pytest.mark.parametrize("link", ["nowhere.md", "#nowhere", "other.md#nowhere"])
+def test_a_broken_link_fails_the_site(tmp_path: Path, link: str) -> None:
+    """The same settings on two small pages, one of them with the fault."""
+    pages = tmp_path / "pages"
+    pages.mkdir()
+    (pages / "index.md").write_text(f"# Front\n[a]({link})\n")
+    (pages / "other.md").write_text("# Other\n")
+    config = tmp_path / "mkdocs.yml"
+    config.write_text(
+        f"INHERIT: {ROOT / 'mkdocs.yml'}\ndocs_dir: {pages}\nhooks: []\nplugins: []\nnav: [index.md, other.md]\n"
+    )
+    done = built(config, tmp_path / "site")
+    assert done.returncode != 0 and "nowhere" in done.stdout + done.stderr
