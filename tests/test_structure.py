@@ -41,6 +41,8 @@ TORCH_FREE = (
 )
 OPTIONAL = ("torch", "safetensors", "onnx", "onnxruntime", "openvino", "coremltools", "skimage", "matplotlib", "jinja2")
 LONGEST_FILE = 330
+LONGEST_FUNCTION = 40
+TABLES = {"export/bundle/model_card.py: model_card"}  # functions that are a table or a page of text
 MOST_ENTRIES = 12
 NO_ENTRIES = ("__init__.py", "__main__.py", "conftest.py", "py.typed", "__pycache__")  # what every folder has
 # From what others build on to what is built on them: nothing imports what stands further down here.
@@ -209,3 +211,16 @@ def test_tests_mirror_the_tree() -> None:
             lost += [] if (ROOT / place).is_dir() or (ROOT / place).with_suffix(".py").is_file() else [named]
     assert not lost
     assert all((ROOT / name).is_file() for name in TESTS_OF_MANY)
+
+
+def test_functions_fit_a_screen() -> None:
+    long = {f"{path.relative_to(ROOT)}: {name}": n for path, name, n in functions() if n > LONGEST_FUNCTION}
+    assert set(long) - TABLES == set(), long
+
+
+def functions() -> Iterator[tuple[Path, str, int]]:
+    """Every function of ours with its length in lines."""
+    for path in (path for room in ROOMS for path in files(room)):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                yield path, node.name, (node.end_lineno or node.lineno) - node.lineno + 1

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
-from benchmarks.accuracy import verdicts as accuracy_records
+from benchmarks.accuracy import verdicts
 from benchmarks.accuracy.crops import Shelf, make_crop
 from benchmarks.accuracy.diagnosis import Signs, diagnosis, signs
 from benchmarks.accuracy.error_maps import WorstImages
@@ -112,9 +112,9 @@ def _judged(
     conditions: Conditions,
 ) -> Checked:
     """From what was measured to records with their verdicts."""
-    costs = {tile: accuracy_records.tiling(tile, it.whole, it.tiled, conditions) for tile, it in tilings.items()}
+    costs = {tile: verdicts.tiling(tile, it.whole, it.tiled, conditions) for tile, it in tilings.items()}
     records = [
-        accuracy_records.artifact(
+        verdicts.artifact(
             run.subject,
             run.info,
             run.rows,

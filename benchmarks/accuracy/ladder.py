@@ -28,7 +28,7 @@ _FROM_SIXTEEN = ("int8-mixed", "pal8", "pal6", "pal4")  # what is computed in 16
 
 
 @dataclass(frozen=True)
-class Step:
+class Rung:
     """An output by name, the one that it was made from (the first has none), and what it is."""
 
     name: str
@@ -50,7 +50,7 @@ class Ladder:
 
     def __init__(self, subjects: Sequence[Subject]) -> None:
         self._tiles = sorted({subject.tile for subject in subjects})
-        self._steps = {tile: steps([it for it in subjects if it.tile == tile], tile) for tile in self._tiles}
+        self._rungs = {tile: rungs([it for it in subjects if it.tile == tile], tile) for tile in self._tiles}
         self._figures: dict[tuple[Tile, str], _Figures] = {}
 
     def add(self, sample: Sample, outputs: Mapping[str, Array], conditions: Conditions) -> None:
@@ -58,12 +58,12 @@ class Ladder:
         (not run here) are stepped over: what follows is compared with the last one that is there."""
         for tile in self._tiles:
             present: dict[str, str | None] = {}
-            for step in self._steps[tile]:
-                before = step.before
+            for rung in self._rungs[tile]:
+                before = rung.before
                 while before is not None and before not in outputs:
-                    before = next(it.before for it in self._steps[tile] if it.name == before)
-                if step.name in outputs:
-                    present[step.name] = before
+                    before = next(it.before for it in self._rungs[tile] if it.name == before)
+                if rung.name in outputs:
+                    present[rung.name] = before
             if present:
                 self._add(sample, outputs, tile, present, conditions)
 
@@ -90,21 +90,21 @@ class Ladder:
         """One for each step that was seen, in their order."""
         found = []
         for tile in self._tiles:
-            for step in self._steps[tile]:
-                if figures := self._figures.get((tile, step.name)):
-                    found.append(_record(step, tile, figures, conditions))
+            for rung in self._rungs[tile]:
+                if figures := self._figures.get((tile, rung.name)):
+                    found.append(_record(rung, tile, figures, conditions))
         return tuple(found)
 
 
-def steps(subjects: Sequence[Subject], tile: Tile) -> list[Step]:
+def rungs(subjects: Sequence[Subject], tile: Tile) -> list[Rung]:
     """All outputs of one tile size, each after the one that it was made from."""
     tiled = peer_id("reference", tile)
     names = {(it.backend, it.precision): it.artifact for it in subjects if not it.pictures}
     ordered = sorted(subjects, key=lambda it: (it.backend != "onnxruntime", _rank(it.precision)))
     return [
-        Step(WHOLE, None, REFERENCE),
-        Step(tiled, WHOLE, REFERENCE),
-        *(Step(it.artifact, _before(it, names, tiled), it) for it in ordered),
+        Rung(WHOLE, None, REFERENCE),
+        Rung(tiled, WHOLE, REFERENCE),
+        *(Rung(it.artifact, _before(it, names, tiled), it) for it in ordered),
     ]
 
 
@@ -126,16 +126,16 @@ def _rank(precision: str) -> int:
     return 0 if precision == "fp32" else 1 if precision in _SIXTEEN else 2
 
 
-def _record(step: Step, tile: Tile, figures: _Figures, conditions: Conditions) -> RungRecord:
+def _record(rung: Rung, tile: Tile, figures: _Figures, conditions: Conditions) -> RungRecord:
     def decibels(values: Sequence[float]) -> float | None:
         """The mean over the images that differ: no error has no decibels."""
         some = [value for value in values if math.isfinite(value)]
         return mean(some) if some else None
 
     return RungRecord(
-        step=step.name,
-        role=step.identity.role,
-        backend=step.identity.backend,
+        step=rung.name,
+        role=rung.identity.role,
+        backend=rung.identity.backend,
         before=figures.before,
         model=conditions.origin.name,
         model_sha256=conditions.origin.sha256,

@@ -12,9 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
-from typing import Any
-
-import numpy as np
+from typing import Any, Protocol, TypeVar
 
 from dlgsanet.errors import BackendError, EdgeError
 from runtimes.machine.clock import now_ms
@@ -23,6 +21,7 @@ from runtimes.machine.memory import peak_rss_mb
 from runtimes.runner.contract import RunInfo, Runner
 from runtimes.runner.tiling import Array
 
+Answer = TypeVar("Answer", covariant=True)
 _PATIENCE_S = 3.0
 _PARENT_GONE = (EOFError, BrokenPipeError, ConnectionResetError)
 
@@ -33,6 +32,42 @@ class Opened:
 
     info: RunInfo
     load_ms: float
+
+
+class Request(Protocol[Answer]):
+    """What the parent sends: the child calls it with its runner and sends the answer back."""
+
+    def __call__(self, run: Runner) -> Answer: ...
+
+
+@dataclass(frozen=True)
+class Infer:
+    """Upscale one tile."""
+
+    tile: Array
+
+    def __call__(self, run: Runner) -> Array:
+        return run.infer(self.tile)
+
+
+@dataclass(frozen=True)
+class Inspect:
+    """Upscale one tile, and give the tapped tensors too."""
+
+    tile: Array
+
+    def __call__(self, run: Runner) -> tuple[Array, dict[str, Array]]:
+        return run.inspect(self.tile)
+
+
+def tell_macs(run: Runner) -> dict[str, int]:
+    """Say in which precisions the engine multiplies."""
+    return run.macs()
+
+
+def tell_memory(run: Runner) -> float | None:
+    """Say how much memory the child has held."""
+    return peak_rss_mb()
 
 
 class IsolatedRunner(Runner):
@@ -53,12 +88,10 @@ class IsolatedRunner(Runner):
     def peak_rss_mb(self) -> float | None:
         """Largest memory that the child has held so far, in 10^6 bytes; None where the system does not
         say."""
-        found: float | None = self._ask("memory", "telling its memory")
-        return found
+        return self._ask(tell_memory, "telling its memory")
 
     def macs(self) -> dict[str, int]:
-        found: dict[str, int] = self._ask("macs", "telling what it runs")
-        return found
+        return self._ask(tell_macs, "telling what it runs")
 
     def _open(self) -> RunInfo:
         context = multiprocessing.get_context("spawn")
@@ -74,12 +107,10 @@ class IsolatedRunner(Runner):
         return opened.info
 
     def _infer(self, tile: Array) -> Array:
-        sr: Array = self._ask(tile, "running")
-        return sr
+        return self._ask(Infer(tile), "running")
 
     def _inspect(self, tile: Array) -> tuple[Array, dict[str, Array]]:
-        found: tuple[Array, dict[str, Array]] = self._ask(("inspect", tile), "running")
-        return found
+        return self._ask(Inspect(tile), "running")
 
     def _close(self) -> None:
         if self._pipe is not None:
@@ -93,13 +124,14 @@ class IsolatedRunner(Runner):
                 self._process.join()
         self._pipe = self._process = None
 
-    def _ask(self, request: object, doing: str) -> Any:
+    def _ask(self, request: Request[Answer], doing: str) -> Answer:
         assert self._pipe is not None
         try:
             self._pipe.send(request)
         except OSError as error:
             raise self._crashed(doing) from error
-        return self._receive(doing)
+        answer: Answer = self._receive(doing)
+        return answer
 
     def _receive(self, doing: str) -> Any:
         assert self._pipe is not None
@@ -133,7 +165,7 @@ def _sigint_held() -> Iterator[None]:
 
 
 def _serve(pipe: Connection, opener: Callable[[], Runner]) -> None:
-    """The child: open, then answer tiles with outputs until None comes or the parent is gone."""
+    """The child: open, then answer requests until None comes or the parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent ends this
     with suppress(*_PARENT_GONE):  # nobody is left to answer
         try:
@@ -150,13 +182,9 @@ def _serve(pipe: Connection, opener: Callable[[], Runner]) -> None:
             pipe.send(_unexpected(error))
 
 
-def _answer(run: Runner, request: object) -> object:
+def _answer(run: Runner, request: Request[object]) -> object:
     try:
-        if isinstance(request, np.ndarray):
-            return run.infer(request)
-        if isinstance(request, tuple):
-            return run.inspect(request[1])
-        return run.macs() if request == "macs" else peak_rss_mb()
+        return request(run)
     except EdgeError as error:
         return error
     except Exception as error:  # noqa: BLE001

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 Say = Callable[[str], None]
-Step = Callable[[str], None]
+OnStep = Callable[[str], None]
 """Called before each piece of work, with what it is."""
 
 PERIOD_S = 10.0
@@ -69,7 +69,7 @@ class Lines:
 
 
 @contextmanager
-def lines(total: int | None, say: Say, *, beating: bool = True) -> Iterator[Step]:
+def lines(total: int | None, say: Say, *, beating: bool = True) -> Iterator[OnStep]:
     """Lines while the work goes on; `beating`: also while one piece of it takes long, by a thread."""
     told, over = Lines(total, say), Event()
 
@@ -88,14 +88,14 @@ def lines(total: int | None, say: Say, *, beating: bool = True) -> Iterator[Step
             thread.join()
 
 
-def every_step(say: Say) -> Step:
+def every_step(say: Say) -> OnStep:
     """A line for each step, with the time since the first."""
     start = monotonic()
     return lambda doing: say(f"{clock_time(monotonic() - start)}  {doing}")
 
 
 @contextmanager
-def bar(total: int | None) -> Iterator[Step]:
+def bar(total: int | None) -> Iterator[OnStep]:
     """A bar on stderr that goes away when the work is done."""
     from rich.console import Console
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from dlgsanet.command_line.progress import Step, bar, every_step, lines
+from dlgsanet.command_line.progress import OnStep, bar, every_step, lines
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Voice:
             self.note(line)
 
     @contextmanager
-    def progress(self, total: int | None = None, *, beating: bool = True) -> Iterator[Step]:
+    def progress(self, total: int | None = None, *, beating: bool = True) -> Iterator[OnStep]:
         """A function to be called before each of `total` pieces of work (unknown if None) with what comes now.
 
         On a terminal there is a bar with the time left. Elsewhere there is a line every few seconds, or if `verbose`

@@ -8,7 +8,7 @@ from typing import cast
 import numpy as np
 import pytest
 
-from benchmarks.accuracy.ladder import WHOLE, Ladder, steps
+from benchmarks.accuracy.ladder import WHOLE, Ladder, rungs
 from benchmarks.accuracy.verdicts import Conditions
 from benchmarks.subjects.datasets import Dataset, Item, Sample
 from benchmarks.subjects.reference import StoredReference
@@ -28,7 +28,7 @@ def subject(name: str) -> Subject:
 
 
 def chain(*names: str) -> dict[str, str | None]:
-    return {step.name.removesuffix("-16x16"): step.before for step in steps([subject(name) for name in names], TILE)}
+    return {step.name.removesuffix("-16x16"): step.before for step in rungs([subject(name) for name in names], TILE)}
 
 
 def test_every_step_names_the_one_it_was_made_from() -> None:
@@ -45,7 +45,7 @@ def test_small_weights_come_from_fp16_and_pictures_from_arrays() -> None:
     picture = Subject(
         "coreml-fp16-image-16x16", "fp16", TILE, cast(Runner, None), pictures=True, role="artifact", backend="coreml"
     )
-    found = {step.name: step.before for step in steps([*map(subject, names), picture], TILE)}
+    found = {step.name: step.before for step in rungs([*map(subject, names), picture], TILE)}
     assert found["coreml-pal4-16x16"] == found["coreml-int8w-16x16"] == "coreml-fp16-16x16"
     assert found["coreml-fp16-16x16"] == "coreml-fp32-16x16" and found["coreml-fp32-16x16"] == TILED
     assert found[picture.artifact] == "coreml-fp16-16x16"
