@@ -24,7 +24,7 @@ BLOCK = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end of table -->)", re
 TABLES: Mapping[str, Callable[[], str]] = {
     "accuracy": accuracy.accuracy,
     "accuracy-all": accuracy.accuracy_all,
-    "basis-rank": studies.basis_rank,
+    "basis-rank": studies.ranks,
     "blocks": lambda: inside_tables.blocks(studies.inside()),
     "coreml": coreml.coreml,
     "coreml-cards": coreml.coreml_cards,

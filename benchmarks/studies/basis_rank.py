@@ -6,34 +6,63 @@ for calibration. The result is committed, and the table in docs/studies/lowering
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import typer
 
 from benchmarks.latency.rounds import WARMUP, tile_pictures
-from benchmarks.records.environment import describe_environment
+from benchmarks.records.environment import Environment, describe_environment
 from benchmarks.records.statistics import median_interval, ratio_interval
+from benchmarks.records.study_file import StudyFile, write_study
+from benchmarks.report.terminal import number
 from benchmarks.subjects.datasets import Dataset, open_folder, open_photographs
 from dlgsanet.errors import BackendError
 from dlgsanet.imaging.files import to_hwc, to_nchw
 from dlgsanet.metrics import psnr
-from dlgsanet.storage.atomic import write_text
 from runtimes import open_runner
 from runtimes.bundle.manifest import read_manifest
+from runtimes.file_formats.markdown import markdown_table
 from runtimes.machine.clock import time_interleaved
 from runtimes.runner.contract import Runner
 
-SCHEMA = 1
 LOOSE_DB = "100"  # every rank is wanted here, whatever it costs
+
+
+@dataclass(frozen=True)
+class RankRow:
+    """One rank: `ranks` and `lost` (energy of the filters) block by block; what it costs against the full basis in dB,
+    on the calibration images and on others; its median time, and that over the full basis' in the same rounds."""
+
+    asked: str | None
+    ranks: tuple[int, ...]
+    full_rank: int
+    lost: tuple[float, ...]
+    calibration_drop_db: float
+    drop_db: float
+    p50_ms: float
+    ratio: float
+    ratio_low: float
+    ratio_high: float
+
+
+@dataclass(frozen=True)
+class BasisRank(StudyFile):
+    """The study's file, the full basis first; `sha256` is that of the images."""
+
+    model: str
+    artifact: str
+    images: str
+    sha256: str
+    rows: tuple[RankRow, ...]
+    environment: Environment
 
 
 def export(model: str, target: str, tile: int, rank: str | None, bundle: Path) -> None:
@@ -54,8 +83,8 @@ def mean_psnr(run: Runner, dataset: Dataset) -> float:
 
 def study(
     model: str, target: str, tile: int, ranks: Sequence[str], runs: int, threads: int | None, dataset: str | None
-) -> dict[str, Any]:
-    """The rows, the full basis first."""
+) -> BasisRank:
+    """Every rank in turns, the full basis first."""
     with tempfile.TemporaryDirectory() as temporary, ExitStack() as stack:
         bundles = {rank: Path(temporary) / f"rank-{rank}" for rank in (None, *ranks)}
         for rank, bundle in bundles.items():
@@ -74,20 +103,36 @@ def study(
             blocks = manifest.source.config["groups"] * manifest.source.config["blocks"]
             ratio = ratio_interval(samples[str(rank)], samples["None"])
             rows.append(
-                {
-                    "asked": rank,
-                    "ranks": list(basis.ranks) if basis else [full] * blocks,
-                    "full_rank": full,
-                    "lost": list(basis.lost) if basis else [0.0] * blocks,
-                    "calibration_drop_db": basis.drop_db if basis else 0.0,
-                    "drop_db": quality[None] - quality[rank],
-                    "p50_ms": median_interval(samples[str(rank)]).value,
-                    "ratio": ratio.value,
-                    "ratio_low": ratio.low,
-                    "ratio_high": ratio.high,
-                }
+                RankRow(
+                    asked=rank,
+                    ranks=basis.ranks if basis else (full,) * blocks,
+                    full_rank=full,
+                    lost=basis.lost if basis else (0.0,) * blocks,
+                    calibration_drop_db=basis.drop_db if basis else 0.0,
+                    drop_db=quality[None] - quality[rank],
+                    p50_ms=median_interval(samples[str(rank)]).value,
+                    ratio=ratio.value,
+                    ratio_low=ratio.low,
+                    ratio_high=ratio.high,
+                )
             )
-        return {"artifact": f"{target}-{tile}x{tile}", "images": images.name, "sha256": images.sha256, "rows": rows}
+        name = f"{target}-{tile}x{tile}"
+        return BasisRank(Path(model).stem, name, images.name, images.sha256, tuple(rows), describe_environment())
+
+
+def table(found: BasisRank) -> str:
+    """A line for each rank."""
+    head = (
+        "`--basis-rank`", "rank per block", "energy lost, most", "drop, dB (calibration / other images)", "ms",
+        "of the full basis' time",
+    )  # fmt: skip
+    lines = []
+    for row in found.rows:
+        ranks = ", ".join(str(rank) for rank in row.ranks)
+        drop = f"{number(row.calibration_drop_db, '.4f')} / {number(row.drop_db, '.4f')}"
+        time = f"{row.ratio:.2f} ({row.ratio_low:.2f} to {row.ratio_high:.2f})"
+        lines.append((row.asked or "none", ranks, f"{max(row.lost):.1e}", drop, f"{row.p50_ms:.1f}", time))
+    return markdown_table(head, lines)
 
 
 def main(
@@ -102,9 +147,8 @@ def main(
 ) -> None:
     """Time and judge a trained checkpoint with smaller and smaller bases."""
     found = study(model, target, tile, rank or ["5", "4", "3", "2", "1"], runs, threads, data)
-    content = {"schema": SCHEMA, "model": Path(model).stem, **found, "environment": asdict(describe_environment())}
-    write_text(output, json.dumps(content, indent=1) + "\n")
-    typer.echo(json.dumps(found["rows"], indent=1))
+    write_study(output, found)
+    typer.echo(table(found))
 
 
 if __name__ == "__main__":

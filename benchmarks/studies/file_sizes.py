@@ -6,36 +6,48 @@ file they are counted by their types, since graph and weights share the file.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from benchmarks.records.schema1 import identity
+from benchmarks.records.study_file import StudyFile, write_study
 from dlgsanet.errors import InputError
-from dlgsanet.storage.atomic import write_text
 from runtimes.bundle.integrity import stored_bytes
 from runtimes.bundle.manifest import Artifact, read_manifest
 from runtimes.file_formats.markdown import markdown_table
 from runtimes.file_formats.onnx_file import read_facts
 
-SCHEMA = 1
 BACKENDS = ("onnxruntime", "openvino")
 _BYTES = {"fp32": 4, "fp16": 2, "bf16": 2, "int8": 1, "fp64": 8}
 
 
-def sizes(bundle: Path) -> list[dict[str, Any]]:
+@dataclass(frozen=True)
+class SizeRow:
+    """One artifact: bytes of its weights, and of all its files."""
+
+    model: str
+    artifact: str
+    weights: int
+    all: int
+
+
+@dataclass(frozen=True)
+class FileSizes(StudyFile):
+    """The study's file."""
+
+    rows: tuple[SizeRow, ...]
+
+
+def sizes(bundle: Path) -> list[SizeRow]:
     """A row for each artifact of BACKENDS: bytes of its weights and of all its files. Raises InputError where there is
     none."""
     manifest = read_manifest(bundle)
     rows = [
-        {
-            "model": manifest.source.name,
-            "artifact": artifact.id,
-            "weights": _weights(bundle, artifact),
-            "all": stored_bytes(bundle, artifact.files),
-        }
+        SizeRow(manifest.source.name, artifact.id, _weights(bundle, artifact), stored_bytes(bundle, artifact.files))
         for artifact in manifest.artifacts
         if artifact.backend in BACKENDS
     ]
@@ -44,19 +56,20 @@ def sizes(bundle: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def table(rows: Sequence[Mapping[str, Any]]) -> str:
+def table(rows: Sequence[SizeRow]) -> str:
     """A line for each artifact, against the fp32 one of its backend where there is one."""
     lines = []
     for row in rows:
-        full = [it for it in rows if it["model"] == row["model"] and it["artifact"].startswith(_full(row["artifact"]))]
-        share = f"{row['weights'] / full[0]['weights']:.2f}" if full else ""
-        sizes = (f"{row['weights'] / 1e6:.2f}", share, f"{row['all'] / 1e6:.2f}")
-        lines.append((f"{row['model']} {row['artifact']}", *sizes))
+        full = [it for it in rows if it.model == row.model and it.artifact.startswith(_full(row.artifact))]
+        share = f"{row.weights / full[0].weights:.2f}" if full else ""
+        sizes = (f"{row.weights / 1e6:.2f}", share, f"{row.all / 1e6:.2f}")
+        lines.append((f"{row.model} {row.artifact}", *sizes))
     return markdown_table(("artifact", "weights, MB", "of fp32's", "with the graph, MB"), lines)
 
 
 def _full(artifact: str) -> str:
-    return f"{artifact.partition('-')[0]}-fp32-"
+    _, backend = identity(artifact)
+    return f"{backend}-fp32-"
 
 
 def _weights(bundle: Path, artifact: Artifact) -> int:
@@ -71,8 +84,7 @@ def main(
     output: Annotated[Path, typer.Option("-o", "--output", help="JSON file to write.")],
 ) -> None:
     """Keep how large the artifacts are."""
-    rows = [row for bundle in bundles for row in sizes(bundle)]
-    write_text(output, json.dumps({"schema": SCHEMA, "rows": rows}, indent=2) + "\n")
+    write_study(output, FileSizes(tuple(row for bundle in bundles for row in sizes(bundle))))
 
 
 if __name__ == "__main__":

@@ -17,12 +17,10 @@ import typer
 
 from benchmarks.records.environment import Environment, describe_environment
 from benchmarks.records.statistics import median_interval, ratio_interval
+from benchmarks.records.study_file import StudyFile, write_study
 from dlgsanet.checkpoints import load_model
 from dlgsanet.errors import BackendError, UnavailableError
 from dlgsanet.network.model import DLGSANet
-from dlgsanet.storage.atomic import write_text
-from dlgsanet.storage.json_text import parse
-from dlgsanet.storage.typed_json import decode, encode
 from export.graph.cost import graph_macs
 from export.graph.graph import Graph
 from export.rewriting.passes.factor_filters import FACTOR_FILTERS
@@ -34,7 +32,6 @@ from export.targets.table import Target
 from export.tuning.lowering_trials import Variant, build_graph, time_graphs
 from runtimes.file_formats.markdown import markdown_table
 
-SCHEMA = 1
 TARGETS = ("openvino-fp32", "openvino-bf16", "onnxruntime-fp32")
 Kind = Literal["passes", "lowerings"]
 ALL = "all passes"
@@ -60,10 +57,9 @@ class AblationRow:
 
 
 @dataclass(frozen=True)
-class Ablation:
+class Ablation(StudyFile):
     """The content of a result file; `tile` is (H, W) in LR pixels."""
 
-    schema: int
     kind: Kind
     model: str
     tile: tuple[int, int]
@@ -138,11 +134,6 @@ def rows_of(answer: Sequence[Mapping[str, Any]]) -> list[AblationRow]:
     return rows
 
 
-def read_ablation(path: Path) -> Ablation:
-    """A committed result. Raises InputError for anything else."""
-    return decode(Ablation, parse(path.read_bytes(), path.name, "measure again"), path.name)
-
-
 def table(result: Ablation) -> str:
     """The rows in Markdown, one line for each variant, one column for each target."""
     targets = list(dict.fromkeys(row.target for row in result.rows))
@@ -177,8 +168,8 @@ def main(
     environment = describe_environment()
     rows = rows_of(measured(load_model(model), target or TARGETS, (tile, tile), chosen, runs, threads))
     used = threads or environment.threads
-    result = Ablation(SCHEMA, chosen, Path(model).stem, (tile, tile), used, runs, environment, tuple(rows))
-    write_text(output, encode(result))
+    result = Ablation(chosen, Path(model).stem, (tile, tile), used, runs, environment, tuple(rows))
+    write_study(output, result)
     typer.echo(table(result))
 
 

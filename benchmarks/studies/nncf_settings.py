@@ -7,7 +7,6 @@ Each trial quantizes the default layers of the fp32 graph on the default calibra
 
 from __future__ import annotations
 
-import json
 import logging
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -20,11 +19,11 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
+from benchmarks.records.study_file import StudyFile, write_study
 from dlgsanet.checkpoints import load_model
 from dlgsanet.imaging.files import list_images, read_rgb8, to_hwc, to_nchw
 from dlgsanet.imaging.resize import crop_to_multiple, downscale_matlab8
 from dlgsanet.metrics import psnr, psnr_float
-from dlgsanet.storage.atomic import write_text
 from export.backends.openvino.quantize import convolutions, layers, other_types
 from export.backends.registry import timed_tools
 from export.machine.candidate_runner import trial_runner
@@ -53,6 +52,27 @@ class Trial:
     folded: bool = False
     without: str = ""
     exact_weights: bool = False
+
+
+@dataclass(frozen=True)
+class TrialRow:
+    """One trial: dB to the float graph (mean and worst picture), and dB lost to it against HR."""
+
+    trial: str
+    to_float_db: float
+    to_float_worst_db: float
+    drop_db: float
+    drop_worst_db: float
+
+
+@dataclass(frozen=True)
+class NncfSettings(StudyFile):
+    """The study's file; `machine` is what times and ranges depend on."""
+
+    model: str
+    images: str
+    machine: Mapping[str, object]
+    rows: tuple[TrialRow, ...]
 
 
 def _smooth(alpha: float) -> Trial:
@@ -123,7 +143,9 @@ def quantized(source: Path, tiles: NDArray[np.float32], trial: Trial) -> Any:
     return made
 
 
-def judge(run: Runner, pictures: Sequence[tuple[NDArray[np.float32], NDArray[np.uint8]]], exact: Runner) -> list[Any]:
+def judge(
+    run: Runner, pictures: Sequence[tuple[NDArray[np.float32], NDArray[np.uint8]]], exact: Runner
+) -> list[tuple[float, float]]:
     """A row for each picture (LR, HR): dB to the answer of `exact`, and dB lost to it against HR."""
     rows = []
     for lr, hr in pictures:
@@ -134,7 +156,7 @@ def judge(run: Runner, pictures: Sequence[tuple[NDArray[np.float32], NDArray[np.
     return rows
 
 
-def study(model: str, images: Path, say: Callable[[str], None] = lambda step: None) -> dict[str, Any]:
+def study(model: str, images: Path, say: Callable[[str], None] = lambda step: None) -> NncfSettings:
     """All trials of a checkpoint on a folder of HR images, for the result file."""
     import openvino
 
@@ -159,31 +181,23 @@ def study(model: str, images: Path, say: Callable[[str], None] = lambda step: No
                 say(f"trial {place + 1} of {len(TRIALS)}: {name}")
                 with opened(quantized(source, tiles, trial), f"trial{place}") as run:
                     near, lost = zip(*judge(run, pictures, exact), strict=True)
-                rows.append(
-                    {
-                        "trial": name,
-                        "to_float_db": float(np.mean(near)),
-                        "to_float_worst_db": float(min(near)),
-                        "drop_db": float(np.mean(lost)),
-                        "drop_worst_db": float(max(lost, key=abs)),
-                    }
-                )
-    here = fingerprint(timed_tools())
-    return {"schema": 1, "model": model, "images": images.parent.name, "machine": here, "rows": rows}
+                worst = float(max(lost, key=abs))
+                rows.append(TrialRow(name, float(np.mean(near)), float(min(near)), float(np.mean(lost)), worst))
+    return NncfSettings(model, images.parent.name, fingerprint(timed_tools()), tuple(rows))
 
 
-def table(contents: Sequence[Mapping[str, Any]]) -> str:
+def table(contents: Sequence[NncfSettings]) -> str:
     """A row for each trial, two columns for each result file."""
     head = [""]
     for it in contents:
-        head += [f"{it['model']}, {it['images']}: dB to fp32, mean / worst", "drop, dB"]
+        head += [f"{it.model}, {it.images}: dB to fp32, mean / worst", "drop, dB"]
     rows = []
-    for name in (row["trial"] for row in contents[0]["rows"]):
+    for name in (row.trial for row in contents[0].rows):
         cells = [name]
         for content in contents:
-            row = next(it for it in content["rows"] if it["trial"] == name)
-            cells += [f"{row['to_float_db']:.1f} / {row['to_float_worst_db']:.1f}"]
-            cells += [f"{row['drop_db']:.4f} / {row['drop_worst_db']:.4f}"]
+            row = next(it for it in content.rows if it.trial == name)
+            cells += [f"{row.to_float_db:.1f} / {row.to_float_worst_db:.1f}"]
+            cells += [f"{row.drop_db:.4f} / {row.drop_worst_db:.4f}"]
         rows.append(cells)
     return markdown_table(head, rows)
 
@@ -200,7 +214,7 @@ def main(
 ) -> None:
     """Try NNCF's settings one by one."""
     content = study(model, images, lambda step: typer.echo(step, err=True))
-    write_text(output, json.dumps(content, indent=1) + "\n")
+    write_study(output, content)
     typer.echo(table([content]))
 
 

@@ -6,20 +6,19 @@ docs/studies/lowerings.md is made from it.
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from benchmarks.records.environment import describe_environment
+from benchmarks.records.environment import Environment, describe_environment
+from benchmarks.records.study_file import StudyFile, write_study
 from dlgsanet.checkpoints import load_model
 from dlgsanet.errors import BackendError
 from dlgsanet.network.model import DLGSANet
-from dlgsanet.storage.atomic import write_text
 from export.backends.tensorrt.entry import MORE_KERNELS
 from export.backends.tensorrt.half_precision import fp32_islands, to_half
 from export.graph.graph import Graph
@@ -29,7 +28,6 @@ from runtimes.backends.tensorrt.compiling.compile import CompileJob, compile_eng
 from runtimes.backends.tensorrt.layers import KernelTable
 from runtimes.file_formats.markdown import markdown_table
 
-SCHEMA = 1
 TIMEOUT_S = 600.0
 VARIANTS = (
     Variant(f"basis-fused without {', '.join(MORE_KERNELS)}", "basis-fused", MORE_KERNELS),
@@ -39,18 +37,47 @@ VARIANTS = (
 )
 
 
-def compiled_rows(model: DLGSANet, tile: tuple[int, int], sm: str, precision: str) -> list[dict[str, Any]]:
+@dataclass(frozen=True)
+class CompiledRow:
+    """One variant: what its compiler made of it and what that took, or the `reason` why there is no graph.
+
+    `kernels` as `KernelTable.as_json` has them.
+    """
+
+    variant: str
+    precision: str
+    sm: str
+    version: str | None = None
+    onnx_nodes: int | None = None
+    engine_bytes: int | None = None
+    seconds: float | None = None
+    peak_mb: int | None = None
+    kernels: Mapping[str, object] | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class RtxKernels(StudyFile):
+    """The study's file; `tile` is (H, W) in LR pixels."""
+
+    model: str
+    tile: tuple[int, int]
+    environment: Environment
+    rows: tuple[CompiledRow, ...]
+
+
+def compiled_rows(model: DLGSANet, tile: tuple[int, int], sm: str, precision: str) -> list[CompiledRow]:
     """One row for each variant at a tile (H, W); graphs are fp32 as built, or typed fp16. Nothing is proven here."""
     target = Target("onnxruntime", "fp32", tile)  # a row that leaves no pass out by itself
     rows = []
     for variant in VARIANTS:
         typer.echo(variant.name, err=True)
         graph = build_graph(model, target, variant)
-        known: dict[str, Any] = {"variant": variant.name, "precision": precision, "sm": sm}
+        known = CompiledRow(variant.name, precision, sm)
         try:
             made = Graph(to_half(graph.model, fp32_islands(graph.model))) if precision == "fp16" else graph
         except BackendError as error:  # a sum of squares as a convolution has an epsilon that fp16 cannot hold
-            rows.append({**known, "reason": str(error)})
+            rows.append(replace(known, reason=str(error)))
             continue
         with tempfile.TemporaryDirectory() as folder:
             source, engine = Path(folder) / "graph.onnx", Path(folder) / "engine"
@@ -60,20 +87,20 @@ def compiled_rows(model: DLGSANet, tile: tuple[int, int], sm: str, precision: st
             size = engine.stat().st_size
         assert compiled.table is not None
         rows.append(
-            {
-                **known,
-                "version": compiled.version,
-                "onnx_nodes": made.nodes,
-                "engine_bytes": size,
-                "seconds": compiled.seconds,
-                "peak_mb": round(compiled.peak_mb),
-                "kernels": compiled.table.as_json(),
-            }
+            replace(
+                known,
+                version=compiled.version,
+                onnx_nodes=made.nodes,
+                engine_bytes=size,
+                seconds=compiled.seconds,
+                peak_mb=round(compiled.peak_mb),
+                kernels=compiled.table.as_json(),
+            )
         )
     return rows
 
 
-def table(rows: Sequence[Mapping[str, Any]]) -> str:
+def table(rows: Sequence[CompiledRow]) -> str:
     """The rows in Markdown."""
     head = (
         "lowering", "precision", "kernels", "of these convolutions + products + generated", "waits + signals",
@@ -82,17 +109,17 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
     return markdown_table(head, [_cells(row) for row in rows])
 
 
-def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
-    if "kernels" not in row:
-        return row["variant"], row["precision"], "no graph in this precision"
-    kernels = KernelTable.from_json(row["kernels"])
+def _cells(row: CompiledRow) -> tuple[str, ...]:
+    if row.kernels is None:
+        return row.variant, row.precision, "no graph in this precision"
+    kernels = KernelTable.from_json(row.kernels)
     convolutions = sum(kernels.dense.values()) + sum(kernels.grouped.values())
     products = sum(count for name, count in kernels.kernels.items() if name.startswith("gemm"))
     rest = kernels.total - convolutions - products
-    sizes = (kernels.activation_bytes or 0, kernels.weight_bytes or 0, row["engine_bytes"])
+    sizes = (kernels.activation_bytes or 0, kernels.weight_bytes or 0, row.engine_bytes or 0)
     return (
-        row["variant"], row["precision"], str(kernels.total), f"{convolutions} + {products} + {rest}",
-        str(kernels.waits + kernels.signals), *(f"{size / 1e6:.1f}" for size in sizes), f"{row['seconds']:.1f}",
+        row.variant, row.precision, str(kernels.total), f"{convolutions} + {products} + {rest}",
+        str(kernels.waits + kernels.signals), *(f"{size / 1e6:.1f}" for size in sizes), f"{row.seconds or 0.0:.1f}",
     )  # fmt: skip
 
 
@@ -104,18 +131,10 @@ def main(
     sm: Annotated[str, typer.Option(help="Compute capability: sm86, sm89, sm120...")] = "sm86",
 ) -> None:
     """Compile every lowering with TensorRT-RTX and count its kernels."""
-    rows: list[dict[str, Any]] = []
+    rows: list[CompiledRow] = []
     for each in precision or ("fp32", "fp16"):
         rows += compiled_rows(load_model(model), (tile, tile), sm, each)
-    environment = asdict(describe_environment())
-    content = {
-        "schema": SCHEMA,
-        "model": Path(model).stem,
-        "tile": [tile, tile],
-        "environment": environment,
-        "rows": rows,
-    }
-    write_text(output, json.dumps(content, indent=1) + "\n")
+    write_study(output, RtxKernels(Path(model).stem, (tile, tile), describe_environment(), tuple(rows)))
     typer.echo(table(rows))
 
 

@@ -6,9 +6,8 @@ made from it.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -18,20 +17,19 @@ from rich.progress import track
 
 from benchmarks.accuracy.figures import summarise, yardstick
 from benchmarks.records.accuracy import ImageRow
+from benchmarks.records.study_file import StudyFile, write_study
 from benchmarks.subjects.datasets import Dataset, open_folder, open_photographs
 from dlgsanet.imaging.files import to_nchw
 from dlgsanet.metrics import Protocol
-from dlgsanet.storage.atomic import write_text
 from runtimes.file_formats.markdown import markdown_table
 from runtimes.runner.tiling import Array, tile_count, upscale_tiled
 
-SCHEMA = 1
 TILES = (64, 128)
 OVERLAPS = (0, 4, 8, 16, 24, 32, 48)
 
 
 @dataclass(frozen=True)
-class Row:
+class OverlapRow:
     """One tile size and overlap (LR pixels) on one data set; decibels are against the whole image at once.
 
     `work` is how many pixels were computed for each pixel of the images.
@@ -46,7 +44,16 @@ class Row:
     to_whole_db: float | None
 
 
-def study(function: Callable[[Array], Array], dataset: Dataset, console: Console) -> list[Row]:
+@dataclass(frozen=True)
+class TileOverlap(StudyFile):
+    """The study's file; `datasets`: name -> sha256."""
+
+    model: str
+    datasets: Mapping[str, str]
+    rows: tuple[OverlapRow, ...]
+
+
+def study(function: Callable[[Array], Array], dataset: Dataset, console: Console) -> list[OverlapRow]:
     """Tile every image of the set in every way that makes sense; the whole image is computed once each."""
     ways = [(tile, overlap) for tile in TILES for overlap in OVERLAPS if overlap < tile]
     rows: dict[tuple[int, int], list[ImageRow]] = {way: [] for way in ways}
@@ -70,12 +77,12 @@ def _protocol(dataset: Dataset) -> Protocol:
     return Protocol(s, "y", s, True, dataset.lr_source, None, None, dataset.sha256)
 
 
-def _row(dataset: Dataset, way: tuple[int, int], rows: Sequence[ImageRow], work: float) -> Row:
+def _row(dataset: Dataset, way: tuple[int, int], rows: Sequence[ImageRow], work: float) -> OverlapRow:
     total = summarise(rows)
-    return Row(dataset.name, *way, work, total.drop_db, total.worst_drop_db, total.to_reference_db)
+    return OverlapRow(dataset.name, *way, work, total.drop_db, total.worst_drop_db, total.to_reference_db)
 
 
-def table(rows: Sequence[Row]) -> str:
+def table(rows: Sequence[OverlapRow]) -> str:
     """The rows in Markdown."""
     head = (
         "images", "tile", "overlap", "computed per pixel", "mean drop, dB", "worst drop, dB", "dB to the whole image"
@@ -100,13 +107,7 @@ def main(
     sets = [open_folder(folder, reference.scale) for folder in data or ()] or [open_photographs(reference.scale)]
     console = Console(stderr=True)
     rows = [row for dataset in sets for row in study(reference, dataset, console)]
-    content = {
-        "schema": SCHEMA,
-        "model": model,
-        "datasets": {dataset.name: dataset.sha256 for dataset in sets},
-        "rows": [asdict(row) for row in rows],
-    }
-    write_text(output, json.dumps(content, indent=1) + "\n")
+    write_study(output, TileOverlap(model, {dataset.name: dataset.sha256 for dataset in sets}, tuple(rows)))
     Console().print(table(rows), markup=False, soft_wrap=True)
 
 

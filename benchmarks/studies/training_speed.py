@@ -6,9 +6,8 @@ made from it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -17,11 +16,11 @@ import torch
 import typer
 from rich.console import Console
 
-from benchmarks.records.environment import describe_environment
+from benchmarks.records.environment import Environment, describe_environment
 from benchmarks.records.statistics import median_interval, ratio_interval
+from benchmarks.records.study_file import StudyFile, write_study
 from dlgsanet.kernels.choice import operators_of
 from dlgsanet.kernels.twins import Operators, fuse
-from dlgsanet.storage.atomic import write_text
 from dlgsanet.training import build
 from dlgsanet.training.configuration.read import TrainConfig, config_from_dict
 from dlgsanet.training.data.batches import Batch
@@ -33,7 +32,6 @@ from dlgsanet.training.run import start_state
 from runtimes.file_formats.markdown import markdown_table
 from runtimes.machine.clock import time_interleaved
 
-SCHEMA = 1
 DRAW = "draw"
 WARMUP = 2
 
@@ -83,7 +81,7 @@ CASES = (
 
 
 @dataclass(frozen=True)
-class Row:
+class SpeedRow:
     """One form in one case: `speedup` is against the plain form in the same rounds, with its 95 % interval.
 
     The form `draw` is not a step but the drawing of its batch.
@@ -99,7 +97,15 @@ class Row:
     speedup_high: float
 
 
-def study(case: Case, runs: int, threads: int, draw: Callable[[], object] | None) -> list[Row]:
+@dataclass(frozen=True)
+class TrainingSpeed(StudyFile):
+    """The study's file."""
+
+    environment: Environment
+    rows: tuple[SpeedRow, ...]
+
+
+def study(case: Case, runs: int, threads: int, draw: Callable[[], object] | None) -> list[SpeedRow]:
     """Time whole steps (forward, backward, Adam, moving average) of every form in turns."""
     config = _config(case, threads)
     tasks: dict[str, Callable[[], object]] = {form.name: _step(config, form) for form in FORMS}
@@ -109,11 +115,11 @@ def study(case: Case, runs: int, threads: int, draw: Callable[[], object] | None
     return [_row(case, form, threads, samples) for form in tasks]
 
 
-def _row(case: Case, form: str, threads: int, samples: dict[str, list[float]]) -> Row:
+def _row(case: Case, form: str, threads: int, samples: dict[str, list[float]]) -> SpeedRow:
     times = samples[form]
     ratio = ratio_interval(samples["plain"], times)
     speed = case.batch / median_interval(times).value * 1e3
-    return Row(case, form, threads, tuple(times), speed, ratio.value, ratio.low, ratio.high)
+    return SpeedRow(case, form, threads, tuple(times), speed, ratio.value, ratio.low, ratio.high)
 
 
 def _config(case: Case, threads: int) -> TrainConfig:
@@ -155,7 +161,7 @@ def _drawing(case: Case, folder: Path, cache: Path) -> Callable[[], object]:
     return lambda: sampler.batch(case.batch, rng)
 
 
-def table(rows: Sequence[Row]) -> str:
+def table(rows: Sequence[SpeedRow]) -> str:
     """The rows in Markdown."""
     head = (
         "network", "arithmetic", "batch x LR patch", "operators", "images/s", "times the plain form (95 % interval)"
@@ -171,11 +177,6 @@ def table(rows: Sequence[Row]) -> str:
     return markdown_table(head, cells)
 
 
-def read_rows(content: str) -> list[Row]:
-    """The rows of a result file's text."""
-    return [Row(**{**row, "case": Case(**row["case"])}) for row in json.loads(content)["rows"]]
-
-
 def main(
     output: Annotated[Path, typer.Option("-o", "--output", help="JSON file to write.")],
     data: Annotated[Path | None, typer.Option(help="Folder of photographs, to time the drawing of batches.")] = None,
@@ -185,11 +186,10 @@ def main(
 ) -> None:
     """Time training steps in every form, interleaved."""
     torch.set_num_threads(threads)
-    rows: list[Row] = []
+    rows: list[SpeedRow] = []
     for case in CASES:
         rows += study(case, runs, threads, _drawing(case, data, cache) if data else None)
-    content = {"schema": SCHEMA, "environment": asdict(describe_environment()), "rows": [asdict(row) for row in rows]}
-    write_text(output, json.dumps(content, indent=1) + "\n")
+    write_study(output, TrainingSpeed(describe_environment(), tuple(rows)))
     Console().print(table(rows), markup=False, soft_wrap=True)
 
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from benchmarks.records.accuracy import AccuracyRecord
 from benchmarks.records.result_file import ResultFile
-from docs.tables.results import results, signless_zero
+from benchmarks.report.terminal import number
+from docs.tables.results import results
 from runtimes.file_formats.markdown import markdown_table
 
 TILING_ITSELF = "*reference, tiled against whole*"
@@ -39,7 +40,7 @@ def accuracy_row(record: AccuracyRecord) -> tuple[str, ...]:
     near = "identical"
     if record.to_reference_db is not None and record.to_reference_worst_db is not None:
         near = f"{record.to_reference_db:.1f} / {record.to_reference_worst_db:.1f}"
-    drop = f"{signless_zero(record.drop_db)} / {signless_zero(record.worst_drop_db)}"
+    drop = f"{number(record.drop_db, '.4f')} / {number(record.worst_drop_db, '.4f')}"
     return name, record.dataset, f"{record.psnr_db:.2f}", f"{record.ssim:.4f}", drop, near, record.gate
 
 

@@ -10,7 +10,7 @@ from dataclasses import fields, is_dataclass
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from benchmarks.records.result_file import ResultFile
-from dlgsanet.storage.typed_json import hints_of, is_required
+from dlgsanet.storage.typed_json import REST, hints_of, is_required
 from runtimes.bundle.records import Manifest
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -74,11 +74,12 @@ def _reference(kind: Any, known: dict[str, Schema]) -> Schema:
     if name not in known:
         known[name] = {}  # stands there while its own fields are looked at
         types_of = hints_of(kind)
+        named = [field for field in fields(kind) if field.metadata != REST]
         known[name] = {
             "description": " ".join((inspect.getdoc(kind) or "").split()),
             "type": "object",
-            "properties": {field.name: _schema(types_of[field.name], known) for field in fields(kind)},
-            "required": [field.name for field in fields(kind) if is_required(field)],
-            "additionalProperties": False,
+            "properties": {field.name: _schema(types_of[field.name], known) for field in named},
+            "required": [field.name for field in named if is_required(field)],
+            "additionalProperties": len(named) < len(fields(kind)),  # one of the fields takes the rest
         }
     return {"$ref": f"#/$defs/{name}"}

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 from benchmarks.records.result_file import ResultFile, read_result
+from benchmarks.records.study_file import S, read_study
 
 RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "results"
 BASELINE = "torch-official"
@@ -18,11 +17,11 @@ def results(pattern: str) -> list[ResultFile]:
     return [read_result(path) for path in sorted(RESULTS.glob(pattern))]
 
 
-def contents(pattern: str) -> list[dict[str, Any]]:
-    """The same for the files of studies, which have shapes of their own."""
-    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(RESULTS.glob(pattern))]
+def study(kind: type[S], name: str) -> S:
+    """The committed file of a study."""
+    return read_study(kind, RESULTS / name)
 
 
-def signless_zero(decibels: float) -> str:
-    """Four digits; a loss too small for them has no sign."""
-    return f"{round(decibels, 4) + 0.0:.4f}"
+def studies(kind: type[S], pattern: str) -> list[S]:
+    """The committed files of a study whose name matches."""
+    return [read_study(kind, path) for path in sorted(RESULTS.glob(pattern))]

@@ -10,17 +10,15 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from benchmarks.records.study_file import StudyFile, write_study
 from dlgsanet.errors import InputError, unknown
-from dlgsanet.storage.atomic import write_text
-from dlgsanet.storage.json_text import parse
-from dlgsanet.storage.typed_json import decode
 from dlgsanet.training.configuration.read import TrainConfig, config_from_dict, read_config
 
 if sys.version_info >= (3, 11):
@@ -28,7 +26,6 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-SCHEMA = 1
 LOG = "log.jsonl"
 STAGES = "stages"
 Setting = str | int | float | bool | list[dict[str, float]]  # the list: [[stages]], the one list of tables
@@ -57,10 +54,9 @@ class Curve:
 
 
 @dataclass(frozen=True)
-class Curves:
+class Curves(StudyFile):
     """The result file."""
 
-    schema: int
     curves: tuple[Curve, ...]
 
 
@@ -114,14 +110,6 @@ def curve(folder: Path) -> Curve:
     return Curve(folder.name, steps, times, psnr, ssim)
 
 
-def read_curves(path: Path) -> Curves:
-    """Read a result file. Raises InputError for another schema or a damaged file."""
-    curves = decode(Curves, parse(path.read_bytes(), path.name, "collect the runs again"), path.name)
-    if curves.schema != SCHEMA:
-        raise InputError(f"expected schema {SCHEMA} in {path}, found {curves.schema}: update the toolkit")
-    return curves
-
-
 def plot(curves: Sequence[Curve], path: Path) -> None:
     """PSNR over steps, a line for each run, the end of each in figures."""
     from matplotlib.figure import Figure
@@ -168,7 +156,7 @@ def collect(
 ) -> None:
     """Keep the curves of runs, and draw them."""
     curves = tuple(curve(folder) for folder in runs)
-    write_text(output, json.dumps(asdict(Curves(SCHEMA, curves)), indent=1) + "\n")
+    write_study(output, Curves(curves))
     if picture:
         plot(curves, picture)
 

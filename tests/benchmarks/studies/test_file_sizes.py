@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 
+from benchmarks.records.study_file import read_study
 from benchmarks.studies import file_sizes
 from dlgsanet.errors import InputError
 from export.bundle.options import ExportOptions
@@ -25,11 +25,11 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_weights_and_files(bundle: Path, tmp_path: Path) -> None:
     file_sizes.main([bundle], tmp_path / "sizes.json")
-    rows = json.loads((tmp_path / "sizes.json").read_text())["rows"]
-    by_name = {row["artifact"].rpartition("-")[0]: row for row in rows}
-    assert by_name["openvino-fp32"]["weights"] == (bundle / "openvino/openvino-fp32-24x32.bin").stat().st_size
-    assert by_name["onnxruntime-fp32"]["all"] == (bundle / "onnx/onnxruntime-fp32-24x32.onnx").stat().st_size
-    near = by_name["onnxruntime-fp32"]["weights"] / by_name["openvino-fp32"]["weights"]
+    rows = read_study(file_sizes.FileSizes, tmp_path / "sizes.json").rows
+    by_name = {row.artifact.rpartition("-")[0]: row for row in rows}
+    assert by_name["openvino-fp32"].weights == (bundle / "openvino/openvino-fp32-24x32.bin").stat().st_size
+    assert by_name["onnxruntime-fp32"].all == (bundle / "onnx/onnxruntime-fp32-24x32.onnx").stat().st_size
+    near = by_name["onnxruntime-fp32"].weights / by_name["openvino-fp32"].weights
     assert 0.9 < near < 1.1  # the same network, counted in two ways
     shares = [line.split("|")[3].strip() for line in file_sizes.table(rows).splitlines()[2:]]
     assert shares[0] == shares[2] == "1.00" and float(shares[1]) < 0.4 and 0.45 < float(shares[3]) < 0.55

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from benchmarks.studies.int8_layer_scan import candidates_table, roles_table, searches
+from benchmarks.studies.int8_layer_scan import LayerScan, candidates_table, roles_table, searches
 from dlgsanet.errors import InputError
+from dlgsanet.storage.typed_json import decode, to_json
 from runtimes.bundle.manifest import MANIFEST
 from tests.benchmarks.bundles import make_bundle
 
@@ -40,7 +41,7 @@ FOUND = {
     "layers_measured": {"a": layer("ffn", 70.0), "b": layer("ffn", 66.0), "c": layer("ends", 50.0)},
     "machine": {},
 }
-FILE = {"schema": 1, "model": "nano", "artifacts": {"openvino-int8-8x8": FOUND}}
+FILE = decode(LayerScan, {"schema": 1, "model": "nano", "artifacts": {"openvino-int8-8x8": FOUND}}, "file")
 
 
 def test_the_most_harmful_kind_comes_first_with_its_worst_layer() -> None:
@@ -64,4 +65,4 @@ def test_only_what_was_searched_is_kept(tmp_path: Path) -> None:
     manifest["artifacts"][0]["choice"] = {"lowering": "basis", "how": "default", "int8": FOUND}
     place.write_text(json.dumps(manifest))
     found = searches(tmp_path / "bundle")
-    assert list(found["artifacts"].values()) == [FOUND]
+    assert to_json(found)["artifacts"] == {manifest["artifacts"][0]["id"]: FOUND}

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.records.environment import describe_environment
+from benchmarks.records.study_file import read_study, write_study
 from benchmarks.studies.lowering_ablation import (
     ALL,
     Ablation,
@@ -14,14 +15,12 @@ from benchmarks.studies.lowering_ablation import (
     measure,
     measured,
     pass_variants,
-    read_ablation,
     rows_of,
     table,
 )
 from dlgsanet.checkpoints import load_model
 from dlgsanet.errors import InputError
 from dlgsanet.network.model import DLGSANet
-from dlgsanet.storage.typed_json import encode
 from export.rewriting.rewrite import passes_for
 from export.targets.row import LOWERINGS
 from export.targets.table import Target
@@ -44,9 +43,9 @@ def test_ratios_are_to_the_first_variant_of_the_target() -> None:
 
 
 def test_a_result_comes_back_and_makes_a_table(tmp_path: Path) -> None:
-    result = Ablation(1, "passes", "m", (8, 8), 2, 5, describe_environment(), tuple(rows_of(ANSWER)))
-    (tmp_path / "a.json").write_text(encode(result))
-    assert read_ablation(tmp_path / "a.json") == result
+    result = Ablation("passes", "m", (8, 8), 2, 5, describe_environment(), tuple(rows_of(ANSWER)))
+    write_study(tmp_path / "a.json", result)
+    assert read_study(Ablation, tmp_path / "a.json") == result
     lines = table(result).splitlines()
     assert lines[0] == "| passes | ONNX nodes | GMAC | a, ms |"
     assert lines[3] == "| less | 12 | 1.00 | 3.0 (1.50 x) |" and "no graph without it" in lines[4]
@@ -55,7 +54,7 @@ def test_a_result_comes_back_and_makes_a_table(tmp_path: Path) -> None:
 def test_another_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text(json.dumps({"schema": 1}))
     with pytest.raises(InputError, match="missing"):
-        read_ablation(tmp_path / "a.json")
+        read_study(Ablation, tmp_path / "a.json")
 
 
 def test_every_pass_that_does_something_is_left_out_once() -> None:

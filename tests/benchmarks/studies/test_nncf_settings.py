@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from benchmarks.records.study_file import read_study, write_study
 from benchmarks.studies import nncf_settings as openvino_study
-from benchmarks.studies.nncf_settings import TRIALS, USED, quantized, study, table
+from benchmarks.studies.nncf_settings import TRIALS, USED, NncfSettings, quantized, study, table
 from dlgsanet.imaging.files import write_picture
 from export.backends.openvino.quantize import convolutions, layers
 from export.quantization.layers import CONV, chosen_by_default, role
@@ -62,6 +62,7 @@ def test_a_study_ends_in_a_table(checkpoint: Path, tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(openvino_study, "TRIALS", {USED: TRIALS[USED]})
     write_picture(tmp_path / "HR" / "a.png", np.random.default_rng(0).integers(0, 256, (80, 96, 3)).astype(np.uint8))
     found = study(str(checkpoint), tmp_path / "HR")
-    (row,) = json.loads(json.dumps(found))["rows"]
-    assert 10 < row["to_float_worst_db"] <= row["to_float_db"] < 100 and row["drop_db"] == row["drop_worst_db"]
-    assert f"| {USED} | {row['to_float_db']:.1f} / {row['to_float_worst_db']:.1f} |" in table([found])
+    write_study(tmp_path / "s.json", found)
+    (row,) = read_study(NncfSettings, tmp_path / "s.json").rows
+    assert 10 < row.to_float_worst_db <= row.to_float_db < 100 and row.drop_db == row.drop_worst_db
+    assert f"| {USED} | {row.to_float_db:.1f} / {row.to_float_worst_db:.1f} |" in table([found])

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
+from pathlib import Path
 
-from benchmarks.studies.training_speed import DRAW, FORMS, Case, Row, read_rows, study, table
+from benchmarks.records.environment import describe_environment
+from benchmarks.records.study_file import read_study, write_study
+from benchmarks.studies.training_speed import DRAW, FORMS, Case, SpeedRow, TrainingSpeed, study, table
 from dlgsanet.kernels.choice import operators_of
 from dlgsanet.kernels.twins import Operators
 
@@ -26,7 +27,8 @@ def test_forms_differ_in_what_is_fused() -> None:
     assert [form.operators for form in FORMS] == [Operators(), Operators(convolve=c.convolve, gate=c.gate), c]
 
 
-def test_what_is_written_is_what_is_read() -> None:
-    row = Row(SMALL, "c", 1, (100.0, 101.0), 20.0, 1.5, 1.4, 1.6)
-    assert read_rows(json.dumps({"rows": [asdict(row)]}))[0].case == SMALL
+def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
+    row = SpeedRow(SMALL, "c", 1, (100.0, 101.0), 20.0, 1.5, 1.4, 1.6)
+    write_study(tmp_path / "s.json", TrainingSpeed(describe_environment(), (row,)))
+    assert read_study(TrainingSpeed, tmp_path / "s.json").rows == (row,)
     assert "| nano x4 | fp32 | 2 x 8 | `c` | 20.0 | 1.50 (1.40 to 1.60) |" in table([row])

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from benchmarks.studies.training.schedule import app, configuration, curve, read_arms, read_curves
+from benchmarks.records.study_file import read_study
+from benchmarks.studies.training.schedule import Curves, app, configuration, curve, read_arms
 from dlgsanet.errors import InputError
 from dlgsanet.imaging.files import write_picture
 from dlgsanet.training.configuration.read import read_config
@@ -87,7 +88,7 @@ def test_arms_run_to_their_end_and_their_curves_are_kept(arms: Path, tmp_path: P
         "--plot",
         str(tmp_path / "c.png"),
     )
-    adam, muon = read_curves(tmp_path / "c.json").curves
+    adam, muon = read_study(Curves, tmp_path / "c.json").curves
     assert (adam.name, muon.name) == ("adam", "muon") and adam.steps == muon.steps == (1, 2)
     assert adam.psnr_db != muon.psnr_db and 0 < adam.seconds[0] <= adam.seconds[1]
     assert (tmp_path / "c.png").read_bytes().startswith(b"\x89PNG")
