@@ -14,14 +14,15 @@ from mkdocs.structure.pages import Page
 ROOT = Path(__file__).resolve().parent.parent
 PARTS = (
     "*.md", "docs/**/*.md", "docs/images/*", "docs/reference/schemas/*.json", "dlgsanet/weights/*.md",
-    "dlgsanet/weights/*.png", "LICENSE",
+    "dlgsanet/weights/*.png", "examples/*", "LICENSE",
 )  # fmt: skip
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """The pages and pictures of the repository, in place of docs/ alone."""
     theme = [file for file in files if file.src_dir != config.docs_dir]
-    return Files([*theme, *(_file(path, config) for part in PARTS for path in sorted(ROOT.glob(part)))])
+    ours = [path for part in PARTS for path in sorted(ROOT.glob(part)) if path.is_file()]
+    return Files([*theme, *(_file(path, config) for path in ours)])
 
 
 def on_page_markdown(markdown: str, page: Page, **_: object) -> str:

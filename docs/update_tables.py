@@ -45,6 +45,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "recipe": reference.recipe,
     "records": reference.records,
     "rtx-kernels": studies.rtx,
+    "shipped": front_page.shipped,
     "sizes": studies.sizes,
     "targets": targets_table,
     "tensorrt": accuracy.tensorrt,

@@ -16,22 +16,33 @@ TILE = "128x128"
 MODELS = ("nano-x4", "tiny-x4")
 TARGETS = {"openvino-fp32": "OpenVINO fp32", "openvino-bf16": "OpenVINO bf16"}
 PEER_RUN = "tiny-x4"
+SWINIR_DB = 32.44  # Liang et al., 2021
 PEERS = {
-    "swinir-light-openvino-fp32": ("SwinIR-light", "OpenVINO fp32", "32.44 (published)"),
-    "swinir-light-openvino-bf16": ("SwinIR-light", "OpenVINO bf16", "not judged"),
+    "swinir-light-openvino-fp32": ("SwinIR-light", "OpenVINO fp32", f"{SWINIR_DB} (published)"),
     "bicubic": ("bicubic", "NumPy", "28.43"),
 }
-"""Network, form and PSNR: what these rows cannot take from our results. SwinIR's is from its paper (Liang et al.,
-2021); tests/dlgsanet/test_metrics.py holds bicubic's."""
+"""Network, form and PSNR: what these rows cannot take from our results. A test of the metrics holds bicubic's."""
 
 
 def front_page() -> str:
-    """Accuracy and time of the shipped x4 networks and of others."""
+    """Accuracy and time of the shipped x4 networks and of others, and how the nearest peer stands to ours."""
     rows = [row for model in MODELS for row in _ours(model)]
     (file,) = _bench(PEER_RUN)
     times = _times(file)
-    rows += [(*words, times[f"{peer}-{TILE}"]) for peer, words in PEERS.items()]
-    return markdown_table(("network", "runs as", "PSNR, dB", "ms a tile"), rows)
+    rows += [(*words, f"{times[f'{peer}-{TILE}']:.1f}") for peer, words in PEERS.items()]
+    table = markdown_table(("network", "runs as", "PSNR, dB", "ms a tile"), rows)
+    more = SWINIR_DB - _decibels(PEER_RUN)[f"openvino-fp32-{TILE}"]
+    longer = times[f"swinir-light-openvino-fp32-{TILE}"] / times[f"openvino-fp32-{TILE}"]
+    side = "above" if more > 0 else "below"
+    return (
+        f"{table}\n\nSwinIR-light is {abs(more):.2f} dB {side} {PEER_RUN} and takes {longer:.1f} times its time "
+        "(OpenVINO fp32)."
+    )
+
+
+def shipped() -> str:
+    """The names of the shipped weights, in one line."""
+    return f"Shipped weights: {', '.join(f'`{name}`' for name in shipped_names())}."
 
 
 def weights() -> str:
@@ -47,17 +58,20 @@ def weights() -> str:
 
 def _ours(model: str) -> Iterator[tuple[str, ...]]:
     (file,) = _bench(model)
-    times = _times(file)
-    (check,) = results(f"{model}-check-Set5.json")
-    decibels = {it.artifact: f"{it.psnr_db:.2f}" for it in check.of(AccuracyRecord) if it.psnr_db is not None}
-    yield model, "torch, official form", decibels[f"torch-reference-{TILE}"], times[f"{BASELINE}-{TILE}"]
-    for target, words in TARGETS.items():
-        yield model, words, decibels[f"{target}-{TILE}"], times[f"{target}-{TILE}"]
+    times, decibels = _times(file), _decibels(model)
+    forms = {BASELINE: ("torch, official form", "torch-reference")} | {it: (words, it) for it, words in TARGETS.items()}
+    for timed, (words, judged) in forms.items():
+        yield model, words, f"{decibels[f'{judged}-{TILE}']:.2f}", f"{times[f'{timed}-{TILE}']:.1f}"
 
 
 def _bench(model: str) -> list[ResultFile]:
     return results(f"{model}-bench-128.json")
 
 
-def _times(file: ResultFile) -> dict[str, str]:
-    return {it.artifact: f"{it.p50_ms:.1f}" for it in file.of(LatencyRecord) if it.p50_ms is not None}
+def _times(file: ResultFile) -> dict[str, float]:
+    return {it.artifact: it.p50_ms for it in file.of(LatencyRecord) if it.p50_ms is not None}
+
+
+def _decibels(model: str) -> dict[str, float]:
+    (check,) = results(f"{model}-check-Set5.json")
+    return {it.artifact: it.psnr_db for it in check.of(AccuracyRecord) if it.psnr_db is not None}
