@@ -32,12 +32,11 @@ static inline vec exp_negative(vec x) {
     ivec n = __builtin_convertvector(x * 1.44269504f - 0.5f, ivec); /* rounds towards zero: to nearest, as x <= 0 */
     vec whole = __builtin_convertvector(n, vec);
     vec r = (x - whole * 0.693359375f) + whole * 2.12194440e-4f;
+    vec square = r * r; /* by pairs of terms, which do not wait for each other */
     vec p = r * 1.9875691500e-4f + 1.3981999507e-3f;
-    p = p * r + 8.3334519073e-3f;
-    p = p * r + 4.1665795894e-2f;
-    p = p * r + 1.6666665459e-1f;
-    p = p * r + 5.0000001201e-1f;
-    p = p * r * r + r + 1.0f;
+    p = p * square + (r * 8.3334519073e-3f + 4.1665795894e-2f);
+    p = p * square + (r * 1.6666665459e-1f + 5.0000001201e-1f);
+    p = p * square + (r + 1.0f);
     return p * (vec)((n + 127) << 23);
 }
 
@@ -87,10 +86,12 @@ static inline void load_taps(const float *weight, vec *taps) {
 
 /* Sum of the 3x3 pixels whose first is `at` floats from the rows' begin. */
 static inline vec convolved(const float *const *rows, const vec *taps, ptrdiff_t at) {
-    vec sum = (vec){0};
-    for (int i = 0; i < SIDE; i++)
-        for (int j = 0; j < SIDE; j++) sum += LOAD(rows[i] + at + j * LANES) * taps[i * SIDE + j];
-    return sum;
+    vec sums[SIDE]; /* one chain a row: one alone would wait for itself */
+    for (int i = 0; i < SIDE; i++) {
+        sums[i] = LOAD(rows[i] + at) * taps[i * SIDE];
+        for (int j = 1; j < SIDE; j++) sums[i] += LOAD(rows[i] + at + j * LANES) * taps[i * SIDE + j];
+    }
+    return sums[0] + sums[1] + sums[2];
 }
 
 static void forward_row(const float *const *rows, const float *weight, element *out, block b,
