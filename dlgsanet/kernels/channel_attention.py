@@ -36,7 +36,8 @@ class _ChannelAttention(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, temperature: Tensor) -> Tensor:
         c = x.shape[2] // 3
         work = torch.promote_types(x.dtype, torch.float32)
-        norms = x[..., : 2 * c].to(work).square().sum(1).sqrt_().clamp_min_(NORM_EPS)  # vector_norm: 4 times slower
+        squares = x[..., : 2 * c].to(work, copy=True).square_()
+        norms = squares.sum(1).sqrt_().clamp_min_(NORM_EPS)  # vector_norm along this dimension takes 5 times as long
         norm_q, norm_k = norms[:, :c, None], norms[:, None, c:]
         products = torch.bmm(x[..., :c].mT, x[..., c : 2 * c]).to(work)  # (N, C, C)
         head = torch.arange(c, device=x.device) // (c // temperature.shape[0])

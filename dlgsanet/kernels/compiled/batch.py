@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 import itertools
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -36,13 +37,15 @@ def parts(images: int) -> list[Part]:
 
 def in_threads(work: Callable[[int, Part], int], shared: Sequence[Part]) -> None:
     """Do every part, `work(number, part)`; what it returns is the C functions' "no memory"."""
-    if len(shared) == 1:
-        failed = work(0, shared[0])
-    else:
-        with ThreadPoolExecutor(len(shared)) as pool:
-            failed = max(pool.map(work, range(len(shared)), shared))
-    if failed:
+    spread = map if len(shared) == 1 else _pool(len(shared)).map
+    if max(spread(work, range(len(shared)), shared)):
         raise BackendError("a compiled operator found no memory for its rows of one image: lower data.batch")
+
+
+@functools.cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    """Kept: a step has some two hundred of these calls."""
+    return ThreadPoolExecutor(threads)
 
 
 def pointer(t: Tensor) -> ctypes.c_void_p:
