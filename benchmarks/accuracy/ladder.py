@@ -15,16 +15,24 @@ from benchmarks.records.identity import REFERENCE, Identity
 from benchmarks.records.inside import RungRecord
 from benchmarks.subjects.datasets import Sample
 from benchmarks.subjects.subject import Subject
-from benchmarks.subjects.torch_peers import peer_id
+from benchmarks.subjects.torch_peers import REFERENCE_FAMILY, peer_id
 from dlgsanet import metrics
+from dlgsanet.errors import UnavailableError
 from dlgsanet.imaging.files import to_hwc
+from runtimes.backends.backend import Backend
+from runtimes.backends.registry import find_backend
 from runtimes.runner.tiling import Array, Tile
 
-WHOLE = "torch-reference-whole"
+WHOLE = f"{REFERENCE_FAMILY}-whole"
 _SIXTEEN = ("bf16", "fp16")
-# Backends whose int8 and int8w compute everything else in fp16.
-_HALF_AROUND_INT8 = ("coreml", "tensorrt", "tensorrt-rtx")
+_INT8 = ("int8", "int8w")
 _FROM_SIXTEEN = ("int8-mixed", "pal8", "pal6", "pal4")  # what is computed in 16 bits, with smaller weights
+
+
+@dataclass(frozen=True)
+class _Unknown:
+    as_written: bool = False
+    beside_int8: str = "fp32"
 
 
 @dataclass(frozen=True)
@@ -100,26 +108,37 @@ def rungs(subjects: Sequence[Subject], tile: Tile) -> list[Rung]:
     """All outputs of one tile size, each after the one that it was made from."""
     tiled = peer_id("reference", tile)
     names = {(it.backend, it.precision): it.artifact for it in subjects if not it.pictures}
-    ordered = sorted(subjects, key=lambda it: (it.backend != "onnxruntime", _rank(it.precision)))
+    written = [(it.backend, "fp32") for it in subjects if _entry(it).as_written]
+    ordered = sorted(subjects, key=lambda it: (not _entry(it).as_written, _rank(it.precision)))
     return [
         Rung(WHOLE, None, REFERENCE),
         Rung(tiled, WHOLE, REFERENCE),
-        *(Rung(it.artifact, _before(it, names, tiled), it) for it in ordered),
+        *(Rung(it.artifact, _before(it, names, written, tiled), it) for it in ordered),
     ]
 
 
-def _before(subject: Subject, names: Mapping[tuple[str, str], str], tiled: str) -> str:
+def _before(
+    subject: Subject, names: Mapping[tuple[str, str], str], written: Sequence[tuple[str, str]], tiled: str
+) -> str:
     backend, precision = subject.backend, subject.precision
     wanted: list[tuple[str, str]] = []
     if subject.pictures:
         wanted.append((backend, precision))
-    if precision in _FROM_SIXTEEN or (precision in ("int8", "int8w") and backend in _HALF_AROUND_INT8):
+    if precision in _FROM_SIXTEEN or (precision in _INT8 and _entry(subject).beside_int8 in _SIXTEEN):
         wanted += [(backend, other) for other in _SIXTEEN]
     if precision != "fp32":
         wanted.append((backend, "fp32"))
-    if backend != "onnxruntime":
-        wanted.append(("onnxruntime", "fp32"))
+    if not _entry(subject).as_written:
+        wanted += written
     return next((names[key] for key in wanted if key in names), tiled)
+
+
+def _entry(subject: Subject) -> Backend | _Unknown:
+    """What is known of its backend; one that is broken here still has its place in the ladder."""
+    try:
+        return find_backend(subject.backend)
+    except UnavailableError:
+        return _Unknown()
 
 
 def _rank(precision: str) -> int:

@@ -16,6 +16,7 @@ from benchmarks.records.identity import Identity
 from benchmarks.records.latency import RatioRecord
 from benchmarks.records.statistics import compare
 from dlgsanet.errors import InputError, UnavailableError, unknown
+from runtimes.backends.torch import ENGINE as TORCH
 from runtimes.runner.tiling import Tile
 
 _NAME = r"[A-Za-z][A-Za-z0-9_.-]*"
@@ -128,7 +129,7 @@ def _resolve(prefix: str, timings: Sequence[Timing], missing: Mapping[str, str])
     for name, reason in missing.items():
         if name.startswith(prefix):
             raise UnavailableError(f"--require cannot be judged: {name} was not measured here: {reason}")
-    if prefix.startswith("torch-"):
+    if prefix.startswith(f"{TORCH.name}-"):
         raise InputError(f"--require names {prefix}, which is not timed in this run; add --peer official or reference")
     raise unknown("name in --require", prefix, [*names, *missing])
 

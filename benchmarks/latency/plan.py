@@ -39,7 +39,7 @@ class BenchPlan:
     @property
     def asked(self) -> list[str]:
         """Beginnings of the names that must run here: what was asked for by name, or anything at all."""
-        return [*(self.options.artifacts or ("",)), *(f"torch-{peer}" for peer in self.options.peers)]
+        return [*(self.options.artifacts or ("",)), *(f"{PEERS[peer].backend}-{peer}" for peer in self.options.peers)]
 
 
 def plan_bench(options: BenchOptions) -> BenchPlan:

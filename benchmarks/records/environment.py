@@ -14,14 +14,13 @@ from importlib import metadata
 from pathlib import Path
 
 from dlgsanet import __version__
+from runtimes.backends.backend import Backend
+from runtimes.backends.registry import backends
 from runtimes.backends.tensorrt.device_state import device_state
 from runtimes.machine.memory import total_bytes
 from runtimes.machine.processor import available_threads, cpu_name
 
-PACKAGES = (
-    "numpy", "pillow", "torch", "onnx", "onnxruntime", "openvino", "nncf", "coremltools", "tensorrt",
-    "tensorrt-rtx",
-)  # fmt: skip
+_PACKAGES = ("numpy", "pillow", "onnx", "nncf")  # besides the engines
 # Those that decide which precision is fast; a list of all flags would hide them.
 _INSTRUCTION_SETS = (
     "avx2", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_tile", "amx_bf16",
@@ -103,12 +102,17 @@ def describe_environment(machine: str | None = None) -> Environment:
 def package_versions() -> dict[str, str]:
     """Versions of the installed packages that a figure may depend on."""
     found = {}
-    for name in PACKAGES:
+    for name in _packages():
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue  # an absent backend is a fact too: its name is missing from the table
     return found
+
+
+def _packages() -> tuple[str, ...]:
+    engines = (entry.engine.module for entry in backends().values() if isinstance(entry, Backend))
+    return (*_PACKAGES, *(module.replace("_", "-") for module in engines))
 
 
 def _board() -> str | None:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from runtimes.backends.torch import ENGINE as TORCH
+
 Role = Literal["artifact", "peer", "reference"]
 
 
@@ -24,10 +26,10 @@ class Identity:
     @property
     def is_baseline(self) -> bool:
         """Whether it is what users of the official code have today: its form, in PyTorch."""
-        return (self.role, self.backend) == ("peer", "torch")
+        return (self.role, self.backend) == ("peer", TORCH.name)
 
 
-REFERENCE = Identity(role="reference", backend="torch")
+REFERENCE = Identity(role="reference", backend=TORCH.name)
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -21,10 +20,12 @@ import typer
 from benchmarks.subjects.peer_files import LIST, SCHEMA, PeerFile, PeerFolder
 from dlgsanet.errors import BackendError, InputError
 from dlgsanet.storage.atomic import new_directory, sha256_file
+from dlgsanet.storage.typed_json import encode
 from runtimes.bundle.manifest import read_manifest
 from runtimes.runner.tiling import Tile
 
 SWINIR, NAIVE = "swinir-light", "naive"
+HINT, HINTS = "INFERENCE_PRECISION_HINT", {"fp32": "f32", "bf16": "bf16"}
 SCRIPT = Path(__file__).parent / "peer_networks.py"
 
 
@@ -48,10 +49,11 @@ def _swinir(folder: Path, python: str, tile: Tile) -> list[PeerFile]:
         ],
         "OpenVINO's converter",
     )
-    made = [_file(folder, SWINIR, "onnxruntime", "fp32", tile, 4, [graph], note)]
-    weights = xml.with_suffix(".bin")
-    made += [_file(folder, SWINIR, "openvino", p, tile, 4, [xml, weights], note) for p in ("fp32", "bf16")]
-    return made
+    of_openvino = [xml, xml.with_suffix(".bin")]
+    return [
+        _file(folder, SWINIR, "onnxruntime", "fp32", tile, 4, [graph], note, {}),
+        *(_file(folder, SWINIR, "openvino", p, tile, 4, of_openvino, note, {HINT: HINTS[p]}) for p in HINTS),
+    ]
 
 
 def _naive(folder: Path, model: str, tile: Tile) -> list[PeerFile]:
@@ -61,16 +63,24 @@ def _naive(folder: Path, model: str, tile: Tile) -> list[PeerFile]:
     manifest = read_manifest(bundle)
     return [
         _file(folder, NAIVE, it.backend, it.precision, tile, manifest.scale, [bundle / path for path in it.files],
-              f"{manifest.name} exported with --lowering unfold")
+              f"{manifest.name} exported with --lowering unfold", it.hints)
         for it in manifest.artifacts if it.precision != "fp16"
     ]  # fmt: skip
 
 
 def _file(
-    folder: Path, peer: str, backend: str, precision: str, tile: Tile, scale: int, files: Sequence[Path], note: str
+    folder: Path,
+    peer: str,
+    backend: str,
+    precision: str,
+    tile: Tile,
+    scale: int,
+    files: Sequence[Path],
+    note: str,
+    hints: Mapping[str, str],
 ) -> PeerFile:
     hashes = {str(path.relative_to(folder)): sha256_file(path) for path in files}
-    return PeerFile(peer, backend, precision, tile, scale, next(iter(hashes)), hashes, note)
+    return PeerFile(peer, backend, precision, tile, scale, next(iter(hashes)), hashes, note, hints)
 
 
 def _run(command: Sequence[str], what: str) -> None:
@@ -93,7 +103,7 @@ def main(
         files: list[PeerFile] = []
         for side in tile or [128]:
             files += [*_swinir(folder, python, (side, side)), *_naive(folder, model, (side, side))]
-        (folder / LIST).write_text(json.dumps(asdict(PeerFolder(SCHEMA, tuple(files))), indent=1) + "\n")
+        (folder / LIST).write_text(encode(PeerFolder(SCHEMA, tuple(files))), encoding="utf-8")
 
 
 if __name__ == "__main__":

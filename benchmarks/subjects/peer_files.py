@@ -11,38 +11,42 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from typing import Final, Literal
 
 import numpy as np
 from PIL import Image
 
 from benchmarks.subjects.subject import Contestant
 from dlgsanet.errors import InputError
-from dlgsanet.storage.json_text import parse
-from dlgsanet.storage.typed_json import decode
+from dlgsanet.storage.json_text import read
+from dlgsanet.storage.typed_json import Count, Text, decode
 from runtimes.backends.registry import backend_runner
+from runtimes.bundle.field_types import InsidePath, Sha256, Tile
 from runtimes.bundle.manifest import Artifact, Port
+from runtimes.bundle.records import Precision
 from runtimes.runner.contract import RunInfo, Runner, RunOptions
-from runtimes.runner.tiling import Array, Tile
+from runtimes.runner.tiling import Array
 
 LIST = "peers.json"
 REMAKE = "make the peers again"
-SCHEMA = 1
+MAX_BYTES = 1 << 20
+SCHEMA: Final = 2
 BICUBIC = "bicubic"
-HINTS = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}
 
 
 @dataclass(frozen=True)
 class PeerFile:
     """One peer for one backend, precision and tile (H, W): `files` path -> sha256, `path` the one to load."""
 
-    peer: str
-    backend: str
-    precision: str
+    peer: Text
+    backend: Text
+    precision: Precision
     tile: Tile
-    scale: int
-    path: str
-    files: Mapping[str, str]
+    scale: Count
+    path: InsidePath
+    files: Mapping[InsidePath, Sha256]
     note: str
+    hints: Mapping[str, str]
 
     @property
     def name(self) -> str:
@@ -54,7 +58,7 @@ class PeerFile:
 class PeerFolder:
     """The content of LIST."""
 
-    schema: int
+    schema: Literal[2]
     files: tuple[PeerFile, ...]
 
 
@@ -90,13 +94,9 @@ def contestants(folder: Path, tiles: Sequence[Tile], device: str, threads: int |
 def read_peers(folder: Path) -> PeerFolder:
     """The list of such a folder. Raises InputError."""
     place = folder / LIST
-    try:
-        data = place.read_bytes()
-    except OSError as error:
-        raise InputError(
-            f"{folder} is no folder of peers: make one with `python -m benchmarks.studies.peer_export`"
-        ) from error
-    return decode(PeerFolder, parse(data, place.name, REMAKE), place.name, REMAKE)
+    if not place.is_file():
+        raise InputError(f"{folder} is no folder of peers: make one with `python -m benchmarks.studies.peer_export`")
+    return decode(PeerFolder, read(place, MAX_BYTES, "a list of peers", REMAKE), place.name, REMAKE)
 
 
 def open_file(folder: Path, peer: PeerFile, device: str, threads: int | None) -> Runner:
@@ -114,7 +114,7 @@ def open_file(folder: Path, peer: PeerFile, device: str, threads: int | None) ->
         output=Port("sr", "NCHW", "float32", (0.0, 1.0), (1, 3, h * s, w * s)),
         lowering="none",
         rewrites=(),
-        hints={"INFERENCE_PRECISION_HINT": HINTS[peer.precision]} if peer.backend == "openvino" else {},
+        hints=peer.hints,
         calibration_sha256=None,
         certificate=None,
     )

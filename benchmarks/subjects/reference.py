@@ -14,6 +14,7 @@ from benchmarks.subjects.datasets import Dataset, Sample
 from benchmarks.subjects.torch_peers import reference_function
 from dlgsanet.errors import InputError, UnavailableError
 from dlgsanet.imaging.files import to_nchw
+from runtimes.backends.torch import ENGINE as TORCH
 from runtimes.bundle.manifest import Manifest
 from runtimes.runner.overlap import DEFAULT_OVERLAP
 from runtimes.runner.tiling import Array, Tile, upscale_tiled
@@ -92,4 +93,4 @@ def open_reference(bundle: str | Path, manifest: Manifest, dataset: Dataset, thr
         if all(item.sr for item in dataset.items):
             return StoredReference("the outputs stored in the bundle (no torch here)", manifest.reference.overlap)
         raise UnavailableError(f"{error}; or leave --data away to use the bundle's own parity pack") from error
-    return TorchReference(function, manifest.scale, f"recomputed here with torch {version('torch')}")
+    return TorchReference(function, manifest.scale, f"recomputed here with torch {version(TORCH.module)}")

@@ -16,6 +16,7 @@ import numpy as np
 
 from benchmarks.records.identity import REFERENCE, Identity
 from dlgsanet.errors import InputError, UnavailableError, unknown
+from runtimes.backends.torch import ENGINE as TORCH
 from runtimes.backends.torch.runner import TorchRunner
 from runtimes.bundle.integrity import verify
 from runtimes.bundle.manifest import Manifest, read_manifest
@@ -27,7 +28,8 @@ from runtimes.runner.tiling import Array, Tile
 if TYPE_CHECKING:
     from dlgsanet.network.model import DLGSANet
 
-PEERS = {"official": Identity(role="peer", backend="torch"), "reference": REFERENCE}
+PEERS = {"official": Identity(role="peer", backend=TORCH.name), "reference": REFERENCE}
+REFERENCE_FAMILY = f"{TORCH.name}-reference"
 MEMORY_FORMATS = ("contiguous", "channels_last")
 _TRIALS = 3
 
@@ -55,7 +57,7 @@ class Formats:
 
 def peer_id(peer: str, tile: Tile) -> str:
     """`torch-official-128x128`: named like an artifact."""
-    return f"torch-{peer}-{tile[0]}x{tile[1]}"
+    return f"{TORCH.name}-{peer}-{tile[0]}x{tile[1]}"
 
 
 def reference_function(bundle: str | Path, manifest: Manifest, threads: int | None = None) -> Callable[[Array], Array]:
@@ -112,7 +114,7 @@ def open_peer(
         tile,
         peer_id(peer, tile),
         threads=threads or available_threads(),
-        versions={"torch": version("torch")},
+        versions={TORCH.module: version(TORCH.module)},
     )
 
 

@@ -19,7 +19,7 @@ def folder(tmp_path: Path) -> Path:
     """One peer: the probe's network, x2 on 8x8 pixels."""
     shutil.copy(probe.MODEL, tmp_path / "p.onnx")
     peer = PeerFile(
-        "p", "onnxruntime", "fp32", (8, 8), 2, "p.onnx", {"p.onnx": sha256_file(tmp_path / "p.onnx")}, "why"
+        "p", "onnxruntime", "fp32", (8, 8), 2, "p.onnx", {"p.onnx": sha256_file(tmp_path / "p.onnx")}, "why", {}
     )
     (tmp_path / LIST).write_text(json.dumps(asdict(PeerFolder(SCHEMA, (peer,)))))
     return tmp_path
