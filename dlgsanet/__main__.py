@@ -99,7 +99,7 @@ def _overview() -> str:
     return (
         "Usage: dlgsanet VERB [OPTIONS] [ARGUMENTS]\n\n"
         "DLGSANet super-resolution on edge hardware: proven artifacts, honest numbers.\n\n"
-        f"Verbs (dlgsanet VERB --help tells more):\n{verbs}\n\n"
+        f"Verbs (dlgsanet VERB --help tells more; all take -q and -v):\n{verbs}\n\n"
         "Options:\n  --debug               Show tracebacks.\n  --version             Show the version.\n"
         "  --install-completion  Complete verbs and options in this shell; --show-completion prints the script.\n\n"
         "Exit codes: 0 good, 1 accuracy gate failed, 2 wrong usage or input, 3 not measurable here,\n"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 
@@ -20,3 +20,13 @@ class Words:
         """The values of all words, in their order; nothing between two commas is no word."""
         parts = (part.strip() for word in words for part in (word.split(",") if self.commas else (word,)))
         return tuple(self.read(part) for part in parts if part or not self.commas)
+
+
+def one_of(names: Collection[str]) -> Callable[[str], list[str]]:
+    """For typer's `autocompletion`: the names that go on from what stands there, also after a comma."""
+
+    def complete(incomplete: str) -> list[str]:
+        before, comma, begun = incomplete.rpartition(",")
+        return [f"{before}{comma}{name}" for name in names if name.startswith(begun)]
+
+    return complete

@@ -8,13 +8,13 @@ from typing import Annotated
 
 import typer
 
-from dlgsanet.command_line.words import Words
+from dlgsanet.command_line.words import Words, one_of
 from dlgsanet.network.config import ACTIVATIONS
 from export.backends.coreml.shapes import FIXED, SHAPES
 from export.quantization.options import CALIBRATION_TILES, MAX_DROP_DB, CalibrationOptions
 from export.targets.choice import parse_tile, target_names
 from export.targets.row import DEFAULT_DEPLOYMENT, DEFAULT_OPSET, DEFAULT_TILE, DEPLOYMENTS, LOWERINGS
-from export.targets.table import TargetOptions
+from export.targets.table import TargetOptions, precisions
 
 
 def _rank(text: str) -> int | str | None:
@@ -43,6 +43,7 @@ class ExportOptions:
         typer.Option(
             "--to",
             metavar="TARGET",
+            autocompletion=one_of(target_names()),
             help=f"One of {', '.join(target_names())}; may be repeated, or a list with commas.",
         ),
         Words(commas=True),
@@ -54,15 +55,22 @@ class ExportOptions:
         ),
         Words(parse_tile, commas=True),
     ] = (DEFAULT_TILE,)
-    lowering: Annotated[str | None, typer.Option(help=f"Form of the dynamic convolution: {', '.join(LOWERINGS)}.")] = (
-        None
-    )
+    lowering: Annotated[
+        str | None,
+        typer.Option(
+            autocompletion=one_of(LOWERINGS), help=f"Form of the dynamic convolution: {', '.join(LOWERINGS)}."
+        ),
+    ] = None
     tune: Annotated[
         bool, typer.Option("--tune", help="Time the forms of the dynamic convolution here and take the fastest.")
     ] = False
     opset: int = DEFAULT_OPSET
     activation: Annotated[
-        str | None, typer.Option(help=f"Of the attention map, if the file does not say: {', '.join(ACTIVATIONS)}.")
+        str | None,
+        typer.Option(
+            autocompletion=one_of(ACTIVATIONS),
+            help=f"Of the attention map, if the file does not say: {', '.join(ACTIVATIONS)}.",
+        ),
     ] = None
     calibration: CalibrationOptions = field(default_factory=CalibrationOptions)
     basis_rank: Annotated[
@@ -82,14 +90,26 @@ class ExportOptions:
         bool, typer.Option("--image", help="Core ML: also packages that take and give 8-bit pictures, for apps.")
     ] = False
     deployment: Annotated[
-        str, typer.Option(help=f"Core ML: the oldest system that must run it, {', '.join(DEPLOYMENTS)}.")
+        str,
+        typer.Option(
+            autocompletion=one_of(DEPLOYMENTS),
+            help=f"Core ML: the oldest system that must run it, {', '.join(DEPLOYMENTS)}.",
+        ),
     ] = DEFAULT_DEPLOYMENT
     shapes: Annotated[
-        str, typer.Option(help=f"Core ML: {'; '.join(f'{name}: {what}' for name, what in SHAPES.items())}.")
+        str,
+        typer.Option(
+            autocompletion=one_of(SHAPES),
+            help=f"Core ML: {'; '.join(f'{name}: {what}' for name, what in SHAPES.items())}.",
+        ),
     ] = FIXED
     precisions: Annotated[
         tuple[str, ...],
-        typer.Option("--precision", help="Only this precision of the targets; may be repeated, as --to."),
+        typer.Option(
+            "--precision",
+            autocompletion=one_of(precisions()),
+            help="Only this precision of the targets; may be repeated, as --to.",
+        ),
         Words(commas=True),
     ] = ()
 

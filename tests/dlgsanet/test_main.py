@@ -148,6 +148,12 @@ def test_shells_complete_verbs_and_options(monkeypatch: pytest.MonkeyPatch, caps
     assert completed(monkeypatch, capsys, "dlgsanet bench --peer") == ["--peer", "--peers"]
 
 
+def test_shells_complete_values(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert completed(monkeypatch, capsys, "dlgsanet export m --to openvino-b") == ["openvino-bf16"]
+    assert completed(monkeypatch, capsys, "dlgsanet export m --to coreml,openvino-b") == ["coreml,openvino-bf16"]
+    assert completed(monkeypatch, capsys, "dlgsanet export m --lowering basis-") == ["basis-fused", "basis-grouped"]
+
+
 def test_the_completion_script_is_shown(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION", "1")
     assert door.main(["--show-completion", "bash"]) == 0
