@@ -6,7 +6,7 @@ works anywhere.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from export.bundle.options import ExportOptions
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["ExportOptions", "export_bundle"]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name in __all__:
         from export.bundle import writer as bundle
 

@@ -16,7 +16,7 @@ from dlgsanet.errors import UnavailableError
 from export.bundle.options import ExportRequest
 from export.targets.choice import install_line, parse_targets
 from export.targets.table import TARGETS
-from export.targets.views import table_json
+from export.targets.views import refused_targets, table_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,7 +49,7 @@ def formats(options: FormatsOptions, voice: Voice) -> None:
         hints = "".join(f", {key}={value}" for key, value in row.hints)
         lines.append(f"{row.name:<{width}}  {row.note}")
         lines.append(f"{'':<{width}}  lowering {row.lowering}{hints}; {row.files}; [{row.extras}] {here}")
-    lines += [f"not {name}: {reason}" for name, reason in table_json()["refused"].items()]
+    lines += [f"not {name}: {reason}" for name, reason in refused_targets().items()]
     sys.stdout.write("\n".join(lines) + "\n")
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import onnx
 import torch
+from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, fx, nn
 
@@ -37,16 +38,16 @@ class GraphWriter:
         self.initializers: dict[tuple[str, tuple[int, ...], bytes], onnx.TensorProto] = {}
         self._used: Counter[str] = Counter()
 
-    def node(self, kind: str, inputs: Sequence[str], **attributes: Any) -> str:
+    def node(self, kind: str, inputs: Sequence[str], **attributes: object) -> str:
         return self.nodes_of(kind, inputs, 1, **attributes)[0]
 
-    def nodes_of(self, kind: str, inputs: Sequence[str], count: int, **attributes: Any) -> tuple[str, ...]:
+    def nodes_of(self, kind: str, inputs: Sequence[str], count: int, **attributes: object) -> tuple[str, ...]:
         name = self._unique(".".join(part for part in (self.scope, kind) if part))
         outputs = (name,) if count == 1 else tuple(f"{name}:{index}" for index in range(count))
         self.nodes.append(helper.make_node(kind, list(inputs), list(outputs), name=name, **attributes))
         return outputs
 
-    def floats(self, value: Any, hint: str = "value") -> str:
+    def floats(self, value: float | Tensor, hint: str = "value") -> str:
         if isinstance(value, Tensor):
             return self._constant(value.detach().to("cpu", torch.float32).numpy(), hint)
         return self._constant(np.asarray(value, np.float32), hint)
@@ -54,7 +55,7 @@ class GraphWriter:
     def ints(self, values: Sequence[int]) -> str:
         return self._constant(np.asarray(values, np.int64), "ints")
 
-    def _constant(self, array: Any, hint: str) -> str:
+    def _constant(self, array: NDArray[np.generic], hint: str) -> str:
         array = np.ascontiguousarray(array).reshape(array.shape)  # ascontiguousarray makes scalars vectors
         key = (array.dtype.str, array.shape, array.tobytes())
         if key not in self.initializers:
@@ -112,7 +113,7 @@ def max_rank(model: onnx.ModelProto) -> int:
 
 
 def _translate(graph: fx.Graph, model: nn.Module, writer: GraphWriter) -> None:
-    values: dict[fx.Node, Any] = {}
+    values: dict[fx.Node, Any] = {}  # names of tensors, parameters, numbers: what torch traced
     result = ""
     for node in graph.nodes:
         writer.scope = node.meta[SCOPE]
@@ -130,7 +131,7 @@ def _translate(graph: fx.Graph, model: nn.Module, writer: GraphWriter) -> None:
     _rename_output(writer, result)
 
 
-def _module(writer: GraphWriter, node: fx.Node, module: nn.Module, inputs: Sequence[Any]) -> str:
+def _module(writer: GraphWriter, node: fx.Node, module: nn.Module, inputs: Sequence[str]) -> str:
     writer.scope = str(node.target)
     if isinstance(module, nn.Conv2d):
         return convolution(writer, module, inputs[0])
@@ -139,7 +140,7 @@ def _module(writer: GraphWriter, node: fx.Node, module: nn.Module, inputs: Seque
     raise _unknown(type(module).__name__, node)
 
 
-def _operation(writer: GraphWriter, node: fx.Node, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+def _operation(writer: GraphWriter, node: fx.Node, args: Sequence[object], kwargs: Mapping[str, object]) -> object:
     if any(isinstance(value, Tensor) for value in args) and not any(isinstance(value, str) for value in args):
         return _fold(node, args, kwargs)
     write = OPERATIONS.get(node.target)
@@ -148,7 +149,7 @@ def _operation(writer: GraphWriter, node: fx.Node, args: Sequence[Any], kwargs: 
     return write(writer, *args, **kwargs)
 
 
-def _fold(node: fx.Node, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+def _fold(node: fx.Node, args: Sequence[object], kwargs: Mapping[str, object]) -> object:
     """An operation on parameters alone is computed here, once, in the precision of the rewritten network."""
     with torch.no_grad():
         if node.op == "call_method":
@@ -157,7 +158,7 @@ def _fold(node: fx.Node, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         return node.target(*args, **kwargs)
 
 
-def _attribute(model: nn.Module, path: str) -> Any:
+def _attribute(model: nn.Module, path: str) -> object:
     parent, _, name = path.rpartition(".")
     return getattr(model.get_submodule(parent), name)
 

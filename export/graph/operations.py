@@ -5,15 +5,18 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dlgsanet.errors import BackendError
 
 GELU_SINCE = 20  # the operator set that has Gelu; before, it is written with Erf
+
+Operand = str | float | Tensor
+"""A tensor of the graph by its name, or a constant."""
 
 
 class Writer(Protocol):
@@ -21,13 +24,13 @@ class Writer(Protocol):
 
     opset: int
 
-    def node(self, kind: str, inputs: Sequence[str], **attributes: Any) -> str:
+    def node(self, kind: str, inputs: Sequence[str], **attributes: object) -> str:
         """Add a node with one output; return the output's name."""
 
-    def nodes_of(self, kind: str, inputs: Sequence[str], count: int, **attributes: Any) -> tuple[str, ...]:
+    def nodes_of(self, kind: str, inputs: Sequence[str], count: int, **attributes: object) -> tuple[str, ...]:
         """Add a node with `count` outputs; return their names."""
 
-    def floats(self, value: Any, hint: str = ...) -> str:
+    def floats(self, value: float | Tensor, hint: str = ...) -> str:
         """The name of a float32 constant: a Python number or a tensor."""
 
     def ints(self, values: Sequence[int]) -> str:
@@ -55,7 +58,7 @@ def pixel_shuffle(w: Writer, shuffle: nn.PixelShuffle, x: str) -> str:
 
 
 def _binary(kind: str) -> Callable[..., str]:
-    def write(w: Writer, a: Any, b: Any) -> str:
+    def write(w: Writer, a: Operand, b: Operand) -> str:
         return w.node(kind, [_value(w, a), _value(w, b)])
 
     return write
@@ -103,9 +106,10 @@ def _item(w: Writer, parts: tuple[str, ...], index: int) -> str:
     return parts[index]
 
 
-def _reshape(w: Writer, x: str, *shape: Any) -> str:
-    sizes = shape[0] if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else shape
-    return w.node("Reshape", [x, w.ints([int(size) for size in sizes])])
+def _reshape(w: Writer, x: str, *shape: int | Sequence[int]) -> str:
+    """`shape`: the sizes one by one, or as one list."""
+    sizes = [int(size) for part in shape for size in (part if isinstance(part, Sequence) else (part,))]
+    return w.node("Reshape", [x, w.ints(sizes)])
 
 
 def _concat(w: Writer, parts: Sequence[str], dim: int) -> str:
@@ -131,12 +135,12 @@ def _softmax(w: Writer, x: str, dim: int) -> str:
     return w.node("Softmax", [x], axis=dim)
 
 
-def _value(w: Writer, value: Any) -> str:
+def _value(w: Writer, value: Operand) -> str:
     return value if isinstance(value, str) else w.floats(value)
 
 
 # Keyed by what symbolic tracing records: a function, or the name of a tensor's method.
-OPERATIONS: dict[Any, Callable[..., Any]] = {
+OPERATIONS: dict[object, Callable[..., object]] = {
     operator.add: _binary("Add"),
     operator.sub: _binary("Sub"),
     operator.mul: _binary("Mul"),

@@ -31,10 +31,10 @@ class _ScopedTracer(fx.Tracer):
     def call_module(
         self,
         m: nn.Module,
-        forward: Callable[..., Any],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-    ) -> Any:
+        forward: Callable[..., object],
+        args: tuple[object, ...],
+        kwargs: dict[str, object],
+    ) -> object:
         outer, self._here = self._here, self.path_of_module(m)
         try:
             return super().call_module(m, forward, args, kwargs)

@@ -7,7 +7,9 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TypeVar, cast
+
+Found = TypeVar("Found")
 
 
 @dataclass
@@ -15,7 +17,7 @@ class Journal:
     """Results by name in the file at `path`; a last line that was cut off by a crash is measured again."""
 
     path: Path
-    _known: dict[str, Any] = field(default_factory=dict)
+    _known: dict[str, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.path.is_file():
@@ -28,7 +30,7 @@ class Journal:
     def __contains__(self, name: str) -> bool:
         return name in self._known
 
-    def once(self, name: str, measure: Callable[[], Any]) -> Any:
+    def once(self, name: str, measure: Callable[[], Found]) -> Found:
         """What was found under this name, or what `measure` finds now (JSON data), which is on the disk at return."""
         if name not in self._known:
             found = measure()
@@ -38,4 +40,4 @@ class Journal:
                 file.flush()
                 os.fsync(file.fileno())
             self._known[name] = json.loads(line)[1]
-        return self._known[name]
+        return cast(Found, self._known[name])

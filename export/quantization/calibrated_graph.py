@@ -46,6 +46,17 @@ class Quantizer:
 
 
 @dataclass(frozen=True)
+class CalibrationJob:
+    """What a quantizer's process is asked: to learn the ranges of `source` (ONNX) on `tiles` (NPY) and to write
+    `calibrated`; `quantizer`: its name."""
+
+    source: str
+    tiles: str
+    calibrated: str
+    quantizer: str
+
+
+@dataclass(frozen=True)
 class Calibrated:
     """`source`: the fp32 ONNX file; `model`: the same with ranges for every convolution, in its quantizer's form."""
 
@@ -82,12 +93,8 @@ def calibrate(
         made = Path(temporary) / "calibrated"
         made.mkdir()
         np.save(Path(temporary) / "tiles.npy", tiles, allow_pickle=False)
-        job = {
-            "source": str(found.source),
-            "tiles": str(Path(temporary) / "tiles.npy"),
-            "calibrated": str(made / found.model.name),
-            "quantizer": quantizer.name,
-        }
+        tiles_file, calibrated = Path(temporary) / "tiles.npy", made / found.model.name
+        job = CalibrationJob(str(found.source), str(tiles_file), str(calibrated), quantizer.name)
         run_job(quantizer.module, job, "the INT8 ranges could not be learnt", made / found.model.name)
         made.replace(found.model.parent)  # whole or not at all
     return found

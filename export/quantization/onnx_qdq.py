@@ -10,14 +10,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from export.machine.child_process import do_job
-from export.quantization.calibrated_graph import Quantizer
+from export.quantization.calibrated_graph import CalibrationJob, Quantizer
 from export.quantization.layers import LOOKED_AT, chosen_by_default, require_finite
+
+if TYPE_CHECKING:
+    import onnx
+    from onnxruntime.quantization import CalibrationDataReader
 
 # A tensor's range is the mean over the tiles of what each has, as NNCF learns it: 1 to 2 dB nearer to the reference
 # than the extremes of all tiles (nano, x2 and x4, the mean of Set5 and of B100).
@@ -57,12 +61,12 @@ def calibrate(source: Path, target: Path, tiles: NDArray[np.float32], *, symmetr
     require_finite(_input_scales(onnx.load(target)))
 
 
-def layers(model: Any) -> dict[str, bool]:
+def layers(model: onnx.ModelProto) -> dict[str, bool]:
     """The convolutions of an ONNX model by name, and whether each is a dense one."""
     return {node.name: _groups(node) == 1 for node in model.graph.node if node.op_type == "Conv"}
 
 
-def with_layers(model: Any, calibrated: Any, chosen: Collection[str]) -> Any:
+def with_layers(model: onnx.ModelProto, calibrated: onnx.ModelProto, chosen: Collection[str]) -> onnx.ModelProto:
     """The fp32 model with its `chosen` convolutions between Q/DQ pairs as in the calibrated one; all others, their
     inputs and their weights stay as they are."""
     import onnx
@@ -116,13 +120,13 @@ class _Pairs:
     """The Q and DQ nodes of a calibrated model, handed out once each. `outputs_round`: whether they stand behind its
     convolutions, too. `made`: tensor -> what reads it must read, where a chosen convolution made it."""
 
-    def __init__(self, calibrated: Any) -> None:
+    def __init__(self, calibrated: onnx.ModelProto) -> None:
         self._by_output = {node.output[0]: node for node in calibrated.graph.node if "Linear" in node.op_type}
         self._reading = {node.input[0]: node for node in calibrated.graph.node if node.op_type == "QuantizeLinear"}
         made = [node.output[0] for node in calibrated.graph.node if node.op_type == "Conv"]
         self.outputs_round = all(name in self._reading for name in made)
         self._there: set[str] = set()
-        self._waiting: list[Any] = []
+        self._waiting: list[onnx.NodeProto] = []
         self.made: dict[str, str] = {}
 
     def restored(self, name: str, new: str) -> str:
@@ -143,7 +147,7 @@ class _Pairs:
         self._waiting.append(copy)
         return new
 
-    def quantized(self, tensor: str) -> list[Any]:
+    def quantized(self, tensor: str) -> list[onnx.NodeProto]:
         """The pair behind a tensor that a chosen convolution makes; none in TensorRT's profile."""
         if not self.outputs_round:
             return []
@@ -153,17 +157,17 @@ class _Pairs:
         self._there.add(restore.output[0])
         return [quantize, restore]
 
-    def take(self) -> list[Any]:
+    def take(self) -> list[onnx.NodeProto]:
         waiting, self._waiting = self._waiting, []
         return waiting
 
-    def _wait(self, quantize: Any, restore: Any) -> None:
+    def _wait(self, quantize: onnx.NodeProto, restore: onnx.NodeProto) -> None:
         if restore.output[0] not in self._there:
             self._there.add(restore.output[0])
             self._waiting += [quantize, restore]
 
 
-def _keep_initializers(made: Any, *sources: Any) -> None:
+def _keep_initializers(made: onnx.ModelProto, *sources: onnx.ModelProto) -> None:
     wanted = {name for node in made.graph.node for name in node.input}
     for source in sources:
         for tensor in source.graph.initializer:
@@ -172,7 +176,7 @@ def _keep_initializers(made: Any, *sources: Any) -> None:
                 wanted.remove(tensor.name)
 
 
-def _largest_inputs(model: Any, tiles: NDArray[np.float32]) -> dict[str, float]:
+def _largest_inputs(model: onnx.ModelProto, tiles: NDArray[np.float32]) -> dict[str, float]:
     """Of each convolution's input, by the convolution's name in the order of the graph; NaN wins."""
     import onnx
     import onnxruntime
@@ -194,7 +198,7 @@ def _largest_inputs(model: Any, tiles: NDArray[np.float32]) -> dict[str, float]:
     return {conv: largest[name] for conv, name in read.items()}
 
 
-def _input_scales(calibrated: Any) -> dict[str, float]:
+def _input_scales(calibrated: onnx.ModelProto) -> dict[str, float]:
     """The step of each convolution's input, by the convolution's name."""
     from onnx import numpy_helper
 
@@ -207,11 +211,11 @@ def _input_scales(calibrated: Any) -> dict[str, float]:
     }  # fmt: skip
 
 
-def _groups(node: Any) -> int:
+def _groups(node: onnx.NodeProto) -> int:
     return next((attribute.i for attribute in node.attribute if attribute.name == "group"), 1)
 
 
-def _reader(name: str, tiles: NDArray[np.float32]) -> Any:
+def _reader(name: str, tiles: NDArray[np.float32]) -> CalibrationDataReader:
     """What ONNX Runtime draws calibration inputs from."""
     from onnxruntime.quantization import CalibrationDataReader
 
@@ -233,11 +237,10 @@ SYMMETRIC = Quantizer("tensorrt", "export.quantization.onnx_qdq", ".onnx", OnnxR
 """Of TensorRT's profile."""
 
 
-def _run(job: dict[str, Any]) -> None:
-    """Of a job `source` (ONNX), `tiles` (NPY), `calibrated` (.onnx to write) and `quantizer`, whose profile it is."""
-    tiles = np.load(job["tiles"], allow_pickle=False)
-    calibrate(Path(job["source"]), Path(job["calibrated"]), tiles, symmetric=job["quantizer"] == SYMMETRIC.name)
+def _run(job: CalibrationJob) -> None:
+    tiles = np.load(job.tiles, allow_pickle=False)
+    calibrate(Path(job.source), Path(job.calibrated), tiles, symmetric=job.quantizer == SYMMETRIC.name)
 
 
 if __name__ == "__main__":
-    do_job(_run)
+    do_job(CalibrationJob, _run)

@@ -12,10 +12,10 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from dlgsanet.errors import GateError, InputError
@@ -62,7 +62,7 @@ class _Directions:
 
 def compress(
     model: DLGSANet,
-    pictures: Mapping[str, np.ndarray[Any, Any]],
+    pictures: Mapping[str, NDArray[np.uint8]],
     rank: int | str,
     max_drop_db: float,
     say: Callable[[str], None] = lambda step: None,
@@ -108,13 +108,13 @@ def parse_rank(text: str | None) -> int | str | None:
     return int(text)
 
 
-def psnr_of(model: DLGSANet, lr: Tensor, hr: np.ndarray[Any, Any]) -> float:
+def psnr_of(model: DLGSANet, lr: Tensor, hr: NDArray[np.uint8]) -> float:
     """PSNR of the model's picture against HR in dB, as papers have it (Y, 8 bits, border = scale)."""
     sr = model(lr.to(model.mean.dtype)).float().numpy()
     return psnr(to_hwc(sr), hr, border=model.scale)
 
 
-def _pair(picture: np.ndarray[Any, Any], scale: int) -> tuple[Tensor, np.ndarray[Any, Any]]:
+def _pair(picture: NDArray[np.uint8], scale: int) -> tuple[Tensor, NDArray[np.uint8]]:
     hr = crop_to_multiple(picture, scale)
     return torch.from_numpy(to_nchw(downscale_matlab8(hr, scale))), hr
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from export.targets.row import DEFAULT_TILE, OPSETS
 from export.targets.table import BROKEN, REFUSED, TARGETS
 from runtimes.file_formats.markdown import markdown_table
@@ -15,7 +13,7 @@ def targets_table() -> str:
     return markdown_table(("target", "what", "needs", "default lowering", "files"), rows)
 
 
-def table_json() -> dict[str, Any]:
+def table_json() -> dict[str, object]:
     """The table for programs: `dlgsanet formats --json`."""
     rows = [
         {
@@ -34,10 +32,14 @@ def table_json() -> dict[str, Any]:
         }
         for row in TARGETS
     ]
-    refused = {f"{backend}-{precision}": reason for (backend, precision), reason in REFUSED.items()}
     return {
         "targets": rows,
-        "refused": {**refused, **BROKEN},
+        "refused": refused_targets(),
         "opsets": list(OPSETS),
         "default_tile": list(DEFAULT_TILE),
     }
+
+
+def refused_targets() -> dict[str, str]:
+    """Name -> why there is no such target, or why a backend of others cannot be used."""
+    return {f"{backend}-{precision}": reason for (backend, precision), reason in REFUSED.items()} | dict(BROKEN)

@@ -1,6 +1,6 @@
 """ONNX -> Core ML package, in a process of its own: a crash of the converter becomes one line, not the end of ours.
 
-Run as `python -m export.backends.coreml.convert` it reads a job as JSON from its standard input (see `_convert`). What
+Run as `python -m export.backends.coreml.convert` it does a ConvertJob. What
 it does to the graph is in `export.backends.coreml.program`, what it does to the weights in
 `export.backends.coreml.weights`.
 """
@@ -13,14 +13,18 @@ import sys
 import uuid
 import warnings
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from dlgsanet import __version__
 from export.backends.coreml.weights import PALETTES, compress
 from export.machine.child_process import do_job, run_job
 from runtimes.backends.coreml.reference import SPECIFICATION
+
+if TYPE_CHECKING:
+    from coremltools.models import MLModel
+    from coremltools.proto.Model_pb2 import Model
 
 NOT_NEEDED = ("torch", "sklearn", "tensorflow", "xgboost")  # by what the converter does here
 CONVERSION_DATE = "com.github.apple.coremltools.conversion_date"
@@ -52,6 +56,16 @@ class Label:
     user_defined: Mapping[str, str]
 
 
+@dataclass(frozen=True)
+class ConvertJob:
+    """What the converter's process is asked, see `convert_coreml`."""
+
+    onnx: str
+    package: str
+    options: PackageOptions
+    label: Label
+
+
 def label(options: PackageOptions, keys: Mapping[str, str], source: Mapping[str, str]) -> Label:
     """What a package says: in words for Xcode, and the manifest's `keys` for programs. `source`: the checkpoint's
     metadata, for its licence."""
@@ -74,7 +88,7 @@ def convert_coreml(onnx_file: Path, package: Path, options: PackageOptions, labe
 
     Raises BackendError, with the last line the converter said, when it fails or crashes.
     """
-    job = {"onnx": str(onnx_file), "package": str(package), "options": asdict(options), "label": asdict(label)}
+    job = ConvertJob(str(onnx_file), str(package), options, label)
     run_job(
         "export.backends.coreml.convert",
         job,
@@ -90,17 +104,17 @@ def prepare_process(needed: Collection[str] = ()) -> None:
     sys.meta_path.insert(0, _Hidden(tuple(name for name in NOT_NEEDED if name not in needed)))
 
 
-def _convert(job: Mapping[str, Any]) -> None:
-    prepare_process(("sklearn",) if job["options"]["precision"] in PALETTES else ())
+def _convert(job: ConvertJob) -> None:
+    options, label = job.options, job.label
+    prepare_process(("sklearn",) if options.precision in PALETTES else ())
     import coremltools as ct
     import onnx
 
     from export.backends.coreml.program import INPUT, OUTPUT, ProgramOptions, build_program
 
-    options, label = PackageOptions(**job["options"]), Label(**job["label"])
     half = options.precision != "fp32"
-    tile = (options.tile[0], options.tile[1])
-    graph = onnx.load(job["onnx"]).graph
+    tile = options.tile
+    graph = onnx.load(job.onnx).graph
     program = build_program(graph, tile, ProgramOptions(half, options.image, options.deployment))
     inputs = None
     if options.image:
@@ -117,8 +131,8 @@ def _convert(job: Mapping[str, Any]) -> None:
     )
     model = compress(model, options.precision)
     _stamp(model, label)
-    model.save(job["package"])
-    make_reproducible(Path(job["package"]))
+    model.save(job.package)
+    make_reproducible(Path(job.package))
 
 
 @dataclass(frozen=True)
@@ -132,7 +146,7 @@ class _Hidden:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 
-def make_reproducible(package: Path, edit: Callable[[Any], None] | None = None) -> None:
+def make_reproducible(package: Path, edit: Callable[[Model], None] | None = None) -> None:
     """The same input gives the same bytes: no date, maps in order, and identifiers that are made from the paths.
 
     `edit` may change the specification (a Model of Model.proto) before.
@@ -155,7 +169,7 @@ def make_reproducible(package: Path, edit: Callable[[Any], None] | None = None) 
     listing.write_text(json.dumps(json.loads(text), indent=4, sort_keys=True) + "\n", encoding="utf-8")
 
 
-def _stamp(model: Any, label: Label) -> None:
+def _stamp(model: MLModel, label: Label) -> None:
     from export.backends.coreml.program import INPUT, OUTPUT
 
     model.author, model.license, model.version = label.author, label.licence, label.version
@@ -166,4 +180,4 @@ def _stamp(model: Any, label: Label) -> None:
 
 
 if __name__ == "__main__":
-    do_job(_convert)
+    do_job(ConvertJob, _convert)

@@ -1,8 +1,8 @@
 """Core ML packages of one network in several tiles as one package: a function for each tile, one set of weights.
 
 coremltools merges them: every operation is copied as it is, and constants that functions have in common lie in the
-weight file once. Run as `python -m export.backends.coreml.functions` it reads a job as JSON from its standard input
-(see `_merge`), in a process of its own, like `export.backends.coreml.convert`.
+weight file once. Run as `python -m export.backends.coreml.functions` it does a MergeJob, in a
+process of its own, like `export.backends.coreml.convert`.
 """
 
 from __future__ import annotations
@@ -11,16 +11,27 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from dlgsanet.storage.atomic import sha256_file
 from export.backends.coreml.convert import make_reproducible, prepare_process
 from export.machine.child_process import do_job, run_job
 from runtimes.bundle.manifest import Artifact
 
+if TYPE_CHECKING:
+    from coremltools.proto.Model_pb2 import Metadata
+
 FUNCTIONS_KEY = "functions"
+
+
+@dataclass(frozen=True)
+class MergeJob:
+    """What the merging process is asked: to write `package` of these packages, function -> package."""
+
+    package: str
+    functions: Mapping[str, str]
 
 
 def function_name(tile: tuple[int, int]) -> str:
@@ -49,7 +60,7 @@ def _merged(bundle: Path, family: str, members: Sequence[Artifact]) -> list[Arti
     with tempfile.TemporaryDirectory() as temporary:
         package = Path(temporary) / f"{family}.mlpackage"
         functions = {function_name(artifact.tile): str(bundle / artifact.path) for artifact in members}
-        job = {"package": str(package), "functions": functions}
+        job = MergeJob(str(package), functions)
         run_job(
             "export.backends.coreml.functions", job, f"coremltools could not merge {family}", package / "Manifest.json"
         )
@@ -61,11 +72,11 @@ def _merged(bundle: Path, family: str, members: Sequence[Artifact]) -> list[Arti
     return [replace(each, path=path, files=files, function=function_name(each.tile)) for each in members]
 
 
-def _merge(job: Mapping[str, Any]) -> None:
+def _merge(job: MergeJob) -> None:
     prepare_process()
     from coremltools.models.utils import MultiFunctionDescriptor, load_spec, save_multifunction
 
-    package, functions = Path(job["package"]), job["functions"]
+    package, functions = Path(job.package), job.functions
     descriptor = MultiFunctionDescriptor()
     for name, path in functions.items():
         descriptor.add_function(path, "main", name)
@@ -75,7 +86,7 @@ def _merge(job: Mapping[str, Any]) -> None:
     make_reproducible(package, lambda spec: _describe(spec.description.metadata, described))
 
 
-def _describe(metadata: Any, functions: Mapping[str, Any]) -> None:
+def _describe(metadata: Metadata, functions: Mapping[str, Metadata]) -> None:
     """The package's metadata (Metadata of Model.proto): those of its functions."""
     first = next(iter(functions.values()))
     metadata.CopyFrom(first)
@@ -93,4 +104,4 @@ def _merged_keys(functions: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    do_job(_merge)
+    do_job(MergeJob, _merge)

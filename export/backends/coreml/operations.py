@@ -8,13 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dlgsanet.errors import BackendError
 
+if TYPE_CHECKING:
+    from coremltools.converters.mil import Builder
+    from coremltools.converters.mil.mil import Var
+
 Ints = tuple[int, ...]
+Constant = NDArray[np.generic] | np.generic | str
+"""What a program may hold as it is: numbers, or the name of a mode."""
 
 
 @dataclass(frozen=True)
@@ -22,13 +29,13 @@ class Call:
     """One ONNX node: its inputs as MIL variables (`ints` holds those that are shapes or axes, `arrays` those that are
     constants as they are stored), its attributes."""
 
-    mb: Any
-    share: Callable[[Any], Any]  # a constant as one variable, however often it is used
+    mb: type[Builder]
+    share: Callable[[Constant], Var]  # a constant as one variable, however often it is used
     name: str
-    inputs: Sequence[Any]
+    inputs: Sequence[Var]
     ints: Sequence[Ints | None]
-    arrays: Sequence[Any]
-    attributes: Mapping[str, Any]
+    arrays: Sequence[NDArray[np.generic] | None]
+    attributes: Mapping[str, int | Sequence[int] | str]
     half: bool
     blockwise: bool  # iOS 18 has another operator for quantized weights
 
@@ -37,6 +44,22 @@ class Call:
         """The program's type of floats."""
         return np.float16 if self.half else np.float32
 
+    def array(self, index: int) -> NDArray[np.generic]:
+        found = self.arrays[index]
+        if found is None:
+            raise BackendError(f"{self.name}: expected a constant, found a tensor: please report this")
+        return found
+
+    def number(self, attribute: str, default: int | None = None) -> int:
+        found = self.attributes.get(attribute, default)
+        assert isinstance(found, int)
+        return found
+
+    def numbers(self, attribute: str) -> Ints:
+        found = self.attributes[attribute]
+        assert not isinstance(found, (int, str))
+        return tuple(found)
+
     def integers(self, index: int) -> Ints:
         found = self.ints[index]
         if found is None:
@@ -44,12 +67,12 @@ class Call:
         return found
 
 
-def _int32(values: Any) -> Any:
+def _int32(values: int | Sequence[int]) -> NDArray[np.int32]:
     return np.asarray(values, np.int32)
 
 
-def _conv(call: Call) -> Any:
-    pads, strides = call.attributes["pads"], call.attributes["strides"]
+def _conv(call: Call) -> Var:
+    pads, strides = call.numbers("pads"), call.numbers("strides")
     top, left, bottom, right = pads
     given = {"bias": call.inputs[2]} if len(call.inputs) > 2 else {}
     return call.mb.conv(
@@ -58,75 +81,75 @@ def _conv(call: Call) -> Any:
         pad_type=call.share("custom"),
         pad=call.share(_int32([top, bottom, left, right])),
         strides=call.share(_int32(strides)),
-        dilations=call.share(_int32(call.attributes["dilations"])),
-        groups=call.share(_int32(call.attributes["group"])),
+        dilations=call.share(_int32(call.numbers("dilations"))),
+        groups=call.share(_int32(call.number("group"))),
         name=call.name,
         **given,
     )
 
 
-def _binary(kind: str) -> Callable[[Call], Any]:
-    def write(call: Call) -> Any:
+def _binary(kind: str) -> Callable[[Call], Var]:
+    def write(call: Call) -> Var:
         return getattr(call.mb, kind)(x=call.inputs[0], y=call.inputs[1], name=call.name)
 
     return write
 
 
-def _unary(kind: str) -> Callable[[Call], Any]:
-    def write(call: Call) -> Any:
+def _unary(kind: str) -> Callable[[Call], Var]:
+    def write(call: Call) -> Var:
         return getattr(call.mb, kind)(x=call.inputs[0], name=call.name)
 
     return write
 
 
-def _reduce(kind: str) -> Callable[[Call], Any]:
-    def write(call: Call) -> Any:
+def _reduce(kind: str) -> Callable[[Call], Var]:
+    def write(call: Call) -> Var:
         return getattr(call.mb, kind)(
             x=call.inputs[0],
             axes=call.share(_int32(call.integers(1))),
-            keep_dims=call.share(np.bool_(call.attributes["keepdims"])),
+            keep_dims=call.share(np.bool_(call.number("keepdims"))),
             name=call.name,
         )
 
     return write
 
 
-def _matmul(call: Call) -> Any:
+def _matmul(call: Call) -> Var:
     no = call.share(np.bool_(False))
     return call.mb.matmul(x=call.inputs[0], y=call.inputs[1], transpose_x=no, transpose_y=no, name=call.name)
 
 
-def _gelu(call: Call) -> Any:
+def _gelu(call: Call) -> Var:
     return call.mb.gelu(x=call.inputs[0], mode=call.share("EXACT"), name=call.name)
 
 
-def _reshape(call: Call) -> Any:
+def _reshape(call: Call) -> Var:
     return call.mb.reshape(x=call.inputs[0], shape=call.share(_int32(call.integers(1))), name=call.name)
 
 
-def _transpose(call: Call) -> Any:
-    return call.mb.transpose(x=call.inputs[0], perm=call.share(_int32(call.attributes["perm"])), name=call.name)
+def _transpose(call: Call) -> Var:
+    return call.mb.transpose(x=call.inputs[0], perm=call.share(_int32(call.numbers("perm"))), name=call.name)
 
 
-def _concat(call: Call) -> Any:
-    axis, no = call.share(_int32(call.attributes["axis"])), call.share(np.bool_(False))
+def _concat(call: Call) -> Var:
+    axis, no = call.share(_int32(call.number("axis"))), call.share(np.bool_(False))
     return call.mb.concat(values=list(call.inputs), axis=axis, interleave=no, name=call.name)
 
 
-def _softmax(call: Call) -> Any:
-    return call.mb.softmax(x=call.inputs[0], axis=call.share(_int32(call.attributes["axis"])), name=call.name)
+def _softmax(call: Call) -> Var:
+    return call.mb.softmax(x=call.inputs[0], axis=call.share(_int32(call.number("axis"))), name=call.name)
 
 
-def _split(call: Call) -> Any:
+def _split(call: Call) -> Var:
     return call.mb.split(
         x=call.inputs[0],
         split_sizes=call.share(_int32(call.integers(1))),
-        axis=call.share(_int32(call.attributes["axis"])),
+        axis=call.share(_int32(call.number("axis"))),
         name=call.name,
     )
 
 
-def _slice(call: Call) -> Any:
+def _slice(call: Call) -> Var:
     """One axis from start to stop; the others keep all they have."""
     (start,), (stop,), (axis,) = (call.integers(index) for index in (1, 2, 3))
     begin, end = [0] * len(call.inputs[0].shape), list(call.inputs[0].shape)
@@ -136,7 +159,7 @@ def _slice(call: Call) -> Any:
     )
 
 
-def _pad(call: Call) -> Any:
+def _pad(call: Call) -> Var:
     """ONNX: all befores, then all afters; MIL: before and after of each axis."""
     pads = call.integers(1)
     rank = len(pads) // 2
@@ -151,16 +174,16 @@ def _pad(call: Call) -> Any:
     )
 
 
-def _depth_to_space(call: Call) -> Any:
+def _depth_to_space(call: Call) -> Var:
     if call.attributes["mode"] != "CRD":
         raise BackendError(f"{call.name}: expected DepthToSpace of mode CRD, found {call.attributes['mode']}")
-    factor = call.share(_int32(call.attributes["blocksize"]))
+    factor = call.share(_int32(call.number("blocksize")))
     return call.mb.pixel_shuffle(x=call.inputs[0], upscale_factor=factor, name=call.name)
 
 
-def _quantize(call: Call) -> Any:
+def _quantize(call: Call) -> Var:
     """round(x / scale) + zero_point, one scale for the whole tensor."""
-    zero = call.arrays[2]
+    zero = call.array(2)
     return call.mb.quantize(
         input=call.inputs[0],
         zero_point=call.share(zero),
@@ -170,18 +193,18 @@ def _quantize(call: Call) -> Any:
     )
 
 
-def _dequantize(call: Call) -> Any:
+def _dequantize(call: Call) -> Var:
     """Of activations, of int8 weights with a scale for each output channel, or of a bias (int32: kept as floats)."""
-    data, scale, zero = call.arrays
+    data = call.arrays[0]
     if data is None:
-        return call.mb.dequantize(
-            input=call.inputs[0], zero_point=call.share(zero), scale=call.inputs[1], name=call.name
-        )
+        zero_point = call.share(call.array(2))
+        return call.mb.dequantize(input=call.inputs[0], zero_point=zero_point, scale=call.inputs[1], name=call.name)
     if data.dtype == np.int32:
-        return call.share((data.astype(np.float64) * scale).astype(call.mb_float))
-    axis = call.attributes.get("axis", 1)
+        return call.share((data.astype(np.float64) * call.array(1).astype(np.float64)).astype(call.mb_float))
+    axis = call.number("axis", 1)
     if call.blockwise:
         return _blockwise(call, axis)
+    scale, zero = call.array(1), call.array(2)
     return call.mb.constexpr_affine_dequantize(
         quantized_data=data,
         zero_point=np.broadcast_to(zero, scale.shape).copy(),
@@ -191,9 +214,9 @@ def _dequantize(call: Call) -> Any:
     )
 
 
-def _blockwise(call: Call, axis: int) -> Any:
+def _blockwise(call: Call, axis: int) -> Var:
     """The same, scale and zero point with the rank of the weights; without a zero point where all are zero."""
-    data, scale, zero = call.arrays
+    data, scale, zero = (call.array(index) for index in range(3))
     shape = [size if i == axis and scale.ndim else 1 for i, size in enumerate(data.shape)]
     given = {"offset": np.broadcast_to(zero, scale.shape).reshape(shape).copy()} if np.any(zero) else {}
     return call.mb.constexpr_blockwise_shift_scale(
@@ -201,7 +224,7 @@ def _blockwise(call: Call, axis: int) -> Any:
     )
 
 
-OPERATORS: dict[str, Callable[[Call], Any]] = {
+OPERATORS: dict[str, Callable[[Call], Var]] = {
     "Abs": _unary("abs"),
     "Add": _binary("add"),
     "Concat": _concat,

@@ -10,14 +10,19 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dlgsanet.errors import BackendError
-from export.backends.coreml.operations import OPERATORS, Call, Ints
+from export.backends.coreml.operations import OPERATORS, Call, Constant, Ints
 from export.graph.block_tensors import block_of
+
+if TYPE_CHECKING:
+    import onnx
+    from coremltools.converters.mil import Builder
+    from coremltools.converters.mil.mil import Program, Var
 
 INPUT, OUTPUT = "lr", "sr"
 HALF_TINY = np.float16(2.0**-14)
@@ -38,7 +43,7 @@ class ProgramOptions:
     target: str
 
 
-def build_program(graph: Any, tile: tuple[int, int], options: ProgramOptions) -> Any:
+def build_program(graph: onnx.GraphProto, tile: tuple[int, int], options: ProgramOptions) -> Program:
     """The MIL program of `graph` (an onnx GraphProto whose input is `lr`): lr (1, 3, H, W) -> sr.
 
     Raises BackendError for an operator that `export.backends.coreml.operations` does not know.
@@ -46,7 +51,7 @@ def build_program(graph: Any, tile: tuple[int, int], options: ProgramOptions) ->
     import coremltools as ct
     from coremltools.converters.mil import Builder as mb
 
-    def body(lr: Any) -> Any:  # the argument's name becomes the input's
+    def body(lr: Var) -> Var:  # the argument's name becomes the input's
         return _Translator(mb, graph, options).run(lr)
 
     version = getattr(ct.target, options.target)
@@ -56,16 +61,16 @@ def build_program(graph: Any, tile: tuple[int, int], options: ProgramOptions) ->
 class _Translator:
     """Walks the nodes; values by their ONNX names."""
 
-    def __init__(self, mb: Any, graph: Any, options: ProgramOptions) -> None:
+    def __init__(self, mb: type[Builder], graph: onnx.GraphProto, options: ProgramOptions) -> None:
         from onnx import numpy_helper
 
         self.mb, self.graph, self.options = mb, graph, options
         self.arrays = {item.name: numpy_helper.to_array(item) for item in graph.initializer}
-        self.values: dict[str, Any] = {}
-        self.shared: dict[tuple[Any, ...], Any] = {}
+        self.values: dict[str, Var | None] = {}
+        self.shared: dict[tuple[object, ...], Var] = {}
         self.names: Counter[str] = Counter()
 
-    def run(self, lr: Any) -> Any:
+    def run(self, lr: Var) -> Var:
         kind = "fp16" if self.options.half else "fp32"
         x = self.mb.cast(x=lr, dtype="fp16", name="lr_half") if self.options.half else lr
         if self.options.image:
@@ -80,13 +85,13 @@ class _Translator:
             return self.mb.cast(x=sr, dtype="fp32", name=OUTPUT)
         return self.mb.identity(x=sr, name=OUTPUT)
 
-    def _to_pixels(self, sr: Any) -> Any:
+    def _to_pixels(self, sr: Var) -> Var:
         """Rounded here, so that no rule of a platform for turning floats into pixels matters."""
         scaled = self.mb.mul(x=sr, y=self._float(np.float32(PIXEL_MAX)), name="sr_pixels")
         clipped = self.mb.clip(x=scaled, alpha=self._plain(0.0), beta=self._plain(PIXEL_MAX), name="sr_clipped")
         return self.mb.round(x=clipped, name="sr_rounded")
 
-    def _node(self, node: Any) -> None:
+    def _node(self, node: onnx.NodeProto) -> None:
         from onnx import helper
 
         write = OPERATORS.get(node.op_type)
@@ -116,7 +121,7 @@ class _Translator:
         self.names[where] += 1
         return f"{where}_{self.names[where]}"
 
-    def _value(self, name: str) -> Any:
+    def _value(self, name: str) -> Var | None:
         if name in self.values:
             return self.values[name]
         array = self.arrays[name]
@@ -128,14 +133,14 @@ class _Translator:
         array = self.arrays.get(name)
         return tuple(int(i) for i in array) if array is not None and array.dtype == np.int64 else None
 
-    def _float(self, array: Any) -> Any:
+    def _float(self, array: NDArray[np.float32] | np.float32) -> Var:
         value = np.asarray(array, np.float32)
         return self._share(to_half(value) if self.options.half else value)
 
-    def _plain(self, number: float) -> Any:
+    def _plain(self, number: float) -> np.floating:
         return np.float16(number) if self.options.half else np.float32(number)
 
-    def _share(self, value: Any) -> Any:
+    def _share(self, value: Constant) -> Var:
         """A constant as a variable; equal ones are one."""
         array = None if isinstance(value, str) else np.asarray(value)
         key = (value,) if array is None else (array.dtype.str, array.shape, array.tobytes())

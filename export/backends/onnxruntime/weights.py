@@ -6,17 +6,20 @@ which it does not fold, its convolutions would lose their fastest layout.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from export.quantization.layers import as_half, is_end
 
+if TYPE_CHECKING:
+    import onnx
+
 _LARGEST = 127.0  # of s8, symmetric: -128 is not used
 
 
-def store_int8(model: Any) -> Any:
+def store_int8(model: onnx.ModelProto) -> onnx.ModelProto:
     """A copy of an ONNX model with the float weights of its convolutions as s8 values and one scale for each output
     channel; those of the first and the last as fp16. Weights behind DequantizeLinear stay as they are."""
     import onnx
@@ -27,7 +30,7 @@ def store_int8(model: Any) -> Any:
     graph = made.graph
     stored = {tensor.name: tensor for tensor in graph.initializer if tensor.data_type == onnx.TensorProto.FLOAT}
     read = {node.input[1]: node.name for node in graph.node if node.op_type == "Conv" and node.input[1] in stored}
-    restored: list[Any] = []
+    restored: list[onnx.NodeProto] = []
     for name, reader in read.items():
         weights = numpy_helper.to_array(stored[name])
         if is_end(reader):
@@ -57,7 +60,7 @@ def rounded(weights: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.
     return np.rint(weights / scale).astype(np.int8), scale
 
 
-def _cast(source: str, target: str) -> Any:
+def _cast(source: str, target: str) -> onnx.NodeProto:
     from onnx import TensorProto, helper
 
     return helper.make_node("Cast", [source], [target], f"{target}.cast", to=TensorProto.FLOAT)

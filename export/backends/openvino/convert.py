@@ -1,13 +1,14 @@
 """ONNX -> OpenVINO IR, in a process of its own: a crash of the converter becomes one line, not the end of ours.
 
-Run as `python -m export.backends.openvino.convert` it reads a job as JSON from its standard input (see `_convert`).
+Run as `python -m export.backends.openvino.convert` it does a ConvertJob.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from export.backends.openvino.fp32_layers import keep_fp32
 from export.machine.child_process import do_job, run_job
@@ -16,6 +17,19 @@ RT_INFO_KEY = "dlgsanet_edge"
 Weights = Literal["fp32", "fp16", "int8"]
 STORED: Mapping[str, Weights] = {"fp16": "fp16", "int8w": "int8", "int8": "int8", "int8-mixed": "int8"}
 """Precision of an artifact -> what its weights are stored as, where that is not fp32."""
+
+
+@dataclass(frozen=True)
+class ConvertJob:
+    """What the converter's process is asked, see `convert_openvino`."""
+
+    onnx: str
+    xml: str
+    weights: Weights
+    metadata: Mapping[str, str]
+    calibrated: str | None
+    layers: tuple[str, ...]
+    fp32_layers: tuple[str, ...]
 
 
 def convert_openvino(
@@ -35,37 +49,37 @@ def convert_openvino(
     `fp32_layers` compute in fp32 in any engine. The same input gives the same bytes. Raises BackendError, with the last
     line the converter said, when it fails or crashes.
     """
-    job = {
-        "onnx": str(onnx_file),
-        "xml": str(xml),
-        "weights": weights,
-        "metadata": dict(metadata),
-        "calibrated": str(calibrated) if calibrated else None,
-        "layers": list(layers),
-        "fp32_layers": list(fp32_layers),
-    }
+    job = ConvertJob(
+        onnx=str(onnx_file),
+        xml=str(xml),
+        weights=weights,
+        metadata=metadata,
+        calibrated=str(calibrated) if calibrated else None,
+        layers=tuple(layers),
+        fp32_layers=tuple(fp32_layers),
+    )
     run_job("export.backends.openvino.convert", job, f"OpenVINO could not convert {xml.name}", xml.with_suffix(".bin"))
 
 
-def _convert(job: Mapping[str, Any]) -> None:
+def _convert(job: ConvertJob) -> None:
     import openvino
 
     core = openvino.Core()
-    model = core.read_model(job["onnx"])
-    if job["calibrated"]:
+    model = core.read_model(job.onnx)
+    if job.calibrated:
         from export.backends.openvino.quantize import with_layers
 
-        model = with_layers(model, core.read_model(job["calibrated"]), job["layers"])
-    if job["weights"] == "int8":
+        model = with_layers(model, core.read_model(job.calibrated), job.layers)
+    if job.weights == "int8":
         from export.backends.openvino.weights import store_int8
 
         model = store_int8(model)
-    for key, value in job["metadata"].items():
+    for key, value in job.metadata.items():
         model.set_rt_info(value, [RT_INFO_KEY, key])
-    openvino.save_model(model, job["xml"], compress_to_fp16=job["weights"] == "fp16")
-    if job["fp32_layers"]:
-        keep_fp32(Path(job["xml"]), job["fp32_layers"])
+    openvino.save_model(model, job.xml, compress_to_fp16=job.weights == "fp16")
+    if job.fp32_layers:
+        keep_fp32(Path(job.xml), job.fp32_layers)
 
 
 if __name__ == "__main__":
-    do_job(_convert)
+    do_job(ConvertJob, _convert)

@@ -10,22 +10,25 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from export.backends.openvino.fp32_layers import keep_fp32
 from export.machine.child_process import do_job
-from export.quantization.calibrated_graph import Quantizer
+from export.quantization.calibrated_graph import CalibrationJob, Quantizer
 from export.quantization.layers import ENDS, LOOKED_AT, chosen_by_default, require_finite
+
+if TYPE_CHECKING:
+    import openvino
 
 _KINDS = ("Convolution", "GroupConvolution")
 _NOT_COMPUTED = ("Parameter", "Constant", "Result")
 _UNBIASED = "/WithoutBiases"  # what the ONNX reader appends to a convolution whose bias became an addition
 
 
-def calibrate(model: Any, tiles: NDArray[np.float32]) -> Any:
+def calibrate(model: openvino.Model, tiles: NDArray[np.float32]) -> openvino.Model:
     """Quantize every convolution of an OpenVINO model: u8 activations with a zero point, s8 weights per channel.
     Biases stay: where NNCF's correction finds them it does harm (docs/studies/precision.md).
 
@@ -53,29 +56,29 @@ def calibrate(model: Any, tiles: NDArray[np.float32]) -> Any:
     return quantized
 
 
-def convolutions(model: Any) -> Iterator[tuple[str, Any]]:
+def convolutions(model: openvino.Model) -> Iterator[tuple[str, openvino.Node]]:
     """Those of an OpenVINO model in the order of the graph, by their names in the ONNX graph."""
     for op in model.get_ordered_ops():
         if op.get_type_name() in _KINDS:
             yield op.get_friendly_name().removesuffix(_UNBIASED), op
 
 
-def other_types(model: Any) -> list[str]:
+def other_types(model: openvino.Model) -> list[str]:
     """Types of operators that a model computes besides convolutions: what NNCF is to leave as it is."""
     return sorted({op.get_type_name() for op in model.get_ops()} - {*_KINDS, *_NOT_COMPUTED})
 
 
-def layers(model: Any) -> dict[str, bool]:
+def layers(model: openvino.Model) -> dict[str, bool]:
     """The convolutions of an OpenVINO model by their names in the ONNX graph, and whether each is a dense one."""
     return {name: op.get_type_name() == _KINDS[0] for name, op in convolutions(model)}
 
 
-def with_layers(model: Any, calibrated: Any, chosen: Collection[str]) -> Any:
+def with_layers(model: openvino.Model, calibrated: openvino.Model, chosen: Collection[str]) -> openvino.Model:
     """A copy of the fp32 model whose `chosen` convolutions are quantized as in the calibrated one; all others, their
     inputs and all biases stay as they are. Raises KeyError for a name that is none of its convolutions."""
     made, learnt = model.clone(), dict(convolutions(calibrated))
     present = dict(convolutions(made))
-    inputs: dict[Any, Any] = {}
+    inputs: dict[tuple[str, int], openvino.Output] = {}
     for name in sorted(chosen):
         _quantize_input(present[name], learnt[name], inputs)
         _quantize_weight(present[name], learnt[name])
@@ -83,7 +86,7 @@ def with_layers(model: Any, calibrated: Any, chosen: Collection[str]) -> Any:
     return made
 
 
-def _largest_inputs(model: Any, tiles: NDArray[np.float32]) -> dict[str, float]:
+def _largest_inputs(model: openvino.Model, tiles: NDArray[np.float32]) -> dict[str, float]:
     """Of each convolution's input, by the convolution's name in the order of the graph; NaN wins."""
     import openvino
 
@@ -101,7 +104,7 @@ def _largest_inputs(model: Any, tiles: NDArray[np.float32]) -> dict[str, float]:
     return {name: largest[_key(source)] for name, source in reading}
 
 
-def _key(output: Any) -> tuple[str, int]:
+def _key(output: openvino.Output) -> tuple[str, int]:
     return output.get_node().get_friendly_name(), output.get_index()
 
 
@@ -135,7 +138,7 @@ class OpenVinoMaker:
 NNCF = Quantizer("openvino", "export.backends.openvino.quantize", ".xml", OpenVinoMaker)
 
 
-def _quantize_input(conv: Any, learnt: Any, inputs: dict[Any, Any]) -> None:
+def _quantize_input(conv: openvino.Node, learnt: openvino.Node, inputs: dict[tuple[str, int], openvino.Output]) -> None:
     """One FakeQuantize for each tensor, whichever convolutions read it."""
     source = conv.input(0).get_source_output()
     key = _key(source)
@@ -144,7 +147,7 @@ def _quantize_input(conv: Any, learnt: Any, inputs: dict[Any, Any]) -> None:
     conv.input(0).replace_source_output(inputs[key])
 
 
-def _quantize_weight(conv: Any, learnt: Any) -> None:
+def _quantize_weight(conv: openvino.Node, learnt: openvino.Node) -> None:
     from openvino import opset13
 
     root = _node(learnt, 1)
@@ -157,7 +160,7 @@ def _quantize_weight(conv: Any, learnt: Any) -> None:
     conv.input(1).replace_source_output(restored.output(0))
 
 
-def _like(quantizer: Any, source: Any) -> Any:
+def _like(quantizer: openvino.Node, source: openvino.Output) -> openvino.Output:
     """The output of a FakeQuantize of `source` with another's ranges."""
     from openvino import opset13
 
@@ -166,25 +169,24 @@ def _like(quantizer: Any, source: Any) -> Any:
     return made.output(0)
 
 
-def _node(op: Any, place: int) -> Any:
+def _node(op: openvino.Node, place: int) -> openvino.Node:
     return op.input(place).get_source_output().get_node()
 
 
-def _values(constant: Any) -> NDArray[Any]:
+def _values(constant: openvino.Node) -> NDArray[np.generic]:
     """Of a Constant, also one behind the reshapes of the ONNX reader."""
     while constant.get_type_name() != "Constant":
         constant = _node(constant, 0)
     return np.array(constant.data)
 
 
-def _run(job: dict[str, Any]) -> None:
-    """Of a job `source` (ONNX), `tiles` (NPY) and `calibrated` (.xml to write)."""
+def _run(job: CalibrationJob) -> None:
     import openvino
 
-    model = openvino.Core().read_model(job["source"])
-    calibrated = calibrate(model, np.load(job["tiles"], allow_pickle=False))
-    openvino.save_model(calibrated, Path(job["calibrated"]), compress_to_fp16=False)
+    model = openvino.Core().read_model(job.source)
+    calibrated = calibrate(model, np.load(job.tiles, allow_pickle=False))
+    openvino.save_model(calibrated, Path(job.calibrated), compress_to_fp16=False)
 
 
 if __name__ == "__main__":
-    do_job(_run)
+    do_job(CalibrationJob, _run)

@@ -6,15 +6,18 @@ Runs in the converter's process.
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from export.backends.openvino.quantize import convolutions
 from export.quantization.layers import as_half, is_end
 
+if TYPE_CHECKING:
+    import openvino
 
-def store_int8(model: Any) -> Any:
+
+def store_int8(model: openvino.Model) -> openvino.Model:
     """The model with the weights of its convolutions as s8 values and one scale for each output channel; those of the
     first and the last as fp16. Layers that are INT8 already stay as they are.
 
@@ -39,7 +42,7 @@ def store_int8(model: Any) -> Any:
     return compressed
 
 
-def _store_fp16(convolution: Any) -> None:
+def _store_fp16(convolution: openvino.Node) -> None:
     """Unless they are quantized, or too large for fp16."""
     from openvino import opset13
 
@@ -51,5 +54,5 @@ def _store_fp16(convolution: Any) -> None:
         convolution.input(1).replace_source_output(restored.output(0))
 
 
-def _is_int8(constant: Any) -> bool:
+def _is_int8(constant: openvino.Node) -> bool:
     return bool(constant.get_element_type().get_type_name() == "i8")
