@@ -12,12 +12,13 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dlgsanet.errors import InputError
+from dlgsanet.imaging.pixels import Pixels
 
 Colour = Literal["y", "rgb"]
 COLOURS: tuple[Colour, ...] = ("y", "rgb")
@@ -33,7 +34,7 @@ _HASH_DIGITS = 8
 _PARTS = ("scale", "colour", "border", "rounding", "LR source", "tiling", "data set")
 
 
-def psnr(sr: NDArray[Any], hr: NDArray[Any], *, border: int, colour: Colour = "y", rounded: bool = True) -> float:
+def psnr(sr: Pixels, hr: Pixels, *, border: int, colour: Colour = "y", rounded: bool = True) -> float:
     """PSNR in dB of two HWC RGB images, uint8 or float in [0, 1]; infinity if they are equal.
 
     `border` pixels are cut from every side; `rounded` first brings both to 8 bits, clipped, as in a file.
@@ -43,7 +44,7 @@ def psnr(sr: NDArray[Any], hr: NDArray[Any], *, border: int, colour: Colour = "y
     return _decibels(float(np.mean((a - b) ** 2)), _PEAK)
 
 
-def ssim(sr: NDArray[Any], hr: NDArray[Any], *, border: int, colour: Colour = "y", rounded: bool = True) -> float:
+def ssim(sr: Pixels, hr: Pixels, *, border: int, colour: Colour = "y", rounded: bool = True) -> float:
     """SSIM in [-1, 1] of two images, mean over the channels; arguments and errors as for `psnr`.
 
     Raises InputError too if less than 11x11 pixels are inside the border.
@@ -54,7 +55,7 @@ def ssim(sr: NDArray[Any], hr: NDArray[Any], *, border: int, colour: Colour = "y
     return float(np.mean([_ssim_plane(a[..., c], b[..., c]) for c in range(a.shape[2])]))
 
 
-def psnr_float(a: NDArray[Any], b: NDArray[Any]) -> float:
+def psnr_float(a: Pixels, b: Pixels) -> float:
     """PSNR in dB at peak 1 of two float arrays of one shape, neither clamped nor rounded; infinity if equal.
 
     The `to_reference_db` figure. Raises InputError: different shapes, empty, non-finite values.
@@ -64,7 +65,7 @@ def psnr_float(a: NDArray[Any], b: NDArray[Any]) -> float:
     return _decibels(float(np.mean((x - y) ** 2)), 1.0)
 
 
-def rgb_to_y(rgb: NDArray[Any]) -> NDArray[np.float64]:
+def rgb_to_y(rgb: Pixels) -> NDArray[np.float64]:
     """Luma (H, W, 1) in 16..235 of RGB (H, W, 3) on the 0..255 scale: BT.601, studio range, not rounded."""
     return np.asarray((rgb.astype(np.float64) @ _Y_WEIGHTS)[..., None] + _Y_OFFSET)
 
@@ -107,11 +108,11 @@ class Protocol:
         data = self.dataset_sha256[:_HASH_DIGITS]
         return f"x{self.scale}/{self.colour}/b{self.border}/{rounding}/{self.lr_source}/{tiling}/{data}"
 
-    def psnr(self, sr: NDArray[Any], hr: NDArray[Any]) -> float:
+    def psnr(self, sr: Pixels, hr: Pixels) -> float:
         """`psnr` under this protocol."""
         return psnr(sr, hr, border=self.border, colour=self.colour, rounded=self.rounded)
 
-    def ssim(self, sr: NDArray[Any], hr: NDArray[Any]) -> float:
+    def ssim(self, sr: Pixels, hr: Pixels) -> float:
         """`ssim` under this protocol."""
         return ssim(sr, hr, border=self.border, colour=self.colour, rounded=self.rounded)
 
@@ -129,7 +130,7 @@ def require_same(a_id: str, b_id: str) -> None:
 
 
 def _prepared(
-    sr: NDArray[Any], hr: NDArray[Any], border: int, colour: Colour, rounded: bool
+    sr: Pixels, hr: Pixels, border: int, colour: Colour, rounded: bool
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     if colour not in COLOURS:
         raise InputError(f"expected a colour of {' '.join(COLOURS)}, found {colour!r}")
@@ -143,7 +144,7 @@ def _prepared(
     return (rgb_to_y(a), rgb_to_y(b)) if colour == "y" else (a, b)
 
 
-def _check_pair(a: NDArray[Any], b: NDArray[Any]) -> None:
+def _check_pair(a: Pixels, b: Pixels) -> None:
     if a.shape != b.shape:
         raise InputError(f"expected two images of one shape, found {a.shape} and {b.shape}")
     if not a.size:
@@ -153,7 +154,7 @@ def _check_pair(a: NDArray[Any], b: NDArray[Any]) -> None:
             raise InputError("expected finite pixels, found NaN or infinity; the output is broken")
 
 
-def _scaled(img: NDArray[Any], rounded: bool) -> NDArray[np.float64]:
+def _scaled(img: Pixels, rounded: bool) -> NDArray[np.float64]:
     """Any allowed dtype to float64 on the 0..255 scale."""
     if img.dtype == np.uint8:
         return img.astype(np.float64)

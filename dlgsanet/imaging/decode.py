@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from dlgsanet.errors import InputError
+from dlgsanet.imaging.pixels import Pixels
 from dlgsanet.imaging.png16 import is_png16, read_png16
 
 # A small file can announce a huge picture (a decompression bomb). The largest cameras make 150 MP.
@@ -37,8 +38,8 @@ _WITH_ALPHA = {"L": "LA", "RGB": "RGBA"}
 class Samples:
     """An upright picture: `colour` HWC with C = 3 and `alpha` HW or None, both uint8 or both uint16."""
 
-    colour: NDArray[Any]
-    alpha: NDArray[Any] | None
+    colour: Pixels
+    alpha: Pixels | None
     grey: bool
     icc: bytes | None
 
@@ -87,7 +88,7 @@ def _decode(stream: BinaryIO, path: Path) -> Samples:
             raise _too_large(path, f"{image.width}x{image.height}")
         _refuse_several_frames(image, path)
         if deep_png:
-            pixels: NDArray[Any] = _png16_pixels(image, stream)
+            pixels: Pixels = _png16_pixels(image, stream)
         else:
             _refuse_lossy(image, path)
             pixels = _pixels(image)
@@ -143,7 +144,7 @@ def _png16_pixels(image: ImageFile.ImageFile, stream: BinaryIO) -> NDArray[np.ui
     return np.concatenate([samples, opaque * np.uint16(65535)], axis=2)
 
 
-def _upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
+def _upright(pixels: Pixels, orientation: int) -> Pixels:
     """Undo the EXIF orientation, 1 to 8; other values mean 1 (EXIF 2.3, tag 0x0112)."""
     if orientation not in range(2, 9):
         return pixels

@@ -17,6 +17,7 @@ from PIL import Image
 
 from dlgsanet.errors import InputError
 from dlgsanet.imaging.decode import read_samples
+from dlgsanet.imaging.pixels import Pixels
 from dlgsanet.imaging.png16 import png_bytes
 from dlgsanet.storage import atomic
 
@@ -72,14 +73,14 @@ def read_rgb8(path: str | Path) -> NDArray[np.uint8]:
     if samples.alpha is not None and samples.alpha.min() < samples.peak:
         raise InputError(f"expected an opaque picture, found transparent pixels in {path}; flatten it first")
     if samples.peak == 255:
-        return samples.colour
+        return samples.colour.astype(np.uint8, copy=False)
     return ((samples.colour.astype(np.uint32) + 128) // 257).astype(np.uint8)
 
 
 def write_picture(
     path: str | Path,
-    rgb: NDArray[Any],
-    alpha: NDArray[Any] | None = None,
+    rgb: Pixels,
+    alpha: Pixels | None = None,
     bits: int = 8,
     grey: bool = False,
     icc: bytes | None = None,
@@ -108,7 +109,10 @@ def write_picture(
             raise InputError(f"expected alpha of shape {rgb.shape[:2]}, found {alpha.shape}")
         samples = np.concatenate([samples, quantise(alpha, bits)[..., None]], axis=2)
     large = suffix == ".png" and samples.shape[0] * samples.shape[1] > _LARGE_PIXELS
-    atomic.write_bytes(target, png_bytes(samples, icc) if bits == 16 or large else _bytes8(samples, target, icc))
+    if bits == 16 or large:
+        atomic.write_bytes(target, png_bytes(samples, icc))
+    else:
+        atomic.write_bytes(target, _bytes8(samples.astype(np.uint8, copy=False), target, icc))
 
 
 def list_images(folder: str | Path) -> list[Path]:
@@ -123,12 +127,12 @@ def list_images(folder: str | Path) -> list[Path]:
     return images
 
 
-def to_uint8(rgb: NDArray[Any]) -> NDArray[np.uint8]:
+def to_uint8(rgb: Pixels) -> NDArray[np.uint8]:
     """Float in [0, 1] to uint8, clipped and rounded; any shape. Raises InputError on NaN or infinity."""
-    return quantise(rgb, 8)
+    return quantise(rgb, 8).astype(np.uint8, copy=False)
 
 
-def quantise(values: NDArray[Any], bits: int) -> NDArray[Any]:
+def quantise(values: Pixels, bits: int) -> Pixels:
     """Float in [0, 1] to unsigned integers, clipped and rounded; integers of the right depth as they are."""
     dtype, peak = (np.dtype(np.uint8), 255) if bits == 8 else (np.dtype(np.uint16), 65535)
     if values.dtype == dtype:
@@ -137,11 +141,11 @@ def quantise(values: NDArray[Any], bits: int) -> NDArray[Any]:
         raise InputError(f"expected float or {dtype} pixels for {bits} bits, found {values.dtype}")
     if not np.isfinite(values).all():
         raise InputError("expected finite pixels, found NaN or infinity; the model or its input is broken")
-    scaled: NDArray[Any] = np.rint(np.clip(values, 0, 1) * np.float32(peak))
+    scaled: Pixels = np.rint(np.clip(values, 0, 1) * np.float32(peak))
     return scaled.astype(dtype)
 
 
-def to_nchw(rgb: NDArray[Any]) -> NDArray[np.float32]:
+def to_nchw(rgb: Pixels) -> NDArray[np.float32]:
     """HWC uint8, or float in [0, 1], to float32 (1, 3, H, W) in [0, 1]. InputError otherwise."""
     if rgb.ndim != 3 or rgb.shape[2] != 3 or 0 in rgb.shape:
         raise InputError(f"expected HWC pixels with 3 channels, found shape {rgb.shape}")
@@ -153,7 +157,7 @@ def to_nchw(rgb: NDArray[Any]) -> NDArray[np.float32]:
     return np.ascontiguousarray(pixels.transpose(2, 0, 1)[None])
 
 
-def to_hwc(nchw: NDArray[Any]) -> NDArray[np.float32]:
+def to_hwc(nchw: Pixels) -> NDArray[np.float32]:
     """Float (1, C, H, W) to float32 (H, W, C); values as they are. Raises InputError on another shape."""
     if nchw.ndim != 4 or nchw.shape[0] != 1:
         raise InputError(f"expected one image as (1, C, H, W), found shape {nchw.shape}")
@@ -172,6 +176,6 @@ def _bytes8(samples: NDArray[np.uint8], target: Path, icc: bytes | None) -> byte
     return encoded.getvalue()
 
 
-def _luma(samples: NDArray[Any]) -> NDArray[Any]:
-    luma: NDArray[Any] = np.rint(samples.astype(np.float32) @ _LUMA)
+def _luma(samples: Pixels) -> Pixels:
+    luma: Pixels = np.rint(samples.astype(np.float32) @ _LUMA)
     return luma[..., None].astype(samples.dtype)

@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import PngImagePlugin
 
+from dlgsanet.imaging.pixels import Pixels
+
 # The layout of a 16-bit PNG by its colour type (grey, RGB, grey and alpha, RGBA): channels, Pillow mode, and
 # the raw modes that give (high, low) bytes. Grey and alpha together are as long as one 8-bit RGBA pixel, and
 # grey as one 8-bit grey and alpha pixel: one reading then gives both bytes of each sample, side by side.
@@ -63,7 +65,7 @@ def _read_bytes(stream: BinaryIO, mode: str, raw_mode: str) -> NDArray[np.uint8]
         return np.asarray(image)
 
 
-def png_bytes(samples: NDArray[Any], icc: bytes | None = None) -> bytes:
+def png_bytes(samples: Pixels, icc: bytes | None = None) -> bytes:
     """A PNG file of HWC uint8 or uint16 (C = 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA).
 
     Memory beyond `samples` and the file: a strip of rows.

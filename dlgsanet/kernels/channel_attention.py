@@ -7,13 +7,12 @@ whole), and the norms divide that small map instead of the large tensors. The re
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from dlgsanet.network.attention import NORM_EPS
+from dlgsanet.network.autograd import Context
 
 
 def channel_attention(qkv: Tensor, temperature: Tensor) -> Tensor:
@@ -33,7 +32,7 @@ class _ChannelAttention(torch.autograd.Function):
     """x: (N, L, 3C); temperature: (heads, 1, 1). Returns (N, L, C)."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, temperature: Tensor) -> Tensor:
+    def forward(ctx: Context, x: Tensor, temperature: Tensor) -> Tensor:
         c = x.shape[2] // 3
         work = torch.promote_types(x.dtype, torch.float32)
         squares = x[..., : 2 * c].to(work, copy=True).square_()
@@ -49,7 +48,7 @@ class _ChannelAttention(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:
+    def backward(ctx: Context, grad: Tensor) -> tuple[Tensor, Tensor]:
         x, temperature, cosines, scores, attention, norm_q, norm_k, head = ctx.saved_tensors
         c, grad = attention.shape[1], grad.to(x.dtype)
         of_scores = torch.where(scores > 0, torch.bmm(grad.mT, x[..., 2 * c :]).to(scores.dtype), 0.0)

@@ -6,14 +6,13 @@ that a run uses it only when its configuration says so.
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 import triton
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from dlgsanet.kernels import triton_programs as programs
+from dlgsanet.network.autograd import KernelContext
 
 _BLOCK = 128  # pixels of a program
 
@@ -31,7 +30,7 @@ def dynamic_conv_triton(u: Tensor, z: Tensor, weight: Tensor, bias: Tensor, kern
 
 class _DynamicConv(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, u: Tensor, z: Tensor, weight: Tensor, bias: Tensor, kernel: int) -> Tensor:
+    def forward(ctx: KernelContext, u: Tensor, z: Tensor, weight: Tensor, bias: Tensor, kernel: int) -> Tensor:
         weight, bias = weight.contiguous(), bias.contiguous()
         ctx.save_for_backward(u, z, weight, bias)
         ctx.kernel = kernel
@@ -43,7 +42,7 @@ class _DynamicConv(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, None]:
+    def backward(ctx: KernelContext, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, None]:
         u, z, weight, bias = ctx.saved_tensors
         n, _, h, w = u.shape
         grid, sizes = _grid(u, weight, ctx.kernel), _sizes(u, z, weight, ctx.kernel)

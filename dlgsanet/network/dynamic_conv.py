@@ -9,12 +9,12 @@ recomputes the shifted views instead of keeping them.
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
+
+from dlgsanet.network.autograd import KernelContext
 
 _LOW_PRECISION = (torch.bfloat16, torch.float16)
 
@@ -32,7 +32,7 @@ def dynamic_depthwise_conv(u: Tensor, filters: Tensor, kernel: int) -> Tensor:
 
 class _DynamicConv(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, u: Tensor, filters: Tensor, kernel: int) -> Tensor:
+    def forward(ctx: KernelContext, u: Tensor, filters: Tensor, kernel: int) -> Tensor:
         ctx.save_for_backward(u, filters)
         ctx.kernel = kernel
         n, c, h, w = u.shape
@@ -45,7 +45,7 @@ class _DynamicConv(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:
+    def backward(ctx: KernelContext, grad: Tensor) -> tuple[Tensor, Tensor, None]:
         u, filters = ctx.saved_tensors
         kernel: int = ctx.kernel
         n, c, h, w = u.shape

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,6 +10,7 @@ from torch.autograd.function import once_differentiable
 
 from dlgsanet.kernels.compiled.batch import Part, added, element_of, in_threads, parts, pointer, require_supported
 from dlgsanet.kernels.compiled.library import load_library
+from dlgsanet.network.autograd import BiasContext
 
 _SOURCE = "depthwise_conv.c"
 
@@ -35,7 +35,7 @@ def depthwise_conv_c(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
 
 class _DepthwiseConv(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    def forward(ctx: BiasContext, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         weight = weight.contiguous()
         ctx.save_for_backward(x, weight)
         ctx.with_bias = bias is not None
@@ -47,7 +47,7 @@ class _DepthwiseConv(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+    def backward(ctx: BiasContext, grad: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
         x, weight = ctx.saved_tensors
         grad = grad.to(x.dtype).contiguous(memory_format=torch.channels_last)
         grad_x, shared = torch.empty_like(x), parts(x.shape[0])
@@ -66,5 +66,5 @@ def _library(x: Tensor, weight: Tensor) -> ctypes.CDLL:
     return load_library(_SOURCE, element_of(x), ("K", weight.shape[-1]))
 
 
-def _extent(x: Tensor, part: Part) -> Any:
+def _extent(x: Tensor, part: Part) -> object:
     return ctypes.byref(_Extent(*x.shape[1:], *part))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,6 +10,7 @@ from torch.autograd.function import once_differentiable
 
 from dlgsanet.kernels.compiled.batch import Part, added, element_of, in_threads, parts, pointer, require_supported
 from dlgsanet.kernels.compiled.library import load_library
+from dlgsanet.network.autograd import KernelContext
 
 _SOURCE = "dynamic_conv.c"
 
@@ -35,7 +35,7 @@ def dynamic_conv_c(u: Tensor, z: Tensor, weight: Tensor, bias: Tensor, kernel: i
 
 class _DynamicConv(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, u: Tensor, z: Tensor, weight: Tensor, bias: Tensor, kernel: int) -> Tensor:
+    def forward(ctx: KernelContext, u: Tensor, z: Tensor, weight: Tensor, bias: Tensor, kernel: int) -> Tensor:
         weight, bias = weight.contiguous(), bias.contiguous()
         ctx.save_for_backward(u, z, weight, bias)
         ctx.kernel = kernel
@@ -47,7 +47,7 @@ class _DynamicConv(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, None]:
+    def backward(ctx: KernelContext, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, None]:
         u, z, weight, bias = ctx.saved_tensors
         grad = grad.to(u.dtype).contiguous(memory_format=torch.channels_last)
         grad_u, grad_z = torch.empty_like(u), torch.empty_like(z)
@@ -69,5 +69,5 @@ def _library(u: Tensor, z: Tensor, weight: Tensor, kernel: int) -> ctypes.CDLL:
     return load_library(_SOURCE, element_of(u), ("K", kernel), ("M", u.shape[1] // groups), ("R", z.shape[1]))
 
 
-def _extent(u: Tensor, weight: Tensor, kernel: int, part: Part) -> Any:
+def _extent(u: Tensor, weight: Tensor, kernel: int, part: Part) -> object:
     return ctypes.byref(_Extent(weight.shape[0] // kernel**2, u.shape[2], u.shape[3], *part))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,6 +10,7 @@ from torch.autograd.function import once_differentiable
 
 from dlgsanet.kernels.compiled.batch import Part, added, element_of, in_threads, parts, pointer, require_supported
 from dlgsanet.kernels.compiled.library import load_library
+from dlgsanet.network.autograd import Context
 
 _SOURCE = "gated_conv.c"
 
@@ -34,7 +34,7 @@ def gated_conv_c(x: Tensor, weight: Tensor) -> Tensor:
 
 class _GatedConv(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
+    def forward(ctx: Context, x: Tensor, weight: Tensor) -> Tensor:
         weight = weight.contiguous()
         ctx.save_for_backward(x, weight)
         n, c, h, w = x.shape
@@ -46,7 +46,7 @@ class _GatedConv(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:
+    def backward(ctx: Context, grad: Tensor) -> tuple[Tensor, Tensor]:
         x, weight = ctx.saved_tensors
         grad = grad.to(x.dtype).contiguous(memory_format=torch.channels_last)
         grad_x = torch.empty(x.shape, dtype=x.dtype, memory_format=torch.channels_last)
@@ -62,6 +62,6 @@ class _GatedConv(torch.autograd.Function):
         return grad_x, added(grad_weight)
 
 
-def _extent(x: Tensor, part: Part) -> Any:
+def _extent(x: Tensor, part: Part) -> object:
     _, c, h, w = x.shape
     return ctypes.byref(_Extent(c // 2, h, w, *part))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,6 +10,7 @@ from torch.autograd.function import once_differentiable
 
 from dlgsanet.kernels.compiled.batch import Part, added, element_of, in_threads, parts, pointer, require_supported
 from dlgsanet.kernels.compiled.library import load_library
+from dlgsanet.network.autograd import Context
 from dlgsanet.network.layers import LAYER_NORM_EPS
 
 _SOURCE = "layer_norm.c"
@@ -43,7 +43,7 @@ def norm_c(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 class _AddedNorm(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, y: Tensor, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(ctx: Context, x: Tensor, y: Tensor, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
         total, normed = torch.empty_like(x), torch.empty_like(x)
         _forward(x, y, weight, bias, total, normed)
         ctx.save_for_backward(total, weight)
@@ -52,7 +52,7 @@ class _AddedNorm(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, of_total: Tensor | None, of_normed: Tensor | None) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Context, of_total: Tensor | None, of_normed: Tensor | None) -> tuple[Tensor | None, ...]:
         if of_normed is None:
             return of_total, of_total, None, None
         total, weight = ctx.saved_tensors
@@ -62,7 +62,7 @@ class _AddedNorm(torch.autograd.Function):
 
 class _Norm(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    def forward(ctx: Context, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         normed = torch.empty_like(x)
         _forward(x, None, weight, bias, None, normed)
         ctx.save_for_backward(x, weight)
@@ -70,7 +70,7 @@ class _Norm(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, of_normed: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def backward(ctx: Context, of_normed: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         x, weight = ctx.saved_tensors
         return _backward(x, weight, None, of_normed)
 
@@ -112,7 +112,7 @@ def _library(x: Tensor) -> ctypes.CDLL:
     return load_library(_SOURCE, element_of(x), ("C", x.shape[1]), ("EPS_INVERSE", round(1 / LAYER_NORM_EPS)))
 
 
-def _extent(x: Tensor, part: Part) -> Any:
+def _extent(x: Tensor, part: Part) -> object:
     """The pixels of some images."""
     pixels = x.shape[2] * x.shape[3]
     return ctypes.byref(_Extent(part[0] * pixels, part[1] * pixels))
