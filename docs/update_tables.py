@@ -29,6 +29,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "coreml": coreml.coreml,
     "coreml-cards": coreml.coreml_cards,
     "coverage": coverage.coverage,
+    "default-targets": reference.default_targets,
     "exit-codes": reference.exit_codes,
     "front-page": front_page.front_page,
     "gates": reference.gates,

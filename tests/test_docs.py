@@ -7,7 +7,6 @@ import os
 import re
 import subprocess
 import sys
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,8 @@ from docs.tables import imports
 from export.targets.table import TARGETS
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = sorted((*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "dlgsanet" / "weights").glob("*.md")))
+FOLDERS = (*(ROOT / name for name in ("", "examples", "dlgsanet/weights")), *(ROOT / "docs").rglob(""))
+PAGES = sorted(page for folder in FOLDERS for page in folder.glob("*.md"))
 LONGEST_README = 90
 CODE = re.compile(r"^ *```.*?^ *```", re.DOTALL | re.MULTILINE)
 BLOCK = re.compile(r" *(?:[-*+] |\d+\. |\|)")  # the first line of a list or a table, or a further one
@@ -52,13 +52,13 @@ def broken(page: Path, text: str) -> list[str]:
 def glued(text: str) -> list[str]:
     """Lines of lists and tables that GitHub takes for such and the site does not: its Markdown wants an empty line
     before the block, and four spaces for a nested one."""
-    lines = [re.sub("<!--.*?-->|^#.*", "", line) for line in text.splitlines()]
-    return [
-        line
-        for before, line in pairwise(["", *lines])
-        if BLOCK.match(line)
-        and (not NESTED.match(line) or not (before.strip() == "" or before.startswith(" ") or BLOCK.match(before)))
-    ]
+    found, first = [], ""
+    for line in (re.sub("<!--.*?-->|^#.*", "", line) for line in text.splitlines()):
+        first = first if first.strip() else line  # of the block that this line is in
+        if BLOCK.match(line) and not (BLOCK.match(first) and NESTED.match(line)):
+            found.append(line)
+        first = first if line.strip() else ""
+    return found
 
 
 def test_pages_are_up_to_date() -> None:
@@ -93,6 +93,7 @@ def test_the_link_check_can_fail() -> None:
 def test_lists_and_tables_are_such_on_the_site() -> None:
     assert not {str(page.relative_to(ROOT)): lines for page in PAGES if (lines := glued(prose(page)))}
     assert glued("text\n- item") and glued("text\n| a |") and glued("1. one\n\n   - nested")
+    assert glued("1. one\n\n    more\n2. two")
     assert not glued("text\n\n- item\n  more\n- item\n\n    - nested\n\n| a |\n|---|")
 
 

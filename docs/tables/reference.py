@@ -16,6 +16,7 @@ from dlgsanet.__main__ import VERBS, _room_application
 from dlgsanet.errors import ExitCode
 from dlgsanet.training.configuration.read import STAGES, TABLES
 from dlgsanet.training.configuration.sections import StageSection
+from export.targets import choice
 from runtimes.bundle import records as bundle_records
 from runtimes.file_formats.markdown import markdown_table
 
@@ -75,6 +76,15 @@ def _verb(name: str) -> str:
     parts = [f"## {name}", _plain(command.help), f"```\n{usage} [OPTIONS]\n```"]
     rows = [(_spelled(it), _plain(it.help), _default(it)) for it in sorted(command.params, key=_is_option)]
     return "\n\n".join([*parts, markdown_table(("", "what", "default"), rows)] if rows else parts)
+
+
+def default_targets() -> str:
+    """What `export` makes when nothing is named, in words."""
+    names = ", ".join(f"`{row.name}`" for row in choice.default_targets())
+    return (
+        f"Without `--to` the default targets are exported, as far as their packages are installed: {names}. Targets of "
+        "other machines (Core ML, TensorRT) and opt-in ones are exported when `--to` or `--precision` names them."
+    )
 
 
 def recipe() -> str:

@@ -27,9 +27,9 @@ def _rank(text: str) -> int | str | None:
 class ExportOptions:
     """What to export.
 
-    `targets` are names of `export.targets.table.TARGETS` (`openvino-bf16`) or backends; none means every target whose
-    packages are installed here; `precisions` keeps only those. `tiles` are (H, W) in LR pixels. `lowering` replaces
-    each target's default form of the dynamic convolution, `tune` by the one that is fastest on this machine;
+    `targets` are names of `export.targets.table.TARGETS` (`openvino-bf16`) or backends; none means the default targets
+    whose packages are installed here; `precisions` keeps only those. `tiles` are (H, W) in LR pixels. `lowering`
+    replaces each target's default form of the dynamic convolution, `tune` by the one that is fastest on this machine;
     `activation` replaces the attention's activation that the checkpoint states. `basis_rank` (a rank or `auto`)
     compresses the filters' basis, which is approximate, and holds `max_drop` dB on calibration images. `calibration`
     says from which images, and what INT8 learns its ranges from; `search` chooses its layers by measuring, within
