@@ -13,11 +13,11 @@ import typer
 from dlgsanet.command_line.verbs import add_verb
 from dlgsanet.command_line.voice import Voice
 from runtimes.backends.coreml import ENGINE as COREML
-from runtimes.backends.tensorrt.build_options import BuildOptions
+from runtimes.backends.tensorrt.building.options import BuildOptions
 from runtimes.upscale.options import UpscaleOptions
 
 if TYPE_CHECKING:
-    from runtimes.backends.tensorrt.build import Built
+    from runtimes.backends.tensorrt.building.run import Built
     from runtimes.doctor import Report
     from runtimes.upscale.plan import LoadModel
 
@@ -93,7 +93,7 @@ def _print_report(report: Report) -> None:
 
 def build(options: BuildRequest, voice: Voice) -> None:
     """Build a bundle's TensorRT engines on the device that will run them."""
-    from runtimes.backends.tensorrt.build import build_engines
+    from runtimes.backends.tensorrt.building.run import build_engines
 
     finished: list[Built] = []
 

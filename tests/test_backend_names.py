@@ -68,6 +68,6 @@ def test_a_name_is_seen(source: str, names: list[str]) -> None:
 
 
 def test_a_folder_owns_its_names_only() -> None:
-    assert lives_in(Path("runtimes/backends/tensorrt/build.py"), "tensorrt-rtx")
-    assert not lives_in(Path("runtimes/backends/tensorrt/build.py"), "openvino")
+    assert lives_in(Path("runtimes/backends/tensorrt/building/run.py"), "tensorrt-rtx")
+    assert not lives_in(Path("runtimes/backends/tensorrt/building/run.py"), "openvino")
     assert not lives_in(Path("runtimes/backends/registry.py"), "openvino")

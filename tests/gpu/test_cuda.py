@@ -90,8 +90,8 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_engines_are_built_and_agree_with_the_cpu(bundle, lr, graph):
     from dlgsanet import load_model
     from runtimes import open_runner
-    from runtimes.backends.tensorrt.build import build_engines
-    from runtimes.backends.tensorrt.build_options import BuildOptions
+    from runtimes.backends.tensorrt.building.options import BuildOptions
+    from runtimes.backends.tensorrt.building.run import build_engines
 
     try:
         build_engines(bundle, BuildOptions())

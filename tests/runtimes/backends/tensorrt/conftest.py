@@ -47,7 +47,7 @@ def fake_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ca
 @pytest.fixture
 def device(fake_package, cudart: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """`device(**behaviour)`: a machine with a fake GPU and a fake TensorRT, for processes as well."""
-    from runtimes.backends.tensorrt import build as tensorrt_builder
+    from runtimes.backends.tensorrt.building import run as tensorrt_builder
     from runtimes.backends.tensorrt.cuda import by_runtime_library as cuda_runtime
 
     monkeypatch.setattr(tensorrt_builder, "require_clean", lambda data, name: None)  # the stand-in reads any bytes

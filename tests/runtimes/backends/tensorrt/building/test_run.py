@@ -18,16 +18,16 @@ import pytest
 from dlgsanet.__main__ import main
 from dlgsanet.errors import BackendError, InputError, UnavailableError
 from runtimes import open_runner
-from runtimes.backends.tensorrt import build as tensorrt_builder
-from runtimes.backends.tensorrt.build import build_engines
-from runtimes.backends.tensorrt.build_options import BuildOptions
+from runtimes.backends.tensorrt.building import run as tensorrt_builder
+from runtimes.backends.tensorrt.building.options import BuildOptions
+from runtimes.backends.tensorrt.building.run import build_engines
 from runtimes.backends.tensorrt.compiling import preflight
 from runtimes.backends.tensorrt.compiling.compile import CompileJob, compile_engine
 from runtimes.backends.tensorrt.lint.lint import require_clean
 from runtimes.bundle.manifest import manifest_json, read_manifest
 from runtimes.machine.clock import now_ms
 
-ROOT = Path(__file__).resolve().parents[4]
+ROOT = Path(__file__).resolve().parents[5]
 FP16 = "tensorrt/tensorrt-fp16-16x16.sm87.engine"
 INT8 = "tensorrt/tensorrt-int8-16x16.sm87.engine"
 
@@ -183,7 +183,7 @@ def test_ctrl_c_ends_the_builder_too(graphs, device, cudart):
     device(mode="hang")
     code = (
         "import sys\n"
-        "from runtimes.backends.tensorrt import build as tensorrt_builder\n"
+        "from runtimes.backends.tensorrt.building import run as tensorrt_builder\n"
         "from runtimes.backends.tensorrt.cuda import by_runtime_library as cuda_runtime\n"
         "tensorrt_builder.require_clean = lambda data, name: None\n"
         f"cuda_runtime.FOLDERS = ({str(cudart) + '/'!r},)\n"

@@ -1,0 +1,1 @@
+"""Building engines on the device that will run them: options, the plan, the run."""
