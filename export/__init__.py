@@ -1,11 +1,12 @@
-"""From a checkpoint to artifacts: rewriting, proof, ONNX, OpenVINO and the bundle writer.
+"""From a checkpoint to artifacts: rewriting, proof, graphs, backends and the bundle writer.
 
-Importing this package imports no torch: `export_bundle` is loaded on first use, so that `dlgsanet formats`
-works anywhere.
+`from export import ExportOptions, export_bundle` is for users. Importing this package imports no torch: names are
+loaded when they are asked for, so that `dlgsanet formats` works anywhere.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,10 +15,11 @@ if TYPE_CHECKING:
 
 __all__ = ["ExportOptions", "export_bundle"]
 
+_PLACES = {"ExportOptions": "export.bundle.options", "export_bundle": "export.bundle.writer"}
+
 
 def __getattr__(name: str) -> object:
-    if name in __all__:
-        from export.bundle import writer as bundle
-
-        return getattr(bundle, name)
-    raise AttributeError(f"module 'export' has no attribute {name!r}")
+    """Names of the room, imported when they are asked for."""
+    if name in _PLACES:
+        return getattr(import_module(_PLACES[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,3 +1,4 @@
-"""The old place of `runtimes.runner.tiling`; it goes with the next release."""
+"""The old place of `runtimes.runner.tiling` and `runtimes.runner.overlap`; it goes with the next release."""
 
+from runtimes.runner.overlap import *  # noqa: F403
 from runtimes.runner.tiling import *  # noqa: F403

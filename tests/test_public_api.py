@@ -14,9 +14,12 @@ import numpy as np
 import pytest
 
 import benchmarks.results
+import export.targets
 import runtimes.manifest
 import runtimes.tiling
 from benchmarks.results import LatencyRecord, ResultFile, read_result
+from export import ExportOptions, export_bundle
+from export.targets import TARGETS, Row, Target
 from runtimes import open_runner
 from runtimes.backends import Backend, Engine, backend_runner, import_engine
 from runtimes.manifest import Artifact, Manifest, read_manifest
@@ -42,6 +45,23 @@ def fastest(place: Path) -> LatencyRecord:
     """As users do; never called, but checked by mypy."""
     result: ResultFile = read_result(place)
     return min(result.of(LatencyRecord), key=lambda record: record.p50_ms or 0.0)
+
+
+def smallest(checkpoint: Path, out: Path) -> Manifest:
+    """As users do; never called, but checked by mypy."""
+    row: Row = TARGETS[0]
+    target: Target = Target(row.backend, row.precision, (64, 48))
+    return export_bundle(checkpoint, out, ExportOptions((row.name,), (target.tile,), force=True))
+
+
+def test_export() -> None:
+    from export.bundle import options, writer
+    from export.targets import row, table
+
+    assert (ExportOptions, export_bundle) == (options.ExportOptions, writer.export_bundle)
+    assert (TARGETS, Row, Target) == (table.TARGETS, row.Row, table.Target)
+    with pytest.raises(AttributeError, match=r"'export\.targets' has no attribute 'nothing'"):
+        export.targets.nothing  # noqa: B018
 
 
 def test_results() -> None:
@@ -73,11 +93,14 @@ def test_runtimes() -> None:
 
 def test_asking_for_a_name_imports_no_engine() -> None:
     code = (
-        "import sys, runtimes\n"
-        "assert not [name for name in sys.modules if name.startswith('runtimes.')], 'more than the package'\n"
+        "import sys, runtimes, export\n"
+        "more = [name for name in sys.modules if name.startswith(('runtimes.', 'export.'))]\n"
+        "assert not more, 'more than the package'\n"
         "from runtimes import open_runner\n"
         "from runtimes.runner import Runner\n"
         "from runtimes.backends import Backend, backend_runner\n"
+        "from export import ExportOptions\n"
+        "from export.targets import TARGETS\n"
         "assert not {'torch', 'onnxruntime', 'openvino', 'coremltools', 'tensorrt'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)

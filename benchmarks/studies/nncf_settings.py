@@ -24,7 +24,7 @@ from dlgsanet.checkpoints import load_model
 from dlgsanet.imaging.files import list_images, read_rgb8, to_hwc, to_nchw
 from dlgsanet.imaging.resize import crop_to_multiple, downscale_matlab8
 from dlgsanet.metrics import psnr, psnr_float
-from export.backends.openvino.quantize import convolutions, layers, other_types
+from export.backends.openvino.quantize import convolutions, dense_by_name, other_types
 from export.backends.registry import timed_tools
 from export.machine.candidate_runner import trial_runner
 from export.machine.fingerprint import fingerprint
@@ -118,7 +118,7 @@ def quantized(source: Path, tiles: NDArray[np.float32], trial: Trial) -> Any:
         manager.run_passes(model)
     chosen = [
         name
-        for name in chosen_by_default(layers(model), rounded=False)
+        for name in chosen_by_default(dense_by_name(model), rounded=False)
         if role(name.removesuffix(CONV)) != trial.without
     ]
     kept = [op.get_friendly_name() for name, op in convolutions(model) if name not in chosen]

@@ -88,11 +88,11 @@ def build_onnx(model: nn.Module, *, name: str, tile: tuple[int, int], scale: int
     opsets = [helper.make_opsetid("", opset)]
     made = helper.make_model(graph, producer_name=PRODUCER, producer_version=__version__, opset_imports=opsets)
     made.ir_version = helper.find_min_ir_version_for(opsets)  # so that older runtimes read it as well
-    check(made)
+    require_valid(made)
     return made
 
 
-def check(model: onnx.ModelProto) -> None:
+def require_valid(model: onnx.ModelProto) -> None:
     """Raise BackendError if the model is not valid ONNX or holds a tensor of more than MAX_RANK dimensions."""
     try:
         onnx.checker.check_model(model, full_check=True)

@@ -18,18 +18,18 @@ from dlgsanet.imaging.resize import crop_to_multiple, downscale_matlab8
 from export.quantization.options import CalibrationOptions
 
 # Of scikit-image, and none of those that `check` and the demo evaluate on (nor the other view of the motorcycle).
-PHOTOGRAPHS = (
+SKIMAGE_PHOTOGRAPHS = (
     "brick.png", "coffee.png", "grass.png", "gravel.png", "hubble_deep_field.jpg", "ihc.png", "retina.jpg",
     "rocket.jpg",
 )  # fmt: skip
-CANDIDATES = 24  # places tried in each image
+PLACES = 24  # places tried in each image
 JUDGED = 12  # tiles that a search judges by
 FEW_TILES = 8
 FLAT = 0.02  # standard deviation of a tile's grey values below which there is nothing to learn from it
 
 
 @dataclass(frozen=True)
-class Pair:
+class JudgedTile:
     """A tile that is not calibrated on, with its original: `lr` (1, 3, H, W) float32 in [0, 1], `hr` (sH, sW, 3)."""
 
     lr: NDArray[np.float32]
@@ -46,7 +46,7 @@ class CalibrationSet:
     images: Mapping[str, str]
     seed: int
     warnings: tuple[str, ...]
-    mirrored: tuple[Pair, ...]
+    mirrored: tuple[JudgedTile, ...]
 
     @property
     def sha256(self) -> str:
@@ -88,7 +88,7 @@ def image_paths(folder: str) -> list[Path]:
             "'dlgsanet-edge[quantize]', or give a folder with --calibration"
         )
     data = Path(spec.submodule_search_locations[0]) / "data"
-    found = [data / name for name in PHOTOGRAPHS if (data / name).is_file()]
+    found = [data / name for name in SKIMAGE_PHOTOGRAPHS if (data / name).is_file()]
     if not found:
         raise UnavailableError("this scikit-image carries no photographs: give a folder with --calibration")
     return found
@@ -108,8 +108,8 @@ def _cuts(lr: NDArray[np.uint8], hr: NDArray[np.uint8], tile: tuple[int, int], r
     rows, cols = (_mirrored(side, more, scale) for side, more in zip(lr.shape[:2], missing, strict=True))
     lr = np.pad(lr, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="reflect")
     hr = hr[rows][:, cols] if any(missing) else hr
-    tops = rng.integers(0, lr.shape[0] - tile[0] + 1, CANDIDATES)
-    lefts = rng.integers(0, lr.shape[1] - tile[1] + 1, CANDIDATES)
+    tops = rng.integers(0, lr.shape[0] - tile[0] + 1, PLACES)
+    lefts = rng.integers(0, lr.shape[1] - tile[1] + 1, PLACES)
     places = sorted(set(zip(tops.tolist(), lefts.tolist(), strict=True)))
     return [_Cut(_at(lr, top, left, tile, 1), _at(hr, top, left, tile, scale)) for top, left in places]
 
@@ -128,11 +128,11 @@ def _at(image: NDArray[np.uint8], top: int, left: int, tile: tuple[int, int], sc
     return image[scale * top : scale * (top + height), scale * left : scale * (left + width)]
 
 
-def _pairs(cuts: Sequence[_Cut]) -> tuple[Pair, ...]:
+def _pairs(cuts: Sequence[_Cut]) -> tuple[JudgedTile, ...]:
     """Mirrored: the network is not symmetric, so its values there are new, and small images have no other places."""
     chosen = most_different([features(cut.lr) for cut in cuts], JUDGED)
     flipped = [(cuts[index].lr[:, ::-1], cuts[index].hr[:, ::-1]) for index in chosen]
-    return tuple(Pair(to_nchw(np.ascontiguousarray(lr)), np.ascontiguousarray(hr)) for lr, hr in flipped)
+    return tuple(JudgedTile(to_nchw(np.ascontiguousarray(lr)), np.ascontiguousarray(hr)) for lr, hr in flipped)
 
 
 def features(tile: NDArray[np.uint8]) -> NDArray[np.float64]:

@@ -14,7 +14,7 @@ from export.machine.journal import Journal
 from export.quantization.calibrated_graph import Calibrated, Quantization, Quantizer, calibrate
 from export.quantization.calibration_tiles import CalibrationSet
 from export.quantization.layer_search import Search, SearchLimits
-from export.quantization.layer_sensitivity import Bench, yardstick
+from export.quantization.layer_sensitivity import CandidateOpener, yardstick
 from export.targets.table import Target
 from runtimes.bundle.int8_choice import DefaultLayers, Int8Choice
 
@@ -71,7 +71,7 @@ class Int8:
         place: Path,
         limits: SearchLimits,
     ) -> tuple[Quantization, Int8Choice]:
-        bench = Bench(calibrated.maker(), target, scale)
+        bench = CandidateOpener(calibrated.maker(), target, scale)
         bench.require_device(bench.maker.default)
         journals = Journal(place / "losses.jsonl"), Journal(place / f"{target.precision}.jsonl")
         search = Search(bench, yardstick(bench, learnt.mirrored), *journals, limits, self.say)

@@ -25,7 +25,7 @@ import numpy as np
 from dlgsanet.errors import GateError
 from export.machine.candidate_runner import timed
 from export.machine.journal import Journal
-from export.quantization.layer_sensitivity import Bench, Loss, Yardstick, scan
+from export.quantization.layer_sensitivity import CandidateOpener, Loss, Yardstick, scan
 from export.quantization.layers import is_end, role, units
 from export.quantization.options import MAX_DROP_DB
 from runtimes.bundle import int8_choice
@@ -54,7 +54,7 @@ class SearchLimits:
 
 
 @dataclass(frozen=True)
-class Candidate:
+class MeasuredSet:
     """One set of layers: its median time, and what it loses, both as the target runs it."""
 
     name: str
@@ -75,8 +75,8 @@ class Found:
     `gains`: ms that each role saves by itself, `losses`: of each layer by itself.
     """
 
-    best: Candidate
-    candidates: tuple[Candidate, ...]
+    best: MeasuredSet
+    candidates: tuple[MeasuredSet, ...]
     float_ms: float
     gains: Mapping[str, float]
     losses: Mapping[str, Loss]
@@ -106,7 +106,7 @@ class Found:
         )
 
 
-def fastest(candidates: Sequence[Candidate], limits: SearchLimits) -> Candidate:
+def fastest(candidates: Sequence[MeasuredSet], limits: SearchLimits) -> MeasuredSet:
     """The fastest that holds the limits; of several that are as fast, the one that loses least. GateError: none."""
     held = [candidate for candidate in candidates if limits.hold(candidate.loss)]
     if not held:
@@ -123,7 +123,7 @@ class Search:
     """One search. Everything it measures is in a journal and is not measured again: the layers' `losses`, which all
     precisions of a backend share, and in `journal` the rest."""
 
-    bench: Bench
+    bench: CandidateOpener
     measure: Yardstick
     losses: Journal
     journal: Journal
@@ -170,12 +170,12 @@ class Search:
                 found[f"+{name}"] = self._layers(parts, inside)
         return found
 
-    def _judge(self, sets: Mapping[str, Chosen]) -> tuple[tuple[Candidate, ...], float]:
+    def _judge(self, sets: Mapping[str, Chosen]) -> tuple[tuple[MeasuredSet, ...], float]:
         """Those that the engine calls by the target's name, fastest first, and the time with no INT8 at all."""
         named = {name: chosen for name, chosen in sets.items() if self._named(chosen)}
         self.say(f"timing {len(named)} choices of layers")
         times = self._times({FLOAT: (), **named})
-        found = [Candidate(name, chosen, times[name], self._loss(chosen)) for name, chosen in named.items()]
+        found = [MeasuredSet(name, chosen, times[name], self._loss(chosen)) for name, chosen in named.items()]
         return tuple(sorted(found, key=lambda candidate: candidate.ms)), times[FLOAT]
 
     def _layers(self, parts: Mapping[str, Sequence[str]], members: Sequence[str]) -> Chosen:

@@ -20,7 +20,7 @@ from dlgsanet.metrics import psnr, psnr_float, ssim
 from export.machine.candidate_runner import trial_runner
 from export.machine.journal import Journal
 from export.quantization.calibrated_graph import Maker
-from export.quantization.calibration_tiles import Pair
+from export.quantization.calibration_tiles import JudgedTile
 from export.targets.outputs import Written
 from export.targets.table import Target, row_of
 from runtimes.machine.clock import now_ms
@@ -46,7 +46,7 @@ class Loss:
 class Yardstick:
     """The float graph's answers on tiles, and their PSNR and SSIM against HR."""
 
-    pairs: tuple[Pair, ...]
+    pairs: tuple[JudgedTile, ...]
     answers: tuple[NDArray[np.float32], ...]
     psnr_db: tuple[float, ...]
     ssim: tuple[float, ...]
@@ -68,7 +68,7 @@ class Yardstick:
 
 
 @dataclass(frozen=True)
-class Bench:
+class CandidateOpener:
     """Opens candidates of one calibrated graph for a target."""
 
     maker: Maker
@@ -89,7 +89,7 @@ class Bench:
         return trial_runner(folder, name, Written(files[0], files), self.target, self.scale, hints=dict(row.hints))
 
 
-def yardstick(bench: Bench, pairs: Sequence[Pair]) -> Yardstick:
+def yardstick(bench: CandidateOpener, pairs: Sequence[JudgedTile]) -> Yardstick:
     """Run the float graph."""
     with tempfile.TemporaryDirectory() as folder, bench.open(Path(folder), (), exact=True) as run:
         answers = tuple(run.infer(pair.lr) for pair in pairs)
@@ -100,7 +100,7 @@ def yardstick(bench: Bench, pairs: Sequence[Pair]) -> Yardstick:
 
 
 def scan(
-    bench: Bench,
+    bench: CandidateOpener,
     units: Mapping[str, Sequence[str]],
     measure: Yardstick,
     journal: Journal,
@@ -120,6 +120,6 @@ def scan(
     return found
 
 
-def _one(bench: Bench, names: Collection[str], measure: Yardstick) -> dict[str, float]:
+def _one(bench: CandidateOpener, names: Collection[str], measure: Yardstick) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder, bench.open(Path(folder), names, exact=True) as run:
         return asdict(measure.loss(run, SCAN_TILES))

@@ -36,7 +36,7 @@ _SYMMETRIC = {
 }
 
 
-def calibrate(source: Path, target: Path, tiles: NDArray[np.float32], *, symmetric: bool = False) -> None:
+def learn_ranges(source: Path, target: Path, tiles: NDArray[np.float32], *, symmetric: bool = False) -> None:
     """Write an fp32 ONNX file with Q/DQ pairs around all its convolutions; `tiles`: (N, 3, H, W) float32, the network's
     input. `symmetric` chooses TensorRT's profile. Raises InputError naming the convolution whose range is not
     finite."""
@@ -61,7 +61,7 @@ def calibrate(source: Path, target: Path, tiles: NDArray[np.float32], *, symmetr
     require_finite(_input_scales(onnx.load(target)))
 
 
-def layers(model: onnx.ModelProto) -> dict[str, bool]:
+def dense_by_name(model: onnx.ModelProto) -> dict[str, bool]:
     """The convolutions of an ONNX model by name, and whether each is a dense one."""
     return {node.name: _groups(node) == 1 for node in model.graph.node if node.op_type == "Conv"}
 
@@ -102,7 +102,7 @@ class OnnxRuntimeMaker:
 
     @property
     def layers(self) -> dict[str, bool]:
-        return layers(self._model)
+        return dense_by_name(self._model)
 
     @property
     def default(self) -> list[str]:
@@ -230,16 +230,16 @@ def _reader(name: str, tiles: NDArray[np.float32]) -> CalibrationDataReader:
     return Reader()
 
 
-FUSED = Quantizer("onnxruntime", "export.quantization.onnx_qdq", ".onnx", OnnxRuntimeMaker)
+FUSED = Quantizer("onnx-qdq", "export.quantization.onnx_qdq", ".onnx", OnnxRuntimeMaker)
 """Of ONNX Runtime's profile."""
 
-SYMMETRIC = Quantizer("tensorrt", "export.quantization.onnx_qdq", ".onnx", OnnxRuntimeMaker)
+SYMMETRIC = Quantizer("onnx-qdq-symmetric", "export.quantization.onnx_qdq", ".onnx", OnnxRuntimeMaker)
 """Of TensorRT's profile."""
 
 
 def _run(job: CalibrationJob) -> None:
     tiles = np.load(job.tiles, allow_pickle=False)
-    calibrate(Path(job.source), Path(job.calibrated), tiles, symmetric=job.quantizer == SYMMETRIC.name)
+    learn_ranges(Path(job.source), Path(job.calibrated), tiles, symmetric=job.quantizer == SYMMETRIC.name)
 
 
 if __name__ == "__main__":

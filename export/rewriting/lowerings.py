@@ -24,7 +24,7 @@ from export.rewriting.dynamic_conv_forms import (
     Shift,
     Unfold,
 )
-from export.rewriting.pass_contract import Context, Outcome, Pass, replace_all
+from export.rewriting.pass_contract import Outcome, Pass, PassContext, replace_all
 from export.targets.row import UNFOLD
 
 STATIC = "static"  # what the manifest calls the lowering of a network that has no dynamic convolution
@@ -87,14 +87,14 @@ def lowering(name: str) -> Lowering:
     return FORMS[name]
 
 
-def _expose(root: nn.Module, context: Context) -> Outcome:
+def _expose(root: nn.Module, context: PassContext) -> Outcome:
     static = [m for m in root.modules() if isinstance(m, MHDLSA) and not m.dynamic]
     if static:
         return Outcome(0, "the network's filters are static: there is no dynamic convolution")
     return Outcome(replace_all(root, MHDLSA, LocalMix))
 
 
-def _compose(root: nn.Module, context: Context) -> Outcome:
+def _compose(root: nn.Module, context: PassContext) -> Outcome:
     places = 0
     for mix in root.modules():
         if isinstance(mix, LocalMix) and not mix.composed:
@@ -105,7 +105,7 @@ def _compose(root: nn.Module, context: Context) -> Outcome:
     return Outcome(places)
 
 
-def _lower(root: nn.Module, context: Context) -> Outcome:
+def _lower(root: nn.Module, context: PassContext) -> Outcome:
     chosen = lowering(context.lowering)
     return Outcome(replace_all(root, Direct, lambda direct: chosen.make(direct.last, context.tile)))
 

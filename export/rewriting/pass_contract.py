@@ -12,7 +12,7 @@ Found = TypeVar("Found", bound=nn.Module)
 
 
 @dataclass(frozen=True)
-class Context:
+class PassContext:
     """What a pass may depend on: the fixed tile (H, W) in LR pixels and the lowering of the dynamic conv."""
 
     tile: tuple[int, int]
@@ -36,7 +36,7 @@ class Pass:
 
     name: str
     identity: str
-    run: Callable[[nn.Module, Context], Outcome]
+    run: Callable[[nn.Module, PassContext], Outcome]
     needs: tuple[str, ...] = ()
 
 

@@ -15,7 +15,7 @@ from torch import nn
 from dlgsanet.errors import unknown
 from dlgsanet.network.model import DLGSANet
 from export.rewriting.lowerings import COMPOSE_FILTER_INPUT, EXPOSE_FILTERS, LOWER_DYNAMIC_CONV, STATIC, lowering
-from export.rewriting.pass_contract import Context, Pass
+from export.rewriting.pass_contract import Pass, PassContext
 from export.rewriting.passes.attention import SCALE_AFTER_MATMUL, SPLIT_QKV, UNROLL_TLC
 from export.rewriting.passes.attention_by_cells import ATTEND_BY_CELLS
 from export.rewriting.passes.factor_filters import FACTOR_FILTERS
@@ -82,13 +82,13 @@ class RewriteResult:
     @property
     def rewrites(self) -> tuple[str, ...]:
         """Names of the passes in the order in which they were applied, for the manifest."""
-        return tuple(step.name for step in self.applied)
+        return tuple(exact.name for exact in self.applied)
 
 
 def passes_for(target: Target) -> tuple[Pass, ...]:
     """The passes of a target, in order: those that keep fp16 in range where it computes in fp16, else the fast ones."""
     without = NOT_IN_HALF if target.row.half_safe else HALF_ONLY
-    return tuple(step for step in PASSES if step not in without)
+    return tuple(exact for exact in PASSES if exact not in without)
 
 
 def rewrite(
@@ -101,22 +101,22 @@ def rewrite(
     an unknown lowering or pass.
     """
     chosen = lowering(lowering_name or target.row.lowering).name
-    names = [step.name for step in PASSES]
+    names = [exact.name for exact in PASSES]
     for name in only or ():
         if name not in names:
             raise unknown("rewrite", name, names)
     fixed = FixedNet(copy.deepcopy(model).to("cpu").double().eval()).eval()
-    context = Context(target.tile, chosen)
+    context = PassContext(target.tile, chosen)
     applied: list[Applied] = []
     refused: list[Refused] = []
-    wanted = {step.name for step in passes_for(target)} if only is None else set(only)
-    for step in PASSES:
-        if step.name not in wanted:
+    wanted = {exact.name for exact in passes_for(target)} if only is None else set(only)
+    for exact in PASSES:
+        if exact.name not in wanted:
             continue
-        if only is None and step.name in target.row.without:
-            refused.append(Refused(step.name, f"left out for {target.row.name}, as the table of targets has it"))
+        if only is None and exact.name in target.row.without:
+            refused.append(Refused(exact.name, f"left out for {target.row.name}, as the table of targets has it"))
         else:
-            _run(step, fixed, context, applied, refused)
+            _run(exact, fixed, context, applied, refused)
     return RewriteResult(
         fixed.eval().requires_grad_(False),
         chosen if model.config.dynamic else STATIC,
@@ -125,14 +125,14 @@ def rewrite(
     )
 
 
-def _run(step: Pass, fixed: nn.Module, context: Context, applied: list[Applied], refused: list[Refused]) -> None:
-    missing = [name for name in step.needs if name not in {done.name for done in applied}]
+def _run(exact: Pass, fixed: nn.Module, context: PassContext, applied: list[Applied], refused: list[Refused]) -> None:
+    missing = [name for name in exact.needs if name not in {done.name for done in applied}]
     if missing:
-        refused.append(Refused(step.name, f"it needs {', '.join(missing)}, which was not applied"))
+        refused.append(Refused(exact.name, f"it needs {', '.join(missing)}, which was not applied"))
         return
-    outcome = step.run(fixed, context)
+    outcome = exact.run(fixed, context)
     if outcome.places:
-        identity = lowering(context.lowering).identity if step is LOWER_DYNAMIC_CONV else step.identity
-        applied.append(Applied(step.name, identity, outcome.places))
+        identity = lowering(context.lowering).identity if exact is LOWER_DYNAMIC_CONV else exact.identity
+        applied.append(Applied(exact.name, identity, outcome.places))
     else:
-        refused.append(Refused(step.name, outcome.reason or "the network has nothing of the kind"))
+        refused.append(Refused(exact.name, outcome.reason or "the network has nothing of the kind"))

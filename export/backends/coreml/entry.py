@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from export.backends.backend import Backend, Finished, Order
 from export.targets.row import DEPLOYMENTS, Row
+from runtimes.backends.onnxruntime import ENGINE as ONNXRUNTIME
 
 if TYPE_CHECKING:
     from export.quantization.calibrated_graph import Quantizer
@@ -83,7 +84,7 @@ ROWS = (
     _row(
         "int8",
         "dense convolutions in INT8 (ranges from ONNX Runtime's calibration), the rest in fp16; opt-in",
-        ("onnx", "onnxruntime", "coremltools"), on_request=True, deployments=DEPLOYMENTS[1:],
+        ("onnx", ONNXRUNTIME.module, "coremltools"), on_request=True, deployments=DEPLOYMENTS[1:],
     ),
 )  # fmt: skip
 

@@ -135,7 +135,7 @@ class _Translator:
 
     def _float(self, array: NDArray[np.float32] | np.float32) -> Var:
         value = np.asarray(array, np.float32)
-        return self._share(to_half(value) if self.options.half else value)
+        return self._share(round_to_half(value) if self.options.half else value)
 
     def _plain(self, number: float) -> np.floating:
         return np.float16(number) if self.options.half else np.float32(number)
@@ -150,7 +150,7 @@ class _Translator:
         return self.shared[key]
 
 
-def to_half(array: NDArray[np.float32]) -> NDArray[np.float16]:
+def round_to_half(array: NDArray[np.float32]) -> NDArray[np.float16]:
     """Rounded to fp16; a lone positive number too small for a normal fp16 becomes the smallest one.
 
     Raises BackendError for a value beyond fp16's range.

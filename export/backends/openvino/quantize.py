@@ -28,7 +28,7 @@ _NOT_COMPUTED = ("Parameter", "Constant", "Result")
 _UNBIASED = "/WithoutBiases"  # what the ONNX reader appends to a convolution whose bias became an addition
 
 
-def calibrate(model: openvino.Model, tiles: NDArray[np.float32]) -> openvino.Model:
+def learn_ranges(model: openvino.Model, tiles: NDArray[np.float32]) -> openvino.Model:
     """Quantize every convolution of an OpenVINO model: u8 activations with a zero point, s8 weights per channel.
     Biases stay: where NNCF's correction finds them it does harm (docs/studies/precision.md).
 
@@ -68,7 +68,7 @@ def other_types(model: openvino.Model) -> list[str]:
     return sorted({op.get_type_name() for op in model.get_ops()} - {*_KINDS, *_NOT_COMPUTED})
 
 
-def layers(model: openvino.Model) -> dict[str, bool]:
+def dense_by_name(model: openvino.Model) -> dict[str, bool]:
     """The convolutions of an OpenVINO model by their names in the ONNX graph, and whether each is a dense one."""
     return {name: op.get_type_name() == _KINDS[0] for name, op in convolutions(model)}
 
@@ -119,7 +119,7 @@ class OpenVinoMaker:
 
     @property
     def layers(self) -> dict[str, bool]:
-        return layers(self._model)
+        return dense_by_name(self._model)
 
     @property
     def default(self) -> list[str]:
@@ -184,7 +184,7 @@ def _run(job: CalibrationJob) -> None:
     import openvino
 
     model = openvino.Core().read_model(job.source)
-    calibrated = calibrate(model, np.load(job.tiles, allow_pickle=False))
+    calibrated = learn_ranges(model, np.load(job.tiles, allow_pickle=False))
     openvino.save_model(calibrated, Path(job.calibrated), compress_to_fp16=False)
 
 

@@ -22,7 +22,7 @@ class Release:
 
 
 @dataclass(frozen=True)
-class Device:
+class JetPack:
     """What a JetPack has: TensorRT / CUDA, boards and the compute capability (SM) of their GPUs."""
 
     jetpack: str
@@ -48,11 +48,11 @@ RELEASES = (
     ),
 )  # fmt: skip
 
-DEVICES = (
-    Device("6.1 to 6.2.2", "10.3.0 / 12.6", "Orin Nano, Orin NX, AGX Orin (SM87)"),
-    Device("7.0, 7.1", "10.13 / 13.0", "Thor (SM110)"),
-    Device("7.2, 7.2.1", "10.16.2 / 13.2", "Thor (SM110), Orin (SM87)"),
-    Device("7.2.2 and later", "11.4.1, installable", "AGX Orin (SM87), Thor (SM110)"),
+JETPACKS = (
+    JetPack("6.1 to 6.2.2", "10.3.0 / 12.6", "Orin Nano, Orin NX, AGX Orin (SM87)"),
+    JetPack("7.0, 7.1", "10.13 / 13.0", "Thor (SM110)"),
+    JetPack("7.2, 7.2.1", "10.16.2 / 13.2", "Thor (SM110), Orin (SM87)"),
+    JetPack("7.2.2 and later", "11.4.1, installable", "AGX Orin (SM87), Thor (SM110)"),
 )
 
 
@@ -70,7 +70,7 @@ def recipe(model: str, artifacts: Sequence[Artifact]) -> str:
         *(_release(release, artifacts) for release in RELEASES),
         "## Which JetPack has what",
         markdown_table(
-            ("JetPack", "TensorRT / CUDA", "boards"), [(it.jetpack, it.tensorrt, it.boards) for it in DEVICES]
+            ("JetPack", "TensorRT / CUDA", "boards"), [(it.jetpack, it.tensorrt, it.boards) for it in JETPACKS]
         ),
         "DLA is not for this network: LayerNorm, products of activations, GELU and DepthToSpace leave it.",
         "## Head-room of fp16",

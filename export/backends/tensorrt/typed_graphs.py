@@ -18,7 +18,7 @@ from dlgsanet.errors import BackendError
 from export.backends.tensorrt.half_precision import HALF_MAX, fp32_islands, to_half
 from export.backends.tensorrt.int8_forms import typed_forms, with_exact_scales
 from export.backends.tensorrt.value_ranges import by_block, largest_values
-from export.graph.build import check
+from export.graph.build import require_valid
 from export.graph.graph import Graph
 from runtimes.backends.tensorrt.lint.lint import lint
 from runtimes.bundle.artifact_facts import Cost
@@ -47,7 +47,7 @@ def typed_graphs(
     """
     files = _forms(graph, precision, quantized)
     for suffix, made in files.items():
-        check(made.model)
+        require_valid(made.model)
         require_no_fault(made.data, suffix or precision)
     cost = Cost()
     if precision != "fp32":

@@ -12,7 +12,7 @@ from onnx import TensorProto, helper
 
 from dlgsanet.errors import BackendError
 from export.graph.graph import Graph
-from runtimes.backends.registry import import_engine
+from runtimes.backends.onnxruntime import ENGINE as ONNXRUNTIME
 
 _BLOCK = re.compile(r"deep_feature_extraction\.(\d+)(?:\.body\.(\d+))?")
 
@@ -33,7 +33,7 @@ def largest_values(graph: Graph, tile: NDArray[np.float32]) -> dict[str, float]:
         probed.graph.node.append(helper.make_node("Abs", [name], [size], name=size))
         probed.graph.node.append(helper.make_node("ReduceMax", [size], [peak], name=peak, keepdims=0))
         probed.graph.output.append(helper.make_tensor_value_info(peak, TensorProto.FLOAT, []))
-    ort = import_engine("onnxruntime")
+    ort = ONNXRUNTIME.load()
     try:
         session = ort.InferenceSession(probed.SerializeToString(), providers=["CPUExecutionProvider"])
         peaks = session.run([f"probe{index}.peak" for index in range(len(names))], {inferred.input[0].name: tile})

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from dlgsanet.network.attention import NORM_EPS, SparseGSA, activate
 from dlgsanet.network.config import HEADS
 from export.rewriting.conv_algebra import slice_outputs, split
-from export.rewriting.pass_contract import Context, Outcome, Pass, replace_all
+from export.rewriting.pass_contract import Outcome, Pass, PassContext, replace_all
 from export.rewriting.passes.tlc_windows import Windows, windows_for
 
 
@@ -100,15 +100,15 @@ def _flatten(cuts: Tensor, windows: Windows, channels: int, groups: int) -> Tens
     return cuts.reshape(windows.count, groups, channels // groups, pixels)
 
 
-def _unroll(root: nn.Module, context: Context) -> Outcome:
+def _unroll(root: nn.Module, context: PassContext) -> Outcome:
     return Outcome(replace_all(root, SparseGSA, lambda source: TileAttention(source, context.tile)))
 
 
-def _scale_after(root: nn.Module, context: Context) -> Outcome:
+def _scale_after(root: nn.Module, context: PassContext) -> Outcome:
     return Outcome(replace_all(root, UnitFirst, UnitAfter))
 
 
-def _split_qkv(root: nn.Module, context: Context) -> Outcome:
+def _split_qkv(root: nn.Module, context: PassContext) -> Outcome:
     return Outcome(replace_all(root, JointQKV, SplitQKV))
 
 

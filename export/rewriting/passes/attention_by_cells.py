@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from dlgsanet.network.attention import NORM_EPS, activate
 from dlgsanet.network.config import HEADS
-from export.rewriting.pass_contract import Context, Outcome, Pass, replace_all
+from export.rewriting.pass_contract import Outcome, Pass, PassContext, replace_all
 from export.rewriting.passes.attention import (
     SCALE_AFTER_MATMUL,
     SPLIT_QKV,
@@ -107,7 +107,7 @@ def _covers(axis: Axis, step: int) -> Tensor:
     return ((starts <= first) & (first < starts + axis.size)).double()
 
 
-def _to_cells(root: nn.Module, context: Context) -> Outcome:
+def _to_cells(root: nn.Module, context: PassContext) -> Outcome:
     found = [module for module in root.modules() if isinstance(module, TileAttention)]
     for module in found:
         reason = _refusal(module)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from export.rewriting.conv_algebra import conv_like
 from export.rewriting.dynamic_conv_forms import Direct
 from export.rewriting.lowerings import EXPOSE_FILTERS, LocalMix
-from export.rewriting.pass_contract import Context, Outcome, Pass
+from export.rewriting.pass_contract import Outcome, Pass, PassContext
 
 FULL = "no filter network has fewer independent directions than maps"
 ROUNDING = 1e-11
@@ -22,7 +22,7 @@ def factor(weight: Tensor) -> tuple[Tensor, Tensor] | None:
     return None if rank == weight.shape[1] else (u[:, :rank] * s[:rank], v[:rank])
 
 
-def _factor(root: nn.Module, context: Context) -> Outcome:
+def _factor(root: nn.Module, context: PassContext) -> Outcome:
     places = 0
     for mix in root.modules():
         if isinstance(mix, LocalMix) and isinstance(mix.dynamic, Direct) and isinstance(mix.filter_spread, nn.Conv2d):

@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 from dlgsanet.network.layers import GDFN
 from export.rewriting.conv_algebra import slice_outputs, split
-from export.rewriting.pass_contract import Context, Outcome, Pass, replace_all
+from export.rewriting.pass_contract import Outcome, Pass, PassContext, replace_all
 
 
 class FriendlyGDFN(nn.Module):
@@ -44,11 +44,11 @@ class SplitGDFN(nn.Module):
         return out
 
 
-def _slice(root: nn.Module, context: Context) -> Outcome:
+def _slice(root: nn.Module, context: PassContext) -> Outcome:
     return Outcome(replace_all(root, GDFN, FriendlyGDFN))
 
 
-def _split(root: nn.Module, context: Context) -> Outcome:
+def _split(root: nn.Module, context: PassContext) -> Outcome:
     return Outcome(replace_all(root, FriendlyGDFN, SplitGDFN))
 
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from dlgsanet.network.attention import NORM_EPS
 from dlgsanet.network.layers import LAYER_NORM_EPS
-from export.rewriting.pass_contract import Context, Outcome, Pass, replace_all
+from export.rewriting.pass_contract import Outcome, Pass, PassContext, replace_all
 from export.rewriting.passes.attention import UNROLL_TLC, UnitFirst
 from export.rewriting.passes.layer_norm import LAYER_NORM_NCHW, NchwLayerNorm, Normalise
 
@@ -69,12 +69,12 @@ def _unit(x: Tensor) -> Tensor:
     return scaled / torch.maximum(torch.linalg.vector_norm(scaled, 2, -1, True), NORM_EPS / peak)
 
 
-def _normalise(root: nn.Module, context: Context) -> Outcome:
+def _normalise(root: nn.Module, context: PassContext) -> Outcome:
     places = replace_all(root, Normalise, lambda source: PeakNormalise())
     return Outcome(places + replace_all(root, NchwLayerNorm, PeakLayerNorm))
 
 
-def _units(root: nn.Module, context: Context) -> Outcome:
+def _units(root: nn.Module, context: PassContext) -> Outcome:
     return Outcome(replace_all(root, UnitFirst, UnitByPeak))
 
 

@@ -9,7 +9,7 @@ from dlgsanet.network.attention import SparseGSA
 from dlgsanet.network.layers import GDFN, LAYER_NORM_EPS, MHDLSA, LayerNorm
 from dlgsanet.network.model import GlobalBlock, LocalBlock
 from export.rewriting.conv_algebra import fold_affine_before
-from export.rewriting.pass_contract import Context, Outcome, Pass, replace_all
+from export.rewriting.pass_contract import Outcome, Pass, PassContext, replace_all
 
 
 def normalise(x: Tensor) -> Tensor:
@@ -56,11 +56,11 @@ class Normalise(nn.Module):
         return normalise(x)
 
 
-def _to_nchw(root: nn.Module, context: Context) -> Outcome:
+def _to_nchw(root: nn.Module, context: PassContext) -> Outcome:
     return Outcome(replace_all(root, LayerNorm, NchwLayerNorm))
 
 
-def _fold_affine(root: nn.Module, context: Context) -> Outcome:
+def _fold_affine(root: nn.Module, context: PassContext) -> Outcome:
     places = 0
     for block in root.modules():
         if isinstance(block, LocalBlock):

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from dlgsanet.network.model import DLGSANet
 from export.rewriting.conv_algebra import conv_like
-from export.rewriting.pass_contract import Context, Outcome, Pass
+from export.rewriting.pass_contract import Outcome, Pass, PassContext
 
 
 class FixedNet(nn.Module):
@@ -35,7 +35,7 @@ class FixedNet(nn.Module):
         return out + self.mean if self.add_mean else out
 
 
-def _fold_output(root: nn.Module, context: Context) -> Outcome:
+def _fold_output(root: nn.Module, context: PassContext) -> Outcome:
     if not isinstance(root, FixedNet):
         return Outcome(0, "the network does not end in a sum with the mean colour")
     conv, shuffle = root.upsample[0], root.upsample[1]
@@ -47,7 +47,7 @@ def _fold_output(root: nn.Module, context: Context) -> Outcome:
     return Outcome(1)
 
 
-def _refuse_input(root: nn.Module, context: Context) -> Outcome:
+def _refuse_input(root: nn.Module, context: PassContext) -> Outcome:
     if isinstance(root, FixedNet) and torch.count_nonzero(root.mean) == 0:
         return Outcome(0, "the mean is zero: there is nothing to fold")
     reason = "the first convolution pads with zeros after the subtraction, so the image border would change"

@@ -17,7 +17,7 @@ from dlgsanet.network.attention import SparseGSA
 from dlgsanet.network.layers import GDFN, LAYER_NORM_EPS, MHDLSA
 from dlgsanet.network.model import GlobalBlock, Group, LocalBlock
 from export.rewriting.conv_algebra import conv_like
-from export.rewriting.pass_contract import Context, Outcome, Pass
+from export.rewriting.pass_contract import Outcome, Pass, PassContext
 from export.rewriting.passes.layer_norm import FOLD_NORM_AFFINE, LAYER_NORM_NCHW, Normalise
 from export.rewriting.passes.mean_colour import FixedNet
 
@@ -57,7 +57,7 @@ def _axis(channels: int, dtype: torch.dtype) -> Tensor:
     return v
 
 
-def _turn(root: nn.Module, context: Context) -> Outcome:
+def _turn(root: nn.Module, context: PassContext) -> Outcome:
     if not isinstance(root, FixedNet):
         return Outcome(0, "the network has no residual stream from a first to a last convolution")
     blocks = [module for module in root.modules() if isinstance(module, (LocalBlock, GlobalBlock))]

@@ -11,7 +11,7 @@ from benchmarks.records.study_file import read_study, write_study
 from benchmarks.studies import nncf_settings as openvino_study
 from benchmarks.studies.nncf_settings import TRIALS, USED, NncfSettings, quantized, study, table
 from dlgsanet.imaging.files import write_picture
-from export.backends.openvino.quantize import convolutions, layers
+from export.backends.openvino.quantize import convolutions, dense_by_name
 from export.quantization.layers import CONV, chosen_by_default, role
 from export.targets.table import Target
 from export.tuning.lowering_trials import Variant, build_graph
@@ -41,7 +41,7 @@ def quantizers(source: Path, name: str) -> set[str]:
 def test_a_trial_quantizes_the_default_layers_but_those_it_leaves(source: Path) -> None:
     import openvino
 
-    default = chosen_by_default(layers(openvino.Core().read_model(source)), rounded=False)
+    default = chosen_by_default(dense_by_name(openvino.Core().read_model(source)), rounded=False)
     assert quantizers(source, USED) == set(default)
     left = {name for name in default if role(name.removesuffix(CONV)) == "body"}
     assert left and quantizers(source, "without `body`") == set(default) - left

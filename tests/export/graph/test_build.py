@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from dlgsanet.errors import BackendError
 from dlgsanet.network.config import ACTIVATIONS
 from dlgsanet.network.model import DLGSANet
-from export.graph.build import build_onnx, check, max_rank
+from export.graph.build import build_onnx, max_rank, require_valid
 from export.graph.graph import METADATA_KEY, onnx_bytes
 from export.rewriting.rewrite import rewrite
 from export.targets.row import LOWERINGS, OPSETS
@@ -155,4 +155,4 @@ def test_an_invalid_graph_is_refused() -> None:
     node = helper.make_node("Relu", ["nowhere"], ["sr"])
     value = helper.make_tensor_value_info("sr", TensorProto.FLOAT, [1])
     with pytest.raises(BackendError, match="not valid"):
-        check(helper.make_model(helper.make_graph([node], "bad", [], [value])))
+        require_valid(helper.make_model(helper.make_graph([node], "bad", [], [value])))

@@ -20,7 +20,7 @@ from dlgsanet.storage.typed_json import to_json
 from export.bundle.options import ExportOptions
 from export.bundle.writer import export_bundle
 from export.machine.journal import Journal
-from export.quantization.layer_search import Candidate, SearchLimits, fastest
+from export.quantization.layer_search import MeasuredSet, SearchLimits, fastest
 from export.quantization.layer_sensitivity import Loss
 from export.quantization.layers import chosen_by_default, role, units
 from export.quantization.options import CalibrationOptions
@@ -149,7 +149,7 @@ def test_a_set_that_is_as_fast_but_loses_less_is_taken(tmp_path: Path) -> None:
     """The choice itself, on figures that are known: 0.5 % is no gain, a set over the limits is none at all."""
     losses = {"few": Loss(60, 60, 1e-6, 0.001, 0.001, 0), "many": Loss(50, 50, 1e-5, 0.04, 0.04, 0),
               "all": Loss(40, 30, 1e-4, 0.06, 0.06, 0)}  # fmt: skip
-    found = {name: Candidate(name, (name,), ms, losses[name]) for name, ms in
+    found = {name: MeasuredSet(name, (name,), ms, losses[name]) for name, ms in
              (("all", 10.0), ("many", 20.0), ("few", 20.1))}  # fmt: skip
     assert fastest(tuple(found.values()), SearchLimits()).name == "few"
     assert fastest((found["all"], found["many"]), SearchLimits()).name == "many"

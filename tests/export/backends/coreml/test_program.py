@@ -7,7 +7,7 @@ import pytest
 
 from dlgsanet.errors import BackendError, InputError
 from export.backends.coreml.convert import PackageOptions, convert_coreml, label
-from export.backends.coreml.program import HALF_TINY, to_half
+from export.backends.coreml.program import HALF_TINY, round_to_half
 from export.bundle.options import ExportOptions
 from export.bundle.writer import export_bundle
 from export.targets.table import Target
@@ -16,10 +16,10 @@ pytest.importorskip("coremltools")
 
 
 def test_half_keeps_guards_above_zero_and_refuses_what_overflows() -> None:
-    assert to_half(np.float32(1e-12)) == HALF_TINY and to_half(np.float32(0.5)) == 0.5
-    assert to_half(np.float32([1e-12, 1.0])).tolist() == [0.0, 1.0]  # a tensor of weights is no guard
+    assert round_to_half(np.float32(1e-12)) == HALF_TINY and round_to_half(np.float32(0.5)) == 0.5
+    assert round_to_half(np.float32([1e-12, 1.0])).tolist() == [0.0, 1.0]  # a tensor of weights is no guard
     with pytest.raises(BackendError, match="70000 is beyond fp16"):
-        to_half(np.float32([1.0, -70000.0]))
+        round_to_half(np.float32([1.0, -70000.0]))
 
 
 def test_an_operator_that_is_not_known_is_named(tmp_path) -> None:

@@ -5,7 +5,7 @@ import torch
 
 from dlgsanet.network.attention import SparseGSA
 from dlgsanet.network.config import ACTIVATIONS
-from export.rewriting.pass_contract import Context
+from export.rewriting.pass_contract import PassContext
 from export.rewriting.passes.attention import SCALE_AFTER_MATMUL, SPLIT_QKV, UNROLL_TLC
 from export.rewriting.passes.attention_by_cells import ATTEND_BY_CELLS, CellAttention, cell_of
 from export.rewriting.passes.tlc_windows import windows_for
@@ -28,8 +28,8 @@ def by_cells(tile: tuple[int, int], window: int, activation: str = "relu") -> tu
     source.temperature.copy_(torch.rand(6, 1, 1) + 0.5)
     holder = Holder(source)
     for step in (UNROLL_TLC, SCALE_AFTER_MATMUL, SPLIT_QKV):
-        assert step.run(holder, Context(tile, "basis")).places == 1
-    return holder, source, ATTEND_BY_CELLS.run(holder, Context(tile, "basis")).reason
+        assert step.run(holder, PassContext(tile, "basis")).places == 1
+    return holder, source, ATTEND_BY_CELLS.run(holder, PassContext(tile, "basis")).reason
 
 
 @pytest.mark.parametrize(
