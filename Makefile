@@ -65,8 +65,8 @@ coverage: $(VENV)/.ready-test
 docs: $(VENV)/.ready-test
 	$(BIN)/python -m docs.update_tables
 
-# Strict: a broken link or a page outside the navigation fails. Needs no network.
-site: $(VENV)/.ready-test
+# Strict: a broken link or a page outside the navigation fails. Needs no network, and of packages only the site's.
+site: $(VENV)/.ready-site
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 $(BIN)/python:
@@ -80,7 +80,11 @@ $(VENV)/.ready-demo: pyproject.toml constraints.txt | $(BIN)/python
 $(VENV)/.ready-test: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) $(TORCH)
 	$(PIP) --editable ".[all,dev]"
-	touch $@ $(VENV)/.ready-demo
+	touch $@ $(VENV)/.ready-demo $(VENV)/.ready-site
+
+$(VENV)/.ready-site: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) --editable ".[site]"
+	touch $@
 
 clean:
 	rm -rf $(VENV) demo build dist *.egg-info .coverage*
