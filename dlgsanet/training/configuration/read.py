@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, Field, asdict, dataclass, field, fields
 from pathlib import Path
 from types import UnionType
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, TypeAlias, TypeVar, get_args, get_origin, get_type_hints
 
 from dlgsanet.errors import InputError, unknown
 from dlgsanet.storage.toml_file import read_toml
@@ -31,6 +31,7 @@ TABLES = {
     "run": RunSection,
 }
 STAGES = "stages"  # the one list of tables
+Tables: TypeAlias = dict[str, Any]  # nested tables and lists, as TOML has them
 
 
 @dataclass(frozen=True)
@@ -74,20 +75,19 @@ class TrainConfig:
         later = [(stage.patch, stage.batch or self.data.batch) for stage in self.stages]
         return (self.data.patch, self.data.batch), *later
 
-    def stored(self) -> dict[str, Any]:
+    def stored(self) -> Tables:
         """Nested dictionaries and lists: what a training state keeps."""
-        content: dict[str, Any] = _plain(asdict(self))
-        return content
+        return _plain_tables(asdict(self))
 
-    def differences(self, other: Mapping[str, Any]) -> list[str]:
+    def differences(self, other: Mapping[str, object]) -> list[str]:
         """Fields, as `table.key`, in which a stored configuration differs; keys it lacks count as defaults."""
-        mine, other = self.stored(), _plain(other)
+        mine, found = self.stored(), _plain_tables(other)
         different = []
         for table, kind in TABLES.items():
-            theirs = {**_defaults(kind), **other.get(table, {})}
+            theirs = {**_defaults(kind), **found.get(table, {})}
             keys = [*mine[table], *(key for key in theirs if key not in mine[table])]
             different += [f"{table}.{key}" for key in keys if theirs.get(key) != mine[table].get(key)]
-        if other.get(STAGES, []) != mine[STAGES]:
+        if found.get(STAGES, []) != mine[STAGES]:
             different.append(STAGES)
         return different
 
@@ -97,7 +97,7 @@ def read_config(path: str | Path) -> TrainConfig:
     return config_from_dict(read_toml(path))
 
 
-def config_from_dict(content: Mapping[str, Any]) -> TrainConfig:
+def config_from_dict(content: Mapping[str, object]) -> TrainConfig:
     """The typed configuration of nested tables; InputError for what does not fit."""
     for key in content:
         if key not in TABLES and key != STAGES:
@@ -120,11 +120,11 @@ def config_from_dict(content: Mapping[str, Any]) -> TrainConfig:
 T = TypeVar("T")
 
 
-def _section(kind: type[T], name: str, table: Any) -> T:
+def _section(kind: type[T], name: str, table: object) -> T:
     if not isinstance(table, Mapping):
         raise InputError(f"expected a table [{name}], found {table!r}")
     types = get_type_hints(kind)
-    values: dict[str, Any] = {}
+    values: dict[str, object] = {}
     for key, value in table.items():
         if key not in types:
             raise unknown(f"key in [{name}]", key, types)
@@ -135,7 +135,7 @@ def _section(kind: type[T], name: str, table: Any) -> T:
     return kind(**values)
 
 
-def _typed(key: str, value: Any, kind: Any) -> Any:
+def _typed(key: str, value: object, kind: object) -> object:
     """`value` as the type of its field: a scalar, a list of one scalar type, or a choice of these."""
     choices = get_args(kind) if isinstance(kind, UnionType) else (kind,)
     for choice in choices:
@@ -150,15 +150,20 @@ def _typed(key: str, value: Any, kind: Any) -> Any:
     raise InputError(f"expected {key} of type {wanted}, found {value!r}: correct the configuration")
 
 
-def _fields(kind: type[Any]) -> tuple[Field[Any], ...]:
-    return fields(kind)
+def _fields(kind: type[T]) -> tuple[Field[object], ...]:
+    """Of a section: all of them are dataclasses."""
+    return fields(kind)  # type: ignore[arg-type]
 
 
-def _defaults(kind: type[Any]) -> dict[str, Any]:
+def _defaults(kind: type[T]) -> dict[str, object]:
     return {one.name: _plain(one.default) for one in _fields(kind) if one.default is not MISSING}
 
 
-def _plain(value: Any) -> Any:
+def _plain_tables(content: Mapping[str, object]) -> Tables:
+    return {key: _plain(value) for key, value in content.items()}
+
+
+def _plain(value: object) -> object:
     """Tuples as lists: what `torch.load(weights_only=True)` reads back, and what TOML gives."""
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}

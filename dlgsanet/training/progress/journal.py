@@ -6,12 +6,23 @@ import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Protocol
+
 
 from dlgsanet.errors import UnavailableError
 from dlgsanet.storage import atomic
 
 LOG, EVENTS = "log.jsonl", "tensorboard"
+
+
+class Events(Protocol):
+    """TensorBoard's event files, as tensorboardX writes them."""
+
+    def add_scalar(self, key: str, value: float, step: int) -> None: ...
+
+    def flush(self) -> None: ...
+
+    def close(self) -> None: ...
 
 
 class Journal:
@@ -23,14 +34,14 @@ class Journal:
         if self._path.exists():
             self._drop_after(step)
 
-    def write(self, record: Mapping[str, Any]) -> None:
+    def write(self, record: Mapping[str, float]) -> None:
         """Add one record; its numbers also go to TensorBoard, under their keys at its `step`."""
         with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(record) + "\n")
         if self._events:
             for key, value in record.items():
-                if key != "step" and isinstance(value, (int, float)):
-                    self._events.add_scalar(key, value, record["step"])
+                if key != "step":
+                    self._events.add_scalar(key, value, int(record["step"]))
             self._events.flush()
 
     def close(self) -> None:
@@ -54,11 +65,12 @@ def _step(line: str) -> float:
     return step
 
 
-def _event_writer(folder: Path, step: int) -> Any:
+def _event_writer(folder: Path, step: int) -> Events:
     try:
         from tensorboardX import SummaryWriter
     except ModuleNotFoundError as error:
         raise UnavailableError(
             "run.tensorboard needs the package tensorboardX, found none: pip install 'dlgsanet-edge[train]'"
         ) from error
-    return SummaryWriter(str(folder), purge_step=step + 1)
+    writer: Events = SummaryWriter(str(folder), purge_step=step + 1)
+    return writer
