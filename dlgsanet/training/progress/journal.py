@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
-
 from dlgsanet.errors import UnavailableError
 from dlgsanet.storage import atomic
 

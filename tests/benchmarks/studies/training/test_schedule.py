@@ -105,7 +105,7 @@ def test_a_run_without_validations_and_an_unknown_arm_are_refused(arms: Path, tm
 
 
 def test_the_arms_of_the_project_fit_their_base() -> None:
-    place = Path(__file__).parents[4] / "configs" / "schedule-arms.toml"
+    place = Path(__file__).parents[4] / "configs" / "studies" / "schedule-arms.toml"
     known = read_arms(place)
     base = read_config(place.parent / known.base)
     made = {name: configuration(base, {**known.all, **changes}) for name, changes in known.arms.items()}
