@@ -13,7 +13,7 @@ from benchmarks.accuracy.options import CheckOptions
 from benchmarks.latency.options import BenchOptions
 from dlgsanet.command_line.verbs import add_verb
 from dlgsanet.command_line.voice import Voice
-from dlgsanet.errors import InputError, UnavailableError
+from dlgsanet.errors import UnavailableError
 
 
 @dataclass(frozen=True)
@@ -73,16 +73,16 @@ def bench(options: BenchOptions, voice: Voice) -> None:
 
 def report(options: ReportOptions, voice: Voice) -> None:
     """Make one self-contained page of one or many machines' results; measures nothing."""
+    from benchmarks.report.plan import plan_report
+
     try:
-        from benchmarks.report.page import write_report
+        from benchmarks.report.page import write_page
     except ModuleNotFoundError as error:
         raise UnavailableError(
             f'report needs the package {error.name}, found none: pip install "dlgsanet-edge[report]"'
         ) from error
 
-    if options.output.exists() and not options.force:
-        raise InputError(f"{options.output} exists already: give --force to replace it, or another -o")
-    with voice.progress() as step:
-        step(f"reading {len(options.results)} result files")
-        write_report(options.results, options.output)
+    plan = plan_report(options.results, options.output, force=options.force)
+    write_page(plan)
+    voice.detail(f"from {len(plan.files)} result files")
     sys.stdout.write(f"report: {options.output}\n")

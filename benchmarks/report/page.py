@@ -14,27 +14,25 @@ from markupsafe import Markup
 from benchmarks.accuracy.error_maps import gradient
 from benchmarks.accuracy.int8_layers import layers_line
 from benchmarks.gates import accuracy_gates as gates
-from benchmarks.records.result_file import ResultFile, read_result
+from benchmarks.records.result_file import ResultFile
 from benchmarks.report import advice
 from benchmarks.report import page_view as report_view
 from benchmarks.report import terminal as show
 from benchmarks.report.kinds import KINDS
+from benchmarks.report.plan import ReportPlan, plan_report
 from dlgsanet import __version__
 from dlgsanet.errors import InputError
 from dlgsanet.storage.atomic import write_text
 
 
 def write_report(results: Sequence[Path], output: Path) -> None:
-    """Read the result files and write the page, atomically.
+    """Read the result files and write the page, atomically; one that is there is replaced. Raises InputError."""
+    write_page(plan_report(results, output, force=True))
 
-    Raises InputError: no files, one that is no result file of this schema, none with a record, an `output`
-    not called .html (a result file must not be overwritten by mistake), a place that cannot be written.
-    """
-    if not results:
-        raise InputError("expected result files of `check --json` and `bench --json`, found none")
-    if output.suffix.lower() not in (".html", ".htm"):
-        raise InputError(f"expected the page's file name to end in .html, found {output}; correct -o")
-    write_text(output, render([read_result(path) for path in results]))
+
+def write_page(plan: ReportPlan) -> None:
+    """Write the page, atomically. Raises InputError for a place that cannot be written."""
+    write_text(plan.output, render(plan.files))
 
 
 def render(files: Sequence[ResultFile]) -> str:

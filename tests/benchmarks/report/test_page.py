@@ -14,6 +14,7 @@ from benchmarks.records.latency import LatencyRecord
 pytest.importorskip("jinja2")
 pytest.importorskip("matplotlib")
 
+from benchmarks.commands import ReportOptions
 from benchmarks.records.accuracy import AccuracyRecord
 from benchmarks.records.inside import BlockRecord, BlockRow
 from benchmarks.records.pictures import ErrorMap
@@ -21,6 +22,7 @@ from benchmarks.records.result_file import ResultFile, new_result, write_result
 from benchmarks.report.advice import advise, machines, models
 from benchmarks.report.page import render, write_report
 from benchmarks.report.page_view import machine_facts, model_view
+from dlgsanet.command_line.voice import PLAIN
 from dlgsanet.errors import InputError, UnavailableError
 
 
@@ -193,7 +195,7 @@ def test_without_its_packages_the_report_says_which_extra_brings_them(monkeypatc
     monkeypatch.delitem(sys.modules, "benchmarks.report.page")
     monkeypatch.setitem(sys.modules, "jinja2", None)
     with pytest.raises(UnavailableError, match=r"needs the package jinja2.*dlgsanet-edge\[report\]"):
-        commands.report([Path("r.json")], Path("r.html"))
+        commands.report(ReportOptions((Path("r.json"),), Path("r.html")), PLAIN)
 
 
 def test_a_result_file_named_as_the_page_is_kept(tmp_path: Path) -> None:
