@@ -14,7 +14,7 @@ from mkdocs.structure.pages import Page
 ROOT = Path(__file__).resolve().parent.parent
 PARTS = (
     "*.md", "docs/**/*.md", "docs/images/*", "docs/reference/schemas/*.json", "dlgsanet/weights/*.md",
-    "dlgsanet/weights/*.png", "examples/*", "LICENSE",
+    "dlgsanet/weights/*.png", "examples/*", "examples/toy_backend/toy_backend/*.py", "LICENSE",
 )  # fmt: skip
 
 

@@ -69,7 +69,7 @@ def examine(backend: Backend, timeout_s: float = TIMEOUT_S) -> Finding:
     """Probe one engine. Never raises for an engine that is missing, broken or hangs: the finding says so."""
     engine = backend.engine
     found = _version(engine.module)
-    if importlib.util.find_spec(engine.module) is None:
+    if importlib.util.find_spec(engine.module.partition(".")[0]) is None:
         install = f'pip install "dlgsanet-edge[{engine.extra}]"' if engine.extra else engine.advice
         return Finding(engine.name, MISSING, None, (), backend.role, install)
     if backend.idle_here:

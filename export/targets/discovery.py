@@ -11,13 +11,10 @@ import importlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import entry_points
 from typing import Protocol, runtime_checkable
 
 from export.targets.row import Row
-
-GROUP = "dlgsanet_edge.backends"
-"""Group of entry points: the name is the backend's, the value a package whose module `export` has a `BACKEND`."""
+from runtimes.backends.plug_ins import plug_ins
 
 BUILT_IN = (
     "export.backends.onnxruntime.entry:BACKEND",
@@ -69,7 +66,7 @@ def discover() -> Found:
 
 def _others() -> Iterator[tuple[str, str]]:
     """(backend, package) as installed packages say."""
-    return ((point.name, point.value) for point in entry_points(group=GROUP))
+    return plug_ins()
 
 
 def _checked(name: str, package: str, known: Mapping[str, Entry]) -> Entry:

@@ -1,8 +1,5 @@
-"""Every backend that there is: ours by their entries, and those that other packages bring.
-
-A package of others names itself under the entry point group `dlgsanet_edge.backends`: the name is the backend's, the
-value a package whose module `runtime` has the entry as `BACKEND`. One that is broken is said where it is asked for,
-and stands in nobody's way.
+"""Every backend that there is: ours by their entries, and those that other packages bring (`plug_ins`). One of those
+that is broken is said where it is asked for, and stands in nobody's way.
 """
 
 from __future__ import annotations
@@ -10,7 +7,6 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping
 from functools import lru_cache
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
 
@@ -19,13 +15,13 @@ from runtimes.backends.backend import Backend
 from runtimes.backends.coreml.entry import BACKEND as COREML
 from runtimes.backends.onnxruntime.entry import BACKEND as ONNXRUNTIME
 from runtimes.backends.openvino.entry import BACKEND as OPENVINO
+from runtimes.backends.plug_ins import plug_ins
 from runtimes.backends.tensorrt.entry import BACKEND as TENSORRT
 from runtimes.backends.tensorrt.entry import RTX_BACKEND as TENSORRT_RTX
 from runtimes.backends.torch.entry import BACKEND as TORCH
 from runtimes.bundle.manifest import Artifact
 from runtimes.runner.contract import Runner, RunOptions
 
-GROUP = "dlgsanet_edge.backends"
 BUILT_IN: Mapping[str, Backend] = {
     entry.name: entry for entry in (ONNXRUNTIME, OPENVINO, TORCH, COREML, TENSORRT, TENSORRT_RTX)
 }
@@ -66,28 +62,24 @@ def import_engine(name: str) -> ModuleType:
 @lru_cache(maxsize=1)
 def _others() -> Mapping[str, Backend | UnavailableError]:
     found: dict[str, Backend | UnavailableError] = {}
-    for point in entry_points(group=GROUP):
-        told = _entry(point)
-        if point.name in found:
-            told = UnavailableError(f"backend '{point.name}' is brought by two packages; remove one")
-        if point.name in BUILT_IN:  # under another name, since its own is taken
-            found[f"{point.name} ({point.value})"] = _broken(point, "the name is that of a backend of ours")
-            continue
-        found[point.name] = told
+    for name, package in sorted(plug_ins()):
+        taken = name in BUILT_IN or name in found
+        label = f"{name} ({package})" if taken else name
+        found[label] = _broken(name, package, "another backend has this name") if taken else _entry(name, package)
     return found
 
 
-def _entry(point: EntryPoint) -> Backend | UnavailableError:
+def _entry(name: str, package: str) -> Backend | UnavailableError:
     try:
-        entry = importlib.import_module(f"{point.value}.runtime").BACKEND
+        entry = importlib.import_module(f"{package}.runtime").BACKEND
     except Exception as error:  # noqa: BLE001  (whatever a package of others raises, ours go on)
-        return _broken(point, f"{type(error).__name__}: {error}")
+        return _broken(name, package, f"{type(error).__name__}: {error}")
     if not isinstance(entry, Backend):
-        return _broken(point, f"expected BACKEND of type Backend, found {type(entry).__name__}")
-    if entry.name != point.name:
-        return _broken(point, f"its entry calls itself '{entry.name}'")
+        return _broken(name, package, f"expected BACKEND of type Backend, found {type(entry).__name__}")
+    if entry.name != name:
+        return _broken(name, package, f"its entry calls itself '{entry.name}'")
     return entry
 
 
-def _broken(point: EntryPoint, reason: str) -> UnavailableError:
-    return UnavailableError(f"backend '{point.name}' of package '{point.value}' cannot be used: {reason}")
+def _broken(name: str, package: str, reason: str) -> UnavailableError:
+    return UnavailableError(f"backend '{name}' of package '{package}' cannot be used: {reason}")

@@ -16,6 +16,7 @@ from runtimes import commands, doctor
 from runtimes.backends import registry
 from runtimes.backends.backend import Backend
 from runtimes.backends.engines import Engine
+from runtimes.backends.plug_ins import GROUP
 from runtimes.backends.registry import BUILT_IN
 from runtimes.commands import DoctorOptions
 from runtimes.doctor import Finding, Machine, Report, examine
@@ -53,7 +54,7 @@ def plug_in(tmp_path, monkeypatch) -> Iterator[Callable[[str, str], None]]:
         (package / "__init__.py").write_text("")
         (package / "runtime.py").write_text(source)
         (facts / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n")
-        (facts / "entry_points.txt").write_text(f"[{registry.GROUP}]\n{name} = {name}_package\n")
+        (facts / "entry_points.txt").write_text(f"[{GROUP}]\n{name} = {name}_package\n")
 
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
@@ -99,7 +100,7 @@ def test_an_entry_that_cannot_be_read_is_one_row_of_the_report(plug_in, monkeypa
     assert rows["openvino"].status == "ok"
     assert rows["plug"].status == rows["openvino (openvino_package)"].status == "broken"
     assert rows["plug"].note == "backend 'plug' of package 'plug_package' cannot be used: ImportError: no libplug"
-    assert "the name is that of a backend of ours" in rows["openvino (openvino_package)"].note
+    assert "another backend has this name" in rows["openvino (openvino_package)"].note
 
 
 REPORT = Report(
