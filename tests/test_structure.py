@@ -42,6 +42,8 @@ TORCH_FREE = (
 OPTIONAL = ("torch", "safetensors", "onnx", "onnxruntime", "openvino", "coremltools", "skimage", "matplotlib", "jinja2")
 LONGEST_FILE = 330
 LONGEST_FUNCTION = 40
+# Names of two classes: one in each room, or one in the words of a library or file format.
+SHARED_NAMES = {"Backend", "Compiled", "ConvertJob", "Found", "Graph", "Journal", "Machine", "Port", "Tensor"}
 TABLES = {"export/bundle/model_card.py: model_card"}  # functions that are a table or a page of text
 MOST_ENTRIES = 12
 NO_ENTRIES = ("__init__.py", "__main__.py", "conftest.py", "py.typed", "__pycache__")  # what every folder has
@@ -211,6 +213,16 @@ def test_tests_mirror_the_tree() -> None:
             lost += [] if (ROOT / place).is_dir() or (ROOT / place).with_suffix(".py").is_file() else [named]
     assert not lost
     assert all((ROOT / name).is_file() for name in TESTS_OF_MANY)
+
+
+def test_a_class_has_a_name_of_its_own() -> None:
+    """One meaning a word: a name is looked up once, whatever the room."""
+    places: dict[str, list[str]] = {}
+    for path in (path for room in ROOMS for path in files(room)):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places.setdefault(node.name, []).append(path.relative_to(ROOT).as_posix())
+    assert {name: found for name, found in places.items() if len(found) > 1 and name not in SHARED_NAMES} == {}
 
 
 def test_functions_fit_a_screen() -> None:

@@ -13,7 +13,7 @@ from benchmarks.accuracy import verdicts
 from benchmarks.accuracy.crops import Shelf, make_crop
 from benchmarks.accuracy.diagnosis import Signs, diagnosis, signs
 from benchmarks.accuracy.error_maps import WorstImages
-from benchmarks.accuracy.figures import Yardstick, yardstick
+from benchmarks.accuracy.figures import Standard, standard
 from benchmarks.accuracy.ladder import WHOLE, Ladder
 from benchmarks.accuracy.verdicts import Conditions, Tiled, require_limit
 from benchmarks.gates.accuracy_gates import Verdict
@@ -21,7 +21,7 @@ from benchmarks.records.accuracy import AccuracyRecord, ImageRow
 from benchmarks.records.inside import DiagnosisRecord, RungRecord
 from benchmarks.records.pictures import Crop, ErrorMap
 from benchmarks.subjects.datasets import Dataset, Sample
-from benchmarks.subjects.reference import Reference
+from benchmarks.subjects.reference import ReferenceOutputs
 from benchmarks.subjects.subject import Origin, Subject
 from benchmarks.subjects.torch_peers import peer_id
 from dlgsanet.errors import BackendError, UnavailableError
@@ -73,7 +73,7 @@ class _Tiling:
 def check(
     subjects: Sequence[Subject],
     dataset: Dataset,
-    reference: Reference,
+    reference: ReferenceOutputs,
     origin: Origin,
     *,
     max_drop_db: float | None = None,
@@ -165,7 +165,7 @@ def _one_image(
     sample: Sample,
     runs: Sequence[_Run],
     tilings: Mapping[Tile, _Tiling],
-    reference: Reference,
+    reference: ReferenceOutputs,
     step: Callable[[str], None],
 ) -> tuple[dict[str, Array], float]:
     """All outputs of one image by name, and the largest |drop| among the artifacts."""
@@ -178,14 +178,14 @@ def _one_image(
         alive = [run for run in runs if run.subject.tile == tile and run.over is None]
         step(f"{name}: reference, {tile[0]}x{tile[1]} tiles")
         try:
-            target = yardstick(sample, reference.tiled(sample, tile), tiling.protocol)
+            target = standard(sample, reference.tiled(sample, tile), tiling.protocol)
         except UnavailableError as error:
             for run in alive:
                 run.over = Verdict("not run", str(error))
             continue
         tiling.tiled.append(Tiled(target.psnr_db, target.ssim))
         if whole is not None:
-            tiling.whole.append(yardstick(sample, whole, tiling.protocol).row(target.output))
+            tiling.whole.append(standard(sample, whole, tiling.protocol).row(target.output))
         outputs[peer_id("reference", tile)] = target.output
         for run in alive:
             step(f"{name}: {run.subject.artifact}")
@@ -196,7 +196,7 @@ def _one_image(
     return outputs, max(drops)
 
 
-def _one_output(run: _Run, target: Yardstick, overlap: int) -> Array | None:
+def _one_output(run: _Run, target: Standard, overlap: int) -> Array | None:
     """One artifact on one image; what goes wrong is noted in `run` and ends its part."""
     try:
         sr = run.subject.runner(to_nchw(target.sample.lr), overlap)

@@ -18,7 +18,7 @@ from runtimes.runner.tiling import Array
 
 
 @dataclass(frozen=True)
-class Yardstick:
+class Standard:
     """The output that others of one image are compared with, and its own figures against HR, computed
     once."""
 
@@ -47,11 +47,11 @@ class Yardstick:
         )
 
 
-def yardstick(sample: Sample, output: Array, protocol: Protocol) -> Yardstick:
+def standard(sample: Sample, output: Array, protocol: Protocol) -> Standard:
     """Raises InputError when the output, 1 x 3 x sH x sW, is not finite: then nothing can be judged by it."""
     if not np.isfinite(output).all():
         raise InputError(f"the reference's output of {sample.item.name} is not finite: the checkpoint is broken")
-    return Yardstick(sample, output, protocol, *_against_hr(sample, output, protocol))
+    return Standard(sample, output, protocol, *_against_hr(sample, output, protocol))
 
 
 @dataclass(frozen=True)

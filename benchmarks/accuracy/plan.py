@@ -14,7 +14,7 @@ from benchmarks.records.accuracy import DatasetNote
 from benchmarks.records.result_file import require_place
 from benchmarks.subjects.datasets import Dataset, open_folder, open_pack, open_photographs
 from benchmarks.subjects.isolated_runner import IsolatedRunner
-from benchmarks.subjects.reference import Reference, open_reference
+from benchmarks.subjects.reference import ReferenceOutputs, open_reference
 from benchmarks.subjects.subject import Origin, Subject, choose, origin_of
 from benchmarks.subjects.torch_peers import ArrayStep, reference_steps
 from dlgsanet.errors import InputError
@@ -39,7 +39,7 @@ class CheckPlan:
     artifacts: tuple[Artifact, ...]
     origin: Origin
     dataset: Dataset
-    reference: Reference
+    reference: ReferenceOutputs
     subjects: tuple[Subject, ...]
     looks: tuple[Look, ...]
     network: tuple[ArrayStep, ...]

@@ -11,7 +11,7 @@ from benchmarks.gates.accuracy_gates import Figures, Verdict, judge, judge_tilin
 from benchmarks.records.accuracy import AccuracyRecord, ImageRow
 from benchmarks.records.identity import REFERENCE, Identity
 from benchmarks.subjects.datasets import Dataset
-from benchmarks.subjects.reference import Reference
+from benchmarks.subjects.reference import ReferenceOutputs
 from benchmarks.subjects.subject import Origin, Subject
 from benchmarks.subjects.torch_peers import peer_id
 from dlgsanet.metrics import Protocol
@@ -32,7 +32,7 @@ class Conditions:
     """What all records of one `check` share."""
 
     dataset: Dataset
-    reference: Reference
+    reference: ReferenceOutputs
     origin: Origin
     max_drop_db: float | None
 

@@ -61,7 +61,7 @@ def plan_bench(options: BenchOptions) -> BenchPlan:
     tiles = sorted({artifact.tile for artifact in artifacts})
     others: Sequence[Contestant] = ()
     if options.peer_folder is not None:
-        others = peer_files.contestants(options.peer_folder, tiles, options.device, options.threads)
+        others = peer_files.peer_contestants(options.peer_folder, tiles, options.device, options.threads)
     names = [(artifact.id, artifact.tile) for artifact in artifacts]
     names += [(peer_id(peer, tile), tile) for peer in options.peers for tile in tiles]
     names += [(other.name, other.tile) for other in others]

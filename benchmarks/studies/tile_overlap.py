@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 from rich.progress import track
 
-from benchmarks.accuracy.figures import summarise, yardstick
+from benchmarks.accuracy.figures import standard, summarise
 from benchmarks.records.accuracy import ImageRow
 from benchmarks.records.study_file import StudyFile, write_study
 from benchmarks.subjects.datasets import Dataset, open_folder, open_photographs
@@ -62,7 +62,7 @@ def study(function: Callable[[Array], Array], dataset: Dataset, console: Console
     samples = track(dataset.samples(), dataset.name, len(dataset.items), console=console)
     for sample in samples:
         lr = to_nchw(sample.lr)
-        target = yardstick(sample, function(lr), _protocol(dataset))
+        target = standard(sample, function(lr), _protocol(dataset))
         pixels += lr.shape[2] * lr.shape[3]
         for tile, overlap in ways:
             sr = upscale_tiled(function, lr, dataset.scale, (tile, tile), overlap)

@@ -28,7 +28,7 @@ SSIM_WINDOW = 11
 
 
 @dataclass(frozen=True)
-class Photograph:
+class DemoPhotograph:
     """One of scikit-image's pictures: its file there, where it comes from, on which terms."""
 
     file: str
@@ -38,9 +38,9 @@ class Photograph:
 
 # coffee, rocket and the others stay unused here: calibration may see them, evaluation may not.
 PHOTOGRAPHS = (
-    Photograph("astronaut.png", "NASA, portrait of Eileen Collins", "public domain"),
-    Photograph("chelsea.png", "Stéfan van der Walt", "CC0"),
-    Photograph(
+    DemoPhotograph("astronaut.png", "NASA, portrait of Eileen Collins", "public domain"),
+    DemoPhotograph("chelsea.png", "Stéfan van der Walt", "CC0"),
+    DemoPhotograph(
         "motorcycle_left.png",
         "Middlebury stereo 2014, Scharstein et al.",
         "no licence stated, cite the paper",

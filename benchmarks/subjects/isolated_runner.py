@@ -34,7 +34,7 @@ class Opened:
     load_ms: float
 
 
-class Request(Protocol[Answer]):
+class Question(Protocol[Answer]):
     """What the parent sends: the child calls it with its runner and sends the answer back."""
 
     def __call__(self, run: Runner) -> Answer: ...
@@ -124,7 +124,7 @@ class IsolatedRunner(Runner):
                 self._process.join()
         self._pipe = self._process = None
 
-    def _ask(self, request: Request[Answer], doing: str) -> Answer:
+    def _ask(self, request: Question[Answer], doing: str) -> Answer:
         assert self._pipe is not None
         try:
             self._pipe.send(request)
@@ -182,7 +182,7 @@ def _serve(pipe: Connection, opener: Callable[[], Runner]) -> None:
             pipe.send(_unexpected(error))
 
 
-def _answer(run: Runner, request: Request[object]) -> object:
+def _answer(run: Runner, request: Question[object]) -> object:
     try:
         return request(run)
     except EdgeError as error:

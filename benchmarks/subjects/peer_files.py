@@ -62,7 +62,7 @@ class PeerFolder:
     files: tuple[PeerFile, ...]
 
 
-def contestants(folder: Path, tiles: Sequence[Tile], device: str, threads: int | None) -> list[Contestant]:
+def peer_contestants(folder: Path, tiles: Sequence[Tile], device: str, threads: int | None) -> list[Contestant]:
     """Every peer of these tiles, and a bicubic for each. Raises InputError for a folder that is not one of peers."""
     found = read_peers(folder)
     made = [

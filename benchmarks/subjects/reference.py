@@ -23,7 +23,7 @@ WHOLE_LIMIT = 512 * 512
 """LR pixels up to which an image also goes through the network at once, to learn what tiling costs."""
 
 
-class Reference(ABC):
+class ReferenceOutputs(ABC):
     """`description` says in the output and the records what it is; `overlap` is in LR pixels."""
 
     def __init__(self, description: str, overlap: int) -> None:
@@ -39,7 +39,7 @@ class Reference(ABC):
         """The output of the whole image at once; None where it cannot be had."""
 
 
-class TorchReference(Reference):
+class TorchReference(ReferenceOutputs):
     """Recomputed by `function`: 1 x 3 x H x W -> 1 x 3 x sH x sW."""
 
     def __init__(
@@ -58,7 +58,7 @@ class TorchReference(Reference):
         return self._function(to_nchw(sample.lr))
 
 
-class StoredReference(Reference):
+class StoredReference(ReferenceOutputs):
     """Read from the parity pack of a bundle, whose hashes have been checked on opening the data set."""
 
     def tiled(self, sample: Sample, tile: Tile) -> Array:
@@ -82,7 +82,7 @@ class StoredReference(Reference):
         return None
 
 
-def open_reference(bundle: str | Path, manifest: Manifest, dataset: Dataset, threads: int | None) -> Reference:
+def open_reference(bundle: str | Path, manifest: Manifest, dataset: Dataset, threads: int | None) -> ReferenceOutputs:
     """The best reference that this machine can give for `dataset`.
 
     Raises UnavailableError when torch is not here and the data set is not the bundle's own pack.

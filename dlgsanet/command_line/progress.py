@@ -69,7 +69,7 @@ class Lines:
 
 
 @contextmanager
-def lines(total: int | None, say: Say, *, beating: bool = True) -> Iterator[OnStep]:
+def lines_in_log(total: int | None, say: Say, *, beating: bool = True) -> Iterator[OnStep]:
     """Lines while the work goes on; `beating`: also while one piece of it takes long, by a thread."""
     told, over = Lines(total, say), Event()
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from dlgsanet.command_line.progress import OnStep, bar, every_step, lines
+from dlgsanet.command_line.progress import OnStep, bar, every_step, lines_in_log
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Voice:
             with bar(total) as step:
                 yield step
         else:
-            with lines(total, self.note, beating=beating) as step:
+            with lines_in_log(total, self.note, beating=beating) as step:
                 yield step
 
 

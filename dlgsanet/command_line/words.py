@@ -22,7 +22,7 @@ class Words:
         return tuple(self.read(part) for part in parts if part or not self.commas)
 
 
-def one_of(names: Collection[str]) -> Callable[[str], list[str]]:
+def completing(names: Collection[str]) -> Callable[[str], list[str]]:
     """For typer's `autocompletion`: the names that go on from what stands there, also after a comma."""
 
     def complete(incomplete: str) -> list[str]:

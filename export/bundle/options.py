@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from dlgsanet.command_line.words import Words, one_of
+from dlgsanet.command_line.words import Words, completing
 from dlgsanet.network.config import ACTIVATIONS
 from export.backends.coreml.shapes import FIXED, SHAPES
 from export.quantization.options import CALIBRATION_TILES, MAX_DROP_DB, CalibrationOptions
@@ -43,7 +43,7 @@ class ExportOptions:
         typer.Option(
             "--to",
             metavar="TARGET",
-            autocompletion=one_of(target_names()),
+            autocompletion=completing(target_names()),
             help=f"One of {', '.join(target_names())}; may be repeated, or a list with commas.",
         ),
         Words(commas=True),
@@ -58,7 +58,7 @@ class ExportOptions:
     lowering: Annotated[
         str | None,
         typer.Option(
-            autocompletion=one_of(LOWERINGS), help=f"Form of the dynamic convolution: {', '.join(LOWERINGS)}."
+            autocompletion=completing(LOWERINGS), help=f"Form of the dynamic convolution: {', '.join(LOWERINGS)}."
         ),
     ] = None
     tune: Annotated[
@@ -68,7 +68,7 @@ class ExportOptions:
     activation: Annotated[
         str | None,
         typer.Option(
-            autocompletion=one_of(ACTIVATIONS),
+            autocompletion=completing(ACTIVATIONS),
             help=f"Of the attention map, if the file does not say: {', '.join(ACTIVATIONS)}.",
         ),
     ] = None
@@ -92,14 +92,14 @@ class ExportOptions:
     deployment: Annotated[
         str,
         typer.Option(
-            autocompletion=one_of(DEPLOYMENTS),
+            autocompletion=completing(DEPLOYMENTS),
             help=f"Core ML: the oldest system that must run it, {', '.join(DEPLOYMENTS)}.",
         ),
     ] = DEFAULT_DEPLOYMENT
     shapes: Annotated[
         str,
         typer.Option(
-            autocompletion=one_of(SHAPES),
+            autocompletion=completing(SHAPES),
             help=f"Core ML: {'; '.join(f'{name}: {what}' for name, what in SHAPES.items())}.",
         ),
     ] = FIXED
@@ -107,7 +107,7 @@ class ExportOptions:
         tuple[str, ...],
         typer.Option(
             "--precision",
-            autocompletion=one_of(precisions()),
+            autocompletion=completing(precisions()),
             help="Only this precision of the targets; may be repeated, as --to.",
         ),
         Words(commas=True),

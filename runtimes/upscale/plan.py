@@ -39,7 +39,7 @@ LoadModel = Callable[[str], LoadedModel]
 
 
 @dataclass(frozen=True)
-class Job:
+class PictureJob:
     """One picture to upscale: from `source` to `target`, height x width LR pixels."""
 
     source: Path
@@ -52,7 +52,7 @@ class Job:
 class UpscalePlan:
     """What to upscale, and by what: `runner` is not open yet."""
 
-    jobs: tuple[Job, ...]
+    jobs: tuple[PictureJob, ...]
     runner: AbstractContextManager[Runner]
     overlap: int
 
@@ -68,7 +68,7 @@ def plan_upscale(options: UpscaleOptions, load_model: LoadModel | None, voice: V
         run_options = RunOptions(options.device, options.threads)
         runner = chosen_runner(options.bundle, options.artifact, run_options, voice.note)
     else:
-        reference = _reference(load_model, str(options.model), parse_tile(options.tile))
+        reference = _reference(load_model, str(options.model), parse_largest(options.tile))
         runner, scale = reference, reference.scale
     with voice.progress(len(sources)) as step:
         jobs = plan_jobs(sources, options.output, scale, options.force, lambda path: step(f"checking {path.name}"))
@@ -88,7 +88,7 @@ def require_choice(options: UpscaleOptions) -> None:
         raise InputError("--tile belongs to --model; the tiles of a bundle are fixed, choose one with --artifact")
 
 
-def parse_tile(text: str | None) -> Tile:
+def parse_largest(text: str | None) -> Tile:
     """`256x256`; LARGEST for none. Raises InputError."""
     if text is None:
         return LARGEST
@@ -111,7 +111,7 @@ def list_inputs(inputs: Sequence[Path]) -> list[Path]:
 
 def plan_jobs(
     sources: Sequence[Path], folder: Path, scale: int, force: bool, step: Callable[[Path], None] = lambda path: None
-) -> list[Job]:
+) -> list[PictureJob]:
     """Read every picture once and name its output `<stem>_x<scale>.png`; writes nothing.
 
     Raises InputError for the first thing wrong: an unreadable picture, two with one output, an output that
@@ -122,7 +122,7 @@ def plan_jobs(
     for target, source in _outputs(sources, folder, scale, force).items():
         step(source)
         height, width = read_picture(source).rgb.shape[:2]
-        jobs.append(Job(source, target, height, width))
+        jobs.append(PictureJob(source, target, height, width))
     return jobs
 
 

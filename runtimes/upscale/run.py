@@ -15,7 +15,7 @@ from dlgsanet.imaging.resize import resize_bicubic
 from runtimes.machine.clock import now_ms
 from runtimes.runner.contract import RunInfo, Runner
 from runtimes.runner.tiling import Array, tile_count
-from runtimes.upscale.plan import Job, UpscalePlan
+from runtimes.upscale.plan import PictureJob, UpscalePlan
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Upscaled:
     """What was done: by which artifact, on what, and in how many seconds after it was open."""
 
     info: RunInfo
-    jobs: tuple[Job, ...]
+    jobs: tuple[PictureJob, ...]
     seconds: float
 
     def facts(self) -> dict[str, object]:
@@ -54,13 +54,13 @@ def run_upscale(plan: UpscalePlan, voice: Voice) -> Upscaled:
         return Upscaled(run.info, plan.jobs, (now_ms() - start) / 1e3)
 
 
-def count_tiles(run: Runner, job: Job, overlap: int) -> int:
+def count_tiles(run: Runner, job: PictureJob, overlap: int) -> int:
     """How many tiles the picture takes on this runner. Raises InputError for an overlap that does not fit."""
     tile = run.tile_for((job.height, job.width), overlap)
     return tile_count((job.height, job.width), tile, overlap)
 
 
-def upscale_picture(run: Runner, job: Job, overlap: int, on_tile: Callable[[], None]) -> None:
+def upscale_picture(run: Runner, job: PictureJob, overlap: int, on_tile: Callable[[], None]) -> None:
     """Upscale one picture and write it atomically: colours by the runner, alpha by bicubic, bit depth kept.
 
     Memory: the picture, the output in 8 or 16 bits, and one row of tiles. `on_tile` is called after every

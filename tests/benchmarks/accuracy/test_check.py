@@ -13,7 +13,7 @@ from PIL import Image
 from benchmarks.accuracy.check import Checked, check, steps
 from benchmarks.records.accuracy import AccuracyRecord
 from benchmarks.subjects.datasets import Dataset, Item, Sample, open_folder
-from benchmarks.subjects.reference import Reference, StoredReference, TorchReference
+from benchmarks.subjects.reference import ReferenceOutputs, StoredReference, TorchReference
 from benchmarks.subjects.subject import Origin, Subject
 from dlgsanet.errors import InputError
 from dlgsanet.imaging.files import to_nchw
@@ -55,7 +55,7 @@ def record(checked: Checked, artifact: str = "fake-fp32-8x8") -> AccuracyRecord:
 
 
 def test_an_exact_artifact_passes_and_is_called_identical(
-    dataset: Dataset, reference: Reference, nearest: Nearest
+    dataset: Dataset, reference: ReferenceOutputs, nearest: Nearest
 ) -> None:
     checked = check([subject(nearest())], dataset, reference, MODEL)
     found = record(checked)
@@ -67,7 +67,7 @@ def test_an_exact_artifact_passes_and_is_called_identical(
 
 
 def test_every_image_has_its_row_and_the_worst_is_the_largest_in_size(
-    dataset: Dataset, reference: Reference, nearest: Nearest
+    dataset: Dataset, reference: ReferenceOutputs, nearest: Nearest
 ) -> None:
     found = record(check([subject(nearest(offset=0.02))], dataset, reference, MODEL))
     assert found.gate == "fail"
@@ -97,7 +97,9 @@ def test_the_reference_runs_through_the_same_tiler(dataset: Dataset, nearest: Ne
     assert tiling.tiling_drop_db == record(checked).tiling_drop_db != 0
 
 
-def test_what_tiling_costs_is_a_record_of_its_own(dataset: Dataset, reference: Reference, nearest: Nearest) -> None:
+def test_what_tiling_costs_is_a_record_of_its_own(
+    dataset: Dataset, reference: ReferenceOutputs, nearest: Nearest
+) -> None:
     checked = check([subject(nearest())], dataset, reference, MODEL)
     tiling = record(checked, "torch-reference-8x8")
     assert tiling.gate == "pass" and tiling.tiling_drop_db == pytest.approx(0, abs=1e-4)
@@ -107,7 +109,7 @@ def test_what_tiling_costs_is_a_record_of_its_own(dataset: Dataset, reference: R
 
 @pytest.mark.parametrize(("fault", "words"), [("black", "0 everywhere"), ("nan", "NaN")])
 def test_an_output_that_is_no_picture_fails_the_gate_and_is_no_crash(
-    dataset: Dataset, reference: Reference, nearest: Nearest, fault: str, words: str
+    dataset: Dataset, reference: ReferenceOutputs, nearest: Nearest, fault: str, words: str
 ) -> None:
     checked = check([subject(nearest(fault=fault))], dataset, reference, MODEL)
     assert record(checked).gate == "fail" and words in record(checked).reason
@@ -116,7 +118,7 @@ def test_an_output_that_is_no_picture_fails_the_gate_and_is_no_crash(
 
 
 def test_an_engine_that_reports_another_precision_fails(
-    dataset: Dataset, reference: Reference, nearest: Nearest
+    dataset: Dataset, reference: ReferenceOutputs, nearest: Nearest
 ) -> None:
     found = record(check([subject(nearest(reported="bf16"))], dataset, reference, MODEL))
     assert found.gate == "fail" and "fp32 was requested, the engine reports bf16" in found.reason
@@ -124,7 +126,7 @@ def test_an_engine_that_reports_another_precision_fails(
 
 
 def test_a_device_without_the_precision_is_not_run_but_one_that_has_it_gets_no_excuse(
-    dataset: Dataset, reference: Reference, nearest: Nearest
+    dataset: Dataset, reference: ReferenceOutputs, nearest: Nearest
 ) -> None:
     lacks = subject(nearest(reported="bf16", native=("bf16",)), "lacks-fp32-8x8")
     could = subject(nearest(reported="bf16", native=("fp32", "bf16")), "could-fp32-8x8")
@@ -136,7 +138,7 @@ def test_a_device_without_the_precision_is_not_run_but_one_that_has_it_gets_no_e
 
 
 def test_one_artifact_missing_or_broken_does_not_stop_the_others(
-    dataset: Dataset, reference: Reference, nearest: Nearest, child_runners: object
+    dataset: Dataset, reference: ReferenceOutputs, nearest: Nearest, child_runners: object
 ) -> None:
     subjects = [
         subject(nearest(fault="missing"), "gone-fp32-8x8"),
@@ -154,7 +156,7 @@ def test_one_artifact_missing_or_broken_does_not_stop_the_others(
 
 @pytest.mark.parametrize("fault", ["crash", "crash on opening"])
 def test_a_crashing_backend_is_told_and_does_not_stop_the_others(
-    dataset: Dataset, reference: Reference, nearest: Nearest, fault: str
+    dataset: Dataset, reference: ReferenceOutputs, nearest: Nearest, fault: str
 ) -> None:
     from functools import partial
 
@@ -235,7 +237,7 @@ def test_images_too_large_for_the_whole_reference_are_left_out_by_name_of_their_
 
 
 def test_crops_show_every_source_for_the_first_images_and_the_worst(
-    dataset: Dataset, reference: Reference, nearest: Nearest
+    dataset: Dataset, reference: ReferenceOutputs, nearest: Nearest
 ) -> None:
     checked = check([subject(nearest(offset=0.02))], dataset, reference, MODEL)
     worst = record(checked).worst_image
@@ -246,6 +248,8 @@ def test_crops_show_every_source_for_the_first_images_and_the_worst(
         assert crop.box[2:] == (30, 34)
 
 
-def test_a_senseless_limit_is_refused_before_the_work(dataset: Dataset, reference: Reference, nearest: Nearest) -> None:
+def test_a_senseless_limit_is_refused_before_the_work(
+    dataset: Dataset, reference: ReferenceOutputs, nearest: Nearest
+) -> None:
     with pytest.raises(InputError, match="above 0 dB"):
         check([subject(nearest(fault="missing"))], dataset, reference, MODEL, max_drop_db=-1.0)

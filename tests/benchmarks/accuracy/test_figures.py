@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.accuracy.figures import yardstick
+from benchmarks.accuracy.figures import standard
 from benchmarks.subjects.datasets import Item, Sample
 from dlgsanet.metrics import Protocol
 
@@ -15,7 +15,7 @@ def test_pictures_are_compared_with_the_rounded_reference() -> None:
     rng = np.random.default_rng(0)
     hr = rng.integers(0, 256, (32, 32, 3), np.uint8)
     reference = rng.random((1, 3, 32, 32), dtype=np.float32) * 1.1 - 0.05  # not clamped
-    target = yardstick(
+    target = standard(
         Sample(Item("noise", Path("hr.png")), hr, hr[::2, ::2]),
         reference,
         Protocol(2, "y", 2, True, "given", (16, 16), 4, "0" * 64),

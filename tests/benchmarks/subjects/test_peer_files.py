@@ -8,7 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.subjects.peer_files import LIST, SCHEMA, BicubicRunner, PeerFile, PeerFolder, contestants, read_peers
+from benchmarks.subjects.peer_files import (
+    LIST,
+    SCHEMA,
+    BicubicRunner,
+    PeerFile,
+    PeerFolder,
+    peer_contestants,
+    read_peers,
+)
 from dlgsanet.errors import InputError
 from dlgsanet.storage.atomic import sha256_file
 from runtimes import probe_network as probe
@@ -27,7 +35,7 @@ def folder(tmp_path: Path) -> Path:
 
 def test_a_peer_runs_like_an_artifact_and_bicubic_joins_it(folder: Path) -> None:
     pytest.importorskip("onnxruntime")
-    found = contestants(folder, [(8, 8)], "CPU", 1)
+    found = peer_contestants(folder, [(8, 8)], "CPU", 1)
     assert [it.name for it in found] == ["p-onnxruntime-fp32-8x8", "bicubic-8x8"] and found[0].note == "why"
     with found[0].opener() as run:
         assert np.allclose(run.infer(probe.example()), probe.expected(), atol=1e-5)
@@ -38,7 +46,7 @@ def test_a_peer_runs_like_an_artifact_and_bicubic_joins_it(folder: Path) -> None
 def test_a_changed_peer_is_refused(folder: Path) -> None:
     pytest.importorskip("onnxruntime")
     (folder / "p.onnx").write_bytes(b"other")
-    with pytest.raises(InputError, match=r"sha256|hash"), contestants(folder, [(8, 8)], "CPU", 1)[0].opener():
+    with pytest.raises(InputError, match=r"sha256|hash"), peer_contestants(folder, [(8, 8)], "CPU", 1)[0].opener():
         pass
 
 
@@ -49,7 +57,7 @@ def test_bicubic_keeps_a_flat_picture() -> None:
 
 def test_other_folders_and_other_tiles_are_refused(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="holds peers of 8x8"):
-        contestants(folder, [(16, 16)], "CPU", 1)
+        peer_contestants(folder, [(16, 16)], "CPU", 1)
     with pytest.raises(InputError, match="no folder of peers"):
         read_peers(tmp_path / "nowhere")
     (tmp_path / LIST).write_text("{}")

@@ -59,7 +59,7 @@ def test_the_beat_comes_from_a_thread_that_ends(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(progress, "PERIOD_S", 0.01)
     said: list[str] = []
     before = threading.active_count()
-    with progress.lines(2, said.append) as step:
+    with progress.lines_in_log(2, said.append) as step:
         step("long")
         while not said:
             time.sleep(0.005)

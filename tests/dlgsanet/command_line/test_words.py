@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from dlgsanet.command_line.words import Words, one_of
+from dlgsanet.command_line.words import Words, completing
 from dlgsanet.errors import InputError
 
 
@@ -24,7 +24,7 @@ def test_words_are_read_and_what_cannot_be_read_is_refused() -> None:
 
 
 def test_shells_are_offered_names_also_after_a_comma() -> None:
-    complete = one_of(("openvino-fp32", "openvino-bf16", "coreml"))
+    complete = completing(("openvino-fp32", "openvino-bf16", "coreml"))
     assert complete("") == ["openvino-fp32", "openvino-bf16", "coreml"]
     assert complete("openvino-b") == ["openvino-bf16"]
     assert complete("coreml,openvino-f") == ["coreml,openvino-fp32"]

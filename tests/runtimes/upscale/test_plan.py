@@ -11,7 +11,7 @@ from dlgsanet.command_line.voice import PLAIN
 from dlgsanet.errors import InputError, UnavailableError
 from dlgsanet.imaging.files import write_picture
 from runtimes.upscale.options import UpscaleOptions
-from runtimes.upscale.plan import LARGEST, parse_tile, plan_jobs, plan_upscale
+from runtimes.upscale.plan import LARGEST, parse_largest, plan_jobs, plan_upscale
 
 
 class Repeat:
@@ -72,5 +72,5 @@ def test_two_pictures_with_one_output_are_refused(photo: Path, tmp_path: Path) -
 @pytest.mark.parametrize("text", ["8", "0x8", "-8x8", "8x", "axb"])
 def test_tiles_have_two_sides(text: str) -> None:
     with pytest.raises(InputError, match="expected --tile HxW"):
-        parse_tile(text)
-    assert parse_tile(None) == LARGEST and parse_tile("8x16") == (8, 16)
+        parse_largest(text)
+    assert parse_largest(None) == LARGEST and parse_largest("8x16") == (8, 16)

@@ -21,7 +21,7 @@ from dlgsanet.imaging.resize import resize_bicubic
 from dlgsanet.storage import atomic
 from runtimes import commands
 from runtimes.backends.torch.runner import TorchRunner
-from runtimes.upscale.plan import Job, plan_jobs
+from runtimes.upscale.plan import PictureJob, plan_jobs
 from runtimes.upscale.run import upscale_picture
 
 pytest.importorskip("onnxruntime")
@@ -259,7 +259,7 @@ def stopping(after: int, error: BaseException):
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), MemoryError(), RuntimeError("engine died")])
 def test_an_interrupted_picture_leaves_nothing(photo, tmp_path, error):
     with stopping(3, error) as run, pytest.raises(BaseException):  # noqa: B017
-        upscale_picture(run, Job(photo, tmp_path / "out" / "x.png", 20, 26), 2, lambda: None)
+        upscale_picture(run, PictureJob(photo, tmp_path / "out" / "x.png", 20, 26), 2, lambda: None)
     assert not (tmp_path / "out").exists()
 
 
@@ -271,7 +271,7 @@ def test_a_full_disk_leaves_nothing(photo, tmp_path, monkeypatch):
 
     monkeypatch.setattr(Path, "write_bytes", full)
     with stopping(999, ValueError()) as run, pytest.raises(InputError, match="No space left"):
-        upscale_picture(run, Job(photo, tmp_path / "out" / "x.png", 20, 26), 2, lambda: None)
+        upscale_picture(run, PictureJob(photo, tmp_path / "out" / "x.png", 20, 26), 2, lambda: None)
     assert not (tmp_path / "out").exists()
 
 

@@ -20,7 +20,7 @@ from runtimes.bundle.manifest import Artifact, Manifest, read_manifest
 
 
 @dataclass(frozen=True)
-class Order:
+class EngineOrder:
     """One engine to build, and what building it needs."""
 
     artifact: Artifact
@@ -35,7 +35,7 @@ class BuildPlan:
     options: BuildOptions
     stack: Stack
     gpu: Gpu
-    orders: tuple[Order, ...]
+    orders: tuple[EngineOrder, ...]
 
     def lines(self) -> list[str]:
         """For the terminal: where and what, before it begins."""
@@ -53,7 +53,7 @@ def plan_build(bundle: Path, options: BuildOptions) -> BuildPlan:
     artifacts = _chosen(manifest, bundle, options.artifacts)
     stack = find_library()
     gpu = _gpu()
-    orders = tuple(Order(artifact, _need(manifest, bundle, artifact, options, stack)) for artifact in artifacts)
+    orders = tuple(EngineOrder(artifact, _need(manifest, bundle, artifact, options, stack)) for artifact in artifacts)
     require_writable_folder(bundle / Path(artifacts[0].path).parent)
     if options.weak and stack.typed_only:
         raise UnavailableError(f"{stack.library} {stack.version} has no weak typing any more: leave --weak-typing out")

@@ -16,7 +16,7 @@ from dlgsanet.errors import BackendError, EdgeError, UnavailableError
 from dlgsanet.storage.cache_folder import user_cache
 from runtimes.backends.tensorrt import TENSORRT_RTX
 from runtimes.backends.tensorrt.building.options import BuildOptions
-from runtimes.backends.tensorrt.building.plan import BuildPlan, Order, plan_build
+from runtimes.backends.tensorrt.building.plan import BuildPlan, EngineOrder, plan_build
 from runtimes.backends.tensorrt.compiling import preflight
 from runtimes.backends.tensorrt.compiling.compile import (
     Compiled,
@@ -140,7 +140,7 @@ def _current(plan: BuildPlan, artifact: Artifact) -> Built | None:
     return Built(artifact.id, engine, record, None) if same and not options.force else None
 
 
-def _build(plan: BuildPlan, order: Order, say: Say) -> Built:
+def _build(plan: BuildPlan, order: EngineOrder, say: Say) -> Built:
     """Try the forms of an artifact in order. Raises UnavailableError where an INT8 artifact builds in none."""
     artifact, stack = order.artifact, plan.stack
     engine = engine_path(artifact, plan.gpu.sm)
