@@ -78,7 +78,6 @@ TESTS_OF_MANY = {
     "tests/runtimes/backends/tensorrt/test_conformance.py",
     "tests/runtimes/backends/coreml/mil/test_operators.py",
     "tests/gpu/test_cuda.py",
-    "tests/benchmarks/test_path.py",
 }
 
 

@@ -13,8 +13,8 @@ from benchmarks.studies import (
     rtx_kernels,
     tile_overlap,
     tile_sizes,
-    training_speed,
 )
+from benchmarks.studies.training import speed
 from docs.tables.results import results, studies, study
 
 
@@ -51,7 +51,7 @@ def overlap() -> str:
 
 def training() -> str:
     """Images a second of a training step, in the plain and the fused form."""
-    return training_speed.table(study(training_speed.TrainingSpeed, "training-speed.json").rows)
+    return speed.table(study(speed.TrainingSpeed, "training-speed.json").rows)
 
 
 def rtx() -> str:

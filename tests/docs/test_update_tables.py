@@ -15,7 +15,7 @@ from docs import update_tables
 from docs.tables import imports
 from export.targets.table import TARGETS
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = (*(ROOT / name for name in ("", "examples", "dlgsanet/weights")), *(ROOT / "docs").rglob(""))
 PAGES = sorted(page for folder in FOLDERS for page in folder.glob("*.md"))
 LONGEST_README = 90

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from benchmarks.records.environment import describe_environment
 from benchmarks.records.study_file import read_study, write_study
-from benchmarks.studies.training_speed import DRAW, FORMS, Case, SpeedRow, TrainingSpeed, study, table
+from benchmarks.studies.training.speed import DRAW, FORMS, Case, SpeedRow, TrainingSpeed, study, table
 from dlgsanet.kernels.choice import operators_of
 from dlgsanet.kernels.twins import Operators
 

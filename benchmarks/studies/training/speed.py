@@ -1,6 +1,6 @@
 """How much faster a training step is with the fused operators, and how fast batches are drawn beside it.
 
-Run by `python -m benchmarks.studies.training_speed`; its result is committed, and the table in docs/guides/train.md is
+Run by `python -m benchmarks.studies.training.speed`; its result is committed, and the table in docs/guides/train.md is
 made from it.
 """
 
