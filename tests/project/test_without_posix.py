@@ -7,6 +7,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 from tests.project.repository import ROOMS, ROOT
 
 POSIX_MODULES = ("resource", "fcntl", "termios", "pwd", "grp", "pty", "tty", "syslog")
@@ -44,6 +46,12 @@ for owner, names in ((signal, {POSIX_SIGNALS}), (os, {POSIX_CALLS})):
 for name in sys.argv[1:]:
     importlib.import_module(name)
 """
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _libraries() -> None:
+    for library in LIBRARIES:
+        pytest.importorskip(library)
 
 
 def run(*modules: str) -> subprocess.CompletedProcess[str]:
