@@ -44,7 +44,9 @@ def plain_name(word: str) -> str:
 
 def _rows_of_word(word: str, precision: Sequence[str], rows: Collection[str]) -> set[str]:
     if word in backends():
-        chosen = precision or [row.precision for row in TARGETS if row.backend == word and not row.on_request]
+        mine = [row for row in TARGETS if row.backend == word]
+        plain = [row for row in mine if not row.on_request] or mine
+        chosen = precision or [row.precision for row in plain]
         return {row_of(word, each).name for each in chosen}
     if word in rows:
         row = next(row for row in TARGETS if row.name == word)

@@ -7,7 +7,7 @@ from typing import Any
 _KEPT = ("Name: ", "Total ")  # how the lines begin that are worth keeping of some ten thousand
 
 
-class Journal:
+class LibraryLog:
     """What the builder says: `lines` for the kernel table, the last errors and warnings."""
 
     def __init__(self) -> None:
@@ -27,7 +27,7 @@ class Journal:
         return self.errors[-1][:400] if self.errors else "it gave no reason"
 
 
-def make_logger(trt: Any, journal: Journal) -> object:
+def make_logger(trt: Any, kept: LibraryLog) -> object:
     """A logger of the library's own kind: the first one of a process is the one that it keeps."""
 
     class Logger(trt.ILogger):  # type: ignore[misc]  # a class of the library, known at run time only
@@ -35,6 +35,6 @@ def make_logger(trt: Any, journal: Journal) -> object:
             trt.ILogger.__init__(self)
 
         def log(self, severity: object, message: str) -> None:
-            journal.take(str(getattr(severity, "name", severity)), message)
+            kept.take(str(getattr(severity, "name", severity)), message)
 
     return Logger()

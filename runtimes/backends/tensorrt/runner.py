@@ -29,7 +29,7 @@ from runtimes.backends.tensorrt.engine_record import (
     shipped_record,
 )
 from runtimes.backends.tensorrt.layers import KernelTable, parse_inspector, summary
-from runtimes.backends.tensorrt.library_log import Journal, make_logger
+from runtimes.backends.tensorrt.library_log import LibraryLog, make_logger
 from runtimes.bundle.integrity import verify
 from runtimes.bundle.manifest import Artifact
 from runtimes.runner.contract import RunInfo, Runner, RunOptions
@@ -72,7 +72,7 @@ class TensorRTRunner(Runner):
         self._options = options
         self._open_cuda = cuda
         self._cuda: Cuda | None = None
-        self._journal = Journal()
+        self._journal = LibraryLog()
         self._runtime: Any = None
         self._engine: Any = None
         self._context: Any = None
@@ -274,10 +274,10 @@ class TensorRTRunner(Runner):
 
 
 @lru_cache(maxsize=2)
-def _shared_logger(trt: ModuleType) -> tuple[object, Journal]:
+def _shared_logger(trt: ModuleType) -> tuple[object, LibraryLog]:
     """One logger for a library and process: TensorRT keeps the first one that it gets."""
-    journal = Journal()
-    return make_logger(trt, journal), journal
+    log = LibraryLog()
+    return make_logger(trt, log), log
 
 
 __all__ = ["NO_GPU", "TensorRTRunner"]

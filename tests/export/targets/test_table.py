@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from dlgsanet.errors import InputError, UnavailableError
 from export.rewriting.lowerings import FORMS
+from export.targets import choice, table
 from export.targets import row as row_names
 from export.targets.choice import default_targets, parse_targets, parse_tile, require_packages, target_names
 from export.targets.row import Row
@@ -69,6 +71,15 @@ def test_targets_are_chosen_by_name_backend_and_precision(
     to: list[str], precision: list[str], expected: list[str]
 ) -> None:
     assert names(parse_targets(to, precision)) == expected
+
+
+def test_a_backend_that_is_named_gives_its_rows_on_request_where_it_has_no_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rows = tuple(replace(row, on_request=row.backend == "openvino") for row in TARGETS)
+    for module in (table, choice):
+        monkeypatch.setattr(module, "TARGETS", rows)
+    assert names(parse_targets(["openvino"], [])) == [row.name for row in rows if row.backend == "openvino"]
 
 
 @pytest.mark.parametrize(

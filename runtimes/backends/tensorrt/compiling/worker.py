@@ -18,7 +18,7 @@ from runtimes.backends.tensorrt import LIBRARIES
 from runtimes.backends.tensorrt.compiling import fixed_addresses as addresses
 from runtimes.backends.tensorrt.compiling.compile import FIXED, WORKER, Compiled, CompileJob, RefusedError, Stack
 from runtimes.backends.tensorrt.layers import parse_log, summary
-from runtimes.backends.tensorrt.library_log import Journal, make_logger
+from runtimes.backends.tensorrt.library_log import LibraryLog, make_logger
 from runtimes.machine.child import Say, serve
 from runtimes.machine.clock import now_ms
 from runtimes.machine.memory import peak_rss_mb
@@ -41,7 +41,7 @@ def describe(library: str) -> Stack:
 def _dla_cores(trt: ModuleType) -> int | None:
     """How many deep learning accelerators there are; None where no builder can be made (no GPU)."""
     try:
-        builder = trt.Builder(make_logger(trt, Journal()))
+        builder = trt.Builder(make_logger(trt, LibraryLog()))
     except (TypeError, RuntimeError):  # the factory returned no builder
         return None
     return int(getattr(builder, "num_DLA_cores", 0))
@@ -51,19 +51,19 @@ def compile_job(job: CompileJob, say: Say) -> Compiled:
     """Build the engine, write it. Raises RefusedError with what the parser or builder said."""
     start = now_ms()
     trt = open_library(job.library)
-    journal = Journal()
-    logger = make_logger(trt, journal)
+    log = LibraryLog()
+    logger = make_logger(trt, log)
     try:
         builder = trt.Builder(logger)
     except (TypeError, RuntimeError) as error:
-        raise UnavailableError(f"{job.library} {trt.__version__} makes no builder here: {journal.reason}") from error
+        raise UnavailableError(f"{job.library} {trt.__version__} makes no builder here: {log.reason}") from error
     if job.sm is not None and hasattr(builder, "max_threads"):
         builder.max_threads = 1  # with `addresses.start_fixed`, the same bytes but in int8; it costs no time
     network, options = _network(trt, builder, job)
     parser = trt.OnnxParser(network, logger)
     say("reading the graph")
     if not parser.parse(Path(job.onnx).read_bytes()):
-        raise RefusedError(_parser_errors(parser) or journal.reason)
+        raise RefusedError(_parser_errors(parser) or log.reason)
     config = builder.create_builder_config()
     options |= _configure(trt, config, job)
     keep = _timing_cache(trt, config, job)
@@ -72,20 +72,20 @@ def compile_job(job: CompileJob, say: Say) -> Compiled:
     say("compiling")
     built = builder.build_serialized_network(network, config)
     if built is None:
-        raise RefusedError(journal.reason)
+        raise RefusedError(log.reason)
     data = memoryview(built)
     temporary = Path(f"{job.engine}.part")
     temporary.write_bytes(data)
     temporary.replace(job.engine)
     keep()
-    kernels, memory = parse_log(journal.lines)
+    kernels, memory = parse_log(log.lines)
     return Compiled(
         version=str(trt.__version__),
         options=options,
         table=summary(kernels, memory) if kernels else None,
         seconds=round((now_ms() - start) / 1e3, 2),
         peak_mb=peak_rss_mb() or 0.0,
-        warnings=tuple(dict.fromkeys(journal.warnings))[-5:],
+        warnings=tuple(dict.fromkeys(log.warnings))[-5:],
     )
 
 

@@ -22,10 +22,10 @@ def main(folder: str, package: str, wanted: dict[str, list[str]]) -> None:
             if holder is None or not hasattr(holder, name):
                 missing.append(f"{path}.{name}")
     from runtimes.backends.tensorrt.compiling.worker import make_monitor
-    from runtimes.backends.tensorrt.library_log import Journal, make_logger
+    from runtimes.backends.tensorrt.library_log import LibraryLog, make_logger
 
-    journal = Journal()
-    logger = make_logger(trt, journal)
+    log = LibraryLog()
+    logger = make_logger(trt, log)
     logger.log(trt.ILogger.Severity.ERROR, "two\nlines")
     logger.log(trt.ILogger.Severity.VERBOSE, "Name: x, LayerType: y\nother")
     steps: list[str] = []
@@ -41,8 +41,8 @@ def main(folder: str, package: str, wanted: dict[str, list[str]]) -> None:
     found = {
         "version": trt.__version__,
         "missing": missing,
-        "errors": journal.errors,
-        "lines": journal.lines,
+        "errors": log.errors,
+        "lines": log.lines,
         "steps": steps,
         "keeps_on": keeps_on,
         "builder": builder,
