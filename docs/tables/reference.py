@@ -6,18 +6,18 @@ import dataclasses
 import inspect
 import re
 from collections.abc import Iterator
-from typing import Any, get_args
+from typing import Any, get_args, get_type_hints
 
 import typer
 
 from benchmarks.gates.accuracy_gates import GATES, TILING_DROP_MEAN_DB
-from benchmarks.records import result_file
+from benchmarks.records.result_file import ResultFile
 from dlgsanet.__main__ import VERBS, _room_application
 from dlgsanet.errors import ExitCode
 from dlgsanet.training.configuration.read import STAGES, TABLES
 from dlgsanet.training.configuration.sections import StageSection
 from export.targets import choice
-from runtimes.bundle import records as bundle_records
+from runtimes.bundle.records import Manifest
 from runtimes.file_formats.markdown import markdown_table
 
 EXITS = {
@@ -61,21 +61,26 @@ def gates() -> str:
 
 def manifest() -> str:
     """`manifest.json`, object by object."""
-    names = ("Manifest", "Source", "Artifact", "Port", "Reference", "PackEntry", "Calibration")
-    return "\n\n".join(_fields(getattr(bundle_records, name)) for name in names)
+    return "\n\n".join(_fields(kind) for kind in _objects(Manifest))
 
 
 def records() -> str:
-    """The file of `check --json` and `bench --json`, then every kind of record."""
-    return "\n\n".join(_fields(cls) for cls in (result_file.ResultFile, *get_args(result_file.Record)))
+    """The file of `check --json` and `bench --json`, then every object in it."""
+    return "\n\n".join(_fields(kind) for kind in _objects(ResultFile))
 
 
-def _verb(name: str) -> str:
-    command = typer.main.get_command(_room_application(name)).commands[name]  # type: ignore[attr-defined]
-    usage = " ".join(["dlgsanet", name, *(word for parameter in command.params for word in _usage(parameter))])
-    parts = [f"## {name}", _plain(command.help), f"```\n{usage} [OPTIONS]\n```"]
-    rows = [(_spelled(it), _plain(it.help), _default(it)) for it in sorted(command.params, key=_is_option)]
-    return "\n\n".join([*parts, markdown_table(("", "what", "default"), rows)] if rows else parts)
+def _objects(root: type) -> list[type]:
+    """A dataclass and all that its fields hold, from the outside in."""
+    found: list[type] = []
+    ahead: list[Any] = [root]
+    while ahead:
+        kind = ahead.pop(0)
+        if dataclasses.is_dataclass(kind) and isinstance(kind, type):
+            ahead += () if kind in found else get_type_hints(kind).values()
+            found += () if kind in found else (kind,)
+        else:
+            ahead = [*get_args(kind), *ahead]
+    return found
 
 
 def default_targets() -> str:
@@ -96,6 +101,14 @@ def recipe() -> str:
 def _either(text: str) -> str:
     """A bar in code inside a table: GitHub and the site escape it in different ways."""
     return re.sub(r" ?\| ?", " or ", text)
+
+
+def _verb(name: str) -> str:
+    command = typer.main.get_command(_room_application(name)).commands[name]  # type: ignore[attr-defined]
+    usage = " ".join(["dlgsanet", name, *(word for parameter in command.params for word in _usage(parameter))])
+    parts = [f"## {name}", _plain(command.help), f"```\n{usage} [OPTIONS]\n```"]
+    rows = [(_spelled(it), _plain(it.help), _default(it)) for it in sorted(command.params, key=_is_option)]
+    return "\n\n".join([*parts, markdown_table(("", "what", "default"), rows)] if rows else parts)
 
 
 def _is_option(parameter: Any) -> bool:
