@@ -32,6 +32,7 @@ def run_bench(options: BenchOptions, voice: Voice = PLAIN) -> None:
     """
     plan = plan_bench(options)
     environment = describe_environment(options.machine)
+    voice.detail(environment.line())
     if environment.busy:
         voice.note(f"warning: {environment.busy}")
     timed = measure(plan, environment, voice)

@@ -50,6 +50,7 @@ def measure(plan: CheckPlan, voice: Voice) -> Findings:
     """Run the plan. What crashes or is not available here is in the records; nothing is raised for it."""
     options, dataset, origin = plan.options, plan.dataset, plan.origin
     environment = describe_environment(options.machine)
+    voice.detail(environment.line())
     with voice.progress(steps(plan.subjects, dataset)) as step:
         checked = check(
             plan.subjects,

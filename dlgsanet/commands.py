@@ -42,9 +42,30 @@ class TrainOptions:
         return self.output or Path("runs") / self.config.stem
 
 
+@dataclass(frozen=True)
+class TrainPlan:
+    """A run whose configuration is read and whose folder can be written; torch is not needed to make it."""
+
+    config: TrainConfig
+    folder: Path
+    cache: Path
+
+
 def register(app: typer.Typer) -> None:
     """Add this room's verbs to the command."""
     add_verb(app, "train", TrainOptions, train)
+
+
+def plan_train(options: TrainOptions) -> TrainPlan:
+    """Read the configuration. Raises InputError for one that cannot be, or a place that cannot be written."""
+    from dlgsanet.storage.atomic import require_writable_folder
+    from dlgsanet.training.configuration.read import read_config
+
+    config = read_config(options.config)
+    if not options.dry_run:  # which writes nothing
+        require_writable_folder(options.folder)
+        require_writable_folder(options.cache)
+    return TrainPlan(config, options.folder, options.cache)
 
 
 def train(options: TrainOptions, voice: Voice) -> None:
@@ -52,11 +73,9 @@ def train(options: TrainOptions, voice: Voice) -> None:
 
     Under torchrun it trains in many processes: torchrun --nproc_per_node 8 -m dlgsanet train CONFIG
     """
-    from dlgsanet.training.configuration.read import read_config
-
-    config = read_config(options.config)
+    plan = plan_train(options)
     if options.dry_run:
-        _estimate(config, options.as_json)
+        _estimate(plan.config, options.as_json)
         return
     voice = voice if _leads() else Voice(quiet=True)
     from rich.console import Console
@@ -64,7 +83,7 @@ def train(options: TrainOptions, voice: Voice) -> None:
     from dlgsanet.training.run import train as run
 
     console = Console(stderr=True, quiet=voice.quiet, soft_wrap=True, highlight=False)
-    checkpoint = run(config, options.folder, options.cache, console)
+    checkpoint = run(plan.config, plan.folder, plan.cache, console)
     if options.as_json and _leads():
         _print_json({"checkpoint": str(checkpoint)})
     voice.note(f"trained: {checkpoint}")

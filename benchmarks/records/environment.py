@@ -57,6 +57,11 @@ class Environment:
     """Of an NVIDIA device: power mode, clocks, temperatures, driver (runtimes.backends.tensorrt.device_state); empty
     elsewhere."""
 
+    def line(self) -> str:
+        """The machine and its software, for a terminal."""
+        packages = ", ".join(f"{name} {version}" for name, version in self.packages.items())
+        return f"{self.machine}: {self.cpu}, {self.threads} cores, {self.system}, Python {self.python}; {packages}"
+
     def identity(self) -> tuple[object, ...]:
         """Equal for two files measured on one machine with one set of software."""
         packages = tuple(sorted(self.packages.items()))

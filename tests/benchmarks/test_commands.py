@@ -82,6 +82,8 @@ def test_a_result_can_be_printed_and_nothing_else_is_on_stdout(
     out, err = capsys.readouterr()
     assert parse_result(out, "stdout").records
     assert "fake-fp32-8x8" in err
+    assert "numpy" not in err and main([verb, str(bundle), "--json", "-", "-v"]) == 0
+    assert "numpy" in capsys.readouterr().err  # what it was measured with, for those who ask for more
 
 
 def test_a_page_is_not_overwritten_unless_forced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,6 +10,8 @@ import pytest
 
 from dlgsanet import commands
 from dlgsanet.__main__ import main
+from dlgsanet.commands import TrainOptions, plan_train
+from dlgsanet.errors import InputError
 from dlgsanet.imaging.files import write_picture
 
 RECIPE = """
@@ -38,6 +40,23 @@ def test_dry_run_writes_nothing(
     said = capsys.readouterr().err
     assert "2 steps of 2 patches of 8x8" in said and "estimated time" in said and "training images: 1" in said
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_the_plan_holds_the_run_and_writes_nothing(recipe: Path, tmp_path: Path) -> None:
+    before = sorted(tmp_path.rglob("*"))
+    plan = plan_train(TrainOptions(recipe, cache=tmp_path / "cache", output=tmp_path / "run"))
+    assert (plan.config.model.variant, plan.config.schedule.steps) == ("nano", 2)
+    assert (plan.folder, plan.cache) == (tmp_path / "run", tmp_path / "cache")
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_the_plan_refuses_what_cannot_be(recipe: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(InputError, match="file"):
+        plan_train(TrainOptions(recipe, output=tmp_path / "file" / "run"))
+    recipe.write_text("[modell]")
+    with pytest.raises(InputError, match="did you mean model"):
+        plan_train(TrainOptions(recipe, output=tmp_path / "run"))
 
 
 def test_the_estimate_as_json(recipe: Path, capsys: pytest.CaptureFixture[str]) -> None:
