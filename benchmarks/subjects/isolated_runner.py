@@ -15,6 +15,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any, Protocol, TypeVar
 
 from dlgsanet.errors import BackendError, EdgeError
+from runtimes.machine.child import killed_with_parent
 from runtimes.machine.clock import now_ms
 from runtimes.machine.exit_name import exit_name
 from runtimes.machine.memory import peak_rss_mb
@@ -167,6 +168,7 @@ def _sigint_held() -> Iterator[None]:
 def _serve(pipe: Connection, opener: Callable[[], Runner]) -> None:
     """The child: open, then answer requests until None comes or the parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent ends this
+    killed_with_parent()  # else a backend that hangs would outlive a parent that was killed
     with suppress(*_PARENT_GONE):  # nobody is left to answer
         try:
             start = now_ms()

@@ -89,11 +89,18 @@ def serve(work: Callable[[object, Say], object]) -> NoReturn:
     os._exit(0)  # the clean-up of native libraries has been seen to crash, and everything is written
 
 
+def killed_with_parent() -> bool:
+    """From now on the system kills this process when the thread that started it ends; False where it cannot (only
+    Linux can)."""
+    if not sys.platform.startswith("linux"):
+        return False
+    return bool(ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL) == 0)
+
+
 def die_with_parent() -> None:
-    """From now on this process ends when the one that started it does, even if that was killed. On Linux the system
-    sees to it; elsewhere a thread waits for the end of the standard input, which the parent keeps open."""
-    if sys.platform.startswith("linux"):
-        ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
+    """From now on this process ends when the one that started it does, even if that was killed. Where the system does
+    not see to it, a thread waits for the end of the standard input, which the parent keeps open."""
+    if killed_with_parent():
         return
 
     def watch() -> None:

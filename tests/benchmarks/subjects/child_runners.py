@@ -46,6 +46,8 @@ class NearestRunner(Runner):
             raise RuntimeError("out of shared memory")
         if self._fault == "memory":
             np.ones((60, 1 << 20), np.uint8).sum()
+        if self._fault == "hang":
+            time.sleep(600)
         if self._fault == "slow":
             time.sleep(0.002)
         sr = tile.repeat(self.scale, 2).repeat(self.scale, 3) + np.float32(self._offset)

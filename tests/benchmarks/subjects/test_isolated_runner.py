@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import multiprocessing
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -82,3 +86,31 @@ def test_the_childs_memory_is_its_own(nearest: Callable[..., Runner]) -> None:
     assert before is not None and after is not None
     assert 20 < before < 200 < ballast.nbytes / 1e6
     assert 50 < after - before < 80
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux ends a child that hangs")
+def test_a_hanging_backend_ends_with_a_parent_that_was_killed() -> None:
+    code = (
+        "from functools import partial\n"
+        "import numpy as np\n"
+        "from benchmarks.subjects.isolated_runner import IsolatedRunner\n"
+        "from tests.benchmarks.subjects.child_runners import NearestRunner\n"
+        "if __name__ == '__main__':\n"
+        "    opener = partial(NearestRunner, fault='hang')\n"
+        "    with IsolatedRunner('fake', 2, ((8, 8),), opener) as run:\n"
+        "        print(run._process.pid, flush=True)\n"
+        "        run.infer(np.random.default_rng(0).random((1, 3, 8, 8), np.float32))\n"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    child = int(parent.stdout.readline())
+    time.sleep(0.5)  # it has begun to hang, or will
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    for _ in range(100):
+        state = Path(f"/proc/{child}/stat")
+        if not state.exists() or state.read_text().rpartition(")")[2].split()[0] == "Z":
+            return
+        time.sleep(0.1)
+    pytest.fail("the child lives on")
