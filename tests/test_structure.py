@@ -160,7 +160,6 @@ def test_the_import_check_can_fail(tmp_path: Path) -> None:
     assert [module for module, at_top in imports(fault) if not allowed(module, MAY_IMPORT["runtimes"])]
 
 
-@pytest.mark.xfail(strict=True, reason="being untangled: whoever lands the last of it takes this mark away")
 def test_folders_are_small() -> None:
     places = [ROOT / room for room in (*ROOMS, "tests", "docs", "configs", "examples")]
     folders = [path for place in places for path in (place, *place.rglob("*")) if path.is_dir() and path != RESULTS]

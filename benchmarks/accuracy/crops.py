@@ -8,8 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.records import png_text
-from benchmarks.records.pictures import Crop
+from benchmarks.records.pictures import Crop, png_text
 from benchmarks.subjects.datasets import Dataset, Sample
 from dlgsanet.imaging.crop_choice import Box, liveliest_box
 from dlgsanet.imaging.files import to_hwc, to_uint8
@@ -55,7 +54,7 @@ def make_crop(sample: Sample, dataset: Dataset, model_sha256: str, outputs: Mapp
         dataset.name,
         model_sha256,
         box,
-        {name: png_text.encode(rgb) for name, rgb in pictures.items()},
+        {name: png_text(rgb) for name, rgb in pictures.items()},
     )
 
 

@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 
 from benchmarks.accuracy.crops import SIDE, cut
 from benchmarks.accuracy.verdicts import Conditions
-from benchmarks.records import png_text
 from benchmarks.records.accuracy import ImageRow
-from benchmarks.records.pictures import ErrorMap
+from benchmarks.records.pictures import ErrorMap, png_text
 from benchmarks.subjects.datasets import Sample
 from benchmarks.subjects.subject import Subject
 from dlgsanet.imaging.crop_choice import Box, fullest_box
@@ -77,9 +76,9 @@ class WorstImages:
                 to_reference_db=piece.row.to_reference_db,
                 drop_db=piece.row.drop_db,
                 full_scale=full,
-                picture=png_text.encode(piece.picture),
-                reference=png_text.encode(piece.reference),
-                error=png_text.encode(indices(piece.error, full), palette()),
+                picture=png_text(piece.picture),
+                reference=png_text(piece.reference),
+                error=png_text(indices(piece.error, full), palette()),
             )
             for piece in self._pieces
         ]

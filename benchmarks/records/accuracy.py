@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from benchmarks.records.gate_name import GateName
 from benchmarks.records.identity import Run
+from dlgsanet.storage.typed_json import between
+
+Decibels = Annotated[float, between(-1000.0, 1000.0)]
+Similarity = Annotated[float, between(-2.0, 2.0)]
+"""SSIM, or a difference of two."""
 
 
 @dataclass(frozen=True)
@@ -15,11 +20,11 @@ class ImageRow:
     reference."""
 
     image: str
-    psnr_db: float | None
-    ssim: float
-    drop_db: float
-    ssim_drop: float
-    to_reference_db: float | None
+    psnr_db: Decibels | None
+    ssim: Similarity
+    drop_db: Decibels
+    ssim_drop: Similarity
+    to_reference_db: Decibels | None
     identical: bool
 
 
@@ -37,16 +42,16 @@ class AccuracyRecord(Run):
     reference: str
     gate: GateName
     reason: str
-    psnr_db: float | None = None
-    ssim: float | None = None
-    drop_db: float | None = None
-    ssim_drop: float | None = None
-    to_reference_db: float | None = None
-    to_reference_worst_db: float | None = None
+    psnr_db: Decibels | None = None
+    ssim: Similarity | None = None
+    drop_db: Decibels | None = None
+    ssim_drop: Similarity | None = None
+    to_reference_db: Decibels | None = None
+    to_reference_worst_db: Decibels | None = None
     identical: bool = False
-    tiling_drop_db: float | None = None
+    tiling_drop_db: Decibels | None = None
     worst_image: str | None = None
-    worst_drop_db: float | None = None
+    worst_drop_db: Decibels | None = None
     images: tuple[ImageRow, ...] = ()
     kind: Literal["accuracy"] = "accuracy"
     FIGURE: ClassVar = ("artifact", "protocol", "model_sha256")

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from dlgsanet.storage.typed_json import Count
 from runtimes.backends.torch import ENGINE as TORCH
 
 Role = Literal["artifact", "peer", "reference"]
@@ -48,7 +49,7 @@ class Run(Named):
     it does not tell."""
 
     precision: str
-    tile: tuple[int, int]
+    tile: tuple[Count, Count]
     device: str | None = field(default=None, kw_only=True)
     reported_precision: str | None = field(default=None, kw_only=True)
     mac_shares: Mapping[str, float] = field(default_factory=dict, kw_only=True)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from benchmarks.records.accuracy import Decibels
 from benchmarks.records.gate_name import GateName
 from benchmarks.records.identity import Identity, Named
+from dlgsanet.storage.typed_json import Count
 
 
 @dataclass(frozen=True)
@@ -19,14 +21,14 @@ class RungRecord(Identity):
     before: str | None
     model: str
     model_sha256: str
-    tile: tuple[int, int]
+    tile: tuple[Count, Count]
     dataset: str
     protocol: str
-    psnr_db: float | None
-    drop_db: float | None
-    to_before_db: float | None
-    to_before_worst_db: float | None
-    to_top_db: float | None
+    psnr_db: Decibels | None
+    drop_db: Decibels | None
+    to_before_db: Decibels | None
+    to_before_worst_db: Decibels | None
+    to_top_db: Decibels | None
     kind: Literal["rung"] = "rung"
     FIGURE: ClassVar = ("step", "protocol", "model_sha256")
 
@@ -61,8 +63,8 @@ class BlockRow:
     is what this block alone does wrong."""
 
     name: str
-    total_db: float | None
-    added_db: float | None
+    total_db: Decibels | None
+    added_db: Decibels | None
 
 
 @dataclass(frozen=True)
@@ -74,11 +76,11 @@ class BlockRecord(Named):
     """
 
     dataset: str
-    tile: tuple[int, int]
+    tile: tuple[Count, Count]
     images: int
     gate: GateName
     reason: str
-    twin_db: float | None = None
+    twin_db: Decibels | None = None
     blocks: tuple[BlockRow, ...] = ()
     kind: Literal["blocks"] = "blocks"
     FIGURE: ClassVar = ("artifact", "dataset", "model_sha256")

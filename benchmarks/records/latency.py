@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from benchmarks.records.gate_name import GateName
 from benchmarks.records.identity import Identity, Role, Run
 from benchmarks.records.statistics import Order
+from dlgsanet.storage.typed_json import Count, between
+
+Milliseconds = Annotated[float, between(1e-6, 1e9, "times above zero, from 1e-6 to 1e9 ms")]
+Ratio = Annotated[float, between(1e-9, 1e9)]
+Rate = Annotated[float, between(1e-9, 1e24)]
 
 
 @dataclass(frozen=True)
@@ -18,8 +23,8 @@ class Roofline:
 
     network_macs: int
     lowered_macs: int
-    peak_share: float | None = None
-    lowered_share: float | None = None
+    peak_share: Ratio | None = None
+    lowered_share: Ratio | None = None
 
 
 @dataclass(frozen=True)
@@ -31,15 +36,15 @@ class LatencyRecord(Run):
 
     gate: GateName
     reason: str
-    p50_ms: float | None = None
-    p50_low_ms: float | None = None
-    p50_high_ms: float | None = None
-    p95_ms: float | None = None
-    p99_ms: float | None = None
-    samples_ms: tuple[float, ...] = ()
-    load_ms: float | None = None
-    peak_rss_mb: float | None = None
-    output_megapixels_per_s: float | None = None
+    p50_ms: Milliseconds | None = None
+    p50_low_ms: Milliseconds | None = None
+    p50_high_ms: Milliseconds | None = None
+    p95_ms: Milliseconds | None = None
+    p99_ms: Milliseconds | None = None
+    samples_ms: tuple[Milliseconds, ...] = ()
+    load_ms: Milliseconds | None = None
+    peak_rss_mb: Rate | None = None
+    output_megapixels_per_s: Rate | None = None
     threads: int | None = None
     note: str = ""
     roofline: Roofline | None = None
@@ -52,6 +57,7 @@ class LatencyRecord(Run):
             raise ValueError("expected times above zero")
         if any(value is None for value in measured) != (not self.samples_ms):
             raise ValueError("expected p50_ms, its interval, output_megapixels_per_s and samples_ms all or none")
+        _require_inside("p50_ms", self.p50_low_ms, self.p50_ms, self.p50_high_ms)
 
 
 @dataclass(frozen=True)
@@ -65,10 +71,10 @@ class RatioRecord(Identity):
     artifact: str
     other: str
     model_sha256: str
-    tile: tuple[int, int]
-    ratio: float
-    ratio_low: float
-    ratio_high: float
+    tile: tuple[Count, Count]
+    ratio: Ratio
+    ratio_low: Ratio
+    ratio_high: Ratio
     order: Order
     gate: GateName
     reason: str
@@ -77,6 +83,9 @@ class RatioRecord(Identity):
     other_backend: str = field(kw_only=True)
     kind: Literal["ratio"] = "ratio"
     FIGURE: ClassVar = ("artifact", "other", "model_sha256", "required")
+
+    def __post_init__(self) -> None:
+        _require_inside("ratio", self.ratio_low, self.ratio, self.ratio_high)
 
     @property
     def other_identity(self) -> Identity:
@@ -90,8 +99,13 @@ class LimitRecord:
 
     name: str
     unit: str
-    per_second: float
+    per_second: Rate
     threads: int
-    samples_ms: tuple[float, ...]
+    samples_ms: tuple[Milliseconds, ...]
     kind: Literal["limit"] = "limit"
     FIGURE: ClassVar = ("name", "threads")
+
+
+def _require_inside(name: str, low: float | None, value: float | None, high: float | None) -> None:
+    if low is not None and value is not None and high is not None and (low > value or value > high):
+        raise ValueError(f"expected {name} within its interval")

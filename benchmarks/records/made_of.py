@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from benchmarks.records.accuracy import Decibels
 from benchmarks.records.identity import Named
 
 
@@ -14,9 +15,9 @@ class LayerRow:
     """One layer in INT8 by itself: dB to the float graph (mean and worst tile) and what it lost against HR."""
 
     layer: str
-    to_float_db: float
-    to_float_worst_db: float
-    drop_db: float
+    to_float_db: Decibels
+    to_float_worst_db: Decibels
+    drop_db: Decibels
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class LayersRecord(Named):
     chosen: str | None = None
     ms: float | None = None
     float_ms: float | None = None
-    drop_db: float | None = None
+    drop_db: Decibels | None = None
     sensitive: tuple[LayerRow, ...] = ()
     kind: Literal["layers"] = "layers"
     FIGURE: ClassVar = ("artifact", "model_sha256")

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from benchmarks.records import png_text
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
 from benchmarks.records.identity import Identity
+
+_MAGIC = b"\x89PNG\r\n\x1a\n"
 
 
 @dataclass(frozen=True)
@@ -25,7 +33,7 @@ class Crop:
 
     def __post_init__(self) -> None:
         for name, text in self.pictures.items():
-            png_text.require(f"the crop {name[:40]!r}", text)
+            _require_png(f"the crop {name[:40]!r}", text)
 
 
 @dataclass(frozen=True)
@@ -48,4 +56,24 @@ class ErrorMap(Identity):
 
     def __post_init__(self) -> None:
         for name in ("picture", "reference", "error"):
-            png_text.require(f"the {name} of an error map", getattr(self, name))
+            _require_png(f"the {name} of an error map", getattr(self, name))
+
+
+def png_text(pixels: NDArray[np.uint8], palette: NDArray[np.uint8] | None = None) -> str:
+    """Base64 of a PNG: (H, W, 3) as RGB, or (H, W) as indices into a palette of 256 x 3."""
+    picture = Image.fromarray(np.ascontiguousarray(pixels))
+    if palette is not None:
+        picture.putpalette(palette.tobytes())
+    stream = io.BytesIO()
+    picture.save(stream, "PNG", optimize=True)
+    return base64.b64encode(stream.getvalue()).decode("ascii")
+
+
+def _require_png(what: str, text: str) -> None:
+    """Raise ValueError for what is no base64 of a PNG; `what` names it."""
+    try:
+        data = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise ValueError(f"{what} is not base64") from error
+    if not data.startswith(_MAGIC):
+        raise ValueError(f"{what} is not a PNG")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from benchmarks.gates.int8_worth import int8_lines
 from benchmarks.records.accuracy import AccuracyRecord
 from benchmarks.records.identity import Role
-from benchmarks.records.inside import BlockRecord
+from benchmarks.records.inside import BlockRecord, BlockRow
 from benchmarks.records.latency import LatencyRecord, RatioRecord
 from benchmarks.records.pictures import Crop
 from benchmarks.records.result_file import Record, kind_of
@@ -18,7 +18,7 @@ from benchmarks.report import terminal as show
 from benchmarks.report.advice import Advice, Machine, MeasuredModel, advise
 from benchmarks.report.charts import BlockLine, Point, Strip, Style
 from benchmarks.report.kinds import KINDS
-from benchmarks.report.terminal_blocks import line, worst
+from benchmarks.report.terminal_blocks import by_name, line, worst
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,8 @@ class BlockView:
     """Errors by block of all artifacts that were looked into on one data set, and a line for each artifact."""
 
     chart: Chart | None
-    records: tuple[BlockRecord, ...]
+    artifacts: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[BlockRow | None, ...]], ...]
     lines: tuple[str, ...]
 
 
@@ -225,17 +226,22 @@ def _block_views(machine: Machine, style: Mapping[str, Style], key: str) -> tupl
     for number, dataset in enumerate(sorted({it.dataset for it in machine.of(BlockRecord)})):
         mine = [it for it in machine.of(BlockRecord) if it.dataset == dataset]
         shown = tuple(it for it in mine if it.blocks)
+        rows = tuple(by_name(shown))
         chart = None
         if shown:
-            names = [row.name for row in shown[0].blocks]
             lines = [
-                BlockLine(it.artifact, [row.total_db for row in it.blocks], [row.added_db for row in it.blocks])
-                for it in shown
+                BlockLine(
+                    it.artifact,
+                    [row.total_db if row else None for row in column],
+                    [row.added_db if row else None for row in column],
+                )
+                for it, column in zip(shown, zip(*(found for _, found in rows), strict=True), strict=True)
             ]
+            names = [name for name, _ in rows]
             svg = charts.block_chart(lines, names, style, f"{key}-blocks-{number}")
             alt = "; ".join(f"{it.artifact}: most is added by {worst(it)[0].name}" for it in shown if worst(it))
             chart = Chart(f"Signal to error by block, tiles of {dataset}", alt, svg)
-        views.append(BlockView(chart, shown, tuple(line(it) for it in mine)))
+        views.append(BlockView(chart, tuple(it.artifact for it in shown), rows, tuple(line(it) for it in mine)))
     return tuple(views)
 
 

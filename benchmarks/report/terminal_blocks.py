@@ -29,9 +29,16 @@ def table(records: Sequence[BlockRecord], title: str, value: Callable[[BlockRow]
     made.add_column("block", no_wrap=True)
     for record in records:
         made.add_column(record.artifact, justify="right", overflow="fold")
-    for rows in zip(*(record.blocks for record in records), strict=True):
-        made.add_row(Text(rows[0].name), *(Text(number(value(row), ".1f")) for row in rows))
+    for name, rows in by_name(records):
+        made.add_row(Text(name), *(Text(number(value(row) if row else None, ".1f")) for row in rows))
     return made
+
+
+def by_name(records: Sequence[BlockRecord]) -> list[tuple[str, tuple[BlockRow | None, ...]]]:
+    """Each block with its row of every artifact, None where that one's file lacks it."""
+    known = [{row.name: row for row in record.blocks} for record in records]
+    names = dict.fromkeys(row.name for record in records for row in record.blocks)
+    return [(name, tuple(rows.get(name) for rows in known)) for name in names]
 
 
 def line(record: BlockRecord) -> str:

@@ -55,6 +55,12 @@ def at_least(least: int) -> Rule[int]:
     return Rule(f"a whole number of at least {least}", lambda value: value >= least, {"minimum": least})
 
 
+def between(least: float, most: float, expected: str = "") -> Rule[float]:
+    """A number in a range that anything real lies in: what is beyond would only break sums and drawings."""
+    words = expected or f"a number from {least:g} to {most:g}"
+    return Rule(words, lambda value: least <= value <= most, {"minimum": least, "maximum": most})
+
+
 NOT_EMPTY: Rule[str] = Rule("a non-empty string", lambda text: text != "", {"minLength": 1})
 Text = Annotated[str, NOT_EMPTY]
 Count = Annotated[int, at_least(1)]

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from rich.table import Table
 
 from benchmarks.records.latency import LatencyRecord
 
@@ -19,6 +20,7 @@ from benchmarks.records.accuracy import AccuracyRecord
 from benchmarks.records.inside import BlockRecord, BlockRow
 from benchmarks.records.pictures import ErrorMap
 from benchmarks.records.result_file import ResultFile, new_result, write_result
+from benchmarks.report import terminal_blocks
 from benchmarks.report.advice import advise, machines, models
 from benchmarks.report.page import render, write_report
 from benchmarks.report.page_view import machine_facts, model_view
@@ -221,3 +223,18 @@ def test_blocks_and_error_maps_are_shown(examples: ModuleType) -> None:
     assert "blocks not shown: <b>other</b>" in page.text and "<b>other" not in text  # escaped
     assert "baby, 33.5 dB to the reference" in page.text and "20 levels of 255 and more" in page.text
     assert sum(tag == "img" for tag, _ in page.tags) >= 3 and "- / -" in page.text
+
+
+def test_artifacts_with_other_blocks_stand_side_by_side(examples: ModuleType) -> None:
+    name, rows = "openvino-int8-128x128", (BlockRow("shallow", 9.0, 9.5), BlockRow("deep", 8.0, 7.5))
+    whole = BlockRecord(
+        name, "nano-x4", examples.SHA, "Set5", (128, 128), 4, "stated", "", 66.0, rows, **examples.what(name)
+    )
+    less = replace(
+        whole, artifact="openvino-bf16-128x128", blocks=(BlockRow("deep", 3.0, 2.5), BlockRow("sr", 1.0, 0.5))
+    )
+    base = examples.checked(examples.BOARD, [examples.accuracy(name)])
+    shown = Page(render([replace(base, records=(*base.records, whole, less))])).text
+    assert "8.0 / 7.5" in shown and "3.0 / 2.5" in shown and "1.0 / 0.5" in shown
+    (first, *_) = terminal_blocks.shown([whole, less])
+    assert isinstance(first, Table) and first.row_count == 3
