@@ -202,6 +202,13 @@ def test_nothing_imports_the_studies(room: str) -> None:
     assert not [a for a, others in graph.items() for b in others if allowed(b, inside) and not allowed(a, inside)]
 
 
+@pytest.mark.parametrize("needed", ["export/backends/X/entry.py", "export/backends/X/write.py"])
+def test_every_backend_folder_has_the_same_files(needed: str) -> None:
+    before, after = needed.split("X")
+    folders = [path for path in (ROOT / before).iterdir() if (path / "__init__.py").is_file()]
+    assert folders and not [path.name for path in folders if not Path(f"{path}{after}").is_file()]
+
+
 def test_tests_mirror_the_tree() -> None:
     lost = []
     for path in sorted((ROOT / "tests").rglob("test_*.py")):

@@ -22,6 +22,7 @@ from dlgsanet.network.model import DLGSANet
 from export.backends.tensorrt.entry import MORE_KERNELS
 from export.backends.tensorrt.half_precision import fp32_islands, to_half
 from export.graph.graph import Graph
+from export.targets.row import BASIS, BASIS_FUSED, BASIS_GROUPED, BY_ROWS, SHIFT
 from export.targets.table import Target
 from export.tuning.lowering_trials import Variant, build_graph
 from runtimes.backends.tensorrt.compiling.compile import CompileJob, compile_engine
@@ -30,10 +31,10 @@ from runtimes.file_formats.markdown import markdown_table
 
 TIMEOUT_S = 600.0
 VARIANTS = (
-    Variant(f"basis-fused without {', '.join(MORE_KERNELS)}", "basis-fused", MORE_KERNELS),
-    Variant("basis-fused without split-qkv, split-gdfn", "basis-fused", MORE_KERNELS[:2]),
-    Variant("basis-fused without split-gdfn", "basis-fused", MORE_KERNELS[1:2]),
-    *(Variant(f"{name}, all passes", name) for name in ("basis-fused", "basis-grouped", "rows", "shift", "basis")),
+    Variant(f"{BASIS_FUSED} without {', '.join(MORE_KERNELS)}", BASIS_FUSED, MORE_KERNELS),
+    Variant(f"{BASIS_FUSED} without {', '.join(MORE_KERNELS[:2])}", BASIS_FUSED, MORE_KERNELS[:2]),
+    Variant(f"{BASIS_FUSED} without {MORE_KERNELS[1]}", BASIS_FUSED, MORE_KERNELS[1:2]),
+    *(Variant(f"{name}, all passes", name) for name in (BASIS_FUSED, BASIS_GROUPED, BY_ROWS, SHIFT, BASIS)),
 )
 
 

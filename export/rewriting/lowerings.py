@@ -25,7 +25,7 @@ from export.rewriting.dynamic_conv_forms import (
     Unfold,
 )
 from export.rewriting.pass_contract import Outcome, Pass, PassContext, replace_all
-from export.targets.row import UNFOLD
+from export.targets.row import BASIS, BASIS_FUSED, BASIS_GROUPED, BY_ROWS, CHANNELS_LAST, SHIFT, UNFOLD
 
 STATIC = "static"  # what the manifest calls the lowering of a network that has no dynamic convolution
 
@@ -69,12 +69,12 @@ _BASIS = "sum_r z_r DWConv(u; A_r) + DWConv(u; b)"
 FORMS = {
     row.name: row
     for row in (
-        Lowering("basis", f"{_BASIS}, C/4 + 1 depthwise convolutions", Basis),
-        Lowering("basis-fused", f"{_BASIS}, the A_r as one grouped convolution of multiplier C/4", BasisFused),
-        Lowering("basis-grouped", f"{_BASIS}, four A_r at once on four copies of u", BasisGrouped),
-        Lowering("shift", "sum of 49 shifted inputs, each times one filter map", Shift),
-        Lowering("rows", "sum of 7 shifted sums of 7 inputs shifted along the other axis, filters shifted back", Rows),
-        Lowering("channels-last", "sum of 49 shifted inputs, each times one filter map, channels last", ChannelsLast),
+        Lowering(BASIS, f"{_BASIS}, C/4 + 1 depthwise convolutions", Basis),
+        Lowering(BASIS_FUSED, f"{_BASIS}, the A_r as one grouped convolution of multiplier C/4", BasisFused),
+        Lowering(BASIS_GROUPED, f"{_BASIS}, four A_r at once on four copies of u", BasisGrouped),
+        Lowering(SHIFT, "sum of 49 shifted inputs, each times one filter map", Shift),
+        Lowering(BY_ROWS, "sum of 7 shifted sums of 7 inputs shifted along the other axis, filters shifted back", Rows),
+        Lowering(CHANNELS_LAST, "sum of 49 shifted inputs, each times one filter map, channels last", ChannelsLast),
         Lowering(UNFOLD, "all 49 neighbours as maps, times the filters, summed", Unfold),
     )
 }

@@ -8,8 +8,10 @@ from __future__ import annotations
 import importlib.util
 from dataclasses import dataclass
 
+BASIS, BASIS_FUSED, BASIS_GROUPED = "basis", "basis-fused", "basis-grouped"
+SHIFT, BY_ROWS, CHANNELS_LAST = "shift", "rows", "channels-last"
 UNFOLD = "unfold"  # the naive form, for comparison
-LOWERINGS = ("basis", "basis-fused", "basis-grouped", "shift", "rows", "channels-last", UNFOLD)
+LOWERINGS = (BASIS, BASIS_FUSED, BASIS_GROUPED, SHIFT, BY_ROWS, CHANNELS_LAST, UNFOLD)
 """Forms of the dynamic convolution, see export.rewriting.lowerings."""
 
 DEFAULT_TILE = (128, 128)  # LR pixels

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from export.backends.backend import Backend, Finished, Order
-from export.targets.row import DEPLOYMENTS, Row
+from export.targets.row import BASIS, DEPLOYMENTS, Row
 from runtimes.backends.onnxruntime import ENGINE as ONNXRUNTIME
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def _row(
     deployments: tuple[str, ...] = DEPLOYMENTS,
 ) -> Row:
     return Row(
-        "coreml", precision, extra, packages, (), "basis", ".mlpackage", note, half_safe=True, elsewhere=True,
+        "coreml", precision, extra, packages, (), BASIS, ".mlpackage", note, half_safe=True, elsewhere=True,
         on_request=on_request, own_opset=OPSET, deployments=deployments,
     )  # fmt: skip
 

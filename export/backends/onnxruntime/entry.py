@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from export.backends.backend import Backend, Order
-from export.targets.row import Row
+from export.targets.row import BASIS, Row
 
 if TYPE_CHECKING:
     from export.quantization.calibrated_graph import Quantizer
@@ -26,16 +26,16 @@ def _quantizer() -> Quantizer:
 
 ROWS = (
     Row(
-        "onnxruntime", "fp32", "export", ("onnx",), (), "basis", ".onnx",
+        "onnxruntime", "fp32", "export", ("onnx",), (), BASIS, ".onnx",
         "ONNX; runs in ONNX Runtime on any of its execution providers",
     ),
     Row(
-        "onnxruntime", "int8w", "export", ("onnx",), (), "basis", ".onnx",
+        "onnxruntime", "int8w", "export", ("onnx",), (), BASIS, ".onnx",
         "weights stored in int8, those of the first and the last convolution in fp16; computes in fp32; opt-in",
         on_request=True,
     ),
     Row(
-        "onnxruntime", "int8", "export", ("onnx", "onnxruntime"), (), "basis", ".onnx",
+        "onnxruntime", "int8", "export", ("onnx", "onnxruntime"), (), BASIS, ".onnx",
         "dense convolutions in INT8 (Q/DQ, calibrated), everything else in fp32; opt-in",
         on_request=True,
     ),

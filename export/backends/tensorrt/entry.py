@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from export.backends.backend import Backend, Finished, Order
-from export.targets.row import Row
+from export.targets.row import BASIS_FUSED, Row
 from runtimes.backends.onnxruntime import ENGINE as ONNXRUNTIME
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def _quantizer() -> Quantizer:
 
 def _row(precision: str, note: str, on_request: bool = False) -> Row:
     return Row(
-        "tensorrt", precision, "export", ("onnx", ONNXRUNTIME.module), (), "basis-fused", ".onnx", note,
+        "tensorrt", precision, "export", ("onnx", ONNXRUNTIME.module), (), BASIS_FUSED, ".onnx", note,
         without=MORE_KERNELS, elsewhere=True, on_request=on_request, newest_opset=NEWEST_OPSET,
     )  # fmt: skip
 
