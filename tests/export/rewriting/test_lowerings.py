@@ -10,7 +10,7 @@ from dlgsanet.network.dynamic_conv import dynamic_depthwise_conv
 from export.rewriting import dynamic_conv_forms as dynamic_forms
 from export.rewriting.dynamic_conv_forms import TAPS
 from export.rewriting.lowerings import FORMS
-from export.targets import table as targets
+from export.targets.row import LOWERINGS
 
 
 def filter_maker(channels: int) -> nn.Conv2d:
@@ -41,7 +41,7 @@ def test_a_flipped_tap_is_seen(name: str) -> None:
 
 
 def test_the_names_of_the_targets_table_are_the_forms() -> None:
-    assert tuple(FORMS) == targets.FORMS
+    assert tuple(FORMS) == LOWERINGS
 
 
 def test_a_large_tile_is_computed_in_bands_and_stays_exact(monkeypatch: pytest.MonkeyPatch) -> None:
