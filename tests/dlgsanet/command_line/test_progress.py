@@ -84,4 +84,4 @@ def test_a_bar_is_silent_where_there_is_no_terminal() -> None:
     out = io.StringIO()
     with rich_bar(Console(file=out)) as shown:
         shown.add_task("[x]", total=2, note="")
-    assert out.getvalue() == ""
+    assert out.getvalue().strip() == ""  # older versions of rich end with an empty line
