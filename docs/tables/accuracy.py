@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from benchmarks.records.accuracy import AccuracyRecord
 from benchmarks.records.result_file import ResultFile
 from benchmarks.report.terminal import number
-from docs.tables.results import results
+from docs.tables.results import network, results
 from runtimes.file_formats.markdown import markdown_table
 
 TILING_ITSELF = "*reference, tiled against whole*"
@@ -32,7 +32,7 @@ def tensorrt() -> str:
 def accuracy_row(record: AccuracyRecord) -> tuple[str, ...]:
     """One artifact on one data set, for `COLUMNS` behind its name."""
     tiling_itself = record.role == "reference"
-    name = f"{record.model} {TILING_ITSELF if tiling_itself else record.artifact}"
+    name = f"{network(record)} {TILING_ITSELF if tiling_itself else record.artifact}"
     if record.device is not None and record.device.startswith("tensorrt-reference"):
         name += " (judged on a CPU)"
     if record.psnr_db is None or record.drop_db is None or record.worst_drop_db is None:

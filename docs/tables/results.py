@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from benchmarks.records.accuracy import AccuracyRecord
 from benchmarks.records.result_file import ResultFile, read_result
 from benchmarks.records.study_file import S, read_study
+from dlgsanet.checkpoints import WEIGHTS
+from dlgsanet.storage.atomic import sha256_file
 
 RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "results"
 BASELINE = "torch-official"
@@ -25,3 +28,11 @@ def study(kind: type[S], name: str) -> S:
 def studies(kind: type[S], pattern: str) -> list[S]:
     """The committed files of a study whose name matches."""
     return [read_study(kind, path) for path in sorted(RESULTS.glob(pattern))]
+
+
+def network(record: AccuracyRecord) -> str:
+    """The network's name; said where it was measured on weights that were shipped before those of today. (Times do not
+    depend on weights.)"""
+    shipped = WEIGHTS / f"{record.model}.safetensors"
+    is_of_today = not shipped.is_file() or sha256_file(shipped) == record.model_sha256
+    return record.model if is_of_today else f"{record.model} (earlier weights)"
