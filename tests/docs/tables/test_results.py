@@ -11,7 +11,9 @@ from tests.benchmarks.records.result_examples import accuracy
 
 
 def test_figures_of_other_weights_are_marked() -> None:
-    today = replace(accuracy("openvino-fp32-128x128"), model="nano-x4", model_sha256=sha256_file(WEIGHTS / "nano-x4.safetensors"))
+    today = replace(
+        accuracy("openvino-fp32-128x128"), model="nano-x4", model_sha256=sha256_file(WEIGHTS / "nano-x4.safetensors")
+    )
     assert network(today) == "nano-x4"
     assert network(replace(today, model_sha256="0" * 64)) == "nano-x4 (earlier weights)"
     assert network(replace(today, model="a network of a user's")) == "a network of a user's"
