@@ -108,9 +108,22 @@ def _manifest(value: Json) -> Manifest:
         raise InputError(
             f"this bundle has manifest schema {schema}, this version reads up to {SCHEMA}: update dlgsanet-edge"
         )
-    manifest = decode(Manifest, value, "manifest", ADVICE)
+    manifest = decode(Manifest, _without_empty_facts(value), "manifest", ADVICE)
     _require_consistent(manifest)
     return manifest
+
+
+def _without_empty_facts(value: Json) -> Json:
+    """Certificate and choice were open objects once, empty for files from elsewhere: null says that today."""
+    if not isinstance(value, dict) or not isinstance(artifacts := value.get("artifacts"), list):
+        return value
+    cleaned: list[Json] = [
+        {key: None if key in ("certificate", "choice") and item == {} else item for key, item in artifact.items()}
+        if isinstance(artifact, dict)
+        else artifact
+        for artifact in artifacts
+    ]
+    return {**value, "artifacts": cleaned}
 
 
 def _require_consistent(manifest: Manifest) -> None:

@@ -51,6 +51,14 @@ def test_what_was_written_is_read(tmp_path, manifest):
     assert read_manifest(write(tmp_path, manifest_json(manifest))) == manifest
 
 
+def test_empty_facts_of_earlier_manifests_are_none(tmp_path, manifest):
+    value = json.loads(manifest_json(manifest))
+    for artifact in value["artifacts"]:
+        artifact["certificate"], artifact["choice"] = {}, {}
+    read = read_manifest(write(tmp_path, value))
+    assert all(artifact.certificate is None and artifact.choice is None for artifact in read.artifacts)
+
+
 def test_functions_of_a_package_are_told_apart(tmp_path, manifest, kit):
     made = [kit.artifact("coreml", "fp32", tile, "p", {"p/x": "a" * 64}) for tile in ((8, 8), (9, 9))]
     first, second = (replace(a, function=f"tile_{a.tile[0]}") for a in made)
