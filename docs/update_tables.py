@@ -51,6 +51,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "targets": targets_table,
     "tensorrt": accuracy.tensorrt,
     "tiles": studies.tiles,
+    "training-curves": studies.curves,
     "training-speed": studies.training,
     "verbs": reference.verbs,
     "weights": front_page.weights,

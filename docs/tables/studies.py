@@ -14,7 +14,7 @@ from benchmarks.studies import (
     tile_overlap,
     tile_sizes,
 )
-from benchmarks.studies.training import speed
+from benchmarks.studies.training import schedule, speed
 from docs.tables.results import results, studies, study
 
 
@@ -79,3 +79,8 @@ def inside() -> ResultFile:
 def ranks() -> str:
     """Bases with fewer filters."""
     return basis_rank.table(study(basis_rank.BasisRank, "basis-rank-nano-x4.json"))
+
+
+def curves() -> str:
+    """How the shipped networks learnt."""
+    return schedule.table(study(schedule.Curves, "training-curves.json").curves)

@@ -8,7 +8,6 @@ keeps the curves and draws them. Leads that are seen early vanish later: only wh
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,12 +18,9 @@ from rich.console import Console
 
 from benchmarks.records.study_file import StudyFile, write_study
 from dlgsanet.errors import InputError, unknown
+from dlgsanet.storage.toml_file import read_toml
 from dlgsanet.training.configuration.read import TrainConfig, config_from_dict, read_config
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from runtimes.file_formats.markdown import markdown_table
 
 LOG = "log.jsonl"
 STAGES = "stages"
@@ -62,10 +58,7 @@ class Curves(StudyFile):
 
 def read_arms(path: Path) -> Arms:
     """Read a TOML file with `base`, `[all]` and `[arms.NAME]`. Raises InputError for anything else in it."""
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"expected a TOML file of arms in {path}, found: {error}") from error
+    content = read_toml(path)
     arms, base = content.get("arms", {}), content.get("base")
     if content.keys() - {"base", "all", "arms"} or not isinstance(arms, dict) or not isinstance(base, str) or not arms:
         raise InputError(f"expected base, [all] and [arms.NAME] in {path}, found {', '.join(content) or 'nothing'}")
@@ -108,6 +101,18 @@ def curve(folder: Path) -> Curve:
         raise InputError(f"expected validations in {folder / LOG}, found none: set data.validation")
     steps, times, psnr, ssim = zip(*found, strict=True)
     return Curve(folder.name, steps, times, psnr, ssim)
+
+
+def table(curves: Sequence[Curve]) -> str:
+    """Where each run stood at each quarter of what it has done, in Markdown."""
+    head = ("run", "steps", "hours", "a quarter", "half", "three quarters", "end: PSNR, dB / SSIM")
+    rows = []
+    for one in curves:
+        last = len(one.steps) - 1
+        quarters = [f"{one.psnr_db[last * part // 4]:.2f} ({one.steps[last * part // 4]:,})" for part in (1, 2, 3)]
+        end = f"{one.psnr_db[-1]:.2f} / {one.ssim[-1]:.4f}"
+        rows.append((one.name, f"{one.steps[-1]:,}", f"{one.seconds[-1] / 3600:.1f}", *quarters, end))
+    return markdown_table(head, rows)
 
 
 def plot(curves: Sequence[Curve], path: Path) -> None:
