@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from benchmarks.records.result_file import read_result
 from dlgsanet import __version__
 from tests.project.repository import ROOT, files
 
@@ -68,3 +69,10 @@ def test_files_that_pages_name_exist() -> None:
         named = re.findall(r"`((?:dlgsanet|export|runtimes|benchmarks|tests|docs)/[\w./]+)`", read(page))
         assert named if page == "CONTRIBUTING.md" else True
         assert not [path for path in named if "/X/" not in path and not (ROOT / path).exists()]
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in (ROOT / "benchmarks" / "results").glob("*-check-*.json")))
+def test_no_picture_is_in_a_committed_result(name: str) -> None:
+    """They are cut from benchmark sets, which nobody may pass on."""
+    file = read_result(ROOT / "benchmarks" / "results" / name)
+    assert file.records and not file.crops and not file.error_maps, f"empty the crops and error_maps of {name}"
