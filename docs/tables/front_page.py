@@ -9,7 +9,7 @@ from benchmarks.records.latency import LatencyRecord
 from benchmarks.records.result_file import ResultFile
 from dlgsanet.checkpoints import read_checkpoint, shipped_names
 from dlgsanet.network.count import parameters
-from docs.tables.results import BASELINE, results
+from docs.tables.results import BASELINE, network, results
 from runtimes.file_formats.markdown import markdown_table
 
 TILE = "128x128"
@@ -33,9 +33,9 @@ def front_page() -> str:
     table = markdown_table(("network", "runs as", "PSNR, dB", "ms a tile"), rows)
     more = SWINIR_DB - _decibels(PEER_RUN)[f"openvino-fp32-{TILE}"]
     longer = times[f"swinir-light-openvino-fp32-{TILE}"] / times[f"openvino-fp32-{TILE}"]
-    side = "above" if more > 0 else "below"
+    side, ours = "above" if more > 0 else "below", network(_check(PEER_RUN)[0])
     return (
-        f"{table}\n\nSwinIR-light is {abs(more):.2f} dB {side} {PEER_RUN} and takes {longer:.1f} times its time "
+        f"{table}\n\nSwinIR-light is {abs(more):.2f} dB {side} {ours} and takes {longer:.1f} times its time "
         "(OpenVINO fp32)."
     )
 
@@ -58,10 +58,10 @@ def weights() -> str:
 
 def _ours(model: str) -> Iterator[tuple[str, ...]]:
     (file,) = _bench(model)
-    times, decibels = _times(file), _decibels(model)
+    times, decibels, name = _times(file), _decibels(model), network(_check(model)[0])
     forms = {BASELINE: ("torch, official form", "torch-reference")} | {it: (words, it) for it, words in TARGETS.items()}
     for timed, (words, judged) in forms.items():
-        yield model, words, f"{decibels[f'{judged}-{TILE}']:.2f}", f"{times[f'{timed}-{TILE}']:.1f}"
+        yield name, words, f"{decibels[f'{judged}-{TILE}']:.2f}", f"{times[f'{timed}-{TILE}']:.1f}"
 
 
 def _bench(model: str) -> list[ResultFile]:
@@ -73,5 +73,9 @@ def _times(file: ResultFile) -> dict[str, float]:
 
 
 def _decibels(model: str) -> dict[str, float]:
+    return {it.artifact: it.psnr_db for it in _check(model) if it.psnr_db is not None}
+
+
+def _check(model: str) -> tuple[AccuracyRecord, ...]:
     (check,) = results(f"{model}-check-Set5.json")
-    return {it.artifact: it.psnr_db for it in check.of(AccuracyRecord) if it.psnr_db is not None}
+    return tuple(check.of(AccuracyRecord))
