@@ -10,10 +10,10 @@ from benchmarks.studies import (
     int8_layer_scan,
     lowering_ablation,
     nncf_settings,
-    rtx_kernels,
     tile_overlap,
     tile_sizes,
 )
+from benchmarks.studies.gpu import rtx_kernels
 from benchmarks.studies.training import schedule, speed
 from docs.tables.results import results, studies, study
 

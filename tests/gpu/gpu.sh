@@ -12,7 +12,7 @@ mkdir -p "$out"
 $python -c 'import sys, torch; sys.exit(0 if torch.cuda.is_available() else 3)' ||
   { echo "not run here: no NVIDIA GPU (torch sees no CUDA device)" >&2; exit 3; }
 $python -m pytest -m gpu tests/gpu | tee "$out/tests.txt"
-$python -m benchmarks.studies.gpu_torch "$model" -o "$out/torch.json"
+$python -m benchmarks.studies.gpu.torch_forms "$model" -o "$out/torch.json"
 results=("$out/torch.json")
 if $python -c 'import importlib.util as u, sys; sys.exit(not (u.find_spec("tensorrt") or u.find_spec("tensorrt_rtx")))'; then
   $python -m dlgsanet export "$model" -o "$out/bundle" --to tensorrt --force

@@ -1,6 +1,6 @@
 """Kernels that TensorRT-RTX makes of each lowering, counted without a GPU.
 
-`python -m benchmarks.studies.rtx_kernels MODEL -o FILE`. The result is committed, and a table in
+`python -m benchmarks.studies.gpu.rtx_kernels MODEL -o FILE`. The result is committed, and a table in
 docs/studies/lowerings.md is made from it.
 """
 

@@ -1,5 +1,6 @@
-"""Torch on a CUDA device, eager, compiled, fp16 and bf16, in the same rounds: `python -m benchmarks.studies.gpu_torch
-MODEL -o FILE`. Part of tests/gpu/gpu.sh. Never run by the project: its machines have no NVIDIA GPU."""
+"""Torch on a CUDA device, eager, compiled, fp16 and bf16, in the same rounds: `python -m
+benchmarks.studies.gpu.torch_forms MODEL -o FILE`. Part of tests/gpu/gpu.sh. Never run by the project: its machines have
+no NVIDIA GPU."""
 
 from __future__ import annotations
 
