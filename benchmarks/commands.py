@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +11,7 @@ import typer
 from benchmarks.accuracy.options import CheckOptions
 from benchmarks.latency.options import BenchOptions
 from dlgsanet.command_line.verbs import add_verb
-from dlgsanet.command_line.voice import Voice
+from dlgsanet.command_line.voice import Voice, tell
 from dlgsanet.errors import UnavailableError
 
 
@@ -85,4 +84,4 @@ def report(options: ReportOptions, voice: Voice) -> None:
     plan = plan_report(options.results, options.output, force=options.force)
     write_page(plan)
     voice.detail(f"from {len(plan.files)} result files")
-    sys.stdout.write(f"report: {options.output}\n")
+    tell(f"report: {options.output}")

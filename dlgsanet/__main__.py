@@ -15,8 +15,8 @@ import typer
 from typer.core import TyperGroup
 
 from dlgsanet import __version__
-from dlgsanet.command_line.rooms import ROOMS, require_own, require_sole_owner
-from dlgsanet.errors import EdgeError, ExitCode, UnavailableError, unknown
+from dlgsanet.command_line.streams import lost, patient_streams
+from dlgsanet.errors import EdgeError, ExitCode, UnavailableError, one_line, unknown, visible
 
 COMPLETION = ("--install-completion", "--show-completion")
 COMPLETING = "_DLGSANET_COMPLETE"  # set by a shell that asks for words
@@ -114,8 +114,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = [word for word in words if word != "--debug"]  # accepted before and after the verb
     if not debug:
         warnings.simplefilter("ignore")  # libraries' remarks on odd files: errors stay one line
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a file's name that the terminal cannot show is no failure
+    with patient_streams() as output:
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="backslashreplace")  # a name that the terminal cannot show is no failure
+        code = _guarded(words, debug)
+        if (reason := lost(output)) is None:
+            return code
+        told = _fail(reason, ExitCode.USAGE, debug)
+        return told if code == ExitCode.OK else code
+
+
+def _guarded(words: list[str], debug: bool) -> int:
+    """The exit code, whatever happens."""
     try:
         return _run(words)
     except (KeyboardInterrupt, typer.Abort):
@@ -124,15 +134,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(str(error), error.exit_code, debug)
     except _usage_error() as error:
         return _fail(f"{error.format_message()} Try: dlgsanet {words[0]} --help", ExitCode.USAGE, debug)  # type: ignore[attr-defined]
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader left; nothing more to say
-        return ExitCode.OK
     except MemoryError as error:
         return _fail(f"out of memory ({error}): use a smaller --tile or image", ExitCode.USAGE, debug)
     except Exception as error:  # noqa: BLE001  (the last line of defence: a bug of ours, said in one line)
-        text = " ".join(str(error).split())[:300]
-        line = f"internal error: {type(error).__name__}: {text} (run it again with --debug and report it)"
-        return _fail(line, ExitCode.INTERNAL, debug)
+        what = f"{type(error).__name__}: {one_line(str(error), 300)}"
+        return _fail(f"internal error: {what} (run it again with --debug and report it)", ExitCode.INTERNAL, debug)
 
 
 def _run(words: list[str]) -> int:
@@ -146,11 +152,14 @@ def _run(words: list[str]) -> int:
         return ExitCode.OK
     if words[0] not in VERBS:
         raise unknown("verb", words[0], VERBS)
+    from dlgsanet.command_line.rooms import ROOMS, require_own, require_sole_owner
+    from dlgsanet.command_line.signals import ends_like_ctrl_c
+
     require_own()
     try:
         command = _application()
         # Not command.main(): it answers Ctrl-C itself, with a line of its own.
-        with command.make_context("dlgsanet", words) as context:
+        with ends_like_ctrl_c(), command.make_context("dlgsanet", words) as context:
             command.invoke(context)
     except typer.Exit as leave:
         return leave.exit_code
@@ -182,8 +191,8 @@ def _usage_error() -> type[Exception]:
 
 def _fail(message: str, code: ExitCode, debug: bool) -> int:
     if debug:
-        traceback.print_exc()
-    print(f"dlgsanet: {message}", file=sys.stderr)  # noqa: T201
+        sys.stderr.writelines(f"{visible(line)}\n" for line in traceback.format_exc().splitlines())
+    sys.stderr.write(f"dlgsanet: {one_line(message)}\n")
     return code
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dlgsanet.command_line.verbs import add_verb
-from dlgsanet.command_line.voice import Voice
+from dlgsanet.command_line.voice import PLAIN, Voice
 
 if TYPE_CHECKING:
     from dlgsanet.training.configuration.read import TrainConfig
@@ -78,11 +78,10 @@ def train(options: TrainOptions, voice: Voice) -> None:
         _estimate(plan.config, options.as_json)
         return
     voice = voice if _leads() else Voice(quiet=True)
-    from rich.console import Console
-
+    from dlgsanet.command_line.console import PlainConsole
     from dlgsanet.training.run import train as run
 
-    console = Console(stderr=True, quiet=voice.quiet, soft_wrap=True, highlight=False)
+    console = PlainConsole(stderr=True, quiet=voice.quiet, soft_wrap=True)
     checkpoint = run(plan.config, plan.folder, plan.cache, console)
     if options.as_json and _leads():
         _print_json({"checkpoint": str(checkpoint)})
@@ -104,7 +103,8 @@ def _estimate(config: TrainConfig, as_json: bool) -> None:
     if as_json:
         _print_json({**found.facts(), "training_images": images})
     else:
-        sys.stderr.write("\n".join((*found.lines(), f"training images: {images}")) + "\n")
+        for line in (*found.lines(), f"training images: {images}"):
+            PLAIN.note(line)
 
 
 def _print_json(value: object) -> None:

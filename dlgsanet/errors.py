@@ -7,9 +7,21 @@ exits with `exit_code`; anything that is not an `EdgeError` is a bug of ours (`E
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from enum import IntEnum
 from typing import ClassVar
+
+LONGEST_MESSAGE = 2000
+"""Characters of an error; what is longer loses its middle, since the advice stands at the end."""
+
+LONGEST_VALUE = 120
+"""Characters of one value in a message."""
+
+# Control characters, marks that hide or reorder what follows them, halves of characters.
+_OBEYED = re.compile(
+    "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
+)
 
 
 class ExitCode(IntEnum):
@@ -30,7 +42,7 @@ class EdgeError(Exception):
     exit_code: ClassVar[ExitCode] = ExitCode.INTERNAL
 
     def __init__(self, message: str) -> None:
-        super().__init__(" ".join(message.split()))  # one line, whatever a library's text brought in
+        super().__init__(one_line(message))
 
 
 class InputError(EdgeError):
@@ -63,6 +75,32 @@ class BackendError(EdgeError):
     exit_code = ExitCode.INTERNAL
 
 
+def visible(text: str) -> str:
+    """`text` as a terminal may get it: what it would obey rather than show is written as an escape, such as \\x1b."""
+    return _OBEYED.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+
+
+def one_line(text: str, most: int = LONGEST_MESSAGE) -> str:
+    """`text` in one visible line, whatever a library or a foreign name brought in; cut in the middle to `most`."""
+    if len(text) > 8 * most:  # before the work, which a name of megabytes would make long
+        text = f"{text[: 4 * most]} {text[-4 * most :]}"
+    return cut(visible(" ".join(text.split())), most)
+
+
+def shown(value: object, most: int = LONGEST_VALUE) -> str:
+    """A value that somebody gave, as messages have it: quoted as Python does, cut in the middle."""
+    try:
+        return one_line(repr(value), most)
+    except ValueError:  # a whole number of more digits than Python writes
+        return "a number without end"
+
+
+def cut(text: str, most: int) -> str:
+    """`text`, or its beginning and end where it is longer than `most`."""
+    head = (most - 3) * 2 // 3
+    return text if len(text) <= most else f"{text[:head]}...{text[head + 3 - most :]}"
+
+
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The known word that `word` was most likely meant to be, or None if none is close."""
     close = difflib.get_close_matches(word, list(known), n=1)
@@ -72,6 +110,6 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
 def unknown(kind: str, word: str, known: Iterable[str]) -> InputError:
     """The error for a name that is not in a table: it lists the known names and suggests the nearest."""
     names = list(known)
-    guess = nearest(word, names)
+    guess = nearest(cut(word, LONGEST_VALUE), names)
     hint = f"; did you mean {guess}?" if guess else ""
-    return InputError(f"unknown {kind} {word!r}; known: {', '.join(names) or 'none'}{hint}")
+    return InputError(f"unknown {kind} {shown(word)}; known: {', '.join(names) or 'none'}{hint}")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dlgsanet.command_line.verbs import add_verb
-from dlgsanet.command_line.voice import Voice
+from dlgsanet.command_line.voice import Voice, tell
 from dlgsanet.errors import UnavailableError
 from export.bundle.options import ExportRequest
 from export.targets.choice import install_line, parse_targets
@@ -50,7 +50,7 @@ def formats(options: FormatsOptions, voice: Voice) -> None:
         lines.append(f"{row.name:<{width}}  {row.note}")
         lines.append(f"{'':<{width}}  lowering {row.lowering}{hints}; {row.files}; [{row.extras}] {here}")
     lines += [f"not {name}: {reason}" for name, reason in refused_targets().items()]
-    sys.stdout.write("\n".join(lines) + "\n")
+    tell(*lines)
 
 
 def export(request: ExportRequest, voice: Voice) -> None:
@@ -88,12 +88,12 @@ def _facts(manifest: Manifest, output: Path) -> dict[str, object]:
 
 
 def _show(manifest: Manifest, output: Path, voice: Voice) -> None:
-    from rich.console import Console
     from rich.table import Table
 
+    from dlgsanet.command_line.console import PlainConsole
     from runtimes.bundle.integrity import stored_bytes
 
-    console = Console(stderr=True)
+    console = PlainConsole(stderr=True)
     table = Table("artifact", "MB", "lowering", "rewrites", "certificate")
     counted: set[str] = set()
     for artifact in manifest.artifacts:

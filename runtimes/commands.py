@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dlgsanet.command_line.verbs import add_verb
-from dlgsanet.command_line.voice import Voice
+from dlgsanet.command_line.voice import Voice, tell
 from runtimes.backends.coreml import ENGINE as COREML
 from runtimes.backends.tensorrt.building.options import BuildOptions
 from runtimes.upscale.options import UpscaleOptions
@@ -88,7 +88,7 @@ def _print_report(report: Report) -> None:
         ]
         head = f"{row.name:<13} {row.status:<10} {row.version or '':<12}"
         lines += [f"{head} {line}" for line in found or [row.note]]
-    sys.stdout.write("\n".join(lines) + "\n")
+    tell(*lines)
 
 
 def build(options: BuildRequest, voice: Voice) -> None:
@@ -100,7 +100,7 @@ def build(options: BuildRequest, voice: Voice) -> None:
     def done(built: Built) -> None:
         finished.append(built)
         if not options.as_json:
-            sys.stdout.write("\n".join(built.lines()) + "\n")
+            tell(*built.lines())
             sys.stdout.flush()
 
     try:
@@ -125,7 +125,7 @@ def card(options: CardOptions, voice: Voice) -> None:
         _print_json({name: asdict(package) for name, package in found.items()})
         return
     for name, package in found.items():
-        sys.stdout.write("\n".join(describe(name, package)) + "\n")
+        tell(*describe(name, package))
 
 
 def _upscale(options: UpscaleOptions, voice: Voice, load_model: LoadModel | None) -> None:
@@ -136,8 +136,7 @@ def _upscale(options: UpscaleOptions, voice: Voice, load_model: LoadModel | None
     if options.as_json:
         _print_json(done.facts())
         return
-    for job in done.jobs:
-        sys.stdout.write(f"{job.target}\n")
+    tell(*(str(job.target) for job in done.jobs))
 
 
 def _print_json(value: object) -> None:

@@ -12,6 +12,7 @@ from benchmarks.records.accuracy import AccuracyRecord
 from benchmarks.records.gate_name import GateName
 from benchmarks.records.inside import DiagnosisRecord, RungRecord
 from benchmarks.records.latency import LatencyRecord, RatioRecord
+from dlgsanet.command_line.console import PlainConsole
 
 _WIDTH = 160  # of the widest table
 _STYLES: dict[GateName, str] = {"pass": "green", "fail": "bold red", "stated": "yellow", "not run": "yellow"}
@@ -22,8 +23,7 @@ def out(*, stderr: bool = False) -> Console:
 
     On stderr where stdout is for a result that a program reads.
     """
-    console = Console(highlight=False, stderr=stderr)
-    return Console(highlight=False, stderr=stderr, width=max(console.width, _WIDTH))
+    return PlainConsole(stderr=stderr, width=max(PlainConsole(stderr=stderr).width, _WIDTH))
 
 
 def accuracy_table(records: Sequence[AccuracyRecord]) -> Table:

@@ -97,9 +97,9 @@ def every_step(say: Say) -> OnStep:
 @contextmanager
 def bar(total: int | None) -> Iterator[OnStep]:
     """A bar on stderr that goes away when the work is done."""
-    from rich.console import Console
+    from dlgsanet.command_line.console import PlainConsole
 
-    with rich_bar(Console(stderr=True), transient=True) as shown:
+    with rich_bar(PlainConsole(stderr=True), transient=True) as shown:
         task = shown.add_task("", total=total, note="")
         begun = False
 

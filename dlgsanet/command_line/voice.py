@@ -1,4 +1,4 @@
-"""How a verb speaks on stderr while it works. Results go to stdout and are no business of this module."""
+"""How a verb speaks: on stderr while it works, on stdout what it found."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from dlgsanet.command_line.progress import OnStep, bar, every_step, lines_in_log
+from dlgsanet.errors import visible
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class Voice:
     def note(self, line: str) -> None:
         """Something that the user should know."""
         if not self.quiet:
-            sys.stderr.write(f"{line}\n")
+            sys.stderr.write(f"{visible(line)}\n")
             sys.stderr.flush()
 
     def detail(self, line: str) -> None:
@@ -49,3 +50,8 @@ class Voice:
 
 PLAIN = Voice()
 """How a verb speaks when nothing was asked for."""
+
+
+def tell(*lines: str) -> None:
+    """Lines of a result, on stdout."""
+    sys.stdout.write("".join(f"{visible(line)}\n" for line in lines))

@@ -35,3 +35,34 @@ def test_unknown_suggests_nothing_far_away():
     assert errors.nearest("zzz", ["openvino-fp32"]) is None
     assert "did you mean" not in str(errors.unknown("target", "zzz", ["openvino-fp32"]))
     assert "known: none" in str(errors.unknown("target", "zzz", []))
+
+
+@pytest.mark.parametrize(
+    ("text", "seen"),
+    [
+        ("a\x1b[31mb", "a\\x1b[31mb"),
+        ("x\x9by\x7f", "x\\x9by\\x7f"),
+        ("safe\u202eexe.png", "safe\\u202eexe.png"),
+        ("zero\u200bwidth\ufeff", "zero\\u200bwidth\\ufeff"),
+        ("half \udcff", "half \\udcff"),
+        ("tag \U000e0041", "tag \\U000e0041"),
+        ("日本 é \u00a0 😀", "日本 é \u00a0 😀"),
+    ],
+)
+def test_what_a_terminal_would_obey_is_shown(text, seen):
+    assert errors.visible(text) == seen
+    assert errors.visible(seen) == seen
+
+
+def test_no_error_sends_commands_or_fills_the_screen():
+    message = str(errors.InputError("expected a name, found \x1b]0;x\x07" + "y" * 10**6 + "; choose another"))
+    assert message.startswith("expected a name, found \\x1b]0;x\\x07yyy") and message.endswith("yyy; choose another")
+    assert len(message) == errors.LONGEST_MESSAGE and "..." in message
+
+
+def test_values_are_cut_in_the_middle():
+    assert errors.shown("ab\n") == r"'ab\n'"
+    long = errors.shown("a" * 500 + "z" * 500)
+    assert len(long) == errors.LONGEST_VALUE and long.startswith("'aaa") and long.endswith("zzz'")
+    assert errors.shown(10**10000) == "a number without end"
+    assert len(str(errors.unknown("verb", "v" * 10**6, ["train"]))) < 200

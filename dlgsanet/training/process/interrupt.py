@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
 class StopRequest:
-    """Remembers that the user (Ctrl-C) or the machine (SIGTERM) asked to stop."""
+    """Remembers that the user (Ctrl-C), the machine (SIGTERM) or a closed terminal (SIGHUP) asked to stop."""
 
     def __init__(self) -> None:
         self.requested = False
@@ -30,11 +30,14 @@ class StopRequest:
 
 @contextmanager
 def stop_between_steps() -> Iterator[StopRequest]:
-    """While the block runs, SIGINT and SIGTERM only leave a request. For the main thread."""
+    """While the block runs, SIGINT, SIGTERM and SIGHUP only leave a request; what is ignored, as SIGHUP under nohup,
+    stays so. For the main thread."""
     request = StopRequest()
-    previous = [signal.signal(number, request.receive) for number in _SIGNALS]
+    known = [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
+    heard = [number for number in known if signal.getsignal(number) != signal.SIG_IGN]
+    previous = [signal.signal(number, request.receive) for number in heard]
     try:
         yield request
     finally:
-        for number, handler in zip(_SIGNALS, previous, strict=True):
+        for number, handler in zip(heard, previous, strict=True):
             signal.signal(number, handler)
