@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dlgsanet.checkpoints import load_model, read_checkpoint
+from dlgsanet.checkpoints import build_model, read_checkpoint
 from dlgsanet.errors import InputError
 from dlgsanet.network.config import ModelConfig
 from dlgsanet.network.model import DLGSANet
@@ -50,8 +50,13 @@ def initial_objective(config: TrainConfig, device: torch.device) -> Objective:
     return objective
 
 
+def notes(config: TrainConfig) -> tuple[str, ...]:
+    """What a user should know about how the run's checkpoints are read, one line each. Raises InputError."""
+    return read_checkpoint(config.distill.teacher).notes if config.distill.teacher else ()
+
+
 def _distillation(config: TrainConfig, model: DLGSANet, loss: ImageLoss) -> Distillation:
-    teacher = load_model(config.distill.teacher)
+    teacher = build_model(read_checkpoint(config.distill.teacher))
     if teacher.scale != model.scale:
         raise InputError(
             f"expected a distill.teacher of scale {model.scale}, found x{teacher.scale}: choose one of the same scale"

@@ -43,7 +43,8 @@ def train(config: TrainConfig, folder: Path, cache: Path, console: Console) -> P
         if (folder / LAST).exists():
             load_state(folder / LAST, state, config)
             speaker.print(f"resumed at step {state.step} of {config.schedule.steps}")
-        speaker.print(str(choice), markup=False)
+        for line in (*build.notes(config), str(choice)):
+            speaker.print(line, markup=False)
         with rich_bar(speaker) as bar:
             draw = _prepared(config, cache, worker, bar, speaker)
             folder.mkdir(parents=True, exist_ok=True)  # not before: unusable data leave no empty folder behind

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-import pickle  # noqa: TID251  (only the name of its error)
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from dlgsanet.checkpoints.containers import read_torch_file
+from dlgsanet.checkpoints.fit import require_plain
 from dlgsanet.errors import InputError
 from dlgsanet.storage.atomic import new_file
 from dlgsanet.training.configuration.read import TrainConfig
@@ -102,27 +104,56 @@ def save_state(path: Path, state: TrainState, config: TrainConfig) -> None:
 
 def load_state(path: Path, state: TrainState, config: TrainConfig) -> None:
     """Continue a saved run. Raises InputError if the file is damaged or is another configuration's run."""
+    wrong = f"cannot resume from {path}: it is damaged or not a whole training state; remove it"
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
-        raise InputError(f"cannot resume from {path}: it is damaged or not a training state; remove it") from error
-    if fields := config.differences(content["config"]):
+        content = read_torch_file(path)
+        if not isinstance(content, dict):
+            raise TypeError("no dictionary")
+        fields = config.differences(content["config"])
+        if not fields:
+            _restore(content, state)
+    except InputError as error:
+        raise InputError(f"{wrong} ({error})") from error
+    # What torch, NumPy and Python raise where a part is missing or is something else.
+    except (LookupError, TypeError, ValueError, AttributeError, RuntimeError, ArithmeticError) as error:
+        raise InputError(wrong) from error
+    if fields:
         raise InputError(
             f"cannot resume from {path}: it was another configuration's run, which differs in {', '.join(fields)}; "
             "choose another output folder"
         )
+    if not 0 <= state.step <= config.schedule.steps or not math.isfinite(state.best_psnr + state.seconds):
+        raise InputError(wrong)
+
+
+def _restore(content: dict[str, Any], state: TrainState) -> None:
+    for part in ("model", "average"):
+        require_plain(content[part], f"{part} of the training state")
     state.model.load_state_dict(content["model"])
     beside = content.get("objective", {})  # states of version 0.1 lack it, the scaler and torch's random numbers
     state.objective.load_state_dict({**state.objective.state_dict(), **beside})
     state.average.load_state_dict(content["average"])
     saved = content.get("optimizers") or [content["optimizer"]]  # states of version 0.1 have one, Adam's
     for optimizer, own in zip(state.optimizers, saved, strict=True):
-        optimizer.load_state_dict(own)
+        _restore_optimizer(optimizer, own)
     if content.get("scaler"):
         state.scaler.load_state_dict(content["scaler"])
     state.rng.bit_generator.state = content["rng"]
     _set_torch_rng(content.get("torch_rng", {}), state.device)
-    state.step, state.best_psnr, state.seconds = content["step"], content["best_psnr"], content["seconds"]
+    state.step, state.best_psnr = int(content["step"]), float(content["best_psnr"])
+    state.seconds = float(content["seconds"])
+
+
+def _restore_optimizer(optimizer: torch.optim.Optimizer, saved: dict[str, Any]) -> None:
+    """Load an optimizer's state; ValueError where it would fail only later, in a step."""
+    wanted = [group.keys() for group in optimizer.param_groups]
+    optimizer.load_state_dict(saved)
+    if any(keys - group.keys() for keys, group in zip(wanted, optimizer.param_groups, strict=True)):
+        raise ValueError("an optimizer's settings are missing")
+    for parameter, kept in optimizer.state.items():
+        tensors = [value for value in kept.values() if isinstance(value, Tensor)]
+        if any(value.numel() != 1 and value.shape != parameter.shape for value in tensors):
+            raise ValueError("an optimizer's averages have other shapes")
 
 
 def _beside_student(objective: Objective) -> dict[str, Tensor]:

@@ -30,7 +30,7 @@ class ExportPlan:
 
 
 def plan_export(model: str | Path, options: ExportOptions, say: Progress) -> ExportPlan:
-    """What `options` make of a checkpoint (shipped name or file); `say` hears what is left out.
+    """What `options` make of a checkpoint (shipped name or file); `say` hears what is left out and assumed.
 
     Raises InputError (checkpoint, target, tile, options that contradict one another) and UnavailableError (a
     requested target's package is missing).
@@ -38,6 +38,8 @@ def plan_export(model: str | Path, options: ExportOptions, say: Progress) -> Exp
     rows = rows_of(options, say)
     require_packages(rows)
     checkpoint = read_checkpoint(model, options.activation)
+    for note in checkpoint.notes:
+        say(note)
     targets = targets_of(rows, options, checkpoint)
     if options.tune and options.lowering is not None:
         raise InputError(f"--tune chooses the lowering and --lowering gives it ({options.lowering}): give one of them")

@@ -26,10 +26,13 @@ LARGEST: Tile = (256, 256)
 
 class LoadedModel(Protocol):
     """A reference model behind a NumPy door: N x 3 x H x W float32 in [0, 1] to the same, `scale` times
-    larger."""
+    larger. `notes`: lines for the user about how it was read."""
 
     @property
     def scale(self) -> int: ...
+
+    @property
+    def notes(self) -> Sequence[str]: ...
 
     def __call__(self, lr: Array) -> Array: ...
 
@@ -68,7 +71,7 @@ def plan_upscale(options: UpscaleOptions, load_model: LoadModel | None, voice: V
         run_options = RunOptions(options.device, options.threads)
         runner = chosen_runner(options.bundle, options.artifact, run_options, voice.note)
     else:
-        reference = _reference(load_model, str(options.model), parse_largest(options.tile))
+        reference = _reference(load_model, str(options.model), parse_largest(options.tile), voice)
         runner, scale = reference, reference.scale
     with voice.progress(len(sources)) as step:
         jobs = plan_jobs(sources, options.output, scale, options.force, lambda path: step(f"checking {path.name}"))
@@ -144,8 +147,10 @@ def _outputs(sources: Sequence[Path], folder: Path, scale: int, force: bool) -> 
     return taken
 
 
-def _reference(load_model: LoadModel | None, name: str, largest: Tile) -> Runner:
+def _reference(load_model: LoadModel | None, name: str, largest: Tile, voice: Voice) -> Runner:
     if load_model is None:
         raise UnavailableError('--model needs torch: pip install "dlgsanet-edge[torch]", or use a bundle')
     model = load_model(name)
+    for note in model.notes:
+        voice.note(note)
     return TorchRunner(model, model.scale, None, name, largest=largest)

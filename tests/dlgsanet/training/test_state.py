@@ -70,6 +70,39 @@ def test_another_configuration_and_damage_are_refused(config: TrainConfig, tmp_p
         load_state(tmp_path / "last.pt", first, config)
 
 
+PARTS = ("config", "model", "average", "optimizers", "rng", "step", "best_psnr", "seconds")
+
+
+@pytest.mark.parametrize("part", ["list", "only the configuration", *PARTS])
+@pytest.mark.parametrize("instead", [None, {"a": 1}, float("nan")])
+def test_what_is_no_whole_state_is_one_line(config: TrainConfig, tmp_path: Path, part: str, instead: object) -> None:
+    first = state(config)
+    save_state(tmp_path / "last.pt", first, config)
+    content = torch.load(tmp_path / "last.pt", weights_only=True)
+    if part == "list":
+        content = [content, instead]
+    elif part == "only the configuration":
+        content = {"config": content["config"]}
+    else:
+        content[part] = instead
+    torch.save(content, tmp_path / "last.pt")
+    with pytest.raises(InputError, match="cannot resume from"):
+        load_state(tmp_path / "last.pt", first, config)
+
+
+def test_an_optimizer_that_would_fail_in_its_next_step_is_refused(config: TrainConfig, tmp_path: Path) -> None:
+    first = state(config)
+    for parameter in first.parameters:
+        parameter.grad = torch.zeros_like(parameter)
+    first.optimizers[0].step()
+    save_state(tmp_path / "last.pt", first, config)
+    content = torch.load(tmp_path / "last.pt", weights_only=True)
+    content["optimizers"][0]["state"][0]["exp_avg"] = torch.zeros(3)
+    torch.save(content, tmp_path / "last.pt")
+    with pytest.raises(InputError, match="not a whole training state"):
+        load_state(tmp_path / "last.pt", first, config)
+
+
 def test_full_disk_keeps_the_previous_checkpoint(
     config: TrainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

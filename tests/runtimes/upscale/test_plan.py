@@ -18,6 +18,7 @@ class Repeat:
     """Stands for the reference behind the front door; calling it is a fault of the test."""
 
     scale = 3
+    notes = ("read as it should be",)
 
     def __call__(self, lr: np.ndarray) -> np.ndarray:
         raise AssertionError("a plan computes nothing")

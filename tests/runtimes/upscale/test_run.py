@@ -101,6 +101,7 @@ class Repeat:
     """Stands for the reference behind the front door."""
 
     scale = 3
+    notes = ("read as it should be",)
 
     def __init__(self) -> None:
         self.seen: list[tuple[int, ...]] = []

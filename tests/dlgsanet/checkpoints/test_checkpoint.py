@@ -19,12 +19,6 @@ from dlgsanet.network.model import DLGSANet
 CONFIG = ModelConfig(18, 2, 1, 3)
 
 
-@pytest.fixture
-def state() -> dict[str, Tensor]:
-    torch.manual_seed(3)
-    return dict(DLGSANet(CONFIG).state_dict())
-
-
 def containers(state: dict[str, Tensor]) -> dict[str, Any]:
     other = {key: torch.zeros_like(value) for key, value in state.items()}
     return {
@@ -129,7 +123,7 @@ def test_truncated_files(tmp_path: Path, state: dict[str, Tensor], suffix: str) 
         ("other", "another network"),
         ("nan", "non-finite values in upsample.0.bias"),
         ("index", "consecutive"),
-        ("whole", "not of floating point upsample.0.bias of torch.int64"),
+        ("whole", r"upsample.0.bias \(int64\)"),
     ],
 )
 def test_wrong_keys_are_named(tmp_path: Path, state: dict[str, Tensor], change: str, words: str) -> None:
@@ -157,6 +151,22 @@ def test_unknown_names(tmp_path: Path) -> None:
         load_model(tmp_path / "none.pth")
     with pytest.raises(InputError, match="shipped model"):
         load_model("nanoo-x4")
+
+
+def test_an_assumed_activation_is_said(tmp_path: Path, state: dict[str, Tensor]) -> None:
+    torch.save(state, tmp_path / "x.pth")
+    with pytest.warns(UserWarning, match=r"x\.pth does not say its attention's activation: relu is assumed"):
+        load_model(tmp_path / "x.pth")
+    assert read_checkpoint(tmp_path / "x.pth", "softmax").notes == ()
+    save_checkpoint(tmp_path / "y.safetensors", DLGSANet(CONFIG), {})
+    assert read_checkpoint(tmp_path / "y.safetensors").notes == ()
+
+
+def test_a_file_may_be_called_anything_and_a_folder_is_none(tmp_path: Path, state: dict[str, Tensor]) -> None:
+    torch.save({"params": state}, tmp_path / "weights")
+    assert read_checkpoint(tmp_path / "weights").config == CONFIG
+    with pytest.raises(InputError, match="found something else"):
+        read_checkpoint(tmp_path)
 
 
 @pytest.mark.parametrize("name", shipped_names())
