@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -26,6 +25,7 @@ from dlgsanet.errors import (
     UnavailableError,
 )
 from dlgsanet.storage.atomic import require_writable_folder
+from runtimes.machine import start
 from runtimes.machine.clock import now_ms
 
 MODEL = "nano-x4"
@@ -53,7 +53,7 @@ def run_demo(output: Path, voice: Voice = PLAIN) -> None:
     console = show.out()
     data = open_photographs(_SCALE)
     console.print(Text(f"data: {data.name}: {data.terms}"), soft_wrap=True)
-    start = now_ms()
+    begun = now_ms()
     failed: EdgeError | None = None
     for command in commands:
         console.print(Text(f"\n{command.title}\n$ {shlex.join(('dlgsanet', *command.words))}", style="bold"))
@@ -62,7 +62,7 @@ def run_demo(output: Path, voice: Voice = PLAIN) -> None:
             failed = failed or _error(command.words[0], code)
             if command.needed:
                 raise failed
-    console.print(Text(f"\nthe demo took {(now_ms() - start) / 1e3:.0f} s"))
+    console.print(Text(f"\nthe demo took {(now_ms() - begun) / 1e3:.0f} s"))
     console.print(Text(f"report: {output / 'report.html'}"))
     console.print(Text(f"next: {next_command(output)}"))
     if failed is not None:
@@ -109,7 +109,7 @@ def next_command(output: Path) -> str:
 
 def run_command(words: Sequence[str]) -> int:
     """Run one `dlgsanet` command in a process of its own, its output going straight to the user."""
-    process = subprocess.Popen([sys.executable, "-m", "dlgsanet", *words])
+    process = subprocess.Popen(start.command("dlgsanet", *words), env=start.environment())
     try:
         return process.wait()
     except BaseException:

@@ -6,19 +6,23 @@ The child is spawned (not forked: backends hold threads), so it starts bare and 
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
+import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from dlgsanet.errors import BackendError, EdgeError
-from runtimes.machine.child import killed_with_parent
 from runtimes.machine.clock import now_ms
 from runtimes.machine.exit_name import exit_name
 from runtimes.machine.memory import peak_rss_mb
+from runtimes.machine.start import HOME, killed_with_parent
 from runtimes.runner.contract import RunInfo, Runner
 from runtimes.runner.tiling import Array
 
@@ -100,7 +104,7 @@ class IsolatedRunner(Runner):
         self._pipe = ours
         process = context.Process(target=_serve, args=(theirs, self._opener), daemon=True)
         self._process = process
-        with _sigint_held():
+        with _sigint_held(), _safe_path():
             process.start()
         theirs.close()  # else the end of the child would not end the pipe
         opened: Opened = self._receive("loading")
@@ -165,10 +169,28 @@ def _sigint_held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
+@contextmanager
+def _safe_path() -> Iterator[None]:
+    """A process started within looks for modules in no working directory: a file there named like one of Python's own
+    would be taken for it."""
+    place, setting = Path.cwd(), os.environ.get("PYTHONSAFEPATH")
+    os.environ["PYTHONSAFEPATH"] = "1"
+    if sys.version_info < (3, 11):
+        os.chdir(HOME)  # there is no such setting; multiprocessing takes the child back to where this process began
+    try:
+        yield
+    finally:
+        os.chdir(place)
+        if setting is None:
+            del os.environ["PYTHONSAFEPATH"]
+
+
 def _serve(pipe: Connection, opener: Callable[[], Runner]) -> None:
     """The child: open, then answer requests until None comes or the parent is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent ends this
-    killed_with_parent()  # else a backend that hangs would outlive a parent that was killed
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # they reach the whole group; the parent ends this
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    _die_with_parent()
     with suppress(*_PARENT_GONE):  # nobody is left to answer
         try:
             start = now_ms()
@@ -182,6 +204,19 @@ def _serve(pipe: Connection, opener: Callable[[], Runner]) -> None:
             raise
         except Exception as error:  # noqa: BLE001  (whatever a backend raises must reach the user)
             pipe.send(_unexpected(error))
+
+
+def _die_with_parent() -> None:
+    """Else a backend that hangs would outlive a parent that was killed."""
+    parent = multiprocessing.parent_process()
+    if parent is None or parent.pid is None or killed_with_parent(parent.pid):
+        return
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _answer(run: Runner, request: Question[object]) -> object:

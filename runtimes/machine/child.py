@@ -9,7 +9,6 @@ prints goes to its standard error, whose last line is part of the error when it 
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import queue
@@ -20,24 +19,23 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import IO, NoReturn
 
 from dlgsanet.errors import BackendError, EdgeError
 from runtimes.machine.clock import now_ms
 from runtimes.machine.exit_name import exit_name
+from runtimes.machine.start import command, environment
 
-HOME = Path(__file__).resolve().parents[2]  # the folder that holds our packages, wherever we run
 Say = Callable[[str], None]
 _PATIENCE_S = 5.0
 _KEPT = 50  # lines of the child's standard error
-_DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG, linux/prctl.h
+_ASKED_OF_US = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
 @dataclass(frozen=True)
 class Job:
-    """`python -m module arguments` is asked to do `given` (JSON data). `what` begins every error; `advice` ends that of
-    a job that took longer than `timeout_s`."""
+    """A process of `module` with `arguments` is asked to do `given` (JSON data). `what` begins every error; `advice`
+    ends that of a job that took longer than `timeout_s`."""
 
     module: str
     given: object
@@ -72,8 +70,10 @@ def ask(job: Job, say: Say = lambda step: None) -> object:
 def serve(work: Callable[[object, Say], object]) -> NoReturn:
     """The child: do the one job and end the process. `work` gets the job and what takes its steps; an EdgeError of it
     is told, any other error ends the process with its last line."""
+    for number in _ASKED_OF_US:  # a signal to all processes reaches the parent, too, and it ends this one
+        signal.signal(number, signal.SIG_IGN)
     job = json.loads(sys.stdin.readline())
-    die_with_parent()
+    _watch_parent()
     pipe = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # whatever native code prints goes to standard error: the answers have the pipe for themselves
 
@@ -89,23 +89,14 @@ def serve(work: Callable[[object, Say], object]) -> NoReturn:
     os._exit(0)  # the clean-up of native libraries has been seen to crash, and everything is written
 
 
-def killed_with_parent() -> bool:
-    """From now on the system kills this process when the thread that started it ends; False where it cannot (only
-    Linux can)."""
-    if not sys.platform.startswith("linux"):
-        return False
-    return bool(ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL) == 0)
-
-
-def die_with_parent() -> None:
-    """From now on this process ends when the one that started it does, even if that was killed. Where the system does
-    not see to it, a thread waits for the end of the standard input, which the parent keeps open."""
-    if killed_with_parent():
-        return
+def _watch_parent() -> None:
+    """From now on this process, and what it has started, ends when its parent does: the parent keeps the standard
+    input open. Linux kills this process even where a library holds Python back, but not what it has started."""
 
     def watch() -> None:
         while sys.stdin.read(1):
             pass
+        _kill_group(os.getpid())
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
@@ -164,13 +155,12 @@ def _kinds(kind: type[EdgeError]) -> dict[str, type[EdgeError]]:
 def _started(job: Job) -> Iterator[tuple[subprocess.Popen[bytes], queue.Queue[_Line]]]:
     """The child, asked, and what it says, line by line. It never outlives the block: native code hears no Ctrl-C, so
     it has a session of its own and is ended from here."""
-    path = os.pathsep.join(filter(None, (str(HOME), os.environ.get("PYTHONPATH"))))
     process = subprocess.Popen(
-        [sys.executable, "-m", job.module, *job.arguments],
+        command(job.module, *job.arguments),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": path},
+        env=environment(),
         start_new_session=True,
     )
     assert process.stdin is not None and process.stdout is not None and process.stderr is not None
@@ -187,6 +177,7 @@ def _started(job: Job) -> Iterator[tuple[subprocess.Popen[bytes], queue.Queue[_L
             process.stdin.flush()  # and it stays open: its end says that we are gone
         yield process, lines
     finally:
+        _kill_group(process.pid)
         if process.poll() is None:
             process.kill()
         process.wait()
@@ -195,6 +186,13 @@ def _started(job: Job) -> Iterator[tuple[subprocess.Popen[bytes], queue.Queue[_L
         for stream in (process.stdin, *streams.values()):
             with suppress(OSError):
                 stream.close()
+
+
+def _kill_group(leader: int) -> None:
+    """A child and all that it has started and left; its session is its own."""
+    if hasattr(os, "killpg"):
+        with suppress(OSError):
+            os.killpg(leader, signal.SIGKILL)
 
 
 def _read(stream: IO[bytes], name: str, lines: queue.Queue[_Line]) -> None:

@@ -89,7 +89,7 @@ def test_ctrl_c_leaves_no_step_running(monkeypatch: pytest.MonkeyPatch, tmp_path
     code = f"import os, pathlib, time; pathlib.Path({str(alive)!r}).write_text(str(os.getpid())); time.sleep(60)"
     real = subprocess.Popen
 
-    def popen(command: Sequence[str]) -> subprocess.Popen[bytes]:
+    def popen(command: Sequence[str], env: object) -> subprocess.Popen[bytes]:
         return real([sys.executable, "-c", code])
 
     monkeypatch.setattr(subprocess, "Popen", popen)

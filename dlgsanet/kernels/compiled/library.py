@@ -20,6 +20,12 @@ from dlgsanet.storage.cache_folder import user_cache
 _FOLDER = Path(__file__).parent
 _HEADER = "vectors.h"
 _FLAGS = ("-std=gnu11", "-O3", "-shared", "-fPIC", "-fno-math-errno")
+_LEASH = """
+import ctypes, os, sys
+ctypes.CDLL(None).prctl(1, 9)  # PR_SET_PDEATHSIG, SIGKILL
+if os.getppid() == int(sys.argv[1]):
+    os.execvp(sys.argv[2], sys.argv[2:])
+"""
 _SECONDS = 120  # a compiler that takes longer hangs
 
 
@@ -62,12 +68,20 @@ def _loaded(target: Path) -> ctypes.CDLL | None:
 
 def _compile(command: Sequence[str]) -> None:
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=False)
+        done = subprocess.run(_leashed(command), capture_output=True, text=True, timeout=_SECONDS, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise UnavailableError(f"the C compiler {command[0]} did not run: {error}") from error
     if done.returncode:
         lines = done.stderr.strip().splitlines() or ["without a word"]
         raise UnavailableError(f"the C compiler {command[0]} failed: {lines[0]}")
+
+
+def _leashed(command: Sequence[str]) -> list[str]:
+    """The command so that it dies with this process, where the system can do that (Linux): it is set in a process that
+    then becomes the command."""
+    if not sys.platform.startswith("linux"):
+        return [*command]
+    return [sys.executable, "-I", "-S", "-c", _LEASH, str(os.getpid()), *command]
 
 
 def _for_this_processor() -> str:

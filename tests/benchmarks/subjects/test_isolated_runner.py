@@ -35,6 +35,17 @@ def test_it_gives_what_the_runner_gives_and_says_what_it_says(nearest: Callable[
     assert not multiprocessing.active_children()
 
 
+def test_a_file_named_like_one_of_pythons_own_is_not_taken_for_it(
+    nearest: Callable[..., Runner], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("struct", "pickle", "socket"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('taken')")
+    monkeypatch.chdir(tmp_path)
+    with isolated(nearest) as run:
+        assert run.infer(TILE).shape == (1, 3, 16, 16)
+    assert Path.cwd() == tmp_path
+
+
 @pytest.mark.parametrize(("fault", "doing"), [("crash", "running"), ("crash on opening", "loading")])
 def test_a_crash_becomes_an_error_that_names_the_signal(nearest: Callable[..., Runner], fault: str, doing: str) -> None:
     words = rf"^fake-fp32-8x8: the backend's process ended while {doing} \(SIGSEGV\)$"

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from dlgsanet.errors import BackendError, InputError, UnavailableError
-from runtimes.machine import child
+from runtimes.machine import start
 from runtimes.machine.child import Job, ask
 
 Make = Callable[..., Job]
@@ -92,21 +92,62 @@ def _alive(process: int) -> bool:
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are looked at in /proc")
 @pytest.mark.parametrize("by_the_system", [True, False])
-def test_a_child_dies_with_its_parent(make: Make, tmp_path: Path, by_the_system: bool) -> None:
+def test_a_child_and_what_it_started_die_with_its_parent(make: Make, tmp_path: Path, by_the_system: bool) -> None:
     said = tmp_path / "said"
-    make(f"open({str(said)!r}, 'w').write(str(os.getpid()) + '.')\ntime.sleep(60)")
-    if not by_the_system:  # as where there is no prctl
-        source = (tmp_path / "its_work.py").read_text()
-        (tmp_path / "its_work.py").write_text(source.replace("serve(work)", "sys.platform = 'other'\nserve(work)"))
-    code = "from runtimes.machine.child import Job, ask\nask(Job('its_work', None, 'the work'))"
-    parent = subprocess.Popen(
-        [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": f"{child.HOME}:{tmp_path}"}
+    make(
+        "import subprocess\n"
+        "other = subprocess.Popen(['sleep', '60'])\n"
+        f"open({str(said)!r}, 'w').write(f'{{os.getpid()}} {{other.pid}}.')\n"
+        "time.sleep(60)"
     )
-    process = int(next(_until(lambda: said.is_file() and said.read_text().endswith(".") and said.read_text()[:-1])))
-    assert _alive(process)
+    asking = ["from runtimes.machine import child", "child.ask(child.Job('its_work', None, 'the work'))"]
+    if not by_the_system:  # as where there is no prctl: the child is no `start.py`
+        asking.insert(1, "child.command = lambda module: [child.sys.executable, '-m', module]")
+    parent = subprocess.Popen(
+        [sys.executable, "-c", "\n".join(asking)], env={**os.environ, "PYTHONPATH": f"{start.HOME}:{tmp_path}"}
+    )
+    told = next(_until(lambda: said.is_file() and said.read_text().endswith(".") and said.read_text()[:-1]))
+    processes = [int(word) for word in told.split()]
+    assert all(map(_alive, processes))
     parent.kill()
     parent.wait()
-    assert next(_until(lambda: not _alive(process)))
+    assert next(_until(lambda: not any(map(_alive, processes))))
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are looked at in /proc")
+def test_what_a_child_started_ends_with_the_job(make: Make) -> None:
+    quiet = "stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL"
+    other = ask(make(f"import subprocess\nreturn subprocess.Popen(['sleep', '60'], {quiet}).pid"))
+    assert isinstance(other, int)
+    assert next(_until(lambda: not _alive(other)))
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux alone kills with a parent")
+def test_a_child_whose_parent_is_gone_already_does_nothing(tmp_path: Path) -> None:
+    (tmp_path / "its_work.py").write_text("print('here')")
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    for parent, said in ((None, "here\n"), (1, "")):
+        command = start.command("its_work", parent=parent)
+        assert subprocess.run(command, env=environment, capture_output=True, text=True, check=False).stdout == said
+
+
+def test_a_file_named_like_one_of_pythons_own_is_not_taken_for_it(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "place"
+    place.mkdir()
+    for name in ("struct", "json", "signal", "queue"):
+        (place / f"{name}.py").write_text("raise SystemExit('taken')")
+    monkeypatch.chdir(place)
+    again = "import subprocess\nreturn subprocess.run([sys.executable, '-c', 'import struct'], check=False).returncode"
+    assert ask(make("return 'own'")) == "own"
+    if sys.version_info >= (3, 11):
+        assert ask(make(again)) == 0
+
+
+@pytest.mark.parametrize("signal", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_signals_to_all_processes_are_for_the_parent(make: Make, signal: str) -> None:
+    assert ask(make(f"import signal\nos.kill(os.getpid(), signal.{signal})\nreturn 'on'")) == "on"
 
 
 def _until(found: Callable[[], object]) -> Iterator[str]:

@@ -11,6 +11,8 @@ import ctypes
 import os
 import sys
 
+from runtimes.machine.start import command
+
 ADDR_NO_RANDOMIZE = 0x0040000  # linux/personality.h
 AGAIN = "again"
 _ASK = 0xFFFFFFFF
@@ -23,7 +25,7 @@ def fixed() -> bool:
 
 
 def start_fixed(module: str) -> None:
-    """Start this process anew as `python -m module` with fixed addresses, if it has not them and can have them.
+    """Start this process anew as `module` with fixed addresses, if it has not them and can have them.
 
     Returns where it has, and where the system forbids it (not Linux, or a container's rules); `fixed` tells which.
     """
@@ -31,7 +33,7 @@ def start_fixed(module: str) -> None:
         return
     now = _personality(_ASK)
     if now != -1 and _personality(now | ADDR_NO_RANDOMIZE) != -1 and fixed():
-        os.execv(sys.executable, [sys.executable, "-m", module, *sys.argv[1:], AGAIN])
+        os.execv(sys.executable, command(module, *sys.argv[1:], AGAIN, parent=os.getppid()))
 
 
 def _personality(wanted: int) -> int:
