@@ -134,10 +134,12 @@ class ArtifactWriter:
 
     def used_calibration(self) -> Calibration | None:
         """What the manifest says of the tiles that were used; None when nothing was calibrated."""
-        learnt = [found.images for found in self._tiles.values()][:1]
-        learnt += [] if self.compression is None else [self.compression.images]
-        images = {name: sha for each in learnt for name, sha in each.items()}
-        return Calibration(self.calibration.tiles, self.calibration.seed, images) if images else None
+        learnt: list[CalibrationSet | Compression] = []
+        learnt += list(self._tiles.values())[:1]
+        learnt += [] if self.compression is None else [self.compression]
+        images = {name: sha for each in learnt for name, sha in each.images.items()}
+        known = tuple(dict.fromkeys(name for each in learnt for name in each.benchmarks))
+        return Calibration(self.calibration.tiles, self.calibration.seed, images, known or None) if images else None
 
     def _calibration(self, target: Target) -> CalibrationSet:
         if target.tile not in self._tiles:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from runtimes.bundle.int8_choice import DefaultLayers
-from runtimes.bundle.manifest import Artifact, Manifest
+from runtimes.bundle.manifest import Artifact, Calibration, Manifest
 from runtimes.file_formats.markdown import markdown_table
 
 
@@ -36,6 +36,7 @@ def model_card(manifest: Manifest) -> str:
         "measured on the device by `dlgsanet check`.",
         "Input `lr` and output `sr` are NCHW float32 RGB with 0 black and 1 white; the output is not clamped.",
         *_int8(manifest.artifacts),
+        *_calibration(manifest.calibration),
         "## Use",
         "```\n"
         "dlgsanet check BUNDLE\n"
@@ -53,6 +54,20 @@ def model_card(manifest: Manifest) -> str:
         ", ".join(f"{name} {number}" for name, number in manifest.tools.items()) + f"; {manifest.created}",
     ]
     return "\n\n".join(sections) + "\n"
+
+
+def _calibration(learnt: Calibration | None) -> list[str]:
+    if learnt is None:
+        return []
+    found = [
+        "## Calibration",
+        f"INT8 ranges (at most {learnt.tiles} tiles, seed {learnt.seed}) or filter bases were learnt from "
+        f"{len(learnt.images)} images, which `manifest.json` names. `check` refuses to evaluate on them.",
+    ]
+    if learnt.benchmarks:
+        sets = " and ".join(learnt.benchmarks)
+        found.append(f"**These are images of {sets}: figures of this bundle on {sets} are not held-out ones.**")
+    return found
 
 
 def _artifact_line(artifact: Artifact) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from export.bundle.options import ExportOptions
 from export.bundle.parity_pack import write_pack
 from export.bundle.plan import ExportPlan, Progress, plan_export
 from export.machine.fingerprint import fingerprint, installed
+from export.quantization.benchmark_images import benchmarks_among, warning
 from export.quantization.calibration_tiles import image_paths
 from export.quantization.layer_choice import Int8
 from export.quantization.layer_search import SearchLimits
@@ -110,7 +111,10 @@ def _compressed(model: DLGSANet, options: ExportOptions, say: Progress) -> Compr
         return None
     paths = image_paths(options.calibration.folder)[:CALIBRATION_IMAGES]
     pictures = {path.name: read_rgb8(path) for path in paths}
-    return compress(model, pictures, options.basis_rank, options.max_drop, say)
+    known = benchmarks_among(options.calibration.folder, pictures.values())
+    if known:
+        say(f"warning: {warning(known)}")
+    return replace(compress(model, pictures, options.basis_rank, options.max_drop, say), benchmarks=known)
 
 
 def _chooser(options: ExportOptions, model: DLGSANet, say: Progress) -> Callable[[Target], FormChoice]:

@@ -1,4 +1,4 @@
-"""The pictures that quantization learns its ranges from: few tiles, chosen to cover what photographs do."""
+"""The pictures that quantization learns its ranges from: few tiles, chosen to cover what photographs and pages do."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from dlgsanet.errors import InputError, UnavailableError
 from dlgsanet.imaging.files import list_images, read_rgb8, to_nchw
 from dlgsanet.imaging.pixel_hash import content_hash
 from dlgsanet.imaging.resize import crop_to_multiple, downscale_matlab8
+from export.quantization.benchmark_images import benchmarks_among, warning
+from export.quantization.drawn_pages import drawn_pages
 from export.quantization.options import CalibrationOptions
 
 # Of scikit-image, and none of those that `check` and the demo evaluate on (nor the other view of the motorcycle).
@@ -22,6 +24,10 @@ SKIMAGE_PHOTOGRAPHS = (
     "brick.png", "coffee.png", "grass.png", "gravel.png", "hubble_deep_field.jpg", "ihc.png", "retina.jpg",
     "rocket.jpg",
 )  # fmt: skip
+PAGES = 0.25
+"""Share of the default tiles that are cut from drawn pages. A range is the mean over the tiles of each one's extremes:
+more pages lose less on text and more on photographs (docs/studies/precision.md has the figures)."""
+
 PLACES = 24  # places tried in each image
 JUDGED = 12  # tiles that a search judges by
 FEW_TILES = 8
@@ -39,12 +45,14 @@ class JudgedTile:
 @dataclass(frozen=True)
 class CalibrationSet:
     """`tiles`: (N, 3, H, W) float32 RGB in [0, 1]. `images`: name -> hash of its decoded pixels, by which `check`
-    refuses to evaluate on it. `warnings`: one line each. `mirrored`: the most different places of the same images,
-    mirrored, with their originals, for a search to judge by."""
+    refuses to evaluate on it. `benchmarks`: those that the images, or their folder, look like. `warnings`: one line
+    each. `mirrored`: the most different places of the same images, mirrored, with their originals, for a search to
+    judge by."""
 
     tiles: NDArray[np.float32]
     images: Mapping[str, str]
     seed: int
+    benchmarks: tuple[str, ...]
     warnings: tuple[str, ...]
     mirrored: tuple[JudgedTile, ...]
 
@@ -56,26 +64,32 @@ class CalibrationSet:
 
 
 def calibration_set(scale: int, tile: tuple[int, int], options: CalibrationOptions) -> CalibrationSet:
-    """Cut LR tiles (H, W) from the images, made LR as the benchmarks' are, and keep the most different ones.
+    """Cut LR tiles (H, W) from the images, made LR as the benchmarks' are, and keep the most different ones; without
+    a folder, PAGES of them are of drawn pages.
 
     Images smaller than a tile are continued by reflection, as in tiling. Raises InputError for a folder without
     usable images, UnavailableError when the default photographs are not installed.
     """
     paths = image_paths(options.folder)
+    pages = {} if options.folder else drawn_pages(options.seed)
     rng = np.random.default_rng(options.seed)
     images: dict[str, str] = {}
-    candidates: list[_Cut] = []
+    benchmarks = set(benchmarks_among(options.folder, ()))
+    photographed: list[_Cut] = []
     for path in paths:
         hr = read_rgb8(path)
         images[path.name] = content_hash(hr)
-        hr = np.ascontiguousarray(crop_to_multiple(hr, scale)).astype(np.uint8, copy=False)
-        if min(hr.shape[:2]) < 2 * scale:
-            raise InputError(f"expected calibration images of at least {2 * scale} pixels a side, found {path.name}")
-        candidates += _cuts(downscale_matlab8(hr, scale), hr, tile, rng)
-    chosen = most_different([features(cut.lr) for cut in candidates], options.tiles)
-    tiles = [candidates[index].lr for index in chosen]
+        benchmarks.update(benchmarks_among("", (hr,)))
+        photographed += _cuts_of(hr, path.name, scale, tile, rng)
+    drawn: list[_Cut] = []
+    for name, page in pages.items():
+        images[f"drawn {name}"] = content_hash(page)
+        drawn += _cuts_of(page, name, scale, tile, rng)
+    tiles = [cut.lr for cut in _chosen(photographed, drawn, options.tiles)]
+    judged = tuple(_mirror_image(cut) for cut in _chosen(photographed, drawn, JUDGED))
     stacked = np.concatenate([to_nchw(cut) for cut in tiles]).astype(np.float32)
-    return CalibrationSet(stacked, images, options.seed, _warnings(tiles, len(paths)), _pairs(candidates))
+    known = tuple(sorted(benchmarks))
+    return CalibrationSet(stacked, images, options.seed, known, _warnings(tiles, len(images), known), judged)
 
 
 def image_paths(folder: str) -> list[Path]:
@@ -100,6 +114,15 @@ class _Cut:
 
     lr: NDArray[np.uint8]
     hr: NDArray[np.uint8]
+
+
+def _cuts_of(
+    image: NDArray[np.uint8], name: str, scale: int, tile: tuple[int, int], rng: np.random.Generator
+) -> list[_Cut]:
+    hr = np.ascontiguousarray(crop_to_multiple(image, scale)).astype(np.uint8, copy=False)
+    if min(hr.shape[:2]) < 2 * scale:
+        raise InputError(f"expected calibration images of at least {2 * scale} pixels a side, found {name}")
+    return _cuts(downscale_matlab8(hr, scale), hr, tile, rng)
 
 
 def _cuts(lr: NDArray[np.uint8], hr: NDArray[np.uint8], tile: tuple[int, int], rng: np.random.Generator) -> list[_Cut]:
@@ -128,11 +151,21 @@ def _at(image: NDArray[np.uint8], top: int, left: int, tile: tuple[int, int], sc
     return image[scale * top : scale * (top + height), scale * left : scale * (left + width)]
 
 
-def _pairs(cuts: Sequence[_Cut]) -> tuple[JudgedTile, ...]:
+def _chosen(photographed: Sequence[_Cut], drawn: Sequence[_Cut], count: int) -> list[_Cut]:
+    """The most different ones of either kind: among all together, pages would be nearly all of them."""
+    pages = round(PAGES * count) if drawn else 0
+    return [
+        cuts[index]
+        for cuts, wanted in ((photographed, count - pages), (drawn, pages))
+        if wanted
+        for index in most_different([features(cut.lr) for cut in cuts], wanted)
+    ]
+
+
+def _mirror_image(cut: _Cut) -> JudgedTile:
     """Mirrored: the network is not symmetric, so its values there are new, and small images have no other places."""
-    chosen = most_different([features(cut.lr) for cut in cuts], JUDGED)
-    flipped = [(cuts[index].lr[:, ::-1], cuts[index].hr[:, ::-1]) for index in chosen]
-    return tuple(JudgedTile(to_nchw(np.ascontiguousarray(lr)), np.ascontiguousarray(hr)) for lr, hr in flipped)
+    lr, hr = (np.ascontiguousarray(side[:, ::-1]) for side in (cut.lr, cut.hr))
+    return JudgedTile(to_nchw(lr), hr)
 
 
 def features(tile: NDArray[np.uint8]) -> NDArray[np.float64]:
@@ -155,9 +188,9 @@ def most_different(points: Sequence[NDArray[np.float64]], count: int) -> list[in
     return chosen
 
 
-def _warnings(tiles: Sequence[NDArray[np.uint8]], images: int) -> tuple[str, ...]:
+def _warnings(tiles: Sequence[NDArray[np.uint8]], images: int, benchmarks: Sequence[str]) -> tuple[str, ...]:
     flat = sum((tile / 255).mean(2).std() < FLAT for tile in tiles)
-    found = []
+    found = [warning(benchmarks)] if benchmarks else []
     if len(tiles) < FEW_TILES:
         found.append(f"only {len(tiles)} different calibration tiles: ranges may be too narrow, give more images")
     if images == 1:

@@ -36,11 +36,13 @@ LOST = (0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 0.0005, 0.0002, 0.0001)
 @dataclass(frozen=True)
 class Compression:
     """`model` (float64) has the filter networks of `basis`, whose shares and dB are those on the calibration images
-    (the mean over them); `images`: name -> hash of the decoded pixels, by which `check` refuses to evaluate on them."""
+    (the mean over them); `images`: name -> hash of the decoded pixels, by which `check` refuses to evaluate on them.
+    `benchmarks`: those that they look like."""
 
     model: DLGSANet
     basis: LowRankBasis
     images: Mapping[str, str]
+    benchmarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -65,11 +65,13 @@ class Artifact:
 @dataclass(frozen=True)
 class Calibration:
     """What quantized artifacts learnt their ranges from: how many tiles, the seed of their places, and the images by
-    name with the hash of their decoded pixels, which must not be evaluated on."""
+    name with the hash of their decoded pixels, which must not be evaluated on. `benchmarks`: the known ones that these
+    images are of, where there are any."""
 
     tiles: Count
     seed: Whole
     images: Mapping[str, Sha256]
+    benchmarks: tuple[Text, ...] | None = field(default=None, metadata=LEFT_OUT)
 
 
 @dataclass(frozen=True)

@@ -146,7 +146,10 @@ def test_the_manifest_names_the_layers_that_the_files_quantize(bundle: Path) -> 
 def test_the_manifest_names_the_calibration(bundle: Path) -> None:
     manifest = read_manifest(bundle)
     assert manifest.calibration is not None and manifest.calibration.tiles == 24
-    assert "coffee.png" in manifest.calibration.images
+    assert {"coffee.png", "drawn print"} < manifest.calibration.images.keys()
+    assert manifest.calibration.benchmarks is None
+    card = (bundle / "README.md").read_text()
+    assert "## Calibration\n" in card and "not held-out" not in card
     hashes = {it.precision: it.calibration_sha256 for it in manifest.artifacts}
     assert hashes["fp32"] is None and hashes["int8"] == hashes["int8-mixed"] is not None
 

@@ -135,15 +135,20 @@ def test_the_option_is_a_number_or_auto() -> None:
 
 
 def test_a_bundle_says_what_was_dropped_and_keeps_the_untouched_network(checkpoint: Path, tmp_path: Path) -> None:
-    (tmp_path / "images").mkdir()
-    Image.fromarray(PICTURES["0.png"]).save(tmp_path / "images" / "0.png")
-    calibration = CalibrationOptions(str(tmp_path / "images"))
+    """And that a benchmark was learnt from: in a warning, in the manifest and on the card."""
+    (tmp_path / "Set5").mkdir()
+    Image.fromarray(PICTURES["0.png"]).save(tmp_path / "Set5" / "0.png")
+    calibration = CalibrationOptions(str(tmp_path / "Set5"))
     options = ExportOptions(("onnxruntime-fp32",), ((20, 20),), calibration=calibration, basis_rank=1, max_drop=ANY)
-    export_bundle(checkpoint, tmp_path / "b", options)
+    said: list[str] = []
+    export_bundle(checkpoint, tmp_path / "b", options, said.append)
     manifest = read_manifest(tmp_path / "b")
     (artifact,) = manifest.artifacts
     assert artifact.id == "onnxruntime-fp32-lowrank-20x20" and artifact.variant == "lowrank"
     assert artifact.graph.basis.ranks == (1,) and "factor-filters" in artifact.rewrites
     assert manifest.calibration is not None and manifest.calibration.images.keys() == {"0.png"}
+    assert manifest.calibration.benchmarks == ("Set5",)
+    assert [line for line in said if line.startswith("warning: calibration images are of Set5: ")]
+    assert "figures of this bundle on Set5 are not held-out ones" in (tmp_path / "b" / "README.md").read_text()
     ours, theirs = load_model(tmp_path / "b" / manifest.reference.checkpoint), load_model(checkpoint)
     assert all(torch.equal(value, theirs.state_dict()[name]) for name, value in ours.state_dict().items())
