@@ -9,6 +9,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import typer
@@ -153,13 +154,16 @@ def _run(words: list[str]) -> int:
     if words[0] not in VERBS:
         raise unknown("verb", words[0], VERBS)
     from dlgsanet.command_line.rooms import ROOMS, require_own, require_sole_owner
+    from dlgsanet.command_line.scratch import scratch_folder
     from dlgsanet.command_line.signals import ends_like_ctrl_c
 
     require_own()
     try:
         command = _application()
         # Not command.main(): it answers Ctrl-C itself, with a line of its own.
-        with ends_like_ctrl_c(), command.make_context("dlgsanet", words) as context:
+        # What torch compiles for training is kept in the system's temporary folder, and meant to stay.
+        scratch = nullcontext() if VERBS[words[0]][0] == "dlgsanet" else scratch_folder()
+        with ends_like_ctrl_c(), scratch, command.make_context("dlgsanet", words) as context:
             command.invoke(context)
     except typer.Exit as leave:
         return leave.exit_code

@@ -1,18 +1,19 @@
-"""Writing so that a reader sees the old content or the new, never half of it; failures leave no debris."""
+"""Writing so that a reader sees the old content or the new, never half of it; failures leave no debris, and what a
+killed process left is removed by the next one that writes there."""
 
 from __future__ import annotations
 
 import errno
 import hashlib
 import os
-import secrets
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from dlgsanet.errors import InputError
+from dlgsanet.storage.exchange import exchange
+from dlgsanet.storage.ownership import left_behind, name_of_old, remove, sweep, temporary_name
 
 _CHUNK = 1 << 20
 
@@ -91,6 +92,7 @@ def new_directory(path: str | Path, force: bool = False, marker: str | None = No
     folder and leaves the old target as it was. A full or read-only disk raises InputError.
     """
     target = Path(path)
+    _bring_back(target)
     _refuse_existing(target, force, marker)
     with _sibling(target, "") as temporary:
         temporary.mkdir()
@@ -111,11 +113,14 @@ def _refuse_existing(target: Path, force: bool, marker: str | None) -> None:
 
 
 def _swap(new: Path, target: Path) -> None:
-    """Put `new` in the place of `target`; the old folder returns if that fails and goes only afterwards."""
+    """Put `new` in the place of `target`, in one step where the system can. Else the old folder returns if that fails
+    and goes only afterwards; its name says what it was, for a process that is killed in between."""
     if not target.exists():
         new.rename(target)
         return
-    old = target.with_name(_temporary_name(""))
+    if exchange(new, target):
+        return  # the old one has the temporary name now, and goes with it
+    old = target.with_name(name_of_old(target.name))
     try:
         target.rename(old)
         new.rename(target)
@@ -125,14 +130,21 @@ def _swap(new: Path, target: Path) -> None:
         raise
     finally:
         if target.exists():
-            shutil.rmtree(old, ignore_errors=True)
+            remove(old)
+
+
+def _bring_back(target: Path) -> None:
+    """Give a folder its name again that a process was about to replace when it was killed."""
+    if not os.path.lexists(target) and (found := left_behind(target.parent, target.name)):
+        found.rename(target)
 
 
 @contextmanager
 def _sibling(target: Path, suffix: str) -> Iterator[Path]:
     """A free name beside `target`; what stands there when the block ends is removed."""
     made: list[Path] = []
-    temporary = target.with_name(_temporary_name(suffix))
+    sweep(target.parent)
+    temporary = target.with_name(temporary_name(suffix))
     finished = False
     try:
         made = _make_parents(target)
@@ -145,15 +157,11 @@ def _sibling(target: Path, suffix: str) -> Iterator[Path]:
             ) from error
         raise
     finally:
-        _remove(temporary)
+        remove(temporary)
         if not finished:
             for folder in made:
                 with suppress(OSError):  # not empty: somebody else has begun to use it
                     folder.rmdir()
-
-
-def _temporary_name(suffix: str) -> str:
-    return f".tmp-{secrets.token_hex(6)}{suffix}"
 
 
 def _make_parents(target: Path) -> list[Path]:
@@ -169,11 +177,3 @@ def _concerns(error: OSError, temporary: Path, target: Path) -> bool:
         return False
     place = Path(error.filename)
     return place in (target, *target.parents) or temporary == place or temporary in place.parents
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        with suppress(OSError):
-            path.unlink(missing_ok=True)

@@ -13,8 +13,12 @@ from numpy.typing import NDArray
 
 from dlgsanet.errors import InputError
 from dlgsanet.storage.atomic import new_directory
+from dlgsanet.storage.json_text import read
+from dlgsanet.storage.typed_json import Count, Whole, decode
 from dlgsanet.training.data.sources import Pair, find_pairs, read_pair
 
+_INDEX = "index.json"
+_MOST_BYTES = 1 << 30
 _FORMAT = 1  # of the cache; raise it when what is stored changes
 Progress = Callable[[int, int], None]
 
@@ -28,6 +32,14 @@ class StoredImage:
     width: int
     lr_offset: int
     hr_offset: int
+
+
+@dataclass(frozen=True)
+class _Index:
+    """What a store holds: a row of a StoredImage's values for each image, and what could not be used."""
+
+    images: tuple[tuple[str, Count, Count, Whole, Whole], ...]
+    skipped: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -61,16 +73,28 @@ def open_store(
     pairs = find_pairs(folder, scale, lr_folder)
     target = cache / f"{Path(folder).name}-x{scale}-{_key(pairs, scale)}"
     if not target.is_dir():
-        with new_directory(target) as temporary:
-            _prepare(pairs, scale, temporary, progress)
-    index = json.loads((target / "index.json").read_text(encoding="utf-8"))
-    return PatchStore(
-        scale,
-        tuple(StoredImage(*row) for row in index["images"]),
-        tuple(index["skipped"]),
-        np.memmap(target / "lr.u8", np.uint8, "r"),
-        np.memmap(target / "hr.u8", np.uint8, "r"),
-    )
+        try:
+            with new_directory(target) as temporary:
+                _prepare(pairs, scale, temporary, progress)
+        except InputError:
+            if not (target / _INDEX).is_file():  # else another process has made the same meanwhile
+                raise
+    return _opened(target, scale)
+
+
+def _opened(target: Path, scale: int) -> PatchStore:
+    """A store that is there. Raises InputError for one that is not whole."""
+    advice = f"remove {target}, it will be made again"
+    index = decode(_Index, read(target / _INDEX, _MOST_BYTES, "prepared pixels", advice), _INDEX, advice)
+    images = tuple(StoredImage(*row) for row in index.images)
+    try:
+        lr, hr = (np.memmap(target / name, np.uint8, "r") for name in ("lr.u8", "hr.u8"))
+    except (OSError, ValueError) as error:  # an empty file cannot be mapped
+        raise InputError(f"expected prepared pixels in {target}, found none ({error}); {advice}") from error
+    needed = sum(image.height * image.width * 3 for image in images)
+    if (lr.size, hr.size) != (needed, needed * scale * scale):
+        raise InputError(f"expected prepared pixels of {needed} bytes in {target}, found {lr.size}; {advice}")
+    return PatchStore(scale, images, index.skipped, lr, hr)
 
 
 def _key(pairs: Sequence[Pair], scale: int) -> str:
@@ -101,4 +125,4 @@ def _prepare(pairs: Sequence[Pair], scale: int, target: Path, progress: Progress
     if not images:
         raise InputError(f"expected usable images in {pairs[0].hr.parent}, found none ({skipped[0]}): check the folder")
     rows = [[i.name, i.height, i.width, i.lr_offset, i.hr_offset] for i in images]
-    (target / "index.json").write_text(json.dumps({"images": rows, "skipped": skipped}), encoding="utf-8")
+    (target / _INDEX).write_text(json.dumps({"images": rows, "skipped": skipped}), encoding="utf-8")

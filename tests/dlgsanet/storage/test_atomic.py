@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dlgsanet.errors import InputError
-from dlgsanet.storage import atomic
+from dlgsanet.storage import atomic, ownership
 
 
 def listing(folder: Path) -> list[str]:
@@ -99,6 +99,7 @@ def test_a_failing_swap_brings_the_old_folder_back(tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return rename(self, destination)
 
+    monkeypatch.setattr(atomic, "exchange", lambda new, old: False)  # as where the system has no such step
     monkeypatch.setattr(Path, "rename", fail_on_the_new)
     with pytest.raises(KeyboardInterrupt), atomic.new_directory(target, force=True) as temporary:
         fill(temporary)
@@ -212,3 +213,31 @@ def test_sha256_file(tmp_path):
         atomic.sha256_file(tmp_path / "missing")
     with pytest.raises(InputError, match="cannot read"):
         atomic.sha256_file(tmp_path)
+
+
+@pytest.mark.parametrize("one_step", [True, False])
+def test_force_puts_the_new_in_the_place_of_the_old(tmp_path, monkeypatch, one_step):
+    if not one_step:
+        monkeypatch.setattr(atomic, "exchange", lambda new, old: False)
+    target = tmp_path / "bundle"
+    for content in ("first", "second"):
+        with atomic.new_directory(target, force=True) as temporary:
+            (temporary / content).write_text("x")
+    assert listing(tmp_path) == ["bundle", "bundle/second"]
+
+
+def test_what_a_killed_replacement_moved_away_comes_back(tmp_path, monkeypatch):
+    """Between the two steps that a system without the one needs."""
+    target = tmp_path / "bundle"
+    target.mkdir()
+    (target / "old").write_text("old")
+    monkeypatch.setattr(ownership, "_alive", lambda process, started: False)
+    target.rename(tmp_path / ownership.name_of_old("bundle"))
+    (tmp_path / ownership.temporary_name()).mkdir()
+    with atomic.new_file(tmp_path / "another") as another:
+        another.write_text("")  # whoever else writes there takes away only what is no one's only copy
+    (tmp_path / "another").unlink()
+    assert len(listing(tmp_path)) == 2 and (tmp_path / listing(tmp_path)[0] / "old").is_file()
+    with pytest.raises(InputError, match="exists already"), atomic.new_directory(target):
+        pytest.fail("the block must not run")
+    assert listing(tmp_path) == ["bundle", "bundle/old"]

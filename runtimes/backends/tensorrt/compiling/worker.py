@@ -5,7 +5,6 @@ One code path for TensorRT 10.3 to 11 and TensorRT-RTX: what a version lacks is 
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from dlgsanet.errors import UnavailableError
+from dlgsanet.storage.atomic import new_file
 from dlgsanet.storage.typed_json import decode, to_json
 from runtimes.backends.tensorrt import LIBRARIES
 from runtimes.backends.tensorrt.compiling import fixed_addresses as addresses
@@ -159,10 +159,8 @@ def _timing_cache(trt: ModuleType, config: Any, job: CompileJob) -> Callable[[],
         found = config.get_timing_cache()
         if found is None:
             return
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f"{path.name}.{os.getpid()}")
-        temporary.write_bytes(memoryview(found.serialize()))
-        temporary.replace(path)
+        with new_file(path) as temporary:
+            temporary.write_bytes(memoryview(found.serialize()))
 
     return keep
 

@@ -57,3 +57,32 @@ def test_missing_empty_and_useless_folders(tmp_path: Path, content: list[str] | 
     with pytest.raises(InputError):
         open_store(tmp_path / "none", 4, tmp_path / "cache")
     assert not (tmp_path / "cache").exists() or not list((tmp_path / "cache").iterdir())
+
+
+def test_two_processes_that_prepare_the_same_both_go_on(photographs: Path, tmp_path: Path) -> None:
+    def other(done: int, total: int) -> None:
+        if done == 1:
+            store(photographs, tmp_path)  # it is faster
+
+    slower = open_store(photographs, 4, tmp_path / "cache", other)
+    assert slower.images == store(photographs, tmp_path).images
+    assert len(list((tmp_path / "cache").iterdir())) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("index.json", b"{"),
+        ("index.json", b"[" * 100_000),
+        ("index.json", b'{"images": [["a", 1, 1, 0]], "skipped": []}'),
+        ("index.json", b'{"images": [["a", 1, 1, -1, 0]], "skipped": []}'),
+        ("lr.u8", b""),
+        ("hr.u8", b"short"),
+    ],
+)
+def test_a_damaged_store_is_said_in_one_line(photographs: Path, tmp_path: Path, name: str, content: bytes) -> None:
+    store(photographs, tmp_path)
+    (made,) = (tmp_path / "cache").iterdir()
+    (made / name).write_bytes(content)
+    with pytest.raises(InputError, match=r"remove .* made again"):
+        store(photographs, tmp_path)
