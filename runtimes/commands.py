@@ -1,4 +1,4 @@
-"""The verbs of this room: `doctor`, `build`, `card`, `upscale`. They work where no torch is installed."""
+"""The verbs of this room: `doctor`, `build`, `card`, `verify`, `upscale`. They work where no torch is installed."""
 
 from __future__ import annotations
 
@@ -38,6 +38,18 @@ class BuildRequest(BuildOptions):
 
 
 @dataclass(frozen=True)
+class VerifyOptions:
+    """Which bundle to verify, and against what."""
+
+    bundle: Annotated[Path, typer.Argument(help="Bundle folder.")]
+    digest: Annotated[str | None, typer.Option(help="SHA-256 that it must have, from whoever made it.")] = None
+    engines: Annotated[
+        bool, typer.Option("--engines", help="Allow engines that `build` made here; they are no part of the digest.")
+    ] = False
+    as_json: Annotated[bool, typer.Option("--json", help="Print digest and files as JSON.")] = False
+
+
+@dataclass(frozen=True)
 class CardOptions:
     """Of which packages to show the card."""
 
@@ -53,6 +65,7 @@ def register(app: typer.Typer, load_model: LoadModel | None = None) -> None:
     add_verb(app, "doctor", DoctorOptions, doctor)
     add_verb(app, "build", BuildRequest, build)
     add_verb(app, "card", CardOptions, card)
+    add_verb(app, "verify", VerifyOptions, verify)
 
     def upscale(options: UpscaleOptions, voice: Voice) -> None:
         """Upscale image files and folders; transparency and bit depth are kept."""
@@ -126,6 +139,30 @@ def card(options: CardOptions, voice: Voice) -> None:
         return
     for name, package in found.items():
         tell(*describe(name, package))
+
+
+def verify(options: VerifyOptions, voice: Voice) -> None:
+    """Check every file of a bundle against its manifest, refuse what is not in it, and print one digest of all.
+
+    The hashes find accidents. The digest, sent another way than the bundle, also tells whether it is the one that was
+    meant. Nothing is loaded into an engine.
+    """
+    from dataclasses import asdict
+
+    from runtimes.bundle.whole import require_digest, verify_whole
+
+    whole = verify_whole(options.bundle, engines=options.engines)
+    if options.digest is not None:
+        require_digest(whole, options.digest, options.bundle)
+    if options.as_json:
+        _print_json({"bundle": str(options.bundle), **asdict(whole), "compared": options.digest is not None})
+        return
+    tell(f"{whole.digest}  {options.bundle}")
+    voice.note(f"{whole.files} files, {whole.bytes / 1e6:.1f} MB: every hash is right, and nothing else is there")
+    for engine in whole.engines:
+        voice.note(f"no part of the digest: {engine}")
+    if options.digest is not None:
+        voice.note("the digest is the one that was expected")
 
 
 def _upscale(options: UpscaleOptions, voice: Voice, load_model: LoadModel | None) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
-from dlgsanet.errors import InputError
+from dlgsanet.errors import InputError, shown
+from dlgsanet.storage.regular import open_regular
 from runtimes.bundle.field_types import is_inside
 
 
@@ -16,7 +19,8 @@ def read_verified(bundle: str | Path, path: str, sha256: str) -> bytes:
     Loading from these bytes leaves no moment in which the file could be exchanged. Raises InputError.
     """
     try:
-        data = _located(bundle, path).read_bytes()
+        with open_regular(_located(bundle, path)) as stream:
+            data = stream.read()
     except OSError as error:
         raise _unreadable(bundle, path, error) from error
     _require_hash(bundle, path, sha256, hashlib.sha256(data).hexdigest())
@@ -29,12 +33,32 @@ def verify(bundle: str | Path, files: Mapping[str, str]) -> None:
     for path, sha256 in files.items():
         digest = hashlib.sha256()
         try:
-            with _located(bundle, path).open("rb") as stream:
+            with open_regular(_located(bundle, path)) as stream:
                 while chunk := stream.read(1 << 20):
                     digest.update(chunk)
         except OSError as error:
             raise _unreadable(bundle, path, error) from error
         _require_hash(bundle, path, sha256, digest.hexdigest())
+
+
+def require_only(bundle: str | Path, folder: str, listed: Collection[str], beginning: str = "") -> None:
+    """Raise InputError if a folder of the bundle ("": all of it) holds a file, or a link, that is not `listed`, by its
+    path in the bundle. With `beginning`, only what lies in the folder itself and is called so is looked at."""
+    root = Path(bundle)
+    found = _inside(root / folder) if not beginning else (root / folder).glob(f"{glob.escape(beginning)}*")
+    for path in found:
+        name = path.relative_to(root).as_posix()
+        if name not in listed:
+            raise InputError(
+                f"bundle '{bundle}': {shown(name)} is not in the manifest: remove it, or get the bundle again"
+            )
+
+
+def _inside(folder: Path) -> Iterator[Path]:
+    """Every file below a folder, and every link, whatever it leads to."""
+    for place, folders, files in os.walk(folder):
+        links = [name for name in folders if (Path(place) / name).is_symlink()]
+        yield from (Path(place) / name for name in sorted([*files, *links]))
 
 
 def stored_bytes(bundle: Path, files: Iterable[str]) -> int:

@@ -18,7 +18,7 @@ from runtimes.backends.coreml import ENGINE, REFERENCE
 from runtimes.backends.coreml.mil.executor import Executor, Observer
 from runtimes.backends.coreml.mil.program import Blob, Model, read_model
 from runtimes.backends.coreml.mil.tensor_types import Anything
-from runtimes.bundle.integrity import read_verified
+from runtimes.bundle.integrity import read_verified, require_only
 from runtimes.bundle.manifest import Artifact
 from runtimes.runner.contract import RunInfo, Runner
 from runtimes.runner.ports import PICTURE, from_pixels, require_host_ports, require_port, require_taps, to_pixels
@@ -37,6 +37,7 @@ def read_package(bundle: Path, artifact: Artifact) -> tuple[Model, dict[str, byt
     names = {path.removeprefix(artifact.path + "/"): sha for path, sha in artifact.files.items()}
     if SPECIFICATION not in names:
         raise InputError(f"{artifact.id}: the manifest lists no '{SPECIFICATION}'; export the bundle again")
+    require_only(bundle, artifact.path, artifact.files)  # Core ML opens the folder, not the bytes that were hashed
     held = {name: read_verified(bundle, f"{artifact.path}/{name}", sha) for name, sha in names.items()}
     weights = {PROGRAM_WEIGHTS + name[len(WEIGHTS) :]: data for name, data in held.items() if name.startswith(WEIGHTS)}
     return read_model(held[SPECIFICATION], artifact.function), weights

@@ -14,7 +14,7 @@ from runtimes.backends.openvino import ENGINE
 from runtimes.backends.openvino.devices import native_precisions, require_openvino_device
 from runtimes.backends.openvino.layers import PRECISION_HINT, TAP, TYPES, layers, precision_of
 from runtimes.backends.openvino.protocols import Compiled, Network, Port, Request
-from runtimes.bundle.integrity import read_verified
+from runtimes.bundle.integrity import read_verified, require_only
 from runtimes.bundle.manifest import Artifact
 from runtimes.machine.processor import available_threads
 from runtimes.probe_network import PRODUCT
@@ -99,9 +99,11 @@ class OpenVinoRunner(Runner):
     def _read(self) -> tuple[bytes, bytes]:
         """Read the two files once, checked: OpenVINO gets the bytes that were hashed."""
         artifact = self._artifact
-        weights = str(PurePosixPath(artifact.path).with_suffix(".bin"))
+        place = PurePosixPath(artifact.path)
+        weights = str(place.with_suffix(".bin"))
         if weights not in artifact.files:
             raise InputError(f"{artifact.id}: the manifest lists no '{weights}'; export the bundle again")
+        require_only(self._bundle, str(place.parent), artifact.files, f"{place.stem}.")
         model = read_verified(self._bundle, artifact.path, artifact.files[artifact.path])
         return model, read_verified(self._bundle, weights, artifact.files[weights])
 
