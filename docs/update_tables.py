@@ -43,6 +43,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "overlap": studies.overlap,
     "passes": studies.passes,
     "peers": latency.peers,
+    "plane": studies.peers_plane,
     "recipe": reference.recipe,
     "records": reference.records,
     "rtx-kernels": studies.rtx,

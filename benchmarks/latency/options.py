@@ -35,7 +35,7 @@ class BenchOptions:
         Path | None,
         typer.Option(
             "--peers",
-            help="Also time the networks in this folder of `python -m benchmarks.studies.peer_export`.",
+            help="Also time the networks in this folder of `python -m benchmarks.studies.peers.export`.",
             show_default=False,
         ),
     ] = None

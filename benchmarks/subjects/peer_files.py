@@ -1,4 +1,4 @@
-"""What artifacts are held against besides torch: a folder that `python -m benchmarks.studies.peer_export` made.
+"""What artifacts are held against besides torch: a folder that `python -m benchmarks.studies.peers.export` made.
 
 `bench --peers FOLDER` times its files in the same rounds as ours, on the same backends and precisions; a bare bicubic
 joins them.
@@ -16,6 +16,7 @@ from typing import Final, Literal
 import numpy as np
 from PIL import Image
 
+from benchmarks.records.accuracy import Decibels
 from benchmarks.subjects.subject import Contestant
 from dlgsanet.errors import InputError
 from dlgsanet.storage.json_text import read
@@ -30,13 +31,18 @@ from runtimes.runner.tiling import Array
 LIST = "peers.json"
 REMAKE = "make the peers again"
 MAX_BYTES = 1 << 20
-SCHEMA: Final = 2
+SCHEMA: Final = 3
 BICUBIC = "bicubic"
+RANDOM = "random"
 
 
 @dataclass(frozen=True)
 class PeerFile:
-    """One peer for one backend, precision and tile (H, W): `files` path -> sha256, `path` the one to load."""
+    """One peer for one backend, precision and tile (H, W): `files` path -> sha256, `path` the one to load.
+
+    `weights` says where they are from (RANDOM: times are true, pictures are not); `published_db`: the PSNR on Set5 (Y)
+    of a paper, for weights that nobody ships.
+    """
 
     peer: Text
     backend: Text
@@ -47,6 +53,8 @@ class PeerFile:
     files: Mapping[InsidePath, Sha256]
     note: str
     hints: Mapping[str, str]
+    weights: Text
+    published_db: Decibels | None
 
     @property
     def name(self) -> str:
@@ -58,7 +66,7 @@ class PeerFile:
 class PeerFolder:
     """The content of LIST."""
 
-    schema: Literal[2]
+    schema: Literal[3]
     files: tuple[PeerFile, ...]
 
 
@@ -95,7 +103,7 @@ def read_peers(folder: Path) -> PeerFolder:
     """The list of such a folder. Raises InputError."""
     place = folder / LIST
     if not place.is_file():
-        raise InputError(f"{folder} is no folder of peers: make one with `python -m benchmarks.studies.peer_export`")
+        raise InputError(f"{folder} is no folder of peers: make one with `python -m benchmarks.studies.peers.export`")
     return decode(PeerFolder, read(place, MAX_BYTES, "a list of peers", REMAKE), place.name, REMAKE)
 
 

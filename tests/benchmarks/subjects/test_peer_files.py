@@ -27,7 +27,17 @@ def folder(tmp_path: Path) -> Path:
     """One peer: the probe's network, x2 on 8x8 pixels."""
     shutil.copy(probe.MODEL, tmp_path / "p.onnx")
     peer = PeerFile(
-        "p", "onnxruntime", "fp32", (8, 8), 2, "p.onnx", {"p.onnx": sha256_file(tmp_path / "p.onnx")}, "why", {}
+        peer="p",
+        backend="onnxruntime",
+        precision="fp32",
+        tile=(8, 8),
+        scale=2,
+        path="p.onnx",
+        files={"p.onnx": sha256_file(tmp_path / "p.onnx")},
+        note="why",
+        hints={},
+        weights="random",
+        published_db=None,
     )
     (tmp_path / LIST).write_text(json.dumps(asdict(PeerFolder(SCHEMA, (peer,)))))
     return tmp_path

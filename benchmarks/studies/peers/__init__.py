@@ -1,0 +1,1 @@
+"""Other people's networks beside ours: converted, timed and scored in one run."""
