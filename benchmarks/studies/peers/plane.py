@@ -41,7 +41,7 @@ CLOSE = 0.005  # dB: papers give two digits, and no eye sees the third
 
 
 @dataclass(frozen=True)
-class Point:
+class PlanePoint:
     """One network in one form: PSNR in dB and SSIM of the set (None: see `published`), the median of a tile's times
     in ms, and its time over that of the first network in the same form, with the ends of the 95 % interval.
 
@@ -67,11 +67,11 @@ class Plane(StudyFile):
     dataset: str
     protocol: str
     environment: Environment
-    points: tuple[Point, ...]
+    points: tuple[PlanePoint, ...]
 
 
 @dataclass(frozen=True)
-class Score:
+class PlaneScore:
     """What a network reaches on the set."""
 
     psnr_db: float
@@ -80,17 +80,17 @@ class Score:
 
 
 @dataclass(frozen=True)
-class Entry:
+class PlaneEntry:
     """One that takes part; `known`: its score, where that is not to be measured."""
 
     network: str
     form: str
     ours: bool
     contestant: Contestant
-    known: Score | None
+    known: PlaneScore | None
 
 
-def entries(bundles: Sequence[Path], peers: Path, threads: int | None) -> list[Entry]:
+def entries(bundles: Sequence[Path], peers: Path, threads: int | None) -> list[PlaneEntry]:
     """Ours first, in the order given. Raises InputError for a bundle or a folder that cannot be used."""
     found = []
     for bundle in bundles:
@@ -102,20 +102,20 @@ def entries(bundles: Sequence[Path], peers: Path, threads: int | None) -> list[E
                 one = Contestant(
                     name, artifact.precision, TILE, opener, manifest.name, role="artifact", backend=artifact.backend
                 )
-                found.append(Entry(manifest.name, artifact.family, True, one, None))
+                found.append(PlaneEntry(manifest.name, artifact.family, True, one, None))
     told = {it.name: it for it in read_peers(peers).files}
     for one in peer_contestants(peers, [TILE], "CPU", threads):
         peer = told.get(one.name)
         form = f"{one.backend}-{one.precision}"
         if peer is None:  # NumPy's bicubic
-            found += [Entry(BICUBIC, it, False, replace(one, name=f"{one.name}-{it}"), None) for it in FORMS]
+            found += [PlaneEntry(BICUBIC, it, False, replace(one, name=f"{one.name}-{it}"), None) for it in FORMS]
         elif form in FORMS and (peer.weights != RANDOM or peer.published_db is not None):
-            known = None if peer.published_db is None else Score(peer.published_db, None, published=True)
-            found.append(Entry(peer.peer, form, False, one, known))
+            known = None if peer.published_db is None else PlaneScore(peer.published_db, None, published=True)
+            found.append(PlaneEntry(peer.peer, form, False, one, known))
     return found
 
 
-def score(entry: Entry, dataset: Dataset, protocol: Protocol) -> Score:
+def score(entry: PlaneEntry, dataset: Dataset, protocol: Protocol) -> PlaneScore:
     """Run the set through it, tile by tile."""
     if entry.known is not None:
         return entry.known
@@ -124,7 +124,7 @@ def score(entry: Entry, dataset: Dataset, protocol: Protocol) -> Score:
         for sample in dataset.samples():
             sr = to_hwc(run(to_nchw(sample.lr), DEFAULT_OVERLAP))
             values.append((protocol.psnr(sr, sample.hr), protocol.ssim(sr, sample.hr)))
-    return Score(mean(psnr for psnr, _ in values), mean(ssim for _, ssim in values))
+    return PlaneScore(mean(psnr for psnr, _ in values), mean(ssim for _, ssim in values))
 
 
 def measure(bundles: Sequence[Path], peers: Path, data: Path, threads: int | None, runs: int, voice: Voice) -> Plane:
@@ -150,9 +150,9 @@ def measure(bundles: Sequence[Path], peers: Path, data: Path, threads: int | Non
     return Plane(dataset.name, protocol.id, environment, tuple(points))
 
 
-def _point(entry: Entry, reached: Score, samples: Sequence[float], first: Sequence[float]) -> Point:
+def _point(entry: PlaneEntry, reached: PlaneScore, samples: Sequence[float], first: Sequence[float]) -> PlanePoint:
     ratio, _ = compare(samples, first)
-    return Point(
+    return PlanePoint(
         network=entry.network,
         form=entry.form,
         ours=entry.ours,
@@ -167,16 +167,16 @@ def _point(entry: Entry, reached: Score, samples: Sequence[float], first: Sequen
     )
 
 
-def front(points: Sequence[Point]) -> list[Point]:
+def front(points: Sequence[PlanePoint]) -> list[PlanePoint]:
     """Those that no other beats in both, from the fastest; `points` are of one form."""
-    best: list[Point] = []
+    best: list[PlanePoint] = []
     for point in sorted(points, key=lambda it: (it.p50_ms, -it.psnr_db)):
         if not best or point.psnr_db > best[-1].psnr_db + CLOSE:
             best.append(point)
     return best
 
 
-def words(points: Sequence[Point]) -> Iterator[str]:
+def words(points: Sequence[PlanePoint]) -> Iterator[str]:
     """For each form a sentence: what to choose at how many milliseconds, and who is beaten by whom."""
     for form in dict.fromkeys(it.form for it in points):
         mine = [it for it in points if it.form == form]

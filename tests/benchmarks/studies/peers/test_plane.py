@@ -8,20 +8,20 @@ import pytest
 
 from benchmarks.records.environment import describe_environment
 from benchmarks.records.study_file import read_study, write_study
-from benchmarks.studies.peers.plane import Entry, Plane, Point, Score, front, plot, score, table, words
+from benchmarks.studies.peers.plane import Plane, PlaneEntry, PlanePoint, PlaneScore, front, plot, score, table, words
 from benchmarks.subjects.datasets import Dataset, Item
 from benchmarks.subjects.peer_files import BicubicRunner
 from benchmarks.subjects.subject import Contestant
 from dlgsanet.imaging.files import write_picture
 from dlgsanet.metrics import Protocol
 
-FAST = Point("fast", "openvino-fp32", False, "", 31.0, 0.88, False, 10.0, 0.5, 0.49, 0.51)
-OURS = Point("ours", "openvino-fp32", True, "", 31.5, 0.89, False, 20.0, 1.0, 1.0, 1.0)
-WORSE = Point("worse", "openvino-fp32", False, "", 31.4, None, True, 50.0, 2.5, 2.4, 2.6)
-BEST = Point("best", "openvino-fp32", False, "", 32.0, 0.9, False, 80.0, 4.0, 3.9, 4.1)
+FAST = PlanePoint("fast", "openvino-fp32", False, "", 31.0, 0.88, False, 10.0, 0.5, 0.49, 0.51)
+OURS = PlanePoint("ours", "openvino-fp32", True, "", 31.5, 0.89, False, 20.0, 1.0, 1.0, 1.0)
+WORSE = PlanePoint("worse", "openvino-fp32", False, "", 31.4, None, True, 50.0, 2.5, 2.4, 2.6)
+BEST = PlanePoint("best", "openvino-fp32", False, "", 32.0, 0.9, False, 80.0, 4.0, 3.9, 4.1)
 
 
-def _plane(*points: Point) -> Plane:
+def _plane(*points: PlanePoint) -> Plane:
     return Plane("Set5", "p", describe_environment("one"), points)
 
 
@@ -64,7 +64,7 @@ def test_a_network_is_scored_on_the_set_and_a_published_score_is_kept(tmp_path: 
     data = Dataset("d", 2, (Item("ramp", tmp_path / "ramp.png"),), "bicubic-matlab8", "ours", "0" * 64)
     protocol = Protocol(2, "y", 2, True, data.lr_source, (32, 32), 0, data.sha256)
     contestant = Contestant("b", "fp32", (32, 32), lambda: BicubicRunner(2, (32, 32)), role="peer", backend="pillow")
-    found = score(Entry("bicubic", "openvino-fp32", False, contestant, None), data, protocol)
+    found = score(PlaneEntry("bicubic", "openvino-fp32", False, contestant, None), data, protocol)
     assert found.psnr_db > 40 and found.ssim is not None and found.ssim > 0.99
-    known = Score(32.44, None, published=True)
-    assert score(Entry("s", "openvino-fp32", False, contestant, known), data, protocol) is known
+    known = PlaneScore(32.44, None, published=True)
+    assert score(PlaneEntry("s", "openvino-fp32", False, contestant, known), data, protocol) is known
