@@ -43,7 +43,6 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "overlap": studies.overlap,
     "passes": studies.passes,
     "peers": latency.peers,
-    "plane": studies.peers_plane,
     "recipe": reference.recipe,
     "records": reference.records,
     "rtx-kernels": studies.rtx,
