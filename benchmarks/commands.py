@@ -56,8 +56,10 @@ def check(options: CheckOptions, voice: Voice) -> None:
     nothing could run here; 70: a backend crashed.
     """
     from benchmarks.run_check import run_check
+    from dlgsanet.imaging.limits import at_most
 
-    run_check(options, voice)
+    with at_most(options.max_megapixels):
+        run_check(options, voice)
 
 
 def bench(options: BenchOptions, voice: Voice) -> None:

@@ -39,6 +39,8 @@ def run_check(options: CheckOptions, voice: Voice = PLAIN) -> None:
     was asked for by name, could run here. InputError: a bundle or data that cannot be used.
     """
     plan = plan_check(options)
+    for line in plan.dataset.notes:
+        voice.note(line)
     found = measure(plan, voice)
     _print(out(stderr=options.json == STDOUT), plan, found.result)
     if options.json is not None:

@@ -13,6 +13,7 @@ import typer
 
 from dlgsanet.command_line.verbs import add_verb
 from dlgsanet.command_line.voice import PLAIN, Voice
+from dlgsanet.imaging.limits import DEFAULT_MEGAPIXELS, MaxMegapixels, at_most
 
 if TYPE_CHECKING:
     from dlgsanet.training.configuration.read import TrainConfig
@@ -31,6 +32,7 @@ class TrainOptions:
         typer.Option("-o", "--output", help="Folder of the run; an unfinished run goes on. Default: runs/NAME."),
     ] = None
     cache: Annotated[Path, typer.Option(help="Where prepared pixels are kept.")] = Path("runs/cache")
+    max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Time a few steps, print steps, memory and hours; write nothing.")
     ] = False
@@ -73,6 +75,11 @@ def train(options: TrainOptions, voice: Voice) -> None:
 
     Under torchrun it trains in many processes: torchrun --nproc_per_node 8 -m dlgsanet train CONFIG
     """
+    with at_most(options.max_megapixels):
+        _train(options, voice)
+
+
+def _train(options: TrainOptions, voice: Voice) -> None:
     plan = plan_train(options)
     if options.dry_run:
         _estimate(plan.config, options.as_json)

@@ -166,10 +166,12 @@ def verify(options: VerifyOptions, voice: Voice) -> None:
 
 
 def _upscale(options: UpscaleOptions, voice: Voice, load_model: LoadModel | None) -> None:
+    from dlgsanet.imaging.limits import at_most
     from runtimes.upscale.plan import plan_upscale
     from runtimes.upscale.run import run_upscale
 
-    done = run_upscale(plan_upscale(options, load_model, voice), voice)
+    with at_most(options.max_megapixels):
+        done = run_upscale(plan_upscale(options, load_model, voice), voice)
     if options.as_json:
         _print_json(done.facts())
         return

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from benchmarks.subjects.options import Artifacts, Bundle, Device, Json, Machine, Threads
+from dlgsanet.imaging.limits import DEFAULT_MEGAPIXELS, MaxMegapixels
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class CheckOptions:
     photographs: Annotated[
         bool, typer.Option("--photographs", help="Use the demo's photographs (scikit-image ships them).")
     ] = False
+    max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS
     artifacts: Artifacts = ()
     device: Device = "CPU"
     threads: Threads = None

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlgsanet.errors import InputError, UnavailableError
-from dlgsanet.imaging.files import list_images, read_rgb8
+from dlgsanet.imaging.files import list_images, passed_over_line, read_rgb8
 from dlgsanet.imaging.resize import crop_to_multiple, downscale_matlab8
 from dlgsanet.storage.atomic import sha256_file
 from runtimes.bundle.integrity import verify
@@ -69,7 +69,8 @@ class Sample:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Named images at one scale; `sha256` covers the content of all files, not their names."""
+    """Named images at one scale; `sha256` covers the content of all files, not their names. `notes`: what was passed
+    over, one line a folder."""
 
     name: str
     scale: int
@@ -77,6 +78,7 @@ class Dataset:
     lr_source: str
     terms: str
     sha256: str
+    notes: tuple[str, ...] = ()
 
     def samples(self) -> Iterator[Sample]:
         """The images, decoded one at a time in the order of their names. Raises InputError as
@@ -128,7 +130,8 @@ def open_folder(folder: str | Path, scale: int) -> Dataset:
     named = place.resolve()
     name = named.parent.name if named.name == "HR" else named.name
     source = GIVEN_LR if given else MADE_LR
-    return Dataset(name, scale, items, source, "as the folder's owner states", content_sha256(items))
+    notes = filter(None, map(passed_over_line, [hr_folder, *([lr_folder] if given else [])]))
+    return Dataset(name, scale, items, source, "as the folder's owner states", content_sha256(items), tuple(notes))
 
 
 def open_photographs(scale: int) -> Dataset:

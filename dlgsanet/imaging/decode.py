@@ -2,36 +2,45 @@
 
 from __future__ import annotations
 
+import io
+import os
 import struct
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from dlgsanet.errors import InputError
+from dlgsanet.imaging.colour_space import ColourSpace, declared_by
+from dlgsanet.imaging.formats import jpeg, png, tiff
+from dlgsanet.imaging.formats.gif_webp import GIF_SIGNATURES, is_webp, require_gif, require_webp
+from dlgsanet.imaging.formats.jpeg import Jpeg
+from dlgsanet.imaging.formats.libtiff_voice import silenced
+from dlgsanet.imaging.formats.png import Png
+from dlgsanet.imaging.formats.refusal import NotReadError
+from dlgsanet.imaging.formats.tiff import Tiff
+from dlgsanet.imaging.limits import TooLargeError, bound_text, require_file_bytes, require_pixels
 from dlgsanet.imaging.pixels import Pixels
-from dlgsanet.imaging.png16 import is_png16, read_png16
-
-# A small file can announce a huge picture (a decompression bomb). The largest cameras make 150 MP.
-MAX_PIXELS = 150_000_000
+from dlgsanet.imaging.png16 import read_png16
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "PPM", "GIF")
 
 # What Pillow's decoders raise on broken files.
 _DECODE_ERRORS = (
-    OSError, SyntaxError, ValueError, TypeError, LookupError, OverflowError, EOFError,
-    struct.error, zlib.error,
+    OSError, SyntaxError, ValueError, TypeError, LookupError, OverflowError, EOFError, AssertionError,
+    ZeroDivisionError, struct.error, zlib.error,
 )  # fmt: skip
 _ORIENTATION_TAG = 0x0112
 _COLOUR_MODES = {"RGB": "RGB", "RGBX": "RGB", "RGBA": "RGBA", "RGBa": "RGBA", "P": "RGB", "PA": "RGBA"}
 _GREY_MODES = {"1": "L", "L": "L", "LA": "LA", "La": "LA"}
 _WITH_ALPHA = {"L": "LA", "RGB": "RGBA"}
+_Facts: TypeAlias = Png | Jpeg | Tiff | None
 
 
 @dataclass(frozen=True)
@@ -41,7 +50,7 @@ class Samples:
     colour: Pixels
     alpha: Pixels | None
     grey: bool
-    icc: bytes | None
+    space: ColourSpace
 
     @property
     def peak(self) -> int:
@@ -51,15 +60,20 @@ class Samples:
 
 def read_samples(path: Path) -> Samples:
     """Decode a picture file. InputError: missing, empty, broken, not a picture, too large, unsupported."""
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise InputError(f"cannot read {path}: expected a file, found a device or pipe; check the path")
     try:
-        with path.open("rb") as stream:
-            if not stream.read(1):
-                raise InputError(f"expected a picture in {path}, found an empty file; get it again")
-            stream.seek(0)
-            with _explained(path):
-                return _decode(stream, path)
+        with path.open("rb") as stream, _explained(path):
+            require_file_bytes(os.fstat(stream.fileno()).st_size)
+            data = stream.read()
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}; check the path") from error
+    if not data:
+        raise InputError(f"expected a picture in {path}, found an empty file; get it again")
+    with _explained(path):
+        facts = _inspect(data)
+        with _silence(facts):
+            return _decode(data, facts, path)
 
 
 @contextmanager
@@ -68,38 +82,73 @@ def _explained(path: Path) -> Iterator[None]:
         yield
     except UnidentifiedImageError as error:
         raise InputError(f"expected {' '.join(FORMATS)}, found something else or damaged: {path}") from error
+    except TooLargeError as error:
+        raise _too_large(path, str(error)) from error
     except Image.DecompressionBombError as error:
-        raise _too_large(path, "far more") from error
+        raise _too_large(path, str(error).partition(" exceeds")[0]) from error
+    except NotReadError as error:
+        raise InputError(f"cannot read {path}: {error}") from error
     except _DECODE_ERRORS as error:
         raise InputError(f"cannot decode {path}: truncated or damaged ({error}); get it again") from error
 
 
 def _too_large(path: Path, found: str) -> InputError:
-    limit = MAX_PIXELS // 10**6
-    return InputError(f"expected at most {limit} MP (MAX_PIXELS), found {found} in {path}; cut it into parts")
+    return InputError(
+        f"expected at most {bound_text()} (--max-megapixels), found {found} in {path}; allow more or cut it into parts"
+    )
 
 
-def _decode(stream: BinaryIO, path: Path) -> Samples:
-    deep_png = is_png16(stream)
-    image = Image.open(stream, formats=FORMATS)
-    assert isinstance(image, ImageFile.ImageFile)
-    with image:
-        if image.width * image.height > MAX_PIXELS:
-            raise _too_large(path, f"{image.width}x{image.height}")
+def _inspect(data: bytes) -> _Facts:
+    """What the header says, with all that can be told before decoding refused: too large, damaged, not whole."""
+    if data.startswith(png.SIGNATURE):
+        return png.read_png(data)
+    if data.startswith(jpeg.SIGNATURE):
+        return jpeg.read_jpeg(data)
+    if data.startswith(tiff.SIGNATURES):
+        return tiff.read_tiff(data)
+    if is_webp(data):
+        require_webp(data)
+    elif data.startswith(GIF_SIGNATURES):
+        require_gif(data)
+    return None
+
+
+def _silence(facts: _Facts) -> AbstractContextManager[None]:
+    return silenced() if isinstance(facts, Tiff) and facts.compression != 1 else nullcontext()
+
+
+def _decode(data: bytes, facts: _Facts, path: Path) -> Samples:
+    stream = io.BytesIO(data)
+    with _open(stream, facts) as image:
+        require_pixels(image.width, image.height)
         _refuse_several_frames(image, path)
-        if deep_png:
-            pixels: Pixels = _png16_pixels(image, stream)
+        if isinstance(facts, Png):
+            pixels = _png_pixels(image, facts, stream)
         else:
-            _refuse_lossy(image, path)
+            _refuse_lossy(image, facts, path)
             pixels = _pixels(image)
+        if isinstance(facts, Jpeg):
+            jpeg.require_whole_scans(data, facts, np.asarray(image))
         orientation = image.getexif().get(_ORIENTATION_TAG, 1)  # after decoding: Pillow turns TIFFs by itself
-        icc = image.info.get("icc_profile")
+        space = declared_by(image, data, facts.declared if isinstance(facts, Png) else ())
     pixels = _upright(pixels, orientation)
     channels = pixels.shape[2]
     colour, alpha = (pixels[..., :-1], pixels[..., -1]) if channels in (2, 4) else (pixels, None)
     if channels <= 2:
         colour = np.repeat(colour, 3, axis=2)
-    return Samples(np.ascontiguousarray(colour), alpha, channels <= 2, icc)
+    return Samples(np.ascontiguousarray(colour), alpha, channels <= 2, space)
+
+
+def _open(stream: BinaryIO, facts: _Facts) -> ImageFile.ImageFile:
+    try:
+        image = Image.open(stream, formats=FORMATS)
+    except UnidentifiedImageError as error:
+        if not isinstance(facts, Tiff):
+            raise
+        found = f"a TIFF of {facts.bits} bits, {facts.kind}, in a layout"
+        raise NotReadError(f"{found} that is not read; convert it to PNG") from error
+    assert isinstance(image, ImageFile.ImageFile)
+    return image
 
 
 def _refuse_several_frames(image: ImageFile.ImageFile, path: Path) -> None:
@@ -109,39 +158,46 @@ def _refuse_several_frames(image: ImageFile.ImageFile, path: Path) -> None:
         raise InputError(f"expected one picture, found {frames} frames in {path}; extract the one you mean")
 
 
-def _refuse_lossy(image: ImageFile.ImageFile, path: Path) -> None:
+def _refuse_lossy(image: ImageFile.ImageFile, facts: _Facts, path: Path) -> None:
     """Refuse what Pillow would cut to 8 bits or convert to RGB by a rule of thumb (CMYK, Lab)."""
-    deep = any(_is_deep(tile[0], tile[3]) for tile in image.tile)
-    if deep or image.mode not in {**_COLOUR_MODES, **_GREY_MODES}:
-        found = f"{image.format} of mode {image.mode}{' with more than 8 bits' if deep else ''}"
+    odd = ""
+    if isinstance(facts, Tiff) and facts.kind != "unsigned":
+        odd = f" with {facts.kind} samples"
+    if (isinstance(facts, Tiff) and facts.bits > 8) or (image.format == "PPM" and _is_deep_ppm(image)):
+        odd = " with more than 8 bits"
+    if odd or image.mode not in {**_COLOUR_MODES, **_GREY_MODES}:
+        found = f"{image.format} of mode {image.mode}{odd}"
         raise InputError(f"expected 8-bit RGB or grey, or PNG, found {found} in {path}; convert it to PNG")
 
 
-def _is_deep(decoder: str, arguments: Any) -> bool:
-    """Whether Pillow's decoder arguments speak of more than 8 bits per sample."""
-    if decoder in ("ppm", "ppm_plain"):
-        return isinstance(arguments, tuple) and arguments[-1] > 255  # (raw mode, largest value)
-    raw_mode = arguments if isinstance(arguments, str) else arguments[0] if arguments else ""
-    return ";16" in str(raw_mode)
+def _is_deep_ppm(image: ImageFile.ImageFile) -> bool:
+    """Whether the largest value that the header names is beyond 8 bits; Pillow keeps it for its decoder alone."""
+    decoder, arguments = image.tile[0][0], image.tile[0][3]
+    return decoder in ("ppm", "ppm_plain") and isinstance(arguments, tuple) and arguments[-1] > 255
 
 
 def _pixels(image: ImageFile.ImageFile) -> NDArray[np.uint8]:
     """(H, W, C) of 8 bits: C = 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA."""
     image.load()
     mode = {**_COLOUR_MODES, **_GREY_MODES}[image.mode]
+    if image.mode == "P" and int(np.asarray(image).max()) >= len(image.getpalette() or []) // 3:
+        raise ValueError("pixels beyond the palette's end")
     if "transparency" in image.info:  # a colour key, or a palette with alpha
         mode = _WITH_ALPHA.get(mode, mode)
     return np.atleast_3d(np.array(image.convert(mode)))
 
 
-def _png16_pixels(image: ImageFile.ImageFile, stream: BinaryIO) -> NDArray[np.uint16]:
-    """(H, W, C) of 16 bits, C as for `_pixels`; a colour key becomes alpha."""
-    samples = read_png16(stream)
-    key = image.info.get("transparency")
-    if key is None or samples.shape[2] not in (1, 3):
-        return samples
-    opaque = (samples != np.asarray(key, np.uint16)).any(axis=2, keepdims=True)
-    return np.concatenate([samples, opaque * np.uint16(65535)], axis=2)
+def _png_pixels(image: ImageFile.ImageFile, facts: Png, stream: BinaryIO) -> Pixels:
+    """(H, W, C) of the file's own depth, C as for `_pixels`; a colour key becomes alpha."""
+    if facts.key is None:
+        return read_png16(stream) if facts.depth == 16 else _pixels(image)
+    image.info.pop("transparency", None)  # Pillow compares the key of 1, 2 and 4 bits with samples of 8
+    samples: Pixels = read_png16(stream) if facts.depth == 16 else _pixels(image)
+    top = 1 << facts.depth
+    peak = 255 if samples.dtype == np.uint8 else 65535
+    key = np.array([value % top * peak // (top - 1) for value in facts.key], samples.dtype)
+    opaque = (samples != key).any(axis=2, keepdims=True)
+    return np.concatenate([samples, opaque * samples.dtype.type(peak)], axis=2)
 
 
 def _upright(pixels: Pixels, orientation: int) -> Pixels:

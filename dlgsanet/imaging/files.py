@@ -7,7 +7,8 @@ refused.
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,26 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from dlgsanet.errors import InputError
+from dlgsanet.imaging.colour_space import Chunk, ColourSpace, png_chunks
 from dlgsanet.imaging.decode import read_samples
 from dlgsanet.imaging.pixels import Pixels
 from dlgsanet.imaging.png16 import png_bytes
 from dlgsanet.storage import atomic
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm")
+SUFFIXES = (
+    ".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm",
+    ".pbm", ".pnm", ".pfm",
+)  # fmt: skip
+"""Of the formats that are read: what counts as a picture in a folder. The content says what it is."""
+
+OTHER_SUFFIXES = (
+    ".avif", ".avifs", ".heic", ".heif", ".hif", ".jxl", ".jp2", ".j2k", ".jpf", ".jpx", ".jpm", ".j2c", ".tga", ".ico",
+    ".icns", ".cur", ".dib", ".psd", ".psb", ".xcf", ".kra", ".svg", ".eps", ".exr", ".hdr", ".dds", ".pcx", ".sgi",
+    ".qoi", ".jxr", ".wdp", ".dng", ".raw", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf", ".pef", ".srw",
+    ".fits", ".flif", ".bpg", ".wmf", ".emf",
+)  # fmt: skip
+"""Of pictures in formats that are not read."""
+
 _WRITERS: dict[str, tuple[str, dict[str, Any]]] = {
     ".png": ("PNG", {}),
     ".jpg": ("JPEG", {"quality": 95, "subsampling": 0}),
@@ -33,6 +48,8 @@ _WRITERS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 _ALPHA_SUFFIXES = frozenset({".png", ".webp", ".tif", ".tiff"})
 _LARGE_PIXELS = 16_000_000  # below, Pillow's files are smaller; above, its memory is too large
+_NAMED = 8  # files spelt out
+_AFTER_HEADER = 33  # bytes of a PNG: signature and header
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # BT.601, full range
 
 
@@ -40,15 +57,20 @@ _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # BT.601, full range
 class Picture:
     """A decoded picture, upright: `rgb` float32 HWC in [0, 1], `alpha` float32 HW in [0, 1] or None.
 
-    `bits` (8 or 16) are those of the file, `grey` says that it had one colour channel (then R = G = B), `icc`
-    is its embedded colour profile; samples are as stored, not converted to another colour space.
+    `bits` (8 or 16) are those of the file, `grey` says that it had one colour channel (then R = G = B), `space` is
+    what it declares about its colours; samples are as stored, not converted to another colour space.
     """
 
     rgb: NDArray[np.float32]
     alpha: NDArray[np.float32] | None
     bits: int
     grey: bool
-    icc: bytes | None = None
+    space: ColourSpace = field(default_factory=ColourSpace)
+
+    @property
+    def icc(self) -> bytes | None:
+        """Its embedded colour profile."""
+        return self.space.icc
 
 
 def read_picture(path: str | Path) -> Picture:
@@ -60,7 +82,7 @@ def read_picture(path: str | Path) -> Picture:
         alpha=None if samples.alpha is None else samples.alpha.astype(np.float32) / peak,
         bits=8 if samples.peak == 255 else 16,
         grey=samples.grey,
-        icc=samples.icc,
+        space=samples.space,
     )
 
 
@@ -84,21 +106,17 @@ def write_picture(
     bits: int = 8,
     grey: bool = False,
     icc: bytes | None = None,
+    chunks: Sequence[Chunk] = (),
 ) -> None:
     """Write a picture atomically; the suffix chooses the format, 16 bits need `.png`.
 
     `rgb` HWC (and `alpha` HW) are float in [0, 1] (clipped, rounded), or uint8 with bits=8, or uint16 with
-    bits=16. `grey` writes one channel, the BT.601 luma. Raises InputError: wrong shape, dtype or suffix,
-    non-finite pixels, alpha in a format without it, a place that cannot be written.
+    bits=16. `grey` writes one channel, the BT.601 luma. `chunks` declare colours, in a `.png` alone. Raises
+    InputError: wrong shape, dtype or suffix, non-finite pixels, alpha or chunks in a format without them, a place that
+    cannot be written.
     """
     target = Path(path)
-    suffix = target.suffix.lower()
-    if suffix not in _WRITERS:
-        raise InputError(f"cannot write {target}: expected one of {' '.join(_WRITERS)}, found {suffix!r}")
-    if bits not in (8, 16) or (bits == 16 and suffix != ".png"):
-        raise InputError(f"cannot write {target} with {bits} bits: expected 8, or 16 in a .png")
-    if alpha is not None and suffix not in _ALPHA_SUFFIXES:
-        raise InputError(f"cannot write {target}: {suffix} keeps no transparency; use .png")
+    _require_writable(target, bits, alpha is not None, bool(chunks))
     if rgb.ndim != 3 or rgb.shape[2] != 3 or 0 in rgb.shape:
         raise InputError(f"expected HWC pixels with 3 channels, found shape {rgb.shape}")
     samples = quantise(rgb, bits)
@@ -108,23 +126,66 @@ def write_picture(
         if alpha.shape != rgb.shape[:2]:
             raise InputError(f"expected alpha of shape {rgb.shape[:2]}, found {alpha.shape}")
         samples = np.concatenate([samples, quantise(alpha, bits)[..., None]], axis=2)
-    large = suffix == ".png" and samples.shape[0] * samples.shape[1] > _LARGE_PIXELS
+    large = target.suffix.lower() == ".png" and samples.shape[0] * samples.shape[1] > _LARGE_PIXELS
     if bits == 16 or large:
-        atomic.write_bytes(target, png_bytes(samples, icc))
+        encoded = png_bytes(samples, icc)
     else:
-        atomic.write_bytes(target, _bytes8(samples.astype(np.uint8, copy=False), target, icc))
+        encoded = _bytes8(samples.astype(np.uint8, copy=False), target, icc)
+    if chunks:
+        encoded = encoded[:_AFTER_HEADER] + png_chunks(chunks) + encoded[_AFTER_HEADER:]
+    atomic.write_bytes(target, encoded)
+
+
+def _require_writable(target: Path, bits: int, alpha: bool, chunks: bool) -> None:
+    """Refuse what the format of the suffix cannot hold."""
+    suffix = target.suffix.lower()
+    if suffix not in _WRITERS:
+        raise InputError(f"cannot write {target}: expected one of {' '.join(_WRITERS)}, found {suffix!r}")
+    if bits not in (8, 16) or (bits == 16 and suffix != ".png"):
+        raise InputError(f"cannot write {target} with {bits} bits: expected 8, or 16 in a .png")
+    if alpha and suffix not in _ALPHA_SUFFIXES:
+        raise InputError(f"cannot write {target}: {suffix} keeps no transparency; use .png")
+    if chunks and suffix != ".png":
+        raise InputError(f"cannot write {target}: {suffix} keeps no PNG chunks; use .png")
 
 
 def list_images(folder: str | Path) -> list[Path]:
-    """The picture files directly in a folder, sorted by name. InputError if missing or without any."""
+    """The picture files directly in a folder, sorted by name; hidden ones (AppleDouble's `._` too) are none.
+
+    InputError if the folder is missing or has none.
+    """
     place = Path(folder)
     if not place.is_dir():
         found = "a file" if place.exists() else "nothing"
         raise InputError(f"expected a folder of images at {place}, found {found}; check the path")
-    images = sorted(p for p in place.iterdir() if p.suffix.lower() in SUFFIXES and p.is_file())
+    images = _with_suffix(place, SUFFIXES)
     if not images:
-        raise InputError(f"expected images ({' '.join(SUFFIXES)}) in {place}, found none")
+        found = passed_over_line(place) or "found none"
+        raise InputError(f"expected images ({' '.join(SUFFIXES)}) in {place}, {found}")
     return images
+
+
+def passed_over(folder: str | Path) -> list[str]:
+    """The names of a folder's files that have a picture's suffix and are not read."""
+    return [path.name for path in _with_suffix(Path(folder), OTHER_SUFFIXES)]
+
+
+def passed_over_line(folder: str | Path) -> str:
+    """How many these are, and which; empty for none."""
+    names = passed_over(folder)
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    shown = ", ".join(names[:_NAMED])
+    return f"{folder}: {len(names)} in formats that are not read: {shown}{more}" if names else ""
+
+
+def _with_suffix(folder: Path, suffixes: Sequence[str]) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    try:
+        inside = sorted(folder.iterdir())
+    except OSError as error:
+        raise InputError(f"cannot read {folder}: {error.strerror or error}; check the path") from error
+    return [path for path in inside if path.suffix.lower() in suffixes and path.name[0] != "." and path.is_file()]
 
 
 def to_uint8(rgb: Pixels) -> NDArray[np.uint8]:

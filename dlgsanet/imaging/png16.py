@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import PngImagePlugin
 
+from dlgsanet.imaging.colour_space import png_chunk
+from dlgsanet.imaging.formats.png import SIGNATURE
 from dlgsanet.imaging.pixels import Pixels
 
 # The layout of a 16-bit PNG by its colour type (grey, RGB, grey and alpha, RGBA): channels, Pillow mode, and
@@ -26,7 +28,6 @@ _LAYOUTS: dict[int, tuple[int, str, tuple[str, ...]]] = {
     4: (2, "RGBA", ("RGBA",)),
     6: (4, "RGBA", ("RGBA;16B", "RGBA;16L")),
 }
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _STRIP_ROWS = 64
 _COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
 
@@ -36,7 +37,7 @@ def is_png16(stream: BinaryIO) -> bool:
     stream.seek(0)
     head = stream.read(26)
     stream.seek(0)
-    return head.startswith(_SIGNATURE) and head[12:16] == b"IHDR" and head[24:25] == b"\x10"
+    return head.startswith(SIGNATURE) and head[12:16] == b"IHDR" and head[24:25] == b"\x10"
 
 
 def read_png16(stream: BinaryIO) -> NDArray[np.uint16]:
@@ -72,9 +73,9 @@ def png_bytes(samples: Pixels, icc: bytes | None = None) -> bytes:
     """
     height, width, channels = samples.shape
     header = struct.pack(">IIBBBBB", width, height, samples.itemsize * 8, _COLOUR_TYPES[channels], 0, 0, 0)
-    chunks = [_SIGNATURE, _chunk(b"IHDR", header)]
+    chunks = [SIGNATURE, png_chunk(b"IHDR", header)]
     if icc:
-        chunks.append(_chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(icc)))
+        chunks.append(png_chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(icc)))
     packer = zlib.compressobj()
     above = np.zeros((1, width * channels * samples.itemsize), np.uint8)
     for top in range(0, height, _STRIP_ROWS):
@@ -82,10 +83,6 @@ def png_bytes(samples: Pixels, icc: bytes | None = None) -> bytes:
         rows = np.concatenate([above, strip.view(np.uint8).reshape(len(strip), -1)])
         filtered = np.full((len(strip), rows.shape[1] + 1), 2, np.uint8)  # 2: the difference to the row above
         np.subtract(rows[1:], rows[:-1], out=filtered[:, 1:])
-        chunks.append(_chunk(b"IDAT", packer.compress(filtered.data)))
+        chunks.append(png_chunk(b"IDAT", packer.compress(filtered.data)))
         above = rows[-1:]
-    return b"".join([*chunks, _chunk(b"IDAT", packer.flush()), _chunk(b"IEND", b"")])
-
-
-def _chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    return b"".join([*chunks, png_chunk(b"IDAT", packer.flush()), png_chunk(b"IEND", b"")])

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from dlgsanet.imaging.limits import DEFAULT_MEGAPIXELS, MaxMegapixels
 from runtimes.runner.overlap import DEFAULT_OVERLAP
 
 
@@ -24,5 +25,6 @@ class UpscaleOptions:
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; default: all cores.")] = None
     overlap: Annotated[int, typer.Option(min=0, help="LR pixels shared by tiles.")] = DEFAULT_OVERLAP
     tile: Annotated[str | None, typer.Option(help="HxW, with --model: larger images are cut.")] = None
+    max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS
     force: Annotated[bool, typer.Option("--force", help="Replace outputs that exist.")] = False
     as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False

@@ -11,7 +11,8 @@ from typing import Protocol
 
 from dlgsanet.command_line.voice import Voice
 from dlgsanet.errors import InputError, UnavailableError
-from dlgsanet.imaging.files import list_images, read_picture
+from dlgsanet.imaging.decode import read_samples
+from dlgsanet.imaging.files import list_images, passed_over_line
 from dlgsanet.storage.atomic import require_writable_folder
 from runtimes.backends.torch.runner import TorchRunner
 from runtimes.bundle.manifest import read_manifest
@@ -43,12 +44,14 @@ LoadModel = Callable[[str], LoadedModel]
 
 @dataclass(frozen=True)
 class PictureJob:
-    """One picture to upscale: from `source` to `target`, height x width LR pixels."""
+    """One picture to upscale: from `source` to `target`, height x width LR pixels. `dropped`: what it says of its
+    colours that the output will not."""
 
     source: Path
     target: Path
     height: int
     width: int
+    dropped: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,8 @@ def plan_upscale(options: UpscaleOptions, load_model: LoadModel | None, voice: V
     UnavailableError for a model without torch."""
     require_choice(options)
     sources = list_inputs(options.inputs)
+    for line in filter(None, map(passed_over_line, options.inputs)):
+        voice.note(line)
     runner: AbstractContextManager[Runner]
     if options.bundle is not None:
         scale = read_manifest(options.bundle).scale
@@ -75,6 +80,9 @@ def plan_upscale(options: UpscaleOptions, load_model: LoadModel | None, voice: V
         runner, scale = reference, reference.scale
     with voice.progress(len(sources)) as step:
         jobs = plan_jobs(sources, options.output, scale, options.force, lambda path: step(f"checking {path.name}"))
+    for job in jobs:
+        if job.dropped:
+            voice.note(f"{job.source}: not kept: {', '.join(job.dropped)}")
     return UpscalePlan(tuple(jobs), runner, options.overlap)
 
 
@@ -124,8 +132,9 @@ def plan_jobs(
     jobs = []
     for target, source in _outputs(sources, folder, scale, force).items():
         step(source)
-        height, width = read_picture(source).rgb.shape[:2]
-        jobs.append(PictureJob(source, target, height, width))
+        samples = read_samples(source)
+        height, width = samples.colour.shape[:2]
+        jobs.append(PictureJob(source, target, height, width, samples.space.dropped))
     return jobs
 
 

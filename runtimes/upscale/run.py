@@ -74,7 +74,8 @@ def upscale_picture(run: Runner, job: PictureJob, overlap: int, on_tile: Callabl
     samples = np.empty((height, width, 3), np.uint8 if picture.bits == 8 else np.uint16)
     for y0, strip in run.rows(to_nchw(picture.rgb), overlap, on_tile):
         samples[y0 : y0 + strip.shape[2]] = quantise(to_hwc(strip), picture.bits)
-    write_picture(job.target, samples, _alpha(picture, height, width), picture.bits, grey=picture.grey, icc=picture.icc)
+    alpha, space = _alpha(picture, height, width), picture.space
+    write_picture(job.target, samples, alpha, picture.bits, picture.grey, space.icc, space.chunks)
 
 
 def _alpha(picture: Picture, height: int, width: int) -> Array | None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dlgsanet.errors import InputError
+from dlgsanet.imaging.files import passed_over
+from dlgsanet.imaging.limits import key_text
 from dlgsanet.storage.atomic import new_directory
 from dlgsanet.storage.json_text import read
 from dlgsanet.storage.typed_json import Count, Whole, decode
@@ -79,7 +81,9 @@ def open_store(
         except InputError:
             if not (target / _INDEX).is_file():  # else another process has made the same meanwhile
                 raise
-    return _opened(target, scale)
+    store = _opened(target, scale)
+    others = (f"{name}: its format is not read" for name in passed_over(pairs[0].hr.parent))
+    return replace(store, skipped=(*store.skipped, *others))
 
 
 def _opened(target: Path, scale: int) -> PatchStore:
@@ -101,7 +105,7 @@ def _key(pairs: Sequence[Pair], scale: int) -> str:
     """Names, sizes and times of the files: another one as soon as any of them changes."""
     files = [pair.hr for pair in pairs] + [pair.lr for pair in pairs if pair.lr and pair.lr.exists()]
     stamps = [f"{path.name}:{path.stat().st_size}:{path.stat().st_mtime_ns}" for path in files]
-    return hashlib.sha256("\n".join([f"{_FORMAT} x{scale}", *stamps]).encode()).hexdigest()[:16]
+    return hashlib.sha256("\n".join([f"{_FORMAT} x{scale}{key_text()}", *stamps]).encode()).hexdigest()[:16]
 
 
 def _prepare(pairs: Sequence[Pair], scale: int, target: Path, progress: Progress | None) -> None:

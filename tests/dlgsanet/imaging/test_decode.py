@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
 import subprocess
 import sys
@@ -17,7 +18,9 @@ from PIL import Image
 
 from dlgsanet.errors import InputError
 from dlgsanet.imaging import decode
+from dlgsanet.imaging.colour_space import png_chunks
 from dlgsanet.imaging.decode import read_samples
+from dlgsanet.imaging.limits import at_most
 from dlgsanet.imaging.png16 import png_bytes
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::PIL.Image.DecompressionBombWarning")
@@ -174,11 +177,85 @@ def bomb(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
 
 
-@pytest.mark.parametrize(("width", "height"), [(15_001, 10_000), (2**31 - 1, 2**31 - 1), (30_000, 30_000)])
+@pytest.mark.parametrize(("width", "height"), [(8_001, 8_000), (2**31 - 1, 2**31 - 1), (30_000, 30_000)])
 def test_a_decompression_bomb_is_refused_by_a_named_limit(tmp_path, width, height):
-    assert "at most 150 MP (MAX_PIXELS)" in refusal(tmp_path / "x.png", bomb(width, height))
+    message = refusal(tmp_path / "x.png", bomb(width, height))
+    assert "at most 64 megapixels (--max-megapixels)" in message and f"{width}x{height}" in message
 
 
-def test_the_limit_itself_is_allowed(tmp_path):
-    assert decode.MAX_PIXELS == 15_000 * 10_000
-    assert "truncated or damaged" in refusal(tmp_path / "x.png", bomb(15_000, 10_000))
+def test_the_limit_itself_is_allowed_and_can_be_set(tmp_path):
+    assert "truncated or damaged" in refusal(tmp_path / "x.png", bomb(8_000, 8_000))
+    with at_most(900):
+        assert "truncated or damaged" in refusal(tmp_path / "x.png", bomb(30_000, 30_000))
+    (tmp_path / "x.bmp").write_bytes(GOOD["BMP"])
+    with at_most(1e-4):
+        assert "221 pixels" in refusal(tmp_path / "x.bmp")
+
+
+def test_a_device_is_no_picture(tmp_path):
+    os.mkfifo(tmp_path / "pipe.png")
+    assert "a device or pipe" in refusal(tmp_path / "pipe.png")
+
+
+@pytest.mark.parametrize("depth", [1, 2, 4])
+def test_a_colour_key_of_few_bits_is_alpha(tmp_path, depth):
+    row = int("".join(f"{value:0{depth}b}" for value in [0, 1] * (4 // depth or 1)), 2)
+    width = len([0, 1] * (4 // depth or 1))
+    header = struct.pack(">IIBBBBB", width, 1, depth, 0, 0, 0, 0)
+    row <<= -(width * depth) % 8
+    chunks = [(b"IHDR", header), (b"tRNS", b"\0\1"), (b"IDAT", zlib.compress(bytes([0, row]))), (b"IEND", b"")]
+    (tmp_path / "x.png").write_bytes(b"\x89PNG\r\n\x1a\n" + png_chunks(chunks))
+    assert read_samples(tmp_path / "x.png").alpha.tolist() == [[255, 0] * (width // 2)]
+
+
+def test_pixels_beyond_the_palette_are_damage(tmp_path):
+    image = Image.new("P", (4, 4), 3)
+    image.putpalette(bytes(12))
+    data = bytearray(encoded("PNG", image))
+    at = data.index(b"PLTE")
+    short = png_chunks([(b"PLTE", bytes(9))])
+    assert "beyond the palette" in refusal(tmp_path / "x.png", bytes(data[: at - 4] + short + data[at + 20 :]))
+
+
+def bitmap(bits, compression, body, tail=b""):
+    head = struct.pack("<IiiHHIIiiII", 40, 2, 1, 1, bits, compression, 0, 0, 0, 0, 0)
+    return b"BM" + struct.pack("<IHHI", 0, 0, 0, 54 + len(tail)) + head + tail + body
+
+
+def test_bitmaps_of_sixteen_bits_a_pixel_are_read(tmp_path):
+    masks = struct.pack("<3I", 0xF800, 0x07E0, 0x001F)
+    (tmp_path / "x.bmp").write_bytes(bitmap(16, 3, struct.pack("<2H", 0xF800, 0x07E0), masks))
+    assert read_samples(tmp_path / "x.bmp").colour.tolist() == [[[255, 0, 0], [0, 255, 0]]]
+    (tmp_path / "x.bmp").write_bytes(bitmap(16, 0, struct.pack("<2H", 0x7C00, 0x001F)))
+    assert read_samples(tmp_path / "x.bmp").colour.tolist() == [[[255, 0, 0], [0, 0, 255]]]
+
+
+def test_samples_of_sixteen_bits_in_planes_of_their_own_are_refused(tmp_path):
+    tags = {256: 2, 257: 2, 258: 16, 259: 1, 262: 2, 277: 3, 278: 2, 284: 2, 339: 1}
+    lists = {258: [16] * 3, 273: [8, 16, 24], 279: [8] * 3}
+    entries, values, at = b"", b"", 32 + 2 + 12 * 11 + 4
+    for tag in sorted({*tags, *lists}):
+        if tag in lists:
+            packed = struct.pack("<3I", *lists[tag]) if tag != 258 else struct.pack("<3H", *lists[tag])
+            entries += struct.pack("<HHII", tag, 3 if tag == 258 else 4, 3, at + len(values))
+            values += packed
+        else:
+            entries += struct.pack("<HHII", tag, 3, 1, tags[tag])
+    data = b"II*\0" + struct.pack("<I", 32) + bytes(24) + struct.pack("<H", 11) + entries + bytes(4) + values
+    with Image.open(io.BytesIO(data)) as image:
+        assert image.mode == "RGB" and image.tile[0][3][0] == "R"  # what makes the tags necessary
+    assert "more than 8 bits" in refusal(tmp_path / "x.tif", data)
+
+
+@pytest.mark.parametrize("compression", ["tiff_lzw", "packbits", "jpeg", "tiff_adobe_deflate", "zstd", "lzma"])
+def test_compressed_tiffs_with_half_their_data_are_refused_quietly(tmp_path, compression, capfd):
+    data = bytearray(
+        encoded("TIFF", Image.fromarray(np.kron(RGB, np.ones((4, 4, 1), np.uint8))), compression=compression)
+    )
+    (tmp_path / "x.tif").write_bytes(data)
+    read_samples(tmp_path / "x.tif")
+    with Image.open(io.BytesIO(data)) as image:
+        at, length = image.tag_v2[273][0], image.tag_v2[279][0]
+    data[at + length // 2 : at + length] = bytes(length - length // 2)
+    refusal(tmp_path / "x.tif", bytes(data))
+    assert capfd.readouterr().err == ""

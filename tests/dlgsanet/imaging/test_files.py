@@ -14,8 +14,11 @@ from PIL import Image, ImageOps
 
 from dlgsanet.errors import InputError
 from dlgsanet.imaging import files
+from dlgsanet.imaging.decode import FORMATS
 from dlgsanet.imaging.files import (
     list_images,
+    passed_over,
+    passed_over_line,
     read_picture,
     read_rgb8,
     to_hwc,
@@ -272,10 +275,10 @@ def test_an_interrupt_while_writing_leaves_nothing(tmp_path, monkeypatch):
 
 
 def test_list_images(tmp_path):
-    for name in ("b.png", "a.JPG", "c.txt", ".hidden"):
+    for name in ("b.png", "a.JPG", "c.txt", ".hidden", "._b.png", ".d.png", "e.jfif"):
         (tmp_path / name).touch()
     (tmp_path / "folder.png").mkdir()
-    assert [p.name for p in list_images(tmp_path)] == ["a.JPG", "b.png"]
+    assert [p.name for p in list_images(tmp_path)] == ["a.JPG", "b.png", "e.jfif"]
 
 
 def test_list_images_refuses_what_has_none(tmp_path):
@@ -288,10 +291,21 @@ def test_list_images_refuses_what_has_none(tmp_path):
         list_images(tmp_path / "x.png")
 
 
-def test_every_listed_suffix_is_a_format_that_is_read():
+def test_the_suffixes_of_folders_are_the_decoder_s():
     Image.init()
-    by_suffix = {s: Image.registered_extensions()[s] for s in files.SUFFIXES}
-    assert set(by_suffix.values()) <= {"PNG", "JPEG", "WEBP", "BMP", "TIFF", "PPM"}
+    known = Image.registered_extensions()
+    assert set(files.SUFFIXES) == {suffix for suffix, form in known.items() if form in (*FORMATS, "MPO")}
+    assert not set(files.SUFFIXES) & set(files.OTHER_SUFFIXES)
+
+
+def test_pictures_of_other_formats_are_counted_and_named(tmp_path):
+    for name in ("a.avif", "b.HEIC", "._c.avif", "d.txt"):
+        (tmp_path / name).touch()
+    assert passed_over(tmp_path) == ["a.avif", "b.HEIC"]
+    assert passed_over_line(tmp_path) == f"{tmp_path}: 2 in formats that are not read: a.avif, b.HEIC"
+    with pytest.raises(InputError, match=r"2 in formats that are not read: a\.avif"):
+        list_images(tmp_path)
+    assert passed_over_line(tmp_path / "a.avif") == ""
 
 
 def test_to_uint8():

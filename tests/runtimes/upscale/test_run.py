@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import typer
+from PIL import Image
 
 from dlgsanet.__main__ import main
 from dlgsanet.errors import InputError, UnavailableError
@@ -311,3 +312,31 @@ def test_build_says_honestly_that_there_is_nothing_to_build(bundle, tmp_path, ca
     assert main(["build", str(bundle)]) == 3
     assert "holds no TensorRT graph" in capsys.readouterr().err
     assert main(["build", str(tmp_path / "nowhere")]) == 2
+
+
+def test_colours_are_kept_and_what_is_not_is_said(bundle, tmp_path, capsys):
+    chunks = ((b"gAMA", bytes(3) + b"\1"), (b"cICP", b"\x09\x10\0\1"))
+    write_picture(tmp_path / "a.png", RNG.random((12, 9, 3)), chunks=chunks)
+    exif = Image.Exif()
+    exif[0x8769] = {0xA001: 65535}
+    Image.new("RGB", (9, 12)).save(tmp_path / "b.jpg", exif=exif)
+    assert command(bundle, tmp_path / "a.png", tmp_path / "b.jpg", "-o", tmp_path / "out") == 0
+    assert read_picture(tmp_path / "out" / "a_x2.png").space.chunks == chunks
+    assert f"{tmp_path / 'b.jpg'}: not kept: an uncalibrated EXIF colour space" in capsys.readouterr().err
+
+
+def test_folders_are_read_whole_and_what_is_passed_over_is_named(bundle, tmp_path, capsys):
+    folder = tmp_path / "mixed"
+    write_picture(folder / "a.png", RNG.random((12, 9, 3)))
+    Image.new("RGB", (9, 12)).save(folder / "b.jfif", "JPEG")
+    for name in ("c.avif", "._a.png", "Thumbs.db"):
+        (folder / name).write_bytes(b"not for us")
+    assert command(bundle, folder, "-o", tmp_path / "out") == 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a_x2.png", "b_x2.png"]
+    assert f"{folder}: 1 in formats that are not read: c.avif\n" in capsys.readouterr().err
+
+
+def test_the_bound_on_pixels_can_be_set(bundle, photo, tmp_path, capsys):
+    assert command(bundle, photo, "-o", tmp_path / "out", "--max-megapixels", "0.0005") == 2
+    assert "at most 0.0005 megapixels (--max-megapixels), found 26x20" in capsys.readouterr().err
+    assert command(bundle, photo, "-o", tmp_path / "out", "--max-megapixels", "0.00052") == 0

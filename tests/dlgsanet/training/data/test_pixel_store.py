@@ -9,6 +9,7 @@ import pytest
 
 from dlgsanet.errors import InputError
 from dlgsanet.imaging.files import write_picture
+from dlgsanet.imaging.limits import at_most
 from dlgsanet.imaging.resize import downscale_matlab8
 from dlgsanet.training.data.pixel_store import PatchStore, open_store
 
@@ -29,6 +30,15 @@ def test_pixels_are_kept_and_the_unusable_named(photographs: Path, tmp_path: Pat
         assert np.array_equal(lr, downscale_matlab8(np.array(hr), 4))
     again = store(photographs, tmp_path)
     assert len(list((tmp_path / "cache").iterdir())) == 1 and again.images == first.images
+
+
+def test_other_formats_are_named_and_another_bound_is_another_store(photographs: Path, tmp_path: Path) -> None:
+    (photographs / "p3.avif").touch()
+    assert store(photographs, tmp_path).skipped[1:] == ("p3.avif: its format is not read",)
+    with at_most(0.005):
+        small = store(photographs, tmp_path)
+    assert [image.name for image in small.images] == ["p1.png"]
+    assert "at most 0.005 megapixels" in small.skipped[1]
 
 
 def test_changed_folders_are_prepared_anew(photographs: Path, tmp_path: Path) -> None:

@@ -1,0 +1,35 @@
+"""libtiff writes what it dislikes straight to the process's stderr; here it is kept from doing so."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+_LOCK = threading.Lock()
+_REMARK = re.compile(rb"(?:\w*(?:Decode|TIFF|JPEG|Fax|LZW|ZIP|LZMA|ZSTD)\w*|): .*")  # module: text
+
+
+@contextmanager
+def silenced() -> Iterator[None]:
+    """One block at a time in the process. What others write to stderr meanwhile is written again at the end."""
+    with _LOCK:
+        try:
+            stderr = os.dup(2)
+        except OSError:  # there is none to guard
+            yield
+            return
+        with tempfile.TemporaryFile() as kept:
+            os.dup2(kept.fileno(), 2)
+            try:
+                yield
+            finally:
+                os.dup2(stderr, 2)
+                os.close(stderr)
+                kept.seek(0)
+                others = [line for line in kept.readlines() if not _REMARK.fullmatch(line.rstrip(b"\r\n"))]
+                with suppress(OSError):
+                    os.write(2, b"".join(others))
