@@ -136,11 +136,17 @@ def _guarded(words: list[str], debug: bool) -> int:
         return _fail(str(error), error.exit_code, debug)
     except _usage_error() as error:
         return _fail(f"{error.format_message()} Try: dlgsanet {words[0]} --help", ExitCode.USAGE, debug)  # type: ignore[attr-defined]
-    except MemoryError as error:
-        return _fail(f"out of memory ({error}): use a smaller --tile or image", ExitCode.USAGE, debug)
     except Exception as error:  # noqa: BLE001  (the last line of defence: a bug of ours, said in one line)
+        if _is_out_of_memory(error):
+            return _fail(f"out of memory ({error}): use a smaller --tile or image", ExitCode.USAGE, debug)
         what = f"{type(error).__name__}: {one_line(str(error), 300)}"
         return _fail(f"internal error: {what} (run it again with --debug and report it)", ExitCode.INTERNAL, debug)
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Python and NumPy say it by a class of their own, PyTorch in words."""
+    said = isinstance(error, RuntimeError) and any(it in str(error) for it in ("allocate memory", "out of memory"))
+    return said or isinstance(error, MemoryError)
 
 
 def _run(words: list[str]) -> int:

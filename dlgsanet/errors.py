@@ -91,8 +91,8 @@ def shown(value: object, most: int = LONGEST_VALUE) -> str:
     """A value that somebody gave, as messages have it: quoted as Python does, cut in the middle."""
     try:
         return one_line(repr(value), most)
-    except ValueError:  # a whole number of more digits than Python writes
-        return "a number without end"
+    except (ValueError, RecursionError):  # a whole number of more digits than Python writes, lists in lists
+        return "a value without end"
 
 
 def cut(text: str, most: int) -> str:

@@ -73,6 +73,7 @@ DIRECTION = {
 # Tests of several modules together, or of none.
 TESTS_OF_MANY = {
     "tests/dlgsanet/test_main.py",
+    "tests/dlgsanet/storage/test_garbage.py",
     "tests/dlgsanet/test_privacy.py",
     "tests/export/quantization/test_quantize.py",
     "tests/runtimes/test_imports.py",

@@ -22,6 +22,7 @@ from benchmarks.records.schema1 import upgraded
 from dlgsanet.errors import InputError
 from dlgsanet.storage.atomic import require_replaceable, require_writable_folder, write_text
 from dlgsanet.storage.json_text import parse
+from dlgsanet.storage.regular import read_regular
 from dlgsanet.storage.typed_json import decode, encode
 
 SCHEMA: Final = 2
@@ -104,10 +105,8 @@ def require_place(path: str | Path) -> None:
 
 def _is_result(place: Path) -> bool:
     """Whether a file looks like a result file of any schema."""
-    if place.stat().st_size > MAX_BYTES:
-        return False
     try:
-        value = parse(place.read_bytes(), place.name, ADVICE)
+        value = parse(read_regular(place, MAX_BYTES), place.name, ADVICE)
     except (InputError, OSError):
         return False
     return isinstance(value, dict) and {"schema", "environment", "records"} <= value.keys()
@@ -127,9 +126,7 @@ def read_result(path: str | Path) -> ResultFile:
     wrong."""
     place = Path(path)
     try:
-        if place.stat().st_size > MAX_BYTES:
-            raise InputError(f"expected a result file below {MAX_BYTES >> 20} MiB, found more in {place}")
-        data = place.read_bytes()
+        data = read_regular(place, MAX_BYTES)
     except OSError as error:
         raise InputError(f"cannot read the result file {place}: {error.strerror}; check the path") from error
     return parse_result(data, place.name)

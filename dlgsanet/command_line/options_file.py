@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 
-from dlgsanet.errors import InputError, unknown
+from dlgsanet.errors import LONGEST_VALUE, InputError, cut, shown, unknown
 from dlgsanet.storage.toml_file import read_toml
 
 
@@ -29,9 +29,11 @@ def take_defaults(table: str) -> Callable[[typer.Context, Path | None], Path | N
 def _table(path: Path, name: str) -> Mapping[str, Any]:
     tables = read_toml(path)
     if name not in tables:
-        raise InputError(f"expected a table [{name}] in {path}, found {', '.join(tables) or 'nothing'}")
+        raise InputError(
+            f"expected a table [{name}] in {path}, found {cut(', '.join(tables), LONGEST_VALUE) or 'nothing'}"
+        )
     if not isinstance(tables[name], dict):
-        raise InputError(f"expected a table [{name}] in {path}, found the value {tables[name]!r}")
+        raise InputError(f"expected a table [{name}] in {path}, found the value {shown(tables[name])}")
     found: dict[str, Any] = tables[name]
     return found
 
@@ -75,4 +77,4 @@ def _text(value: object, where: str) -> str:
 
 
 def _said(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else repr(value)
+    return str(value).lower() if isinstance(value, bool) else shown(value)

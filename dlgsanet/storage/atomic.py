@@ -14,6 +14,7 @@ from pathlib import Path
 from dlgsanet.errors import InputError
 from dlgsanet.storage.exchange import exchange
 from dlgsanet.storage.ownership import left_behind, name_of_old, remove, sweep, temporary_name
+from dlgsanet.storage.regular import open_regular
 
 _CHUNK = 1 << 20
 
@@ -36,7 +37,7 @@ def sha256_file(path: str | Path) -> str:
     """SHA-256 of a file's content as 64 hexadecimal digits, read in pieces. InputError if unreadable."""
     digest = hashlib.sha256()
     try:
-        with Path(path).open("rb") as stream:
+        with open_regular(path) as stream:
             while piece := stream.read(_CHUNK):
                 digest.update(piece)
     except OSError as error:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NoReturn, TypeAlias
 
 from dlgsanet.errors import InputError
+from dlgsanet.storage.regular import open_regular
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
@@ -37,7 +38,7 @@ def parse(text: str | bytes, name: str, advice: str) -> Json:
 def read(place: Path, limit: int, what: str, advice: str) -> Json:
     """The JSON value in a file of at most `limit` bytes; `what` says what was expected. Raises InputError."""
     try:
-        with place.open("rb") as stream:
+        with open_regular(place) as stream:
             data = stream.read(limit + 1)
     except OSError as error:
         raise InputError(f"cannot read {what} {place}: {error.strerror}; {advice}") from error

@@ -9,7 +9,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar, cast
 
+from dlgsanet.errors import InputError, shown
+from dlgsanet.storage.atomic import write_bytes
+from dlgsanet.storage.json_text import Json, parse
+from dlgsanet.storage.regular import read_regular
+
 Found = TypeVar("Found")
+_ADVICE = "remove it, it will be measured again"
+_MOST_BYTES = 64 << 20
+
+
+def _line(value: Json, where: str) -> tuple[str, object]:
+    if not isinstance(value, list) or len(value) != 2 or not isinstance(name := value[0], str):
+        raise InputError(f"{where}: expected a name and what was found, found {shown(value)}; {_ADVICE}")
+    return name, value[1]
 
 
 @dataclass
@@ -20,12 +33,22 @@ class Journal:
     _known: dict[str, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.path.is_file():
-            lines = self.path.read_bytes().split(b"\n")
-            whole, torn = lines[:-1], lines[-1]
+        if self.path.exists():
+            whole, torn = self._lines()
             if torn:
-                self.path.write_bytes(b"".join(line + b"\n" for line in whole))
-            self._known = dict(json.loads(line) for line in whole)
+                write_bytes(self.path, b"".join(line + b"\n" for line in whole))
+            for number, line in enumerate(whole, 1):
+                where = f"line {number} of {self.path}"
+                name, found = _line(parse(line, where, _ADVICE), where)
+                self._known[name] = found
+
+    def _lines(self) -> tuple[list[bytes], bytes]:
+        """The whole lines, and what follows the last of them."""
+        try:
+            lines = read_regular(self.path, _MOST_BYTES).split(b"\n")
+        except OSError as error:
+            raise InputError(f"cannot read {self.path}: {error.strerror}; {_ADVICE}") from error
+        return lines[:-1], lines[-1]
 
     def __contains__(self, name: str) -> bool:
         return name in self._known

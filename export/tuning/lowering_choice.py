@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dlgsanet.errors import UnavailableError
+from dlgsanet.errors import InputError, UnavailableError
 from dlgsanet.network.model import DLGSANet
 from dlgsanet.storage.atomic import write_text
+from dlgsanet.storage.json_text import read
 from export.backends.registry import backend_of, timed_tools
 from export.machine.candidate_runner import medians
 from export.machine.fingerprint import fingerprint
@@ -20,6 +21,7 @@ from runtimes.bundle.artifact_facts import FormChoice
 
 CANDIDATES = tuple(name for name in LOWERINGS if name != UNFOLD)  # the naive form never wins, and takes long
 RUNS = 9
+_MOST_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -75,14 +77,13 @@ def default_choice(target: Target) -> FormChoice:
 
 def _cached(place: Path | None, candidates: Sequence[str]) -> dict[str, float] | None:
     """The times in a cache file; None where there is none or it is not one of ours."""
-    if place is None or not place.is_file():
+    if place is None:
         return None
     try:
-        found = json.loads(place.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        found = read(place, _MOST_BYTES, "times of lowerings", "")
+    except InputError:
         return None
     if not isinstance(found, dict) or set(found) != set(candidates):
         return None
-    if not all(isinstance(value, float) and value > 0 for value in found.values()):
-        return None
-    return dict(sorted(found.items(), key=lambda item: float(item[1])))
+    times = {name: value for name, value in found.items() if isinstance(value, float) and value > 0}
+    return dict(sorted(times.items(), key=lambda item: item[1])) if len(times) == len(found) else None

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from dlgsanet.errors import InputError, unknown
 from dlgsanet.storage.json_text import Json, parse
+from dlgsanet.storage.regular import read_regular
 from dlgsanet.storage.typed_json import Count, decode, encode
 from runtimes.bundle.integrity import read_verified, verify
 from runtimes.bundle.records import (
@@ -73,9 +74,7 @@ def read_manifest(bundle: str | Path) -> Manifest:
     """
     path = Path(bundle) / MANIFEST
     try:
-        if path.stat().st_size > MAX_MANIFEST_BYTES:
-            raise InputError(f"{path} is larger than {MAX_MANIFEST_BYTES >> 20} MiB: this is no bundle's manifest")
-        data = path.read_bytes()
+        data = read_regular(path, MAX_MANIFEST_BYTES)
     except OSError as error:
         raise InputError(
             f"'{bundle}' is not a readable bundle: {MANIFEST}: {error.strerror}; make one with `dlgsanet export`"

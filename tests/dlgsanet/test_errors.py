@@ -64,5 +64,5 @@ def test_values_are_cut_in_the_middle():
     assert errors.shown("ab\n") == r"'ab\n'"
     long = errors.shown("a" * 500 + "z" * 500)
     assert len(long) == errors.LONGEST_VALUE and long.startswith("'aaa") and long.endswith("zzz'")
-    assert errors.shown(10**10000) == "a number without end"
+    assert errors.shown(10**10000) == "a value without end"
     assert len(str(errors.unknown("verb", "v" * 10**6, ["train"]))) < 200

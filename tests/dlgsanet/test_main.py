@@ -43,6 +43,7 @@ def raising(error: BaseException) -> Any:
         (KeyboardInterrupt(), 130),
         (typer.Abort(), 130),
         (MemoryError(), 2),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 bytes"), 2),
     ],
 )
 def test_errors_become_one_line_and_a_code(

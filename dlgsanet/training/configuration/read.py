@@ -8,7 +8,7 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, TypeAlias, TypeVar, get_args, get_origin, get_type_hints
 
-from dlgsanet.errors import InputError, unknown
+from dlgsanet.errors import InputError, shown, unknown
 from dlgsanet.storage.toml_file import read_toml
 from dlgsanet.training.configuration.sections import (
     DataSection,
@@ -31,6 +31,7 @@ TABLES = {
     "run": RunSection,
 }
 STAGES = "stages"  # the one list of tables
+LARGEST = 10**12  # of all numbers here
 Tables: TypeAlias = dict[str, Any]  # nested tables and lists, as TOML has them
 
 
@@ -104,7 +105,7 @@ def config_from_dict(content: Mapping[str, object]) -> TrainConfig:
             raise unknown("section", key, [*TABLES, STAGES])
     stages = content.get(STAGES, [])
     if not isinstance(stages, (list, tuple)):
-        raise InputError(f"expected tables [[{STAGES}]], found {stages!r}")
+        raise InputError(f"expected tables [[{STAGES}]], found {shown(stages)}")
     return TrainConfig(
         model=_section(ModelSection, "model", content.get("model", {})),
         data=_section(DataSection, "data", content.get("data", {})),
@@ -122,7 +123,7 @@ T = TypeVar("T")
 
 def _section(kind: type[T], name: str, table: object) -> T:
     if not isinstance(table, Mapping):
-        raise InputError(f"expected a table [{name}], found {table!r}")
+        raise InputError(f"expected a table [{name}], found {shown(table)}")
     types = get_type_hints(kind)
     values: dict[str, object] = {}
     for key, value in table.items():
@@ -142,12 +143,21 @@ def _typed(key: str, value: object, kind: object) -> object:
         if get_origin(choice) is tuple and isinstance(value, (list, tuple)):
             item = get_args(choice)[0]
             return tuple(_typed(key, one, item) for one in value)
+        if choice in (int, float) and type(value) in (int, float):
+            _require_bounded(key, value)
         if choice is float and type(value) is int:
             return float(value)
         if type(value) is choice:
             return value
     wanted = " or ".join(getattr(choice, "__name__", str(choice)) for choice in choices)
-    raise InputError(f"expected {key} of type {wanted}, found {value!r}: correct the configuration")
+    raise InputError(f"expected {key} of type {wanted}, found {shown(value)}: correct the configuration")
+
+
+def _require_bounded(key: str, value: object) -> None:
+    """Refuse what no setting can be: NaN passes every comparison, and sizes beyond all memory end far from here."""
+    assert isinstance(value, (int, float))
+    if not -LARGEST <= value <= LARGEST:
+        raise InputError(f"expected {key} within {LARGEST:g}, found {shown(value)}: correct the configuration")
 
 
 def _fields(kind: type[T]) -> tuple[Field[object], ...]:

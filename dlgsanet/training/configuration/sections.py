@@ -13,6 +13,7 @@ SCHEDULES = ("cosine", "step")
 LOSSES = ("l1", "charbonnier")
 OPTIMIZERS = ("adam", "muon")
 DEVICES = ("auto", "cpu", "cuda")
+LARGEST_SIZE = 1 << 16
 
 
 def require_positive(table: str, **values: float) -> None:
@@ -27,6 +28,13 @@ def require_not_negative(table: str, **values: float) -> None:
     for key, value in values.items():
         if value < 0:
             raise InputError(f"expected {table}.{key} of zero or more, found {value}: correct the configuration")
+
+
+def require_at_most(table: str, most: int, **values: float) -> None:
+    """Refuse more than any machine could hold, naming the key."""
+    for key, value in values.items():
+        if value > most:
+            raise InputError(f"expected {table}.{key} of at most {most}, found {value}: correct the configuration")
 
 
 def require_known(kind: str, word: str, known: tuple[str, ...]) -> None:
@@ -71,6 +79,7 @@ class DataSection:
 
     def __post_init__(self) -> None:
         require_positive("data", patch=self.patch, batch=self.batch, candidates=self.candidates)
+        require_at_most("data", LARGEST_SIZE, patch=self.patch, batch=self.batch, candidates=self.candidates)
         if not all(self.folders) or not self.folders:
             raise InputError("expected data.train to name a folder, found an empty name: add it")
         if self.lr and len(self.lr) != len(self.folders):
@@ -96,6 +105,7 @@ class StageSection:
     def __post_init__(self) -> None:
         require_positive("stages", start=self.start, patch=self.patch)
         require_not_negative("stages", batch=self.batch)
+        require_at_most("stages", LARGEST_SIZE, patch=self.patch, batch=self.batch)
         if self.start >= 1:
             raise InputError(f"expected stages.start below 1 (a share of all steps), found {self.start}: correct it")
 
@@ -156,8 +166,8 @@ class OptimizerSection:
                 f'expected optimizer.weight_decay with kind = "muon" (it shrinks matrices), found {self.kind!r}: '
                 "leave it out or change the kind"
             )
-        if not 0 <= self.ema < 1 or len(self.betas) != 2:
-            raise InputError("expected optimizer.ema in [0, 1) and two optimizer.betas: correct the configuration")
+        if len(self.betas) != 2 or not all(0 <= value < 1 for value in (self.ema, *self.betas)):
+            raise InputError("expected optimizer.ema and two optimizer.betas in [0, 1): correct the configuration")
 
 
 @dataclass(frozen=True)
@@ -173,7 +183,7 @@ class ScheduleSection:
 
     def __post_init__(self) -> None:
         require_known("schedule", self.kind, SCHEDULES)
-        require_positive("schedule", steps=self.steps)
+        require_positive("schedule", steps=self.steps, factor=self.factor)
         require_not_negative("schedule", warmup=self.warmup, minimum=self.minimum)
 
 
@@ -205,4 +215,5 @@ class RunSection:
         require_positive(
             "run", log_every=self.log_every, validate_every=self.validate_every, save_every=self.save_every
         )
-        require_not_negative("run", threads=self.threads)
+        require_not_negative("run", threads=self.threads, seed=self.seed)
+        require_at_most("run", LARGEST_SIZE, threads=self.threads)

@@ -8,10 +8,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
-from dlgsanet.errors import UnavailableError
+from dlgsanet.errors import InputError, UnavailableError
 from dlgsanet.storage import atomic
+from dlgsanet.storage.json_text import parse
+from dlgsanet.storage.regular import read_regular
 
 LOG, EVENTS = "log.jsonl", "tensorboard"
+_MOST_BYTES = 1 << 30
 
 
 class Events(Protocol):
@@ -50,18 +53,23 @@ class Journal:
 
     def _drop_after(self, step: int) -> None:
         """A run that was killed had logged steps that the saved state knows nothing of; they will come again."""
-        lines = self._path.read_text(encoding="utf-8").splitlines()
+        try:
+            lines = read_regular(self._path, _MOST_BYTES).splitlines()
+        except OSError as error:
+            raise InputError(f"cannot read the log {self._path}: {error.strerror}; move it away") from error
         kept = [line for line in lines if _step(line) <= step]
         if len(kept) < len(lines):
-            atomic.write_text(self._path, "".join(f"{line}\n" for line in kept))
+            atomic.write_bytes(self._path, b"".join(line + b"\n" for line in kept))
 
 
-def _step(line: str) -> float:
+def _step(line: bytes) -> float:
+    """The step of a line; beyond all for what is none, such as half a line of a run that was killed."""
     try:
-        step: float = json.loads(line)["step"]
-    except (json.JSONDecodeError, KeyError):
-        return math.inf  # half a line: the run was killed while it wrote
-    return step
+        value = parse(line, LOG, "")
+    except InputError:
+        return math.inf
+    step = value.get("step") if isinstance(value, dict) else None
+    return step if isinstance(step, (int, float)) else math.inf
 
 
 def _event_writer(folder: Path, step: int) -> Events:

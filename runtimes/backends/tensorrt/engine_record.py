@@ -18,7 +18,8 @@ from typing import Annotated, Literal
 
 from dlgsanet.errors import InputError, UnavailableError
 from dlgsanet.storage.atomic import write_bytes, write_text
-from dlgsanet.storage.json_text import parse
+from dlgsanet.storage.json_text import read
+from dlgsanet.storage.regular import open_regular
 from dlgsanet.storage.typed_json import Text, decode
 from runtimes.backends.backend import EngineKernels
 from runtimes.backends.tensorrt.layers import KernelTable, StoredKernels
@@ -84,9 +85,7 @@ def read_record(bundle: Path, engine: str) -> EngineRecord:
     path = bundle / sidecar_path(engine)
     if not path.is_file() or not (bundle / engine).is_file():
         raise UnavailableError(f"no engine is built for this device ('{engine}' is not there): {REBUILD}")
-    if path.stat().st_size > MAX_BYTES:
-        raise InputError(f"'{path}' is larger than a sidecar of ours: {REBUILD}")
-    return parse_record(parse(path.read_bytes(), str(path), REBUILD), path.name)
+    return parse_record(read(path, MAX_BYTES, "the sidecar of an engine", REBUILD), path.name)
 
 
 def parse_record(value: object, where: str) -> EngineRecord:
@@ -154,7 +153,8 @@ def require_fitting(record: EngineRecord, artifact: Artifact, version: str, sm: 
 def read_engine(bundle: Path, engine: str, record: EngineRecord) -> bytes:
     """The engine's bytes, exactly those whose hash was checked. Raises InputError for a changed engine."""
     try:
-        data = (bundle / engine).read_bytes()
+        with open_regular(bundle / engine) as stream:
+            data = stream.read()
     except OSError as error:
         raise InputError(f"cannot read '{engine}': {error.strerror}; {REBUILD}") from error
     if hashlib.sha256(data).hexdigest() != record.engine_sha256:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dlgsanet.errors import UnavailableError
+from dlgsanet.errors import InputError, UnavailableError
 from dlgsanet.training.progress.journal import EVENTS, LOG, Journal
 
 
@@ -37,3 +37,19 @@ def test_missing_tensorboard_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setitem(sys.modules, "tensorboardX", None)
     with pytest.raises(UnavailableError, match=r"dlgsanet-edge\[train\]"):
         Journal(tmp_path, 0, tensorboard=True)
+
+
+@pytest.mark.parametrize(
+    "line", ["[1]", "1", '{"step": "1"}', '{"step": null}', '{"step": 1e999}', "[" * 100_000, "\udcff", '{"step": 9}']
+)
+def test_lines_of_no_step_are_dropped(tmp_path: Path, line: str) -> None:
+    kept = '{"step": 1, "loss": 0.5}\n'
+    (tmp_path / LOG).write_bytes(f"{kept}{line}\n".encode(errors="surrogateescape"))
+    Journal(tmp_path, 2, tensorboard=False)
+    assert (tmp_path / LOG).read_text() == kept
+
+
+def test_a_log_that_is_no_file_is_said(tmp_path: Path) -> None:
+    (tmp_path / LOG).mkdir()
+    with pytest.raises(InputError, match="it is a folder, not a file; move it away"):
+        Journal(tmp_path, 0, tensorboard=False)
