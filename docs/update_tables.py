@@ -36,6 +36,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "int8-choices": studies.int8_choices,
     "int8-layers": studies.int8_layers,
     "int8-trials": studies.int8_trials,
+    "int8-text": studies.int8_text,
     "ladder": lambda: inside_tables.ladder(studies.inside()),
     "latency": latency.latency,
     "lowerings": studies.lowerings,

@@ -8,6 +8,7 @@ from benchmarks.studies import (
     basis_rank,
     file_sizes,
     int8_layer_scan,
+    int8_on_text,
     lowering_ablation,
     nncf_settings,
     tile_overlap,
@@ -41,6 +42,11 @@ def int8_choices() -> str:
 def int8_trials() -> str:
     """Other settings of NNCF."""
     return nncf_settings.table(studies(nncf_settings.NncfSettings, "nncf-*.json"))
+
+
+def int8_text() -> str:
+    """INT8 on text, by the share of drawn pages among the calibration tiles."""
+    return int8_on_text.table(studies(int8_on_text.Int8OnText, "int8-text-*.json"))
 
 
 def overlap() -> str:

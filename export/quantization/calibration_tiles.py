@@ -24,10 +24,6 @@ SKIMAGE_PHOTOGRAPHS = (
     "brick.png", "coffee.png", "grass.png", "gravel.png", "hubble_deep_field.jpg", "ihc.png", "retina.jpg",
     "rocket.jpg",
 )  # fmt: skip
-PAGES = 0.25
-"""Share of the default tiles that are cut from drawn pages. A range is the mean over the tiles of each one's extremes:
-more pages lose less on text and more on photographs (docs/studies/precision.md has the figures)."""
-
 PLACES = 24  # places tried in each image
 JUDGED = 12  # tiles that a search judges by
 FEW_TILES = 8
@@ -65,13 +61,14 @@ class CalibrationSet:
 
 def calibration_set(scale: int, tile: tuple[int, int], options: CalibrationOptions) -> CalibrationSet:
     """Cut LR tiles (H, W) from the images, made LR as the benchmarks' are, and keep the most different ones; without
-    a folder, PAGES of them are of drawn pages.
+    a folder, some are of drawn pages.
 
     Images smaller than a tile are continued by reflection, as in tiling. Raises InputError for a folder without
     usable images, UnavailableError when the default photographs are not installed.
     """
     paths = image_paths(options.folder)
-    pages = {} if options.folder else drawn_pages(options.seed)
+    share = 0.0 if options.folder else options.pages
+    pages = drawn_pages(options.seed) if share else {}
     rng = np.random.default_rng(options.seed)
     images: dict[str, str] = {}
     benchmarks = set(benchmarks_among(options.folder, ()))
@@ -85,8 +82,8 @@ def calibration_set(scale: int, tile: tuple[int, int], options: CalibrationOptio
     for name, page in pages.items():
         images[f"drawn {name}"] = content_hash(page)
         drawn += _cuts_of(page, name, scale, tile, rng)
-    tiles = [cut.lr for cut in _chosen(photographed, drawn, options.tiles)]
-    judged = tuple(_mirror_image(cut) for cut in _chosen(photographed, drawn, JUDGED))
+    tiles = [cut.lr for cut in _chosen(photographed, drawn, options.tiles, share)]
+    judged = tuple(_mirror_image(cut) for cut in _chosen(photographed, drawn, JUDGED, share))
     stacked = np.concatenate([to_nchw(cut) for cut in tiles]).astype(np.float32)
     known = tuple(sorted(benchmarks))
     return CalibrationSet(stacked, images, options.seed, known, _warnings(tiles, len(images), known), judged)
@@ -151,9 +148,9 @@ def _at(image: NDArray[np.uint8], top: int, left: int, tile: tuple[int, int], sc
     return image[scale * top : scale * (top + height), scale * left : scale * (left + width)]
 
 
-def _chosen(photographed: Sequence[_Cut], drawn: Sequence[_Cut], count: int) -> list[_Cut]:
+def _chosen(photographed: Sequence[_Cut], drawn: Sequence[_Cut], count: int, share: float) -> list[_Cut]:
     """The most different ones of either kind: among all together, pages would be nearly all of them."""
-    pages = round(PAGES * count) if drawn else 0
+    pages = round(share * count)
     return [
         cuts[index]
         for cuts, wanted in ((photographed, count - pages), (drawn, pages))

@@ -11,16 +11,23 @@ MAX_DROP_DB = 0.05
 
 CALIBRATION_TILES = 96
 
+PAGES = 0.25
+"""Share of the default tiles that are cut from drawn pages. A range is the mean over the tiles of each one's extremes:
+more pages lose less on text and more on photographs (docs/studies/precision.md has the figures)."""
+
 
 @dataclass(frozen=True)
 class CalibrationOptions:
-    """Where tiles come from (`folder` of HR images; empty: photographs of scikit-image), how many, and the seed of
-    the places."""
+    """Where tiles come from (`folder` of HR images; empty: photographs of scikit-image and, for the share `pages`,
+    drawn pages), how many, and the seed of the places."""
 
     folder: str = ""
     tiles: int = CALIBRATION_TILES
     seed: int = 0
+    pages: float = PAGES
 
     def __post_init__(self) -> None:
         if self.tiles < 1:
             raise InputError(f"expected at least 1 calibration tile, found {self.tiles}: give more")
+        if not 0 <= self.pages <= 1:
+            raise InputError(f"expected a share of pages of 0 to 1, found {self.pages:g}: correct it")
