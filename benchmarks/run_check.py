@@ -18,10 +18,9 @@ from benchmarks.records.accuracy import AccuracyRecord
 from benchmarks.records.environment import describe_environment
 from benchmarks.records.inside import BlockRecord
 from benchmarks.records.result_file import STDOUT, Record, ResultFile, new_result, write_result
-from benchmarks.report import kinds
-from benchmarks.report.terminal import out
+from benchmarks.report import kinds, terminal
 from dlgsanet.command_line.voice import PLAIN, Voice
-from dlgsanet.errors import BackendError, GateError, UnavailableError
+from dlgsanet.errors import BackendError, GateError, InputError, UnavailableError
 
 
 @dataclass(frozen=True)
@@ -30,19 +29,20 @@ class Findings:
 
     result: ResultFile
     crashed: tuple[str, ...]
+    damaged: tuple[str, ...] = ()
 
 
 def run_check(options: CheckOptions, voice: Voice = PLAIN) -> None:
     """Check, print, write the result file, then raise what the exit code says.
 
-    BackendError: a backend crashed. GateError: a gate failed. UnavailableError: nothing, or nothing of what
-    was asked for by name, could run here. InputError: a bundle or data that cannot be used.
+    BackendError: a backend crashed. InputError: a bundle or data that cannot be used, or a changed artifact.
+    GateError: a gate failed. UnavailableError: nothing, or nothing of what was asked for by name, could run here.
     """
     plan = plan_check(options)
     for line in plan.dataset.notes:
         voice.note(line)
     found = measure(plan, voice)
-    _print(out(stderr=options.json == STDOUT), plan, found.result)
+    _print(terminal.out(stderr=options.json == STDOUT), plan, found.result)
     if options.json is not None:
         write_result(options.json, found.result)
     conclude(found, options.artifacts)
@@ -60,6 +60,8 @@ def measure(plan: CheckPlan, voice: Voice) -> Findings:
             plan.reference,
             origin,
             max_drop_db=options.max_drop_db,
+            limits=plan.limits,
+            below_bicubic=options.below_bicubic,
             ladder=options.ladder,
             step=step,
         )
@@ -71,7 +73,9 @@ def measure(plan: CheckPlan, voice: Voice) -> Findings:
     kernels = kernel_records(options.bundle, plan.artifacts, origin)
     beside: tuple[Record, ...] = (*checked.rungs, *checked.diagnoses, *layers, *blocks, *kernels)
     pictures = (checked.crops, checked.error_maps) if options.crops else ((), ())
-    return Findings(new_result(environment, (*checked.records, *beside), (plan.note,), *pictures), checked.crashed)
+    return Findings(
+        new_result(environment, (*checked.records, *beside), (plan.note,), *pictures), checked.crashed, checked.damaged
+    )
 
 
 def conclude(found: Findings, prefixes: Sequence[str]) -> None:
@@ -79,9 +83,13 @@ def conclude(found: Findings, prefixes: Sequence[str]) -> None:
     records, blocks = found.result.of(AccuracyRecord), found.result.of(BlockRecord)
     if found.crashed:
         raise BackendError("; ".join(found.crashed))
+    if found.damaged:
+        raise InputError("; ".join(found.damaged))
     failed = [it.artifact for it in records if it.gate == "fail"]
     if failed:
-        raise GateError(f"{len(failed)} of {len(records)} accuracy gates failed: {', '.join(failed)}")
+        worse = next((it.reason for it in records if it.gate == "fail" and not it.is_artifact), "")
+        why = f" ({worse})" if worse else ""
+        raise GateError(f"{len(failed)} of {len(records)} accuracy gates failed: {', '.join(failed)}{why}")
     for prefix in prefixes or ("",):
         mine = [it for it in records if it.is_artifact and it.artifact.startswith(prefix)]
         if all(it.gate == "not run" for it in mine):
@@ -100,3 +108,4 @@ def _print(console: Console, plan: CheckPlan, result: ResultFile) -> None:
     console.print(Text(f"reference: {plan.reference.description}"))
     console.print(Text(f"protocol: {', '.join(protocols)}"))
     kinds.show(console, result)
+    console.print(Text(terminal.tally([it.gate for it in result.of(AccuracyRecord) if it.is_artifact])))

@@ -64,7 +64,17 @@ DIRECTION = {
         *("pictures", "targets", "graph", "machine", "rewriting", "quantization", "backends", "tuning", "bundle"),
         "commands",
     ),
-    "runtimes": ("file_formats", "bundle", "machine", "runner", "backends", "upscale", "doctor", "commands"),
+    "runtimes": (
+        "file_formats",
+        "bundle",
+        "machine",
+        "runner",
+        "fidelity",
+        "backends",
+        "upscale",
+        "doctor",
+        "commands",
+    ),
     "benchmarks": (
         *("records", "subjects", "gates", "accuracy", "latency", "report", "run_check", "run_bench", "demo"),
         "commands",

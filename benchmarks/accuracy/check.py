@@ -1,22 +1,24 @@
 """`check`: every artifact against the reference through the same tiler, and both against HR.
 
-Images are the outer loop: one image, the reference's outputs of it and the artifacts' are held at a time.
+Images are the outer loop: one image, the reference's outputs of it and the artifacts' are held at a time. Then every
+artifact gets the probe tiles.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from benchmarks.accuracy import verdicts
 from benchmarks.accuracy.crops import Shelf, make_crop
 from benchmarks.accuracy.diagnosis import Signs, diagnosis, signs
 from benchmarks.accuracy.error_maps import WorstImages
-from benchmarks.accuracy.figures import Standard, standard
+from benchmarks.accuracy.figures import Standard, Tiled, bicubic, require_finite, standard, to_8_bits
 from benchmarks.accuracy.ladder import WHOLE, Ladder
-from benchmarks.accuracy.verdicts import Conditions, Tiled, require_limit
+from benchmarks.accuracy.verdicts import Conditions, Seen, require_limit
 from benchmarks.gates.accuracy_gates import Verdict
+from benchmarks.gates.limits import DEFAULT, LimitTable
 from benchmarks.records.accuracy import AccuracyRecord, ImageRow
 from benchmarks.records.inside import DiagnosisRecord, RungRecord
 from benchmarks.records.pictures import Crop, ErrorMap
@@ -24,10 +26,12 @@ from benchmarks.subjects.datasets import Dataset, Sample
 from benchmarks.subjects.reference import ReferenceOutputs
 from benchmarks.subjects.subject import Origin, Subject
 from benchmarks.subjects.torch_peers import peer_id
-from dlgsanet.errors import BackendError, UnavailableError
+from dlgsanet.errors import EdgeError, InputError, UnavailableError
 from dlgsanet.imaging.files import to_nchw
 from dlgsanet.metrics import Protocol
-from runtimes.runner.contract import OutputError, RunInfo
+from runtimes.runner.contract import OutputError, RunInfo, UnfitError
+from runtimes.runner.fidelity.likeness import LikenessMeter, ProbeFigures, probe_figures
+from runtimes.runner.fidelity.probes import CORE, PROBES, probe
 from runtimes.runner.tiling import Array, Tile
 from runtimes.runner.work_by_precision import shares
 
@@ -36,12 +40,14 @@ from runtimes.runner.work_by_precision import shares
 class Checked:
     """The records of one `check`: those of the artifacts, then what tiling costs in each tile size.
 
-    `crashed` are the lines of backends that crashed.
+    `crashed` are the lines of backends that crashed, `damaged` those of artifacts whose files are not what the manifest
+    says.
     """
 
     records: tuple[AccuracyRecord, ...]
     crops: tuple[Crop, ...]
     crashed: tuple[str, ...]
+    damaged: tuple[str, ...] = ()
     rungs: tuple[RungRecord, ...] = ()
     diagnoses: tuple[DiagnosisRecord, ...] = ()
     error_maps: tuple[ErrorMap, ...] = ()
@@ -55,10 +61,29 @@ class _Run:
     info: RunInfo | None = None
     macs: Mapping[str, int] = field(default_factory=dict)
     rows: list[ImageRow] = field(default_factory=list)
+    meter: LikenessMeter | None = None
+    probes: list[ProbeFigures] = field(default_factory=list)
+    fault: str | None = None
+    note: str = ""
     signs: list[Signs] = field(default_factory=list)
     worst: WorstImages = field(default_factory=WorstImages)
     over: Verdict | None = None
     crash: str | None = None
+    damage: str | None = None
+
+    def seen(self) -> Seen:
+        """What eyes would see of it."""
+        return Seen(self.meter.figures() if self.meter else None, tuple(self.probes), self.fault, self.note)
+
+    def stops(self, error: EdgeError, where: str = "") -> None:
+        """Note what went wrong; it takes no further part, and the others go on."""
+        if isinstance(error, OutputError):
+            self.over = Verdict("fail", f"{where}: {error}")
+        elif isinstance(error, (UnavailableError, UnfitError)):
+            self.over = Verdict("not run", str(error))
+        else:
+            self.over = Verdict("fail", str(error))
+            self.crash, self.damage = (None, str(error)) if isinstance(error, InputError) else (str(error), None)
 
 
 @dataclass
@@ -77,59 +102,66 @@ def check(
     origin: Origin,
     *,
     max_drop_db: float | None = None,
+    limits: LimitTable = DEFAULT,
+    below_bicubic: bool = False,
     ladder: bool = False,
     step: Callable[[str], None] = lambda doing: None,
 ) -> Checked:
     """Measure and judge every subject on every image.
 
-    A subject that is not available here becomes a `not run` record, one that crashes or gives no picture a
-    failed one; neither stops the others. With `ladder` every step is also compared with the one before. `step` is
-    called before each piece of work, at most `steps(...)` times. Raises InputError for a bundle or an image that
-    cannot be used.
+    A subject that is not available here, or refused by a lint, becomes a `not run` record, one that crashes, is damaged
+    or gives no picture a failed one; none of them stops the others. With `ladder` every step is also compared with the
+    one before. `step` is called before each piece of work, at most `steps(...)` times. Raises InputError for a
+    reference or an image that cannot be used.
     """
     require_limit(max_drop_db)
-    conditions = Conditions(dataset, reference, origin, max_drop_db)
+    conditions = Conditions(dataset, reference, origin, max_drop_db, limits, below_bicubic)
     tilings = {tile: _Tiling(conditions.protocol(tile)) for tile in _tiles(subjects)}
+    enlarged: list[Tiled] = []
     shelf = Shelf()
     rungs = Ladder(subjects) if ladder else None
     with ExitStack() as stack:
         runs = [_open(subject, stack, step) for subject in subjects]
         for sample in dataset.samples():
+            enlarged.append(bicubic(sample, next(iter(tilings.values())).protocol))
             outputs, drop = _one_image(sample, runs, tilings, reference, step)
             if rungs:
                 rungs.add(sample, outputs, conditions)
             outputs.pop(WHOLE, None)
             if outputs and shelf.wants(drop):
                 shelf = shelf.put(make_crop(sample, dataset, origin.sha256, outputs), drop)
-    return _judged(runs, tilings, shelf.crops, rungs.records(conditions) if rungs else (), conditions)
+        _probe(runs, reference, origin.scale, probe_names(dataset), step)
+    checked = _judged(runs, tilings, enlarged, rungs.records(conditions) if rungs else (), conditions)
+    return replace(checked, crops=shelf.crops)
+
+
+def probe_names(dataset: Dataset) -> tuple[str, ...]:
+    """All probe tiles, but on a bundle's own pack the few whose references it stores: that check is to be short."""
+    return CORE if all(item.sr for item in dataset.items) else tuple(PROBES)
 
 
 def _judged(
     runs: Sequence[_Run],
     tilings: Mapping[Tile, _Tiling],
-    crops: tuple[Crop, ...],
+    enlarged: Sequence[Tiled],
     rungs: tuple[RungRecord, ...],
     conditions: Conditions,
 ) -> Checked:
     """From what was measured to records with their verdicts."""
-    costs = {tile: verdicts.tiling(tile, it.whole, it.tiled, conditions) for tile, it in tilings.items()}
+    costs = {tile: verdicts.reference(tile, it.whole, it.tiled, enlarged, conditions) for tile, it in tilings.items()}
     records = [
-        verdicts.artifact(
-            run.subject,
-            run.info,
-            run.rows,
-            run.over,
-            conditions,
-            costs[run.subject.tile].tiling_drop_db,
-            shares(run.macs),
+        replace(
+            verdicts.artifact(run.subject, run.info, run.rows, run.over, conditions, run.seen(), shares(run.macs)),
+            tiling_drop_db=costs[run.subject.tile].tiling_drop_db if run.over is None else None,
         )
         for run in runs
     ]
     whole = [run for run in runs if run.over is None]
     return Checked(
-        records=(*records, *costs.values()),
-        crops=crops,
+        records=tuple(verdicts.beside(record, enlarged) for record in (*records, *costs.values())),
+        crops=(),
         crashed=tuple(run.crash for run in runs if run.crash),
+        damaged=tuple(run.damage for run in runs if run.damage),
         rungs=rungs,
         diagnoses=tuple(diagnosis(run.subject, run.signs, conditions) for run in whole if run.signs),
         error_maps=tuple(found for run in whole for found in run.worst.maps(run.subject, conditions)),
@@ -139,7 +171,7 @@ def _judged(
 def steps(subjects: Sequence[Subject], dataset: Dataset) -> int:
     """How often `check` will call its `step`, at most."""
     per_image = 1 + len(_tiles(subjects)) + len(subjects)
-    return len(subjects) + per_image * len(dataset.items)
+    return 2 * len(subjects) + per_image * len(dataset.items)
 
 
 def _tiles(subjects: Sequence[Subject]) -> list[Tile]:
@@ -154,10 +186,8 @@ def _open(subject: Subject, stack: ExitStack, step: Callable[[str], None]) -> _R
         if run.info.lacking:
             run.over = Verdict("not run", run.info.lacking)
         run.macs = subject.runner.macs()
-    except UnavailableError as error:
-        run.over = Verdict("not run", str(error))
-    except BackendError as error:
-        run.over, run.crash = Verdict("fail", str(error)), str(error)
+    except EdgeError as error:
+        run.stops(error)
     return run
 
 
@@ -198,16 +228,41 @@ def _one_image(
 
 def _one_output(run: _Run, target: Standard, overlap: int) -> Array | None:
     """One artifact on one image; what goes wrong is noted in `run` and ends its part."""
+    name, scale = target.sample.item.name, target.protocol.scale
     try:
         sr = run.subject.runner(to_nchw(target.sample.lr), overlap)
-    except OutputError as error:
-        run.over = Verdict("fail", f"{target.sample.item.name}: {error}")
-        return None
-    except BackendError as error:
-        run.over, run.crash = Verdict("fail", str(error)), str(error)
+    except EdgeError as error:
+        run.stops(error, name)
         return None
     run.rows.append(target.row(sr, pictures=run.subject.pictures))
+    run.meter = run.meter or LikenessMeter(run.subject.tile, scale, overlap)
+    run.meter.add(name, sr, target.seen(pictures=run.subject.pictures))
     if run.subject.precision != "fp32":
         run.signs.append(signs(sr, target.output))
-        run.worst.see(target.sample, run.rows[-1], sr, target.output, target.protocol.scale)
+        run.worst.see(target.sample, run.rows[-1], sr, target.output, scale)
     return sr
+
+
+def _probe(
+    runs: Sequence[_Run], reference: ReferenceOutputs, scale: int, names: Sequence[str], step: Callable[[str], None]
+) -> None:
+    """Every artifact on the probe tiles of its size; what goes wrong is noted in its run."""
+    for tile in _tiles([run.subject for run in runs]):
+        alive = [run for run in runs if run.subject.tile == tile and run.over is None]
+        wanted = reference.probes(tile, scale, names) if alive else {}
+        require_finite(wanted)
+        for run in alive:
+            step(f"probe tiles: {run.subject.artifact}")
+            run.note = "" if wanted else "judged without probe tiles: no reference of them is stored, and no torch here"
+            try:
+                for name, sr in wanted.items():
+                    _one_probe(run, name, tile, to_8_bits(sr) if run.subject.pictures else sr)
+            except EdgeError as error:
+                run.stops(error)
+
+
+def _one_probe(run: _Run, name: str, tile: Tile, reference: Array) -> None:
+    try:
+        run.probes.append(probe_figures(name, run.subject.runner.infer(probe(name, tile)), reference))
+    except OutputError as error:
+        run.fault = run.fault or f"probe tile {name}: {error}"

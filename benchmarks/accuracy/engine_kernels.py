@@ -9,20 +9,21 @@ from pathlib import Path
 
 from benchmarks.records.made_of import KernelRecord
 from benchmarks.subjects.subject import Origin
-from dlgsanet.errors import UnavailableError
+from dlgsanet.errors import EdgeError
 from runtimes.backends.registry import find_backend
 from runtimes.bundle.manifest import Artifact
 
 
 def kernel_records(bundle: Path, artifacts: Sequence[Artifact], origin: Origin) -> tuple[KernelRecord, ...]:
-    """One for each engine whose compiler told its kernels; a backend that is not there is left to its runner."""
+    """One for each engine whose compiler told its kernels; a backend that is not there, and a record that cannot be
+    read, are left to the runner."""
     found = []
     for artifact in artifacts:
         try:
-            backend = find_backend(artifact.backend)
-        except UnavailableError:
+            engines = tuple(find_backend(artifact.backend).kernels(bundle, artifact))
+        except EdgeError:
             continue
-        for engine in backend.kernels(bundle, artifact):
+        for engine in engines:
             found.append(
                 KernelRecord(
                     artifact=artifact.id,

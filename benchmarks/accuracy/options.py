@@ -35,6 +35,15 @@ class CheckOptions:
         float | None,
         typer.Option("--max-drop", help="A limit of your own for the mean drop, in dB.", show_default=False),
     ] = None
+    limits: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Limits of your own, TOML or JSON; see docs/reference/gates.md.", show_default=False
+        ),
+    ] = None
+    below_bicubic: Annotated[
+        bool, typer.Option("--below-bicubic", help="Let a checkpoint pass that is worse than bicubic enlargement.")
+    ] = False
     ladder: Annotated[
         bool, typer.Option("--ladder", help="Also print what each step costs, from torch to the last artifact.")
     ] = False

@@ -10,6 +10,7 @@ from pathlib import Path
 from benchmarks.accuracy.blocks import Look, block_names
 from benchmarks.accuracy.options import CheckOptions
 from benchmarks.accuracy.verdicts import require_limit
+from benchmarks.gates.limits import DEFAULT, LimitTable, read_limits
 from benchmarks.records.accuracy import DatasetNote
 from benchmarks.records.result_file import require_place
 from benchmarks.subjects.datasets import Dataset, open_folder, open_pack, open_photographs
@@ -17,7 +18,7 @@ from benchmarks.subjects.isolated_runner import IsolatedRunner
 from benchmarks.subjects.reference import ReferenceOutputs, open_reference
 from benchmarks.subjects.subject import Origin, Subject, choose, origin_of
 from benchmarks.subjects.torch_peers import ArrayStep, reference_steps
-from dlgsanet.errors import InputError
+from dlgsanet.errors import EdgeError, InputError
 from dlgsanet.imaging.files import read_rgb8
 from dlgsanet.imaging.pixel_hash import content_hash
 from runtimes import open_runner
@@ -43,6 +44,7 @@ class CheckPlan:
     subjects: tuple[Subject, ...]
     looks: tuple[Look, ...]
     network: tuple[ArrayStep, ...]
+    limits: LimitTable
 
     @property
     def note(self) -> DatasetNote:
@@ -54,6 +56,7 @@ class CheckPlan:
 def plan_check(options: CheckOptions) -> CheckPlan:
     """Read what is to be checked and on what. Raises InputError for options, a bundle or data that cannot be used."""
     require_limit(options.max_drop_db)
+    limits = DEFAULT if options.limits is None else read_limits(options.limits)
     if options.json is not None:
         require_place(options.json)
     manifest = read_manifest(options.bundle)
@@ -77,6 +80,7 @@ def plan_check(options: CheckOptions) -> CheckPlan:
         tuple(subjects),
         tuple(looks),
         tuple(network),
+        limits,
     )
 
 
@@ -106,9 +110,17 @@ def _judged(artifact: Artifact, options: CheckOptions) -> list[tuple[Artifact, J
     """The artifact on its engine, or each of its files by what stands in for it here."""
     found = judges(artifact, options.device) or (Judge(artifact.id, options.device, ""),)
     notes = [judge.note for judge in found]
-    if notes[0] and (known := find_backend(artifact.backend).describe(options.bundle, artifact)):
+    if notes[0] and (known := _described(artifact, options)):
         notes[0] += f"; {known}"
     return [(artifact, replace(judge, note=note)) for judge, note in zip(found, notes, strict=True)]
+
+
+def _described(artifact: Artifact, options: CheckOptions) -> str | None:
+    """What else is known of it; what is wrong with its files is for its runner to say."""
+    try:
+        return find_backend(artifact.backend).describe(options.bundle, artifact)
+    except EdgeError:
+        return None
 
 
 def _subject(artifact: Artifact, judge: Judge, scale: int, options: CheckOptions) -> Subject:

@@ -6,8 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from benchmarks.accuracy.figures import Summary, finite, mean, summarise
-from benchmarks.gates.accuracy_gates import Figures, Verdict, judge, judge_tiling
+from benchmarks.accuracy.figures import Summary, Tiled, finite, mean, summarise
+from benchmarks.gates.accuracy_gates import Figures, Verdict, judge, judge_checkpoint, judge_tiling
+from benchmarks.gates.limits import DEFAULT, LimitTable
 from benchmarks.records.accuracy import AccuracyRecord, ImageRow
 from benchmarks.records.identity import REFERENCE, Identity
 from benchmarks.subjects.datasets import Dataset
@@ -16,15 +17,8 @@ from benchmarks.subjects.subject import Origin, Subject
 from benchmarks.subjects.torch_peers import peer_id
 from dlgsanet.metrics import Protocol
 from runtimes.runner.contract import RunInfo
+from runtimes.runner.fidelity.likeness import Likeness, ProbeFigures
 from runtimes.runner.tiling import Tile
-
-
-@dataclass(frozen=True)
-class Tiled:
-    """Figures of the tiled reference against HR, of one image."""
-
-    psnr_db: float
-    ssim: float
 
 
 @dataclass(frozen=True)
@@ -35,12 +29,25 @@ class Conditions:
     reference: ReferenceOutputs
     origin: Origin
     max_drop_db: float | None
+    limits: LimitTable = DEFAULT
+    below_bicubic: bool = False
 
     def protocol(self, tile: Tile) -> Protocol:
         """8 bits, Y, a border of one scale: as papers measure; with the tiling, which moves the figures
         too."""
         data, scale = self.dataset, self.origin.scale
         return Protocol(scale, "y", scale, True, data.lr_source, tile, self.reference.overlap, data.sha256)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One artifact as eyes see it: on the images, and on the probe tiles; `fault` is one line about a probe tile's
+    output that is no picture at all, `note` says why there are no probe tiles."""
+
+    likeness: Likeness | None
+    probes: tuple[ProbeFigures, ...] = ()
+    fault: str | None = None
+    note: str = ""
 
 
 def require_limit(max_drop_db: float | None) -> None:
@@ -54,7 +61,7 @@ def artifact(
     rows: Sequence[ImageRow],
     over: Verdict | None,
     conditions: Conditions,
-    tiling_drop_db: float | None,
+    seen: Seen,
     mac_shares: Mapping[str, float],
 ) -> AccuracyRecord:
     """The record of one artifact; `over` is the verdict when it never got to its figures."""
@@ -70,7 +77,13 @@ def artifact(
         verdict = over or Verdict("not run", "it was never opened")
         return replace(blank, gate=verdict.gate, reason=verdict.reason)
     summary = summarise(rows)
-    figures = Figures(
+    verdict = judge(_figures(subject, info, summary, seen), conditions.max_drop_db, conditions.limits)
+    verdict = Verdict(verdict.gate, _joined(verdict.reason, subject.note, seen.note))
+    return replace(_filled(blank, summary, rows, verdict), likeness=seen.likeness, probes=seen.probes)
+
+
+def _figures(subject: Subject, info: RunInfo, summary: Summary, seen: Seen) -> Figures:
+    return Figures(
         precision=info.requested_precision,
         reported_precision=info.reported_precision,
         drop_mean_db=summary.drop_db,
@@ -78,15 +91,31 @@ def artifact(
         to_reference_mean_db=summary.to_reference_db,
         to_reference_worst_db=summary.to_reference_worst_db,
         ssim_drop=summary.ssim_drop,
+        fault=seen.fault,
         approximate=subject.approximate,
+        drop_abs_db=summary.abs_drop.value if summary.abs_drop else None,
+        rgb_drop_abs_db=summary.rgb_abs_drop_db,
+        rgb_drop_worst_db=summary.rgb_worst_drop_db,
+        likeness=seen.likeness,
+        probes=seen.probes,
     )
-    verdict = judge(figures, conditions.max_drop_db)
-    verdict = Verdict(verdict.gate, "; ".join(part for part in (verdict.reason, subject.note) if part))
-    return replace(_filled(blank, summary, rows, verdict), tiling_drop_db=tiling_drop_db)
 
 
-def tiling(tile: Tile, whole: Sequence[ImageRow], tiled: Sequence[Tiled], conditions: Conditions) -> AccuracyRecord:
-    """The record of the reference itself: `whole` compares its tiled output with the whole image's."""
+def reference(
+    tile: Tile, whole: Sequence[ImageRow], tiled: Sequence[Tiled], bicubic: Sequence[Tiled], conditions: Conditions
+) -> AccuracyRecord:
+    """The record of the reference itself: what tiling costs it, and whether it is better than bicubic at all."""
+    record = _tiling(tile, whole, tiled, conditions)
+    if not bicubic or not tiled:
+        return record
+    plain = mean(it.psnr_db for it in bicubic)
+    verdict = judge_checkpoint(mean(it.psnr_db for it in tiled), plain, allowed=conditions.below_bicubic)
+    gate = verdict.gate if verdict.gate == "fail" else record.gate
+    return replace(record, gate=gate, reason=_joined(verdict.reason, record.reason))
+
+
+def _tiling(tile: Tile, whole: Sequence[ImageRow], tiled: Sequence[Tiled], conditions: Conditions) -> AccuracyRecord:
+    """`whole` compares its tiled output with the whole image's."""
     blank = replace(
         _blank(peer_id("reference", tile), REFERENCE, tile, conditions),
         reference="the whole image at once",
@@ -107,8 +136,20 @@ def tiling(tile: Tile, whole: Sequence[ImageRow], tiled: Sequence[Tiled], condit
         psnr_db=blank.psnr_db,  # of all images, not only of those that were compared
         ssim=blank.ssim,
         tiling_drop_db=finite(summary.drop_db),
-        reason="; ".join(part for part in (verdict.reason, left_out) if part),
+        reason=_joined(verdict.reason, left_out),
     )
+
+
+def beside(record: AccuracyRecord, enlarged: Sequence[Tiled]) -> AccuracyRecord:
+    """The record with bicubic's figures of the same images."""
+    if not enlarged:
+        return record
+    psnr, ssim = mean(it.psnr_db for it in enlarged), mean(it.ssim for it in enlarged)
+    return replace(record, bicubic_psnr_db=finite(psnr), bicubic_ssim=ssim)
+
+
+def _joined(*parts: str) -> str:
+    return "; ".join(part for part in parts if part)
 
 
 def _blank(name: str, identity: Identity, tile: Tile, conditions: Conditions) -> AccuracyRecord:
@@ -123,6 +164,7 @@ def _blank(name: str, identity: Identity, tile: Tile, conditions: Conditions) ->
         reference="",
         gate="fail",
         reason="",
+        limits=conditions.limits.name,
         role=identity.role,
         backend=identity.backend,
     )
@@ -144,4 +186,10 @@ def _filled(blank: AccuracyRecord, summary: Summary, rows: Sequence[ImageRow], v
         worst_image=summary.worst_image,
         worst_drop_db=finite(summary.worst_drop_db),
         images=tuple(row for row in rows if math.isfinite(row.drop_db)),
+        abs_drop_db=summary.abs_drop.value if summary.abs_drop else None,
+        abs_drop_low_db=summary.abs_drop.low if summary.abs_drop else None,
+        abs_drop_high_db=summary.abs_drop.high if summary.abs_drop else None,
+        rgb_drop_db=summary.rgb_drop_db,
+        rgb_abs_drop_db=summary.rgb_abs_drop_db,
+        rgb_worst_drop_db=summary.rgb_worst_drop_db,
     )

@@ -1,4 +1,4 @@
-"""The accuracy gates: limits as named constants, and the one function that judges.
+"""The accuracy gates: the one function that judges an artifact by the limits of its precision.
 
 Sizes are judged, not directions: a gain over the reference that nobody can explain is as suspect as a drop.
 """
@@ -9,38 +9,13 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from benchmarks.gates.limits import DEFAULT, GATES, Limits, LimitTable
+from benchmarks.gates.seen_faults import over_seen
 from benchmarks.records.gate_name import GateName
-from dlgsanet.errors import InputError, unknown
+from dlgsanet.errors import InputError
+from runtimes.runner.fidelity.likeness import Likeness, ProbeFigures
 
-
-@dataclass(frozen=True)
-class Limits:
-    """What one precision may cost: PSNR drop against HR in dB (mean, worst image), dB to the reference at
-    least (mean, worst image), SSIM drop (mean)."""
-
-    drop_mean_db: float
-    drop_worst_db: float
-    to_reference_mean_db: float
-    to_reference_worst_db: float
-    ssim_drop: float
-
-
-FP32 = Limits(0.001, 0.005, 90.0, 80.0, 0.0001)
-FP16 = Limits(0.01, 0.03, 60.0, 57.0, 0.0005)
-BF16 = Limits(0.01, 0.05, 57.0, 54.0, 0.0005)
-INT8 = Limits(0.05, 0.5, 40.0, 33.0, 0.003)
-
-GATES: dict[str, Limits | None] = {
-    "fp32": FP32,
-    "fp16": FP16,
-    "bf16": BF16,
-    "int8": INT8,
-    "int8-mixed": INT8,
-    "int8w": INT8,
-    "pal8": INT8,
-    "pal6": None,  # how much a coarse palette may cost depends on the use: --max-drop says it
-    "pal4": None,
-}
+__all__ = ["GATES", "Figures", "Limits", "Verdict", "judge", "judge_checkpoint", "judge_tiling", "precision_fault"]
 
 TILING_DROP_MEAN_DB = 0.02
 """What cutting into tiles may cost by itself, on the mean over the images."""
@@ -50,9 +25,10 @@ TILING_DROP_MEAN_DB = 0.02
 class Figures:
     """What is judged. `None` for a dB to the reference means identical outputs (no error to measure).
 
-    `fault` is one line about an output that is no picture at all: not finite, or constant for an input that
-    is not. `approximate`: the graph itself drops something (a compressed basis), whatever its precision; then it
-    is judged like a quantized one.
+    `drop_mean_db` is the mean of the drops, `drop_abs_db` that of their sizes: gains cancel losses in the first only.
+    The same of RGB, where it was measured. `fault` is one line about an output that is no picture at all: not finite,
+    or constant for an input that is not. `approximate`: the graph itself drops something (a compressed basis), whatever
+    its precision; then it is judged like a quantized one.
     """
 
     precision: str
@@ -64,6 +40,11 @@ class Figures:
     ssim_drop: float
     fault: str | None = None
     approximate: bool = False
+    drop_abs_db: float | None = None
+    rgb_drop_abs_db: float | None = None
+    rgb_drop_worst_db: float | None = None
+    likeness: Likeness | None = None
+    probes: tuple[ProbeFigures, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -74,20 +55,18 @@ class Verdict:
     reason: str
 
 
-def judge(figures: Figures, max_drop_db: float | None = None) -> Verdict:
-    """Judge one artifact on one data set by the table above; the reason names every limit that does not hold.
+def judge(figures: Figures, max_drop_db: float | None = None, table: LimitTable = DEFAULT) -> Verdict:
+    """Judge one artifact on one data set by a table of limits; the reason names every limit that does not hold.
 
     `max_drop_db` is the user's own limit of the mean drop: the only one where the table has none, and one
     more where it has (it can tighten a gate, never loosen it). Raises InputError for an unknown precision or
     a limit that is not above zero.
     """
-    if figures.precision not in GATES:
-        raise unknown("precision", figures.precision, GATES)
+    limits = table.of(figures.precision, approximate=figures.approximate)
     if max_drop_db is not None and not 0 < max_drop_db < math.inf:
         raise InputError(f"expected a drop limit above 0 dB, found {max_drop_db:g}; try --max-drop 0.1")
     if figures.fault:
         return Verdict("fail", figures.fault)
-    limits = INT8 if figures.approximate else GATES[figures.precision]
     failures = [*_broken_numbers(figures), *_wrong_precision(figures)]
     if not failures:
         failures = [*_over_limits(figures, limits), *_over_max_drop(figures, max_drop_db)]
@@ -96,6 +75,14 @@ def judge(figures: Figures, max_drop_db: float | None = None) -> Verdict:
     if limits is None and max_drop_db is None:
         return Verdict("stated", f"no default limit for {figures.precision}; give one with --max-drop")
     return Verdict("pass", "")
+
+
+def judge_checkpoint(psnr_db: float | None, bicubic_psnr_db: float, *, allowed: bool = False) -> Verdict:
+    """Judge the reference itself against bicubic enlargement, mean PSNR over the images; None is equal to HR."""
+    if psnr_db is None or psnr_db >= bicubic_psnr_db:
+        return Verdict("pass", "")
+    said = f"the checkpoint, not the conversion: {psnr_db:.2f} dB where bicubic has {bicubic_psnr_db:.2f}"
+    return Verdict("pass", f"{said} (allowed)") if allowed else Verdict("fail", said)
 
 
 def precision_fault(requested: str, reported: str) -> str | None:
@@ -136,13 +123,16 @@ def _wrong_precision(figures: Figures) -> Iterator[str]:
 def _over_limits(figures: Figures, limits: Limits | None) -> Iterator[str]:
     if limits is None:
         return
+    mean = figures.drop_mean_db if figures.drop_abs_db is None else figures.drop_abs_db
     at_most = (
-        ("mean drop", "dB", figures.drop_mean_db, limits.drop_mean_db),
+        ("mean drop", "dB", mean, limits.drop_mean_db),
         ("worst drop", "dB", figures.drop_worst_db, limits.drop_worst_db),
+        ("mean drop in RGB", "dB", figures.rgb_drop_abs_db, limits.drop_mean_db),
+        ("worst drop in RGB", "dB", figures.rgb_drop_worst_db, limits.drop_worst_db),
         ("SSIM drop", "", figures.ssim_drop, limits.ssim_drop),
     )
     for name, unit, value, limit in at_most:
-        if abs(value) > limit:
+        if value is not None and abs(value) > limit:
             yield f"{name} |{value:.5f}| {unit} > {limit:g}".replace("  ", " ")
     at_least = (
         ("mean", figures.to_reference_mean_db, limits.to_reference_mean_db),
@@ -151,6 +141,7 @@ def _over_limits(figures: Figures, limits: Limits | None) -> Iterator[str]:
     for name, found, least in at_least:
         if found is not None and found < least:
             yield f"{name} {found:.2f} dB to the reference < {least:g}"
+    yield from over_seen(figures.likeness, figures.probes, limits)
 
 
 def _over_max_drop(figures: Figures, max_drop_db: float | None) -> Iterator[str]:

@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar, Literal
 from benchmarks.records.gate_name import GateName
 from benchmarks.records.identity import Run
 from dlgsanet.storage.typed_json import between
+from runtimes.runner.fidelity.likeness import Likeness, ProbeFigures
 
 Decibels = Annotated[float, between(-1000.0, 1000.0)]
 Similarity = Annotated[float, between(-2.0, 2.0)]
@@ -26,6 +27,7 @@ class ImageRow:
     ssim_drop: Similarity
     to_reference_db: Decibels | None
     identical: bool
+    rgb_drop_db: Decibels | None = None
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,11 @@ class AccuracyRecord(Run):
 
     `reference` says what it was compared with. The record of the reference itself (`role`) compares it, tiled, with
     the whole image at once: `tiling_drop_db`, which the others of that tile repeat.
+
+    `abs_drop_db`: the mean of |drop|, with the ends of its 95 % interval (bootstrap over the images); `rgb_*`: the same
+    of RGB. `likeness`: what eyes would see on the images; `probes`: on the probe tiles. `bicubic_*`: the same images,
+    enlarged by a bicubic kernel. `limits`: `default`, or the beginning of the SHA-256 of the file of --limits. All null
+    or empty in older files.
     """
 
     dataset: str
@@ -53,6 +60,17 @@ class AccuracyRecord(Run):
     worst_image: str | None = None
     worst_drop_db: Decibels | None = None
     images: tuple[ImageRow, ...] = ()
+    abs_drop_db: Decibels | None = None
+    abs_drop_low_db: Decibels | None = None
+    abs_drop_high_db: Decibels | None = None
+    rgb_drop_db: Decibels | None = None
+    rgb_abs_drop_db: Decibels | None = None
+    rgb_worst_drop_db: Decibels | None = None
+    likeness: Likeness | None = None
+    probes: tuple[ProbeFigures, ...] = ()
+    bicubic_psnr_db: Decibels | None = None
+    bicubic_ssim: Similarity | None = None
+    limits: str | None = None
     kind: Literal["accuracy"] = "accuracy"
     FIGURE: ClassVar = ("artifact", "protocol", "model_sha256")
 

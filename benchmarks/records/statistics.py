@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -38,9 +38,16 @@ def percentile(samples: Sequence[float], percent: float) -> float:
 def median_interval(samples: Sequence[float]) -> Interval:
     """The median and its 95 % percentile-bootstrap interval; the same for the same samples (seeded)."""
     values = _checked(samples)
-    medians = _bootstrap_medians(values)
+    medians = _bootstrap(values, np.median)
     low, high = np.percentile(medians, [50 * (1 - LEVEL), 50 * (1 + LEVEL)])
     return Interval(float(np.median(values)), float(low), float(high))
+
+
+def mean_interval(samples: Sequence[float]) -> Interval:
+    """The mean and its 95 % percentile-bootstrap interval; the same for the same samples (seeded)."""
+    values = _checked(samples)
+    low, high = np.percentile(_bootstrap(values, np.mean), [50 * (1 - LEVEL), 50 * (1 + LEVEL)])
+    return Interval(float(values.mean()), float(low), float(high))
 
 
 def ratio_interval(samples: Sequence[float], other: Sequence[float]) -> Interval:
@@ -79,10 +86,9 @@ def _checked(samples: Sequence[float]) -> NDArray[np.float64]:
     return values
 
 
-def _bootstrap_medians(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def _bootstrap(values: NDArray[np.float64], of: Callable[..., NDArray[np.float64]]) -> NDArray[np.float64]:
     random = np.random.default_rng(SEED)
     blocks = [
-        np.median(values[random.integers(0, len(values), (_BLOCK, len(values)))], axis=1)
-        for _ in range(RESAMPLES // _BLOCK)
+        of(values[random.integers(0, len(values), (_BLOCK, len(values)))], axis=1) for _ in range(RESAMPLES // _BLOCK)
     ]
     return np.concatenate(blocks)

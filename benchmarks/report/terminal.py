@@ -50,7 +50,26 @@ def accuracy_table(records: Sequence[AccuracyRecord]) -> Table:
             number(record.ssim_drop, "+.6f"),
         )
         table.add_row(Text(record.artifact), *map(Text, cells), _gate(record.gate))
+    if plain := bicubic_row(records):
+        figures = number(plain.bicubic_psnr_db, ".3f"), number(plain.bicubic_ssim, ".5f")
+        table.add_row("bicubic", *figures, *("-" * 5), "")
     return table
+
+
+def bicubic_row(records: Sequence[AccuracyRecord]) -> AccuracyRecord | None:
+    """The first record that has bicubic's figures: they are the same for all of one data set."""
+    return next((it for it in records if it.bicubic_psnr_db is not None), None)
+
+
+def tally(gates: Sequence[GateName]) -> str:
+    """`5 passed, 1 not run`: how the artifacts fared, in the order of concern."""
+    words: tuple[tuple[GateName, str], ...] = (
+        ("fail", "failed"),
+        ("pass", "passed"),
+        ("stated", "stated"),
+        ("not run", "not run"),
+    )
+    return ", ".join(f"{gates.count(gate)} {word}" for gate, word in words if gate in gates)
 
 
 def latency_table(records: Sequence[LatencyRecord]) -> Table:

@@ -4,7 +4,7 @@ output."""
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -15,7 +15,10 @@ from benchmarks.subjects.torch_peers import reference_function
 from dlgsanet.errors import InputError, UnavailableError
 from dlgsanet.imaging.files import to_nchw
 from runtimes.backends.torch import ENGINE as TORCH
+from runtimes.bundle.integrity import verify
 from runtimes.bundle.manifest import Manifest
+from runtimes.runner.fidelity.probe_store import load_probes
+from runtimes.runner.fidelity.probes import probe
 from runtimes.runner.overlap import DEFAULT_OVERLAP
 from runtimes.runner.tiling import Array, Tile, upscale_tiled
 
@@ -24,11 +27,13 @@ WHOLE_LIMIT = 512 * 512
 
 
 class ReferenceOutputs(ABC):
-    """`description` says in the output and the records what it is; `overlap` is in LR pixels."""
+    """`description` says in the output and the records what it is; `overlap` is in LR pixels. `probes`: files of the
+    bundle with outputs of the probe tiles, checked by their hashes, by tile."""
 
-    def __init__(self, description: str, overlap: int) -> None:
+    def __init__(self, description: str, overlap: int, probes: Mapping[Tile, Path] | None = None) -> None:
         self.description = description
         self.overlap = overlap
+        self._probes = probes or {}
 
     @abstractmethod
     def tiled(self, sample: Sample, tile: Tile) -> Array:
@@ -38,14 +43,32 @@ class ReferenceOutputs(ABC):
     def whole(self, sample: Sample) -> Array | None:
         """The output of the whole image at once; None where it cannot be had."""
 
+    def probes(self, tile: Tile, scale: int, names: Sequence[str]) -> dict[str, Array]:
+        """Outputs of those probe tiles that can be had, 1 x 3 x sH x sW: stored ones are clipped to [0, 1]. Raises
+        InputError for a damaged file."""
+        path = self._probes.get(tile)
+        stored = {} if path is None else load_probes(path, names, (1, 3, tile[0] * scale, tile[1] * scale))
+        computed = {name: self._probed(name, tile) for name in names if name not in stored}
+        found = {**stored, **computed}
+        return {name: sr for name in names if (sr := found[name]) is not None}
+
+    def _probed(self, name: str, tile: Tile) -> Array | None:
+        """The output of one probe tile, computed here; None where nothing can compute it."""
+        return None
+
 
 class TorchReference(ReferenceOutputs):
     """Recomputed by `function`: 1 x 3 x H x W -> 1 x 3 x sH x sW."""
 
     def __init__(
-        self, function: Callable[[Array], Array], scale: int, description: str, overlap: int = DEFAULT_OVERLAP
+        self,
+        function: Callable[[Array], Array],
+        scale: int,
+        description: str,
+        overlap: int = DEFAULT_OVERLAP,
+        probes: Mapping[Tile, Path] | None = None,
     ) -> None:
-        super().__init__(description, overlap)
+        super().__init__(description, overlap, probes)
         self._function = function
         self._scale = scale
 
@@ -56,6 +79,9 @@ class TorchReference(ReferenceOutputs):
         if sample.lr.shape[0] * sample.lr.shape[1] > WHOLE_LIMIT:
             return None
         return self._function(to_nchw(sample.lr))
+
+    def _probed(self, name: str, tile: Tile) -> Array | None:
+        return self._function(probe(name, tile))
 
 
 class StoredReference(ReferenceOutputs):
@@ -87,10 +113,23 @@ def open_reference(bundle: str | Path, manifest: Manifest, dataset: Dataset, thr
 
     Raises UnavailableError when torch is not here and the data set is not the bundle's own pack.
     """
+    probes = _stored_probes(bundle, manifest)
     try:
         function = reference_function(bundle, manifest, threads)
     except UnavailableError as error:
         if all(item.sr for item in dataset.items):
-            return StoredReference("the outputs stored in the bundle (no torch here)", manifest.reference.overlap)
+            description = "the outputs stored in the bundle (no torch here)"
+            return StoredReference(description, manifest.reference.overlap, probes)
         raise UnavailableError(f"{error}; or leave --data away to use the bundle's own parity pack") from error
-    return TorchReference(function, manifest.scale, f"recomputed here with torch {version(TORCH.module)}")
+    description = f"recomputed here with torch {version(TORCH.module)}"
+    return TorchReference(function, manifest.scale, description, probes=probes)
+
+
+def _stored_probes(bundle: str | Path, manifest: Manifest) -> dict[Tile, Path]:
+    """Checked by their hashes, for the tiles of the bundle's artifacts."""
+    reference, found = manifest.reference, {}
+    for tile in {artifact.tile for artifact in manifest.artifacts}:
+        if path := reference.probes.get(f"{tile[0]}x{tile[1]}"):
+            verify(bundle, {path: reference.files[path]})
+            found[tile] = Path(bundle) / path
+    return found

@@ -233,7 +233,7 @@ class _Decoder:
         return value if isinstance(value, dict) else self._fail(where, "an object", value)
 
     def _fail(self, where: str, expected: str, value: object) -> NoReturn:
-        found = json.dumps(value)
+        found = json.dumps(value, default=str)  # TOML has dates
         shown = found if len(found) <= 60 else found[:57] + "..."
         raise InputError(f"{where}: expected {expected}, found {shown}; {self._advice}")
 

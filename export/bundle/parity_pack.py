@@ -1,4 +1,4 @@
-"""The parity pack of a bundle: photographs, their LR, and what the reference makes of them, tile by tile.
+"""The parity pack of a bundle: photographs, their LR, and what the reference makes of them and of the probe tiles.
 
 With it a device without torch can check an artifact against the reference's own output.
 """
@@ -18,8 +18,13 @@ from dlgsanet.numpy_model import NumpyModel
 from export.machine.threads import single_thread
 from export.pictures import PHOTOGRAPHS
 from runtimes.bundle.manifest import PackEntry
+from runtimes.runner.fidelity.probe_store import save_probes
+from runtimes.runner.fidelity.probes import CORE, probe
 from runtimes.runner.overlap import DEFAULT_OVERLAP
 from runtimes.runner.tiling import upscale_tiled
+
+PROBED_PIXELS = 160 * 160
+"""LR pixels of the largest tile whose probes are stored: 128x128 takes 2.5 MB at x4, and size grows with the area."""
 
 
 def write_pack(
@@ -53,6 +58,31 @@ def write_pack(
             PackEntry(photograph.name, photograph.source, photograph.licence, places["lr"], places["hr"], answers)
         )
     return tuple(entries)
+
+
+def write_probes(
+    model: DLGSANet,
+    tiles: Sequence[tuple[int, int]],
+    bundle: Path,
+    progress: Callable[[str], None] | None = None,
+) -> dict[str, str]:
+    """Write what the reference makes of the probe tiles, and return tile "HxW" -> path relative to the bundle.
+
+    Tiles larger than PROBED_PIXELS are left out: their probes are judged where torch is.
+    """
+    found = {}
+    for height, width in tiles:
+        if height * width > PROBED_PIXELS:
+            continue
+        name = f"{height}x{width}"
+        if progress is not None:
+            progress(f"reference of the probe tiles of {name}")
+        infer = NumpyModel(model)
+        with single_thread():
+            outputs = {name: infer(probe(name, (height, width))) for name in CORE}
+        found[name] = f"reference/probes/{name}.zip"
+        save_probes(bundle / found[name], outputs)
+    return found
 
 
 def _save(path: Path, array: NDArray[np.float32]) -> None:

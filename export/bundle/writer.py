@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -20,7 +20,7 @@ from export.backends.registry import backends, timed_tools, tools
 from export.bundle.artifact_writer import ArtifactWriter
 from export.bundle.model_card import model_card
 from export.bundle.options import ExportOptions
-from export.bundle.parity_pack import write_pack
+from export.bundle.parity_pack import write_pack, write_probes
 from export.bundle.plan import ExportPlan, Progress, plan_export
 from export.machine.fingerprint import fingerprint, installed
 from export.quantization.benchmark_images import benchmarks_among, warning
@@ -80,6 +80,7 @@ def _write(
     artifacts = _finished(bundle, checkpoint.name, artifacts, options, say)
     tiles = tuple(dict.fromkeys(target.tile for target in targets))
     entries = write_pack(model, tiles, bundle, say)
+    probes = write_probes(model, tiles, bundle, say)
     return Manifest(
         schema=SCHEMA,
         name=checkpoint.name,
@@ -87,7 +88,7 @@ def _write(
         source=source,
         tools=versions,
         artifacts=artifacts,
-        reference=_reference(bundle, model, checkpoint, entries),
+        reference=_reference(bundle, model, checkpoint, entries, probes),
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         calibration=writer.used_calibration(),
     )
@@ -124,13 +125,19 @@ def _chooser(options: ExportOptions, model: DLGSANet, say: Progress) -> Callable
     return default_choice if given is None else lambda target: FormChoice(given, "given")
 
 
-def _reference(bundle: Path, model: DLGSANet, checkpoint: Checkpoint, entries: tuple[PackEntry, ...]) -> Reference:
+def _reference(
+    bundle: Path,
+    model: DLGSANet,
+    checkpoint: Checkpoint,
+    entries: tuple[PackEntry, ...],
+    probes: Mapping[str, str],
+) -> Reference:
     save_checkpoint(bundle / CHECKPOINT, model, checkpoint.metadata)
-    paths = [CHECKPOINT]
+    paths = [CHECKPOINT, *probes.values()]
     for entry in entries:
         paths += [entry.lr, entry.hr, *entry.sr.values()]
     files = {path: sha256_file(bundle / path) for path in paths}
-    return Reference(CHECKPOINT, DEFAULT_OVERLAP, entries, files)
+    return Reference(CHECKPOINT, DEFAULT_OVERLAP, entries, files, probes)
 
 
 def _silent(step: str) -> None:

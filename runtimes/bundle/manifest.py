@@ -177,3 +177,4 @@ def _reference_paths(reference: Reference) -> Iterable[str]:
     yield reference.checkpoint
     for entry in reference.entries:
         yield from (entry.lr, entry.hr, *entry.sr.values())
+    yield from reference.probes.values()

@@ -99,12 +99,14 @@ class PackEntry:
 
 @dataclass(frozen=True)
 class Reference:
-    """What `check` needs on a device without torch; `overlap` (LR pixels) is that of the stored `sr`."""
+    """What `check` needs on a device without torch; `overlap` (LR pixels) is that of the stored `sr`. `probes`: tile
+    "HxW" -> the reference's outputs of the probe tiles (runtimes/runner/fidelity/probe_store.py)."""
 
     checkpoint: InsidePath
     overlap: Whole
     entries: tuple[PackEntry, ...]
     files: Mapping[InsidePath, Sha256]
+    probes: Mapping[str, InsidePath] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

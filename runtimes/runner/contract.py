@@ -33,6 +33,10 @@ class OutputError(BackendError):
     shape."""
 
 
+class UnfitError(InputError):
+    """A whole and unchanged file that is not run here, since its engine would refuse it or get it wrong."""
+
+
 @dataclass(frozen=True)
 class RunOptions:
     """Where to run: `device` as the backend knows it (CPU, GPU, NPU, an execution provider), `threads` of

@@ -74,7 +74,33 @@ def test_something_missing_beside_something_good_is_good_but_said(
     bundle: Make, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run_check.run_check(CheckOptions(bundle(None, "missing")))
-    assert "fake-fp32-missing-8x8: not run here: fake is not usable here" in capsys.readouterr().out
+    text = capsys.readouterr().out
+    assert "fake-fp32-missing-8x8: not run here: fake is not usable here" in text
+    assert text.endswith("\n1 passed, 1 not run\n")
+
+
+def test_a_changed_artifact_is_exit_2_after_the_verdict_of_the_others(
+    bundle: Make, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(InputError, match="changed"):
+        run_check.run_check(CheckOptions(bundle(None, "changed", "black")))
+    assert capsys.readouterr().out.endswith("\n2 failed, 1 passed\n")
+
+
+def test_bicubic_stands_beside_the_figures(bundle: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run_check.run_check(CheckOptions(bundle(), json=tmp_path / "r.json"))
+    (row,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("bicubic"))
+    (record, _) = read_result(tmp_path / "r.json").of(AccuracyRecord)
+    assert f"{record.bicubic_psnr_db:.3f}" in row and record.likeness is not None
+
+
+def test_limits_of_ones_own_judge_and_are_named_in_the_result(bundle: Make, tmp_path: Path) -> None:
+    limits = tmp_path / "mine.toml"
+    limits.write_text("[fp32]\nto_reference_mean_db = 1000\nshift = 0")
+    with pytest.raises(GateError, match="1 of 2"):
+        run_check.run_check(CheckOptions(bundle(), limits=limits, json=tmp_path / "r.json"))
+    record = read_result(tmp_path / "r.json").of(AccuracyRecord)[0]
+    assert "mean shift of red" in record.reason and record.limits not in (None, "default")
 
 
 def test_what_is_asked_for_by_name_must_run(bundle: Make) -> None:

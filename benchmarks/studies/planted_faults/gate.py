@@ -17,6 +17,7 @@ from benchmarks.subjects.subject import Origin, Subject
 from dlgsanet.imaging.files import read_rgb8, write_picture
 from runtimes.bundle.manifest import Manifest
 from runtimes.runner.contract import OutputError, RunInfo, Runner
+from runtimes.runner.fidelity.probes import probe
 from runtimes.runner.overlap import DEFAULT_OVERLAP
 from runtimes.runner.tiling import Array, Tile, upscale_tiled
 
@@ -56,6 +57,9 @@ class RememberedReference(ReferenceOutputs):
 
     def whole(self, sample: Sample) -> Array | None:
         return None
+
+    def _probed(self, name: str, tile: Tile) -> Array | None:
+        return self.tile(probe(name, tile))
 
 
 class Replayed(Runner):

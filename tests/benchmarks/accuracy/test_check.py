@@ -18,7 +18,9 @@ from benchmarks.subjects.subject import Origin, Subject
 from dlgsanet.errors import InputError
 from dlgsanet.imaging.files import to_nchw
 from dlgsanet.metrics import require_same
-from runtimes.runner.contract import Runner
+from runtimes.runner.contract import RunInfo, Runner, UnfitError
+from runtimes.runner.fidelity.probe_store import save_probes
+from runtimes.runner.fidelity.probes import CORE, PROBES, probe
 from runtimes.runner.tiling import Array, upscale_tiled
 
 MODEL = Origin("model", "b" * 64, 2)
@@ -100,7 +102,7 @@ def test_the_reference_runs_through_the_same_tiler(dataset: Dataset, nearest: Ne
 def test_what_tiling_costs_is_a_record_of_its_own(
     dataset: Dataset, reference: ReferenceOutputs, nearest: Nearest
 ) -> None:
-    checked = check([subject(nearest())], dataset, reference, MODEL)
+    checked = check([subject(nearest())], dataset, reference, MODEL, below_bicubic=True)
     tiling = record(checked, "torch-reference-8x8")
     assert tiling.gate == "pass" and tiling.tiling_drop_db == pytest.approx(0, abs=1e-4)
     assert tiling.psnr_db == pytest.approx(record(checked).psnr_db)
@@ -196,13 +198,96 @@ def test_without_torch_the_stored_reference_judges_and_tiling_is_not_run(
         items.append(replace(sample.item, sr={"8x8": path}))
     pack = replace(dataset, items=tuple(items))
     wide = replace(subject(nearest(tile=(12, 12)), "fake-fp32-12x12"), tile=(12, 12))
-    checked = check([subject(nearest()), wide], pack, StoredReference("stored", OVERLAP), MODEL)
+    stored = StoredReference("stored", OVERLAP)
+    checked = check([subject(nearest()), wide], pack, stored, MODEL, below_bicubic=True)
     assert record(checked).identical and record(checked).gate == "pass"
     assert record(checked).reference == "stored"
     assert record(checked, "fake-fp32-12x12").gate == "not run"
     assert "no stored reference of a for 12x12" in record(checked, "fake-fp32-12x12").reason
     assert record(checked, "torch-reference-8x8").gate == "not run"
     assert record(checked, "torch-reference-8x8").psnr_db is not None
+
+
+def test_a_fault_that_only_a_probe_tile_shows_is_caught(
+    dataset: Dataset, reference: ReferenceOutputs, nearest: Nearest
+) -> None:
+    class Blind(type(nearest())):  # type: ignore[misc]
+        """Dark where a tile is one saturated blue: no photograph has such a tile."""
+
+        def _infer(self, tile: Array) -> Array:
+            blue = tile[0, 2].min() > 0.99 and tile[0, :2].max() < 0.01
+            return super()._infer(tile) * np.float32(0.5 if blue else 1)
+
+    found = record(check([subject(Blind())], dataset, reference, MODEL))
+    assert found.gate == "fail" and found.identical
+    assert found.reason.startswith("mean shift on flat probe tiles: blue 128 levels > ")
+    assert {it.probe for it in found.probes} == set(PROBES) and found.likeness is not None
+
+
+def test_garbage_that_is_no_picture_on_a_probe_tile_is_caught(
+    dataset: Dataset, reference: ReferenceOutputs, nearest: Nearest
+) -> None:
+    class Overflows(type(nearest())):  # type: ignore[misc]
+        def _infer(self, tile: Array) -> Array:
+            return super()._infer(tile) + np.float32(np.nan if np.ptp(tile) == 0 else 0)
+
+    found = record(check([subject(Overflows())], dataset, reference, MODEL))
+    assert found.gate == "fail" and found.reason.startswith("probe tile black: ") and "NaN" in found.reason
+    assert found.identical and found.psnr_db is not None  # the images' figures stand beside it
+
+
+def test_stored_probes_judge_where_nothing_can_compute_them_and_their_lack_is_said(
+    dataset: Dataset, nearest: Nearest, tmp_path: Path
+) -> None:
+    items = []
+    for sample in dataset.samples():
+        path = tmp_path / f"{sample.item.name}.npy"
+        np.save(path, upscale_tiled(enlarge, to_nchw(sample.lr), 2, TILE, OVERLAP))
+        items.append(replace(sample.item, sr={"8x8": path}))
+    pack = replace(dataset, items=tuple(items))
+    without = record(check([subject(nearest())], pack, StoredReference("stored", OVERLAP), MODEL))
+    assert without.gate == "pass" and not without.probes
+    assert without.reason == "judged without probe tiles: no reference of them is stored, and no torch here"
+    save_probes(tmp_path / "probes.zip", {name: enlarge(probe(name, TILE)) for name in CORE})
+    stored = StoredReference("stored", OVERLAP, {TILE: tmp_path / "probes.zip"})
+    found = record(check([subject(nearest())], pack, stored, MODEL))
+    assert (found.gate, found.reason) == ("pass", "") and tuple(it.probe for it in found.probes) == CORE
+
+
+def test_a_checkpoint_worse_than_bicubic_is_said_beside_bicubics_figures(dataset: Dataset, nearest: Nearest) -> None:
+    inverted = TorchReference(lambda lr: 1 - enlarge(lr), 2, "t", OVERLAP)
+
+    class Same(type(nearest())):  # type: ignore[misc]
+        def _infer(self, tile: Array) -> Array:
+            return 1 - super()._infer(tile)
+
+    checked = check([subject(Same())], dataset, inverted, MODEL)
+    assert record(checked).gate == "pass"  # the conversion is good
+    tiling = record(checked, "torch-reference-8x8")
+    assert tiling.gate == "fail" and tiling.reason.startswith("the checkpoint, not the conversion: ")
+    assert tiling.psnr_db is not None and tiling.bicubic_psnr_db is not None
+    assert tiling.psnr_db < tiling.bicubic_psnr_db == record(checked).bicubic_psnr_db
+    allowed = check([subject(Same())], dataset, inverted, MODEL, below_bicubic=True)
+    assert record(allowed, "torch-reference-8x8").gate == "pass"
+
+
+@pytest.mark.parametrize(
+    ("error", "gate", "damaged"),
+    [
+        (UnfitError("an engine would get it wrong"), "not run", ()),
+        (InputError("sha256 does not match"), "fail", ("sha256 does not match",)),
+    ],
+)
+def test_an_artifact_that_is_refused_ends_nobody_elses_check(
+    dataset: Dataset, reference: ReferenceOutputs, nearest: Nearest, error: InputError, gate: str, damaged: tuple[str]
+) -> None:
+    class Refused(type(nearest())):  # type: ignore[misc]
+        def _open(self) -> RunInfo:
+            raise error
+
+    checked = check([subject(Refused(), "bad-fp32-8x8"), subject(nearest())], dataset, reference, MODEL)
+    assert (record(checked, "bad-fp32-8x8").gate, record(checked, "bad-fp32-8x8").reason) == (gate, str(error))
+    assert record(checked).gate == "pass" and checked.damaged == damaged and not checked.crashed
 
 
 @pytest.mark.parametrize("damage", ["shape", "garbage"])
@@ -231,8 +316,9 @@ def test_images_too_large_for_the_whole_reference_are_left_out_by_name_of_their_
         def whole(self, sample: Sample) -> Array | None:
             return None if sample.item.name == "b" else super().whole(sample)
 
-    tiling = record(check([subject(nearest())], dataset, Small(enlarge, 2, "t", OVERLAP), MODEL), "torch-reference-8x8")
-    assert tiling.gate == "pass" and tiling.reason.startswith("1 images were too large")
+    checked = check([subject(nearest())], dataset, Small(enlarge, 2, "t", OVERLAP), MODEL, below_bicubic=True)
+    tiling = record(checked, "torch-reference-8x8")
+    assert tiling.gate == "pass" and tiling.reason.endswith("1 images were too large to go through the network at once")
     assert len(tiling.images) == 3
 
 

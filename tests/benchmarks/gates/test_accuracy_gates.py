@@ -7,7 +7,17 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.gates.accuracy_gates import GATES, TILING_DROP_MEAN_DB, Figures, judge, judge_tiling
+from benchmarks.gates.accuracy_gates import (
+    GATES,
+    TILING_DROP_MEAN_DB,
+    Figures,
+    Limits,
+    Verdict,
+    judge,
+    judge_checkpoint,
+    judge_tiling,
+)
+from benchmarks.gates.limits import DEFAULT, LimitTable
 from dlgsanet.errors import InputError
 
 GOOD = Figures(
@@ -85,7 +95,7 @@ def test_an_output_that_is_no_picture_fails_every_precision() -> None:
 
 def test_the_reason_names_every_limit_that_does_not_hold() -> None:
     reason = judge(replace(GOOD, drop_mean_db=0.5, to_reference_worst_db=20.0)).reason
-    assert "mean drop |0.50000| dB > 0.001" in reason and "worst 20.00 dB to the reference < 80" in reason
+    assert "mean drop |0.50000| dB > 0.001" in reason and "worst 20.00 dB to the reference < 100" in reason
 
 
 def test_max_drop_limits_what_has_no_default_and_only_tightens_the_rest() -> None:
@@ -111,3 +121,26 @@ def test_tiling_has_its_own_limit_in_both_directions() -> None:
     assert judge_tiling(TILING_DROP_MEAN_DB * 1.01).gate == "fail"
     assert judge_tiling(-TILING_DROP_MEAN_DB * 1.01).gate == "fail"
     assert judge_tiling(math.nan).gate == "fail"
+
+
+def test_drops_that_gains_cancel_fail_by_their_sizes() -> None:
+    assert judge(replace(GOOD, drop_abs_db=0.002)).reason == "mean drop |0.00200| dB > 0.001"
+    assert judge(replace(GOOD, drop_abs_db=0.002), max_drop_db=0.001).gate == "fail"
+
+
+def test_a_drop_in_colour_fails_like_one_in_luma() -> None:
+    assert judge(replace(GOOD, rgb_drop_abs_db=0.002)).reason == "mean drop in RGB |0.00200| dB > 0.001"
+    assert judge(replace(GOOD, rgb_drop_worst_db=-0.02)).reason == "worst drop in RGB |-0.02000| dB > 0.005"
+
+
+def test_a_coarse_palette_is_judged_by_a_file_of_limits() -> None:
+    table = LimitTable("mine", {**DEFAULT.gates, "pal6": Limits(drop_mean_db=0.1)})
+    assert judge(replace(good("pal6"), drop_mean_db=0.2), table=table).gate == "fail"
+    assert judge(good("pal6"), table=table) == Verdict("pass", "")
+
+
+def test_a_checkpoint_below_bicubic_is_said_and_fails_unless_allowed() -> None:
+    verdict = judge_checkpoint(12.21, 28.42)
+    assert verdict == Verdict("fail", "the checkpoint, not the conversion: 12.21 dB where bicubic has 28.42")
+    assert judge_checkpoint(12.21, 28.42, allowed=True) == Verdict("pass", verdict.reason + " (allowed)")
+    assert judge_checkpoint(28.42, 28.42).gate == "pass" and judge_checkpoint(None, 28.42).gate == "pass"

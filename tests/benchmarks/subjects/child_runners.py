@@ -8,7 +8,7 @@ import time
 
 import numpy as np
 
-from dlgsanet.errors import UnavailableError
+from dlgsanet.errors import InputError, UnavailableError
 from runtimes.runner.contract import RunInfo, Runner
 from runtimes.runner.tiling import Array
 
@@ -33,6 +33,8 @@ class NearestRunner(Runner):
     def _open(self) -> RunInfo:
         if self._fault == "missing":
             raise UnavailableError("fake is not usable here; install it")
+        if self._fault == "changed":
+            raise InputError("fake/model has changed: its sha256 is not the manifest's")
         if self._fault == "bug on opening":
             raise FileNotFoundError("no such library")
         if self._fault == "crash on opening":

@@ -6,10 +6,10 @@ they were seen in are in docs/studies/tensorrt.md.
 
 from __future__ import annotations
 
-from dlgsanet.errors import InputError
 from runtimes.backends.tensorrt.lint.rules import RULES, Fault
 from runtimes.backends.tensorrt.lint.rules_quantized import QUANTIZED_RULES
 from runtimes.file_formats.onnx_graph import read_graph, tensor_types
+from runtimes.runner.contract import UnfitError
 
 
 def lint(data: bytes) -> tuple[Fault, ...]:
@@ -20,8 +20,8 @@ def lint(data: bytes) -> tuple[Fault, ...]:
 
 
 def require_clean(data: bytes, name: str) -> None:
-    """Raise InputError with the first fault (and how many there are) of an ONNX file called `name`."""
+    """Raise UnfitError with the first fault (and how many there are) of an ONNX file called `name`."""
     faults = lint(data)
     if faults:
         more = f" ({len(faults) - 1} more)" if len(faults) > 1 else ""
-        raise InputError(f"{name}: {faults[0]}{more}")
+        raise UnfitError(f"{name}: {faults[0]}{more}")

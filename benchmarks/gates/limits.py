@@ -1,0 +1,224 @@
+"""The limits of the accuracy gates by precision, and the file that a user may give in their place.
+
+Each is two to three times the worst that any artifact of the shipped networks shows on Set5, B100, the demo's
+photographs and the parity pack; docs/reference/gates.md has that worst beside them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Annotated
+
+from dlgsanet.errors import InputError, unknown
+from dlgsanet.storage import json_text
+from dlgsanet.storage.toml_file import read_toml
+from dlgsanet.storage.typed_json import between, decode
+
+Limit = Annotated[float, between(0.0, 1e6, "a number of at least 0")]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one precision may cost. Sizes are limited, not directions, but for decibels to the reference (at least).
+
+    Drops in dB against HR, the mean of their sizes and the worst image, in Y and in RGB; decibels to the reference,
+    mean and worst image; SSIM drop, mean. The rest are the figures of `Likeness` in levels of 255: `ends` of blacks and
+    whites, `gain` (a share) of contrast and saturation, `detail` (a share) of detail and colour detail. Probe tiles:
+    `flat_*` of one colour, `busy_*` the others.
+    """
+
+    drop_mean_db: Limit = math.inf
+    drop_worst_db: Limit = math.inf
+    to_reference_mean_db: Limit = 0.0
+    to_reference_worst_db: Limit = 0.0
+    ssim_drop: Limit = math.inf
+    shift: Limit = math.inf
+    image_shift: Limit = math.inf
+    speck: Limit = math.inf
+    line: Limit = math.inf
+    step: Limit = math.inf
+    dots: Limit = math.inf
+    patch: Limit = math.inf
+    chroma: Limit = math.inf
+    ends: Limit = math.inf
+    gain: Limit = math.inf
+    detail: Limit = math.inf
+    seams: Limit = math.inf
+    flat_shift: Limit = math.inf
+    flat_patch: Limit = math.inf
+    busy_shift: Limit = math.inf
+    busy_patch: Limit = math.inf
+
+
+FP32 = Limits(
+    drop_mean_db=0.001,
+    drop_worst_db=0.005,
+    to_reference_mean_db=110.0,
+    to_reference_worst_db=100.0,
+    ssim_drop=0.0001,
+    shift=0.002,
+    image_shift=0.005,
+    speck=0.02,
+    line=0.005,
+    step=0.005,
+    dots=0.005,
+    patch=0.02,
+    chroma=0.005,
+    ends=0.01,
+    gain=0.0001,
+    detail=0.0001,
+    seams=0.01,
+    flat_shift=0.01,
+    flat_patch=0.05,
+    busy_shift=0.01,
+    busy_patch=0.05,
+)
+
+FP16 = Limits(
+    drop_mean_db=0.003,
+    drop_worst_db=0.01,
+    to_reference_mean_db=64.0,
+    to_reference_worst_db=60.0,
+    ssim_drop=0.0003,
+    shift=0.06,
+    image_shift=0.2,
+    speck=2.0,
+    line=0.15,
+    step=0.15,
+    dots=0.1,
+    patch=1.5,
+    chroma=0.2,
+    ends=0.15,
+    gain=0.001,
+    detail=0.002,
+    seams=0.1,
+    flat_shift=0.4,
+    flat_patch=1.5,
+    busy_shift=0.2,
+    busy_patch=2.0,
+)
+
+BF16 = Limits(
+    drop_mean_db=0.012,
+    drop_worst_db=0.04,
+    to_reference_mean_db=58.0,
+    to_reference_worst_db=55.0,
+    ssim_drop=0.0005,
+    shift=0.1,
+    image_shift=0.35,
+    speck=4.0,
+    line=0.3,
+    step=0.5,
+    dots=0.2,
+    patch=4.0,
+    chroma=0.4,
+    ends=0.4,
+    gain=0.003,
+    detail=0.004,
+    seams=0.15,
+    flat_shift=1.2,
+    flat_patch=3.5,
+    busy_shift=0.4,
+    busy_patch=3.5,
+)
+
+INT8W = Limits(
+    drop_mean_db=0.012,
+    drop_worst_db=0.05,
+    to_reference_mean_db=57.0,
+    to_reference_worst_db=51.0,
+    ssim_drop=0.001,
+    shift=0.1,
+    image_shift=0.25,
+    speck=5.0,
+    line=0.6,
+    step=0.25,
+    dots=0.4,
+    patch=4.0,
+    chroma=0.45,
+    ends=0.2,
+    gain=0.0025,
+    detail=0.005,
+    seams=0.15,
+    flat_shift=0.4,
+    flat_patch=4.0,
+    busy_shift=0.4,
+    busy_patch=10.0,
+)
+
+INT8 = Limits(
+    drop_mean_db=0.05,
+    drop_worst_db=0.15,
+    to_reference_mean_db=52.0,
+    to_reference_worst_db=46.0,
+    ssim_drop=0.003,
+    shift=0.15,
+    image_shift=0.35,
+    speck=35.0,
+    line=0.8,
+    step=0.5,
+    dots=0.45,
+    patch=30.0,
+    chroma=0.7,
+    ends=0.4,
+    gain=0.003,
+    detail=0.015,
+    seams=0.25,
+    flat_shift=1.2,
+    flat_patch=15.0,
+    busy_shift=3.0,
+    busy_patch=130.0,
+)
+
+GATES: Mapping[str, Limits | None] = {
+    "fp32": FP32,
+    "fp16": FP16,
+    "bf16": BF16,
+    "int8": INT8,
+    "int8-mixed": INT8,
+    "int8w": INT8W,
+    "pal8": INT8W,
+    "pal6": None,  # how much a coarse palette may cost depends on the use: --max-drop says it
+    "pal4": None,
+}
+
+APPROXIMATE = "approximate"
+"""What a file of limits calls the artifacts whose graph drops something (--basis-rank), whatever their precision."""
+
+
+@dataclass(frozen=True)
+class LimitTable:
+    """The limits of every precision, None for none at all; `name`: `default`, or a file's own hash."""
+
+    name: str = "default"
+    gates: Mapping[str, Limits | None] = field(default_factory=lambda: {**GATES, APPROXIMATE: INT8})
+
+    def of(self, precision: str, *, approximate: bool = False) -> Limits | None:
+        """Raises InputError for an unknown precision."""
+        if precision not in self.gates:
+            raise unknown("precision", precision, GATES)
+        return self.gates[APPROXIMATE if approximate else precision]
+
+
+DEFAULT = LimitTable()
+
+
+def read_limits(path: Path) -> LimitTable:
+    """The default limits with those in their place that a file gives: TOML or, by its suffix, JSON; a table for each
+    precision. Raises InputError for a file, a precision, a limit or a value that cannot be."""
+    advice = "see docs/reference/gates.md"
+    is_json = path.suffix.lower() == ".json"
+    found: object = json_text.read(path, 1 << 20, "a file of limits", advice) if is_json else read_toml(path)
+    tables = decode(Mapping[str, Limits], found, path.name, advice)  # type: ignore[type-abstract]
+    gates = dict(DEFAULT.gates)
+    if not tables or not isinstance(found, dict):
+        raise InputError(f"expected limits in {path}, such as [int8] with patch = 20, found none; {advice}")
+    for precision in tables:
+        if precision not in gates:
+            raise unknown(f"precision in {path.name}", precision, gates)
+        gates[precision] = replace(gates[precision] or Limits(), **found[precision])
+    return LimitTable(hashlib.sha256(path.read_bytes()).hexdigest()[:12], gates)
