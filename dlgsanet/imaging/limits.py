@@ -12,7 +12,7 @@ import typer
 from dlgsanet.errors import InputError
 
 DEFAULT_MEGAPIXELS = 64
-"""Full-frame cameras make 61. Reading takes at most some 22 bytes of memory a pixel: 1.4 GB."""
+"""Full-frame cameras make 61. Reading takes at most some 30 bytes of memory a pixel: 1.9 GB."""
 
 MaxMegapixels = Annotated[
     float, typer.Option("--max-megapixels", help="Refuse larger pictures, by their headers, before decoding them.")

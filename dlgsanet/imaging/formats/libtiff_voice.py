@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 _LOCK = threading.Lock()
-_REMARK = re.compile(rb"(?:\w*(?:Decode|TIFF|JPEG|Fax|LZW|ZIP|LZMA|ZSTD)\w*|): .*")  # module: text
+# Module or file (as Pillow calls it for libtiff), then the text.
+_REMARK = re.compile(rb"(?:\w*(?:Decode|TIFF|JPEG|Fax|LZW|ZIP|LZMA|ZSTD)\w*|tempfile\.tif|): .*")
 
 
 @contextmanager

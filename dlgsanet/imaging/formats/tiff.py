@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from dlgsanet.imaging.formats.fax import GROUP3, GROUP4, RUN_LENGTHS, require_fax
 from dlgsanet.imaging.formats.jpeg import read_jpeg, require_whole_scans
 from dlgsanet.imaging.formats.refusal import NotReadError
 from dlgsanet.imaging.limits import require_pixels
@@ -28,8 +29,11 @@ _TYPES = {1: "B", 3: "H", 4: "I", 16: "Q"}
 _TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 _NONE, _LZW, _JPEG, _PACKBITS, _LZMA, _ZSTD = 1, 5, 7, 32773, 34925, 50000
 _DEFLATE = (8, 32946)
-_READ = (_NONE, _LZW, _JPEG, _PACKBITS, _LZMA, _ZSTD, *_DEFLATE)
+_FAX = (RUN_LENGTHS, GROUP3, GROUP4)
+_READ = (_NONE, _LZW, _JPEG, _PACKBITS, _LZMA, _ZSTD, *_DEFLATE, *_FAX)
+_MOST_FAX = 8  # bytes of fax for a byte of pixels: a code has at most 13 bits and stands for at least two pixels
 _YCBCR = 6
+_FAX_OPTIONS = 292
 _PADDING = 64  # bytes that writers align to
 _PIECE = 1 << 20
 
@@ -47,11 +51,13 @@ class Tiff:
 
 @dataclass(frozen=True)
 class _Part:
-    """A strip or a tile: its place in the file, and its bytes when unpacked."""
+    """A strip or a tile: its place in the file, its bytes when unpacked, and its size in pixels."""
 
     offset: int
     packed: int
     unpacked: int
+    across: int
+    down: int
 
 
 class _Tags:
@@ -124,7 +130,9 @@ def _require_known(tags: _Tags, compression: int, bits: int) -> None:
         raise NotReadError(f"compression {compression} is not read, as damage cannot be told; convert it to PNG")
     if tags.number(_PHOTOMETRIC, 1) == _YCBCR and compression != _JPEG:
         raise NotReadError("YCbCr without JPEG compression is not read; convert it to PNG")
-    if tags.number(_FILL_ORDER, 1) != 1 and (bits != 1 or compression != _NONE):
+    if compression in _FAX and (bits != 1 or tags.number(_SAMPLES, 1) != 1):
+        raise ValueError("fax compression of more than one bit a pixel")
+    if tags.number(_FILL_ORDER, 1) != 1 and (bits != 1 or compression not in (_NONE, *_FAX)):
         raise NotReadError("bits in reverse order are not read; convert it to PNG")
 
 
@@ -136,18 +144,20 @@ def _parts(tags: _Tags, width: int, height: int, bits: int, samples: int) -> lis
         across, down = tags.number(_TILE_WIDTH, 0), tags.number(_TILE_HEIGHT, 0)
         require_pixels(across, down)
         columns, rows = -(-width // across), -(-height // down)
-        sizes = [(across * together * bits + 7) // 8 * down] * (columns * rows * planes)
+        sizes = [(across, down)] * (columns * rows * planes)
     else:
         down = min(tags.number(_ROWS, height), height)
         if down < 1:
             raise ValueError("its strips have no rows")
-        row = (width * together * bits + 7) // 8
-        sizes = [row * min(down, height - top) for top in range(0, height, down)] * planes
+        sizes = [(width, min(down, height - top)) for top in range(0, height, down)] * planes
     offsets = tags.numbers(_TILES if tiled else _STRIPS)
     counts = tags.numbers(_TILE_BYTES if tiled else _STRIP_BYTES)
     if len(offsets) != len(sizes) or len(counts) != len(sizes):
         raise ValueError(f"it announces {len(sizes)} strips or tiles and has {len(offsets)}")
-    return [_Part(*part) for part in zip(offsets, counts, sizes, strict=True)]
+    return [
+        _Part(offset, count, (across * together * bits + 7) // 8 * down, across, down)
+        for offset, count, (across, down) in zip(offsets, counts, sizes, strict=True)
+    ]
 
 
 def _require_whole(data: bytes, tags: _Tags, parts: list[_Part], compression: int) -> None:
@@ -160,6 +170,8 @@ def _require_whole(data: bytes, tags: _Tags, parts: list[_Part], compression: in
             raise ValueError("a strip or tile is not as long as its rows")
         if compression in _DEFLATE:
             _require_inflates(packed, part.unpacked, most)
+        if compression in _FAX:
+            _require_fax(packed, part, tags, compression)
         if compression == _JPEG:
             _require_jpeg(bytes(packed), tags.raw(_JPEG_TABLES))
 
@@ -175,6 +187,13 @@ def _require_inflates(packed: memoryview, expected: int, most: int) -> None:
         found, left = found + len(piece), unpack.unconsumed_tail
     if not unpack.eof or not expected <= found <= most:
         raise ValueError("a strip or tile is not as long as its rows")
+
+
+def _require_fax(packed: memoryview, part: _Part, tags: _Tags, compression: int) -> None:
+    if len(packed) > _MOST_FAX * part.unpacked + _PADDING:
+        raise ValueError("a strip or tile is longer than its rows can be")
+    two_way, reverse = bool(tags.number(_FAX_OPTIONS, 0) & 1), tags.number(_FILL_ORDER, 1) == 2
+    require_fax(bytes(packed), part.across, part.down, compression, two_way, reverse)
 
 
 def _require_jpeg(packed: bytes, tables: bytes) -> None:
