@@ -68,7 +68,7 @@ def register(app: typer.Typer, load_model: LoadModel | None = None) -> None:
     add_verb(app, "verify", VerifyOptions, verify)
 
     def upscale(options: UpscaleOptions, voice: Voice) -> None:
-        """Upscale image files and folders; transparency and bit depth are kept."""
+        """Upscale image files and folders, or a video; transparency, bit depth, sound and times are kept."""
         _upscale(options, voice, load_model)
 
     add_verb(app, "upscale", UpscaleOptions, upscale)
@@ -167,15 +167,17 @@ def verify(options: VerifyOptions, voice: Voice) -> None:
 
 def _upscale(options: UpscaleOptions, voice: Voice, load_model: LoadModel | None) -> None:
     from dlgsanet.imaging.limits import at_most
-    from runtimes.upscale.plan import plan_upscale
+    from runtimes.upscale.plan import UpscalePlan, plan_upscale
     from runtimes.upscale.run import run_upscale
+    from runtimes.upscale.video.run import run_video
 
     with at_most(options.max_megapixels):
-        done = run_upscale(plan_upscale(options, load_model, voice), voice)
+        plan = plan_upscale(options, load_model, voice)
+        done = run_upscale(plan, voice) if isinstance(plan, UpscalePlan) else run_video(plan, voice)
     if options.as_json:
         _print_json(done.facts())
         return
-    tell(*(str(job.target) for job in done.jobs))
+    tell(*(str(target) for target in done.targets))
 
 
 def _print_json(value: object) -> None:

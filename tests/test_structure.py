@@ -30,6 +30,7 @@ BACKENDS = {
     "coremltools": ("backends/coreml/",),
     "tensorrt": ("backends/tensorrt/",),
     "tensorrt_rtx": ("backends/tensorrt/",),
+    "av": ("runtimes/upscale/video/",),
 }
 TORCH_FREE = (
     "runtimes",
@@ -39,7 +40,18 @@ TORCH_FREE = (
     "dlgsanet",
     "dlgsanet.__main__",
 )
-OPTIONAL = ("torch", "safetensors", "onnx", "onnxruntime", "openvino", "coremltools", "skimage", "matplotlib", "jinja2")
+OPTIONAL = (
+    "torch",
+    "safetensors",
+    "onnx",
+    "onnxruntime",
+    "openvino",
+    "coremltools",
+    "skimage",
+    "matplotlib",
+    "jinja2",
+    "av",
+)
 LONGEST_FILE = 330
 LONGEST_FUNCTION = 40
 # Names of two classes: one in each room, or one in the words of a library or file format.

@@ -49,6 +49,11 @@ def require_file_bytes(size: int) -> None:
         raise TooLargeError(f"{size >> 20} MiB")
 
 
+def most_pixels() -> int:
+    """The bound, for decoders that take one."""
+    return _bound.pixels
+
+
 def bound_text() -> str:
     """The bound, for messages."""
     return f"{_bound.pixels / 10**6:g} megapixels"

@@ -13,7 +13,7 @@ import numpy as np
 
 from dlgsanet.errors import BackendError, InputError, UnavailableError
 from runtimes.runner.overlap import DEFAULT_OVERLAP
-from runtimes.runner.tiling import Array, nearest_tile, stream_rows, upscale_stream
+from runtimes.runner.tiling import Array, Stream, nearest_tile, stream_rows, upscale_stream
 
 RANGE_TOLERANCE = 1e-4
 """How far outside [0, 1] an input may lie: rounding in a resize, not another value range."""
@@ -163,15 +163,20 @@ class Runner(ABC):
         return upscale_stream(self._checked_each, lr, self.scale, tile, overlap)
 
     def rows(
-        self, lr: Array, overlap: int = DEFAULT_OVERLAP, on_tile: Callable[[], None] | None = None
+        self,
+        lr: Array,
+        overlap: int = DEFAULT_OVERLAP,
+        on_tile: Callable[[], None] | None = None,
+        through: Callable[[Stream], Stream] = lambda run: run,
     ) -> Iterator[tuple[int, Array]]:
         """Like calling, for one image, but yields `(y0, strip)` of finished HR rows: memory of one row of
-        tiles. `on_tile` is called after every tile."""
+        tiles. `on_tile` is called after every tile. `through` puts something between tiler and engine, such as
+        `TileMemory.stream`."""
         self._require_open()
         _require_image(lr)
 
         def stream(tiles: Iterator[Array]) -> Iterator[Array]:
-            for sr in self._checked_each(tiles):
+            for sr in through(self._checked_each)(tiles):
                 if on_tile is not None:
                     on_tile()
                 yield sr

@@ -14,10 +14,14 @@ from runtimes.runner.overlap import DEFAULT_OVERLAP
 
 @dataclass(frozen=True)
 class UpscaleOptions:
-    """What to upscale, by what, where to. Either `bundle` or `model` is given."""
+    """What to upscale, by what, where to. Either `bundle` or `model` is given. From `codec` on: videos only."""
 
-    inputs: Annotated[tuple[Path, ...], typer.Argument(metavar="INPUT...", help="Image files and folders.")]
-    output: Annotated[Path, typer.Option("-o", "--output", help="Folder for <name>_x<scale>.png.")]
+    inputs: Annotated[
+        tuple[Path, ...], typer.Argument(metavar="INPUT...", help="Image files and folders, or one video.")
+    ]
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="Folder for <name>_x<scale>.png; of a video, its folder or file.")
+    ]
     bundle: Annotated[Path | None, typer.Option(help="Bundle to run.")] = None
     artifact: Annotated[str | None, typer.Option(help="Artifact of the bundle, or its beginning.")] = None
     model: Annotated[str | None, typer.Option(help="Run the reference: a shipped name or a file.")] = None
@@ -28,3 +32,23 @@ class UpscaleOptions:
     max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS
     force: Annotated[bool, typer.Option("--force", help="Replace outputs that exist.")] = False
     as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False
+    codec: Annotated[str | None, typer.Option(help="Video: h264, h265, av1, vp9 or ffv1 (lossless).")] = None
+    crf: Annotated[int | None, typer.Option(min=0, help="Video: quality, less is better; default by codec.")] = None
+    start: Annotated[str | None, typer.Option(metavar="TIME", help="Video: seconds or h:mm:ss to begin at.")] = None
+    duration: Annotated[str | None, typer.Option(metavar="TIME", help="Video: how much of it.")] = None
+    reuse: Annotated[
+        float | None, typer.Option(metavar="DB", help="Video: tiles this near the last frame's take its output.")
+    ] = None
+    skip_damaged: Annotated[bool, typer.Option("--skip-damaged", help="Video: go on where it is damaged.")] = False
+
+    def for_videos(self) -> list[str]:
+        """The options given that mean nothing for pictures."""
+        given = {
+            "--codec": self.codec is not None,
+            "--crf": self.crf is not None,
+            "--start": self.start is not None,
+            "--duration": self.duration is not None,
+            "--reuse": self.reuse is not None,
+            "--skip-damaged": self.skip_damaged,
+        }
+        return [name for name, is_given in given.items() if is_given]

@@ -20,6 +20,8 @@ from runtimes.runner.contract import Runner, RunOptions
 from runtimes.runner.tiling import Array, Tile
 from runtimes.upscale.choice import chosen_runner
 from runtimes.upscale.options import UpscaleOptions
+from runtimes.upscale.video.plan import VideoPlan, plan_video
+from runtimes.upscale.video.sniff import is_video
 
 LARGEST: Tile = (256, 256)
 """LR pixels that `upscale --model` gives to the reference at once: about 1.5 GB for tiny x4."""
@@ -63,11 +65,12 @@ class UpscalePlan:
     overlap: int
 
 
-def plan_upscale(options: UpscaleOptions, load_model: LoadModel | None, voice: Voice) -> UpscalePlan:
+def plan_upscale(options: UpscaleOptions, load_model: LoadModel | None, voice: Voice) -> UpscalePlan | VideoPlan:
     """Read what is to be upscaled. Raises InputError for options, a bundle or pictures that cannot be used, and
     UnavailableError for a model without torch."""
     require_choice(options)
-    sources = list_inputs(options.inputs)
+    video = any(is_video(path) for path in options.inputs)
+    sources = [] if video else list_inputs(options.inputs)
     for line in filter(None, map(passed_over_line, options.inputs)):
         voice.note(line)
     runner: AbstractContextManager[Runner]
@@ -78,6 +81,10 @@ def plan_upscale(options: UpscaleOptions, load_model: LoadModel | None, voice: V
     else:
         reference = _reference(load_model, str(options.model), parse_largest(options.tile), voice)
         runner, scale = reference, reference.scale
+    if video:
+        return plan_video(options, runner, scale, voice)
+    if options.for_videos():
+        raise InputError(f"{' and '.join(options.for_videos())}: for videos only; leave it out for pictures")
     with voice.progress(len(sources)) as step:
         jobs = plan_jobs(sources, options.output, scale, options.force, lambda path: step(f"checking {path.name}"))
     for job in jobs:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
@@ -25,6 +26,11 @@ class Upscaled:
     info: RunInfo
     jobs: tuple[PictureJob, ...]
     seconds: float
+
+    @property
+    def targets(self) -> list[Path]:
+        """The files written."""
+        return [job.target for job in self.jobs]
 
     def facts(self) -> dict[str, object]:
         """For programs."""
