@@ -1,4 +1,7 @@
-"""The front door: `dlgsanet VERB ...`. A table verb -> room; a room is imported only when its verb is used."""
+"""The front door: `dlgsanet VERB ...`. A table verb -> room; a room is imported only when its verb is used.
+
+So is typer: until it is here, which takes a moment, nobody answers Ctrl-C but Python, with a traceback.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +13,14 @@ import traceback
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from typing import Any
-
-import typer
-from typer.core import TyperGroup
+from typing import TYPE_CHECKING, Any
 
 from dlgsanet import __version__
 from dlgsanet.command_line.streams import lost, patient_streams
 from dlgsanet.errors import EdgeError, ExitCode, UnavailableError, one_line, unknown, visible
+
+if TYPE_CHECKING:
+    import typer
 
 COMPLETION = ("--install-completion", "--show-completion")
 COMPLETING = "_DLGSANET_COMPLETE"  # set by a shell that asks for words
@@ -39,30 +42,34 @@ VERBS = {
 }
 
 
-class _Verbs(TyperGroup):
-    """All verbs; a room is imported when one of its verbs is looked up."""
-
-    def list_commands(self, ctx: Any) -> list[str]:
-        """In the order of the table."""
-        return list(VERBS)
-
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """The verb as its room makes it; None where there is no such verb."""
-        if cmd_name not in VERBS:
-            return None
-        room: Any = typer.main.get_command(_room_application(cmd_name))
-        return room.commands[cmd_name]
-
-
 def _application() -> Any:
     """The command with all verbs, and shell completion for them."""
-    app = typer.Typer(cls=_Verbs, rich_markup_mode=None)
+    import typer
+    from typer.core import TyperGroup
+
+    class Verbs(TyperGroup):
+        """A room is imported when one of its verbs is looked up."""
+
+        def list_commands(self, ctx: Any) -> list[str]:
+            """In the order of the table."""
+            return list(VERBS)
+
+        def get_command(self, ctx: Any, cmd_name: str) -> Any:
+            """The verb as its room makes it; None where there is no such verb."""
+            if cmd_name not in VERBS:
+                return None
+            room: Any = typer.main.get_command(_room_application(cmd_name))
+            return room.commands[cmd_name]
+
+    app = typer.Typer(cls=Verbs, rich_markup_mode=None)
     app.callback()(lambda: None)
     return typer.main.get_command(app)
 
 
 def _room_application(verb: str) -> typer.Typer:
     """The room's verbs as one application."""
+    import typer
+
     room = VERBS[verb][0]
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
     app.callback()(lambda: None)  # keeps it a group even when the room has a single verb
@@ -130,15 +137,21 @@ def _guarded(words: list[str], debug: bool) -> int:
     """The exit code, whatever happens."""
     try:
         return _run(words)
-    except (KeyboardInterrupt, typer.Abort):
+    except KeyboardInterrupt:
         return _fail("interrupted", ExitCode.INTERRUPTED, debug)
     except EdgeError as error:
         return _fail(str(error), error.exit_code, debug)
-    except _usage_error() as error:
-        return _fail(f"{error.format_message()} Try: dlgsanet {words[0]} --help", ExitCode.USAGE, debug)  # type: ignore[attr-defined]
     except Exception as error:  # noqa: BLE001  (the last line of defence: a bug of ours, said in one line)
+        names = {base.__name__ for base in type(error).__mro__}  # newer typers carry a click of their own
+        if "Abort" in names:
+            return _fail("interrupted", ExitCode.INTERRUPTED, debug)
+        if "ClickException" in names:
+            said = error.format_message()  # type: ignore[attr-defined]
+            return _fail(f"{said} Try: dlgsanet {words[0]} --help", ExitCode.USAGE, debug)
         if _is_out_of_memory(error):
             return _fail(f"out of memory ({error}): use a smaller --tile or image", ExitCode.USAGE, debug)
+        if isinstance(error, OSError) and error.filename is not None:
+            return _fail(f"{error.filename}: {error.strerror}; check the path and its rights", ExitCode.USAGE, debug)
         what = f"{type(error).__name__}: {one_line(str(error), 300)}"
         return _fail(f"internal error: {what} (run it again with --debug and report it)", ExitCode.INTERNAL, debug)
 
@@ -160,17 +173,25 @@ def _run(words: list[str]) -> int:
         return ExitCode.OK
     if words[0] not in VERBS:
         raise unknown("verb", words[0], VERBS)
-    from dlgsanet.command_line.rooms import ROOMS, require_own, require_sole_owner
-    from dlgsanet.command_line.scratch import scratch_folder
     from dlgsanet.command_line.signals import ends_like_ctrl_c
 
+    with ends_like_ctrl_c():
+        return _verb(words)
+
+
+def _verb(words: list[str]) -> int:
+    from dlgsanet.command_line.rooms import ROOMS, require_own, require_sole_owner
+    from dlgsanet.command_line.scratch import scratch_folder
+
     require_own()
+    import typer
+
     try:
         command = _application()
         # Not command.main(): it answers Ctrl-C itself, with a line of its own.
         # What torch compiles for training is kept in the system's temporary folder, and meant to stay.
         scratch = nullcontext() if VERBS[words[0]][0] == "dlgsanet" else scratch_folder()
-        with ends_like_ctrl_c(), scratch, command.make_context("dlgsanet", words) as context:
+        with scratch, command.make_context("dlgsanet", words) as context:
             command.invoke(context)
     except typer.Exit as leave:
         return leave.exit_code
@@ -191,13 +212,6 @@ def _complete(words: list[str]) -> int:
     except SystemExit as leave:
         return leave.code if isinstance(leave.code, int) else ExitCode.OK
     return ExitCode.OK
-
-
-def _usage_error() -> type[Exception]:
-    """Click's base of usage errors; newer typers carry a click of their own, so it is found, not imported."""
-    found = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
-    assert issubclass(found, Exception)
-    return found
 
 
 def _fail(message: str, code: ExitCode, debug: bool) -> int:

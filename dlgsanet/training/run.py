@@ -10,6 +10,7 @@ import torch
 from rich.console import Console
 from rich.progress import Progress as Bar
 
+from dlgsanet.command_line.console import PlainConsole
 from dlgsanet.command_line.progress import rich_bar
 from dlgsanet.errors import BackendError
 from dlgsanet.kernels.choice import Choice, apply_kernels, choose_kernels
@@ -37,7 +38,7 @@ def train(config: TrainConfig, folder: Path, cache: Path, console: Console) -> P
     if config.run.threads:
         torch.set_num_threads(config.run.threads)
     with join(config.run.device) as worker:
-        speaker = console if worker.leads else Console(quiet=True)
+        speaker = console if worker.leads else PlainConsole(quiet=True)
         state, choice = start_state(config, worker.device)
         require_writable_folder(folder)
         if (folder / LAST).exists():

@@ -43,6 +43,8 @@ def raising(error: BaseException) -> Any:
         (KeyboardInterrupt(), 130),
         (typer.Abort(), 130),
         (MemoryError(), 2),
+        (PermissionError(13, "Permission denied", "photo\x1b.png"), 2),
+        (OSError("without a file"), 70),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 bytes"), 2),
     ],
 )

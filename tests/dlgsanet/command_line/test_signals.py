@@ -4,11 +4,30 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import pytest
 
 from dlgsanet.command_line.signals import ENDING, ends_like_ctrl_c
+from tests.project.repository import ROOT
+
+# A room whose verb begins a file and waits.
+VERB = """
+import sys, time, types
+from pathlib import Path
+from dlgsanet import __main__ as door
+from dlgsanet.storage.atomic import new_file
+def verb():
+    with new_file(Path(sys.argv[1]) / "made" / "file") as half:
+        half.touch()
+        print("begun", flush=True)
+        time.sleep(60)
+door._import = lambda name: types.SimpleNamespace(register=lambda app: app.command("train")(verb))
+sys.exit(door.main(["train"]))
+"""
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="signals of POSIX")
 
@@ -48,3 +67,19 @@ def test_other_threads_change_nothing() -> None:
     thread.start()
     thread.join()
     assert found == [signal.SIG_DFL]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, *ENDING])
+def test_a_verb_clears_away_and_says_one_line(tmp_path: Path, number: int) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", VERB, str(tmp_path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        preexec_fn=lambda: signal.signal(number, signal.default_int_handler if number == 2 else signal.SIG_DFL),
+    )
+    assert process.stdout is not None and process.stdout.readline() == "begun\n"
+    process.send_signal(number)
+    assert process.communicate(timeout=60) == ("", "dlgsanet: interrupted\n")
+    assert process.returncode == 130 and not list(tmp_path.iterdir())

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from dlgsanet.command_line.streams import Outlet, lost
+from dlgsanet.command_line.streams import PatientStream, lost
 from tests.project.repository import ROOT
 
 posix = pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full and a POSIX shell")
@@ -42,25 +43,29 @@ def test_the_code_is_that_of_the_work_unless_a_result_is_lost(line: str, code: i
     assert err.count("\n") == (1 if said else 0) and err.startswith(said)
 
 
-class Refusing:
-    """A raw stream that takes three bytes, then no more."""
+@posix
+def test_the_first_reason_stays_and_the_rest_is_dropped() -> None:
+    with Path("/dev/full").open("wb") as full:
+        stream = PatientStream(full)
+        assert stream.write("abc") == 3
+        stream.flush()
+        first = stream.refused
+        assert first is not None and (lost(stream) or "").startswith("cannot write to the standard output: No space")
+        assert stream.write("d" * 100_000) == 100_000
+        stream.flush()
+        assert stream.refused is first
+        stream.detach()
 
-    def __init__(self, number: int) -> None:
-        self.number, self.taken = number, b""
 
-    def write(self, data: bytes) -> int:
-        if self.taken:
-            raise OSError(self.number, "no more")
-        self.taken = bytes(data[:3])
-        return len(self.taken)
-
-
-@pytest.mark.parametrize(("number", "told"), [(28, True), (32, False)])
-def test_what_is_refused_is_remembered_and_the_rest_dropped(number: int, told: bool) -> None:
-    outlet = Outlet(Refusing(number))  # type: ignore[arg-type]
-    assert [outlet.write(b"abcd"), outlet.write(b"d"), outlet.write(b"efgh")] == [3, 1, 4]
-    assert outlet.refused is not None
-    assert (lost(outlet) is not None) == told
+@posix
+def test_a_reader_that_has_left_is_no_loss() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as pipe:
+        stream = PatientStream(pipe)
+        stream.write("abc")
+        assert lost(stream) is None and isinstance(stream.refused, BrokenPipeError)
+        stream.detach()
 
 
 def test_a_stream_of_somebody_else_is_never_lost() -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +13,7 @@ import pytest
 
 from dlgsanet.errors import UnavailableError
 from dlgsanet.kernels.compiled.library import compiler, load_library
+from tests.project.repository import ROOT
 
 
 @pytest.fixture(autouse=True)
@@ -69,3 +74,26 @@ def test_a_damaged_library_is_made_again(empty_cache: Path, tmp_path: Path, monk
     load_library.cache_clear()
     load_library("gated_conv.c")
     assert other.read_bytes()[:4] == made.read_bytes()[:4] != b"no l"
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux alone kills with a parent")
+def test_a_compiler_dies_with_who_was_killed(tmp_path: Path) -> None:
+    slow = tmp_path / "slow-cc"
+    slow.write_text(
+        f"#!/bin/sh\necho $$ > {tmp_path}/number.part\nmv {tmp_path}/number.part {tmp_path}/number\nexec sleep 60\n"
+    )
+    slow.chmod(0o755)
+    code = "from dlgsanet.kernels.compiled.library import load_library\nload_library('gated_conv.c')"
+    parent = subprocess.Popen([sys.executable, "-c", code], env={**os.environ, "CC": str(slow)}, cwd=ROOT)
+    while not (tmp_path / "number").exists():
+        assert parent.poll() is None
+        time.sleep(0.05)
+    compiling = Path("/proc", (tmp_path / "number").read_text().strip(), "stat")
+    assert "sleep" in compiling.read_text() or "slow-cc" in compiling.read_text()
+    parent.kill()
+    parent.wait()
+    for _ in range(100):
+        if not compiling.exists() or compiling.read_text().rpartition(")")[2].split()[0] == "Z":
+            return
+        time.sleep(0.05)
+    pytest.fail("the compiler lives on")
