@@ -148,7 +148,7 @@ def completed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
 def test_shells_complete_verbs_and_options(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert completed(monkeypatch, capsys, "dlgsanet che") == ["check"]
     assert set(completed(monkeypatch, capsys, "dlgsanet ")) == set(door.VERBS)
-    assert completed(monkeypatch, capsys, "dlgsanet check --max") == ["--max-drop"]
+    assert completed(monkeypatch, capsys, "dlgsanet check --max-d") == ["--max-drop"]
     assert completed(monkeypatch, capsys, "dlgsanet bench --peer") == ["--peer", "--peers"]
 
 
