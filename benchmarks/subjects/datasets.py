@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -121,8 +122,8 @@ def open_folder(folder: str | Path, scale: int) -> Dataset:
     place = Path(folder)
     hr_folder = place / "HR" if (place / "HR").is_dir() else place
     lr_folder = place / f"LRbicx{scale}"
-    images = _by_stem(list_images(hr_folder))
     given = hr_folder != place and lr_folder.is_dir()
+    images = _by_stem(list_images(hr_folder), paired=given)
     pairs = _paired(images, list_images(lr_folder), scale) if given else {}
     items = tuple(Item(stem, path, pairs.get(stem)) for stem, path in images.items())
     for item in items:
@@ -179,13 +180,13 @@ def content_sha256(items: tuple[Item, ...]) -> str:
     return hashlib.sha256("\n".join(sorted(pairs)).encode()).hexdigest()
 
 
-def _by_stem(images: list[Path]) -> dict[str, Path]:
-    found: dict[str, Path] = {}
-    for path in images:
-        if path.stem in found:
-            raise InputError(f"two images are called {path.stem}: {found[path.stem].name} and {path.name}; keep one")
-        found[path.stem] = path
-    return found
+def _by_stem(images: list[Path], paired: bool) -> dict[str, Path]:
+    """Name -> file; names that differ in their suffix alone keep it. Raises InputError where their LR could not be
+    told."""
+    stems = Counter(path.stem for path in images)
+    if paired and (twice := [path.name for path in images if stems[path.stem] > 1]):
+        raise InputError(f"two images are called {Path(twice[0]).stem}: {twice[0]} and {twice[1]}; keep one")
+    return {path.stem if stems[path.stem] == 1 else path.name: path for path in images}
 
 
 def _paired(images: Mapping[str, Path], low: list[Path], scale: int) -> dict[str, Path]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -130,7 +131,8 @@ def list_inputs(inputs: Sequence[Path]) -> list[Path]:
 def plan_jobs(
     sources: Sequence[Path], folder: Path, scale: int, force: bool, step: Callable[[Path], None] = lambda path: None
 ) -> list[PictureJob]:
-    """Read every picture once and name its output `<stem>_x<scale>.png`; writes nothing.
+    """Read every picture once and name its output `<stem>_x<scale>.png`, with its own suffix before that where
+    another differs in nothing else; writes nothing.
 
     Raises InputError for the first thing wrong: an unreadable picture, two with one output, an output that
     is an input, one that exists already (unless `force`), a folder that cannot be written.
@@ -146,11 +148,12 @@ def plan_jobs(
 
 
 def _outputs(sources: Sequence[Path], folder: Path, scale: int, force: bool) -> dict[Path, Path]:
-    """Output -> the picture that it is made of."""
+    """Output -> the picture that it is made of. Names that differ in their suffix alone keep it."""
     taken: dict[Path, Path] = {}
+    stems = Counter(Path(name).stem for name in {source.name for source in sources})
     inputs = {source.resolve() for source in sources}
     for source in sources:
-        target = folder / f"{source.stem}_x{scale}.png"
+        target = folder / f"{source.name if stems[source.stem] > 1 else source.stem}_x{scale}.png"
         if target in taken:
             raise InputError(
                 f"'{taken[target]}' and '{source}' would both become '{target}'; rename one, or use two folders"

@@ -104,9 +104,11 @@ def test_an_image_too_small_to_be_judged_is_refused(tmp_path: Path, height: int,
         open_folder(tmp_path, 4)
 
 
-def test_two_images_of_one_name_are_refused(tmp_path: Path) -> None:
-    save(tmp_path / "a.png", 40, 40)
-    save(tmp_path / "a.jpg", 40, 40)
+def test_two_images_of_one_name_are_refused_where_one_lr_is_given(tmp_path: Path) -> None:
+    save(tmp_path / "HR" / "a.png", 40, 40)
+    save(tmp_path / "HR" / "a.jpg", 40, 40)
+    assert [item.name for item in open_folder(tmp_path, 4).items] == ["a.jpg", "a.png"]
+    save(tmp_path / "LRbicx4" / "a.png", 10, 10)
     with pytest.raises(InputError, match="two images are called a"):
         open_folder(tmp_path, 4)
 

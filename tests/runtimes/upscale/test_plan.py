@@ -63,6 +63,13 @@ def test_a_model_needs_torch(photo: Path, tmp_path: Path) -> None:
         plan_upscale(UpscaleOptions((photo,), tmp_path / "out", model="m"), None, PLAIN)
 
 
+def test_pictures_that_differ_in_their_suffix_alone_keep_it(photo: Path, tmp_path: Path) -> None:
+    write_picture(tmp_path / "photo.bmp", np.zeros((8, 8, 3)))
+    write_picture(tmp_path / "other.bmp", np.zeros((8, 8, 3)))
+    jobs = plan_jobs([photo, tmp_path / "photo.bmp", tmp_path / "other.bmp"], tmp_path / "out", 3, force=False)
+    assert [job.target.name for job in jobs] == ["photo.png_x3.png", "photo.bmp_x3.png", "other_x3.png"]
+
+
 def test_two_pictures_with_one_output_are_refused(photo: Path, tmp_path: Path) -> None:
     other = tmp_path / "other" / "photo.png"
     write_picture(other, np.zeros((8, 8, 3)))
