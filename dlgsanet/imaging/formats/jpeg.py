@@ -27,7 +27,7 @@ _SOF_OTHER = (0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF)
 _SOS, _EOI, _DRI, _DNL = 0xDA, 0xD9, 0xDD, 0xDC
 _ALONE = (0x01, *range(0xD0, 0xD9))  # markers without a length
 _MOST_SCANS = 100  # encoders write up to some twenty; each costs a pass over the whole picture
-_MARKER = re.compile(rb"\xff+([\x01-\xfe])")
+_MARKER = re.compile(rb"\xff([\x01-\xfe])")
 _NOISE = b"\xa5\x5a\x96\x69" * 32
 _SPOILT = 32  # bytes: encoders pad with fewer
 _COEFFICIENTS = 64
@@ -44,12 +44,13 @@ class Component:
 
 @dataclass(frozen=True)
 class Scan:
-    """Entropy-coded data from `start` to `end`, with restart markers at `restarts`: `channels` of the frame,
-    coefficients `first` to `last`, down to bit `low`."""
+    """Entropy-coded data from `start` to `end`, restart markers at `restarts` of the numbers `turns`: `channels` of
+    the frame, coefficients `first` to `last`, down to bit `low`."""
 
     start: int
     end: int
     restarts: tuple[int, ...]
+    turns: tuple[int, ...]
     channels: tuple[int, ...]
     first: int
     last: int
@@ -84,7 +85,7 @@ def read_jpeg(data: bytes) -> Jpeg:
             if frame is None or len(scans) == _MOST_SCANS:
                 raise ValueError(f"a scan without a frame, or more than {_MOST_SCANS} of them")
             scans.append(_scan(data, start, body))
-            _require_restarts(data, scans[-1], frame, interval)
+            _require_enough(scans[-1], frame, interval)
     if frame is None or not scans:
         raise ValueError("it holds no picture")
     _require_every_bit(frame, scans)
@@ -163,23 +164,35 @@ def _scan(data: bytes, start: int, body: bytes) -> Scan:
     count = body[0] if body else 0
     if not 1 <= count <= 4 or len(body) != 4 + 2 * count:
         raise ValueError("a scan's header is damaged")
-    restarts: list[int] = []
+    restarts, turns = [], []
     for found in _MARKER.finditer(data, start):
         if 0xD0 <= found[1][0] <= 0xD7:
-            restarts.append(found.start())
+            restarts.append(_before_fill(data, found.start(), start))
+            turns.append(found[1][0] - 0xD0)
             continue
         first, last, bits = body[-3:]
         names = tuple(body[1 + 2 * i] for i in range(count))
-        return Scan(start, found.start(), tuple(restarts), names, first, last, bits & 15)
+        end = _before_fill(data, found.start(), start)
+        return Scan(start, end, tuple(restarts), tuple(turns), names, first, last, bits & 15)
     raise ValueError("the file ends before the picture")
 
 
-def _require_restarts(data: bytes, scan: Scan, frame: Jpeg, interval: int) -> None:
-    """Restart markers are as many as the picture's size says, and in turn: a lost one is lost pixels."""
-    numbers = [_MARKER.match(data, at) for at in scan.restarts]
-    expected = -(-_units(scan, frame) // interval) - 1 if interval else 0
-    if [found[1][0] - 0xD0 for found in numbers if found] != [i % 8 for i in range(expected)]:
+def _before_fill(data: bytes, marker: int, start: int) -> int:
+    """The place of a marker, or of the first of the bytes of 255 that fill up before it."""
+    while marker > start and data[marker - 1] == 0xFF:
+        marker -= 1
+    return marker
+
+
+def _require_enough(scan: Scan, frame: Jpeg, interval: int) -> None:
+    """Restart markers are as many as the picture's size says, and in turn: a lost one is lost pixels. Each unit has at
+    least a bit where its mean is coded: far too few are not worth decoding."""
+    units = _units(scan, frame)
+    expected = -(-units // interval) - 1 if interval else 0
+    if list(scan.turns) != [i % 8 for i in range(expected)]:
         raise ValueError("restart markers are missing or out of turn")
+    if scan.first == 0 and 8 * (scan.end - scan.start) < units:
+        raise ValueError("a scan is cut before its end")
 
 
 def _units(scan: Scan, frame: Jpeg) -> int:

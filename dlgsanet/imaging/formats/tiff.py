@@ -143,21 +143,21 @@ def _parts(tags: _Tags, width: int, height: int, bits: int, samples: int) -> lis
     if tiled:
         across, down = tags.number(_TILE_WIDTH, 0), tags.number(_TILE_HEIGHT, 0)
         require_pixels(across, down)
-        columns, rows = -(-width // across), -(-height // down)
-        sizes = [(across, down)] * (columns * rows * planes)
     else:
-        down = min(tags.number(_ROWS, height), height)
-        if down < 1:
-            raise ValueError("its strips have no rows")
-        sizes = [(width, min(down, height - top)) for top in range(0, height, down)] * planes
+        across, down = width, min(tags.number(_ROWS, height), height)
+    if down < 1:
+        raise ValueError("its strips have no rows")
+    columns, rows = -(-width // across), -(-height // down)
     offsets = tags.numbers(_TILES if tiled else _STRIPS)
     counts = tags.numbers(_TILE_BYTES if tiled else _STRIP_BYTES)
-    if len(offsets) != len(sizes) or len(counts) != len(sizes):
-        raise ValueError(f"it announces {len(sizes)} strips or tiles and has {len(offsets)}")
-    return [
-        _Part(offset, count, (across * together * bits + 7) // 8 * down, across, down)
-        for offset, count, (across, down) in zip(offsets, counts, sizes, strict=True)
-    ]
+    expected = columns * rows * planes
+    if len(offsets) != expected or len(counts) != expected:
+        raise ValueError(f"it announces {expected} strips or tiles and has {len(offsets)}")
+    parts = []
+    for at, (offset, count) in enumerate(zip(offsets, counts, strict=True)):
+        high = down if tiled else min(down, height - down * (at % rows))
+        parts.append(_Part(offset, count, (across * together * bits + 7) // 8 * high, across, high))
+    return parts
 
 
 def _require_whole(data: bytes, tags: _Tags, parts: list[_Part], compression: int) -> None:

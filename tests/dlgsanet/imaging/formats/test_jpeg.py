@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import time
 from typing import Any
 
 import numpy as np
@@ -101,3 +102,23 @@ def changed(offset: int, content: bytes) -> bytes:
 def test_what_is_refused(data: bytes, error: type[Exception], words: str) -> None:
     with pytest.raises(error, match=words):
         check(data)
+
+
+def test_bytes_that_fill_up_before_markers_are_none_of_the_scan() -> None:
+    data = jpeg(restart_marker_blocks=4)
+    filled = data
+    for marker in (b"\xff\xd1", b"\xff\xd9"):
+        filled = filled.replace(marker, b"\xff" * 9 + marker)
+    check(filled)
+    assert len(read_jpeg(filled).scans[0].restarts) == len(read_jpeg(data).scans[0].restarts)
+
+
+def test_hostile_files_cost_little() -> None:
+    begin = time.process_time()
+    data = jpeg()
+    with pytest.raises(ValueError, match=r"cut before its end|ends before"):
+        check(data[:700] + b"\xff" * 10**6 + b"\0" + EOI)
+    tiny = data.index(b"\xff\xc0") + 5
+    with pytest.raises(ValueError, match="cut before its end"):
+        read_jpeg(data[:tiny] + struct.pack(">HH", 8000, 8000) + data[tiny + 4 :])
+    assert time.process_time() - begin < 2

@@ -106,6 +106,7 @@ def test_a_deflated_strip_is_not_unpacked_beyond_its_rows() -> None:
     ("tags", "error", "words"),
     [
         ({257: [3_276_823], 278: [1]}, ValueError, "announces 3276823 strips"),
+        ({256: [1], 257: [60_000_000], 278: [1]}, ValueError, "announces 60000000 strips"),
         ({257: [32_768_230]}, TooLargeError, "5x32768230"),
         ({256: [0]}, ValueError, "0x6"),
         ({322: [100_000], 323: [100_000]}, TooLargeError, "100000x100000"),
