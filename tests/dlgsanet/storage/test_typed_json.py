@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
@@ -89,3 +90,8 @@ def test_a_type_without_a_json_form_is_our_own_fault() -> None:
 
     with pytest.raises(TypeError, match="no JSON form"):
         decode(Odd, {"value": 1}, "odd")
+
+
+def test_dates_of_toml_are_said() -> None:
+    with pytest.raises(InputError, match=r'^limits\.patch: expected a number, found "2026-01-02"; correct it$'):
+        decode(float, datetime.date(2026, 1, 2), "limits.patch", "correct it")

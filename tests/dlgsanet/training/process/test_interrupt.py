@@ -17,6 +17,9 @@ def test_the_first_request_waits_and_handlers_come_back() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
         os.kill(os.getpid(), signal.SIGTERM)
         assert stop.requested
+    with stop_between_steps() as stop:
+        os.kill(os.getpid(), signal.SIGHUP)  # the terminal was closed
+        assert stop.requested
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
 
 
@@ -27,3 +30,13 @@ def test_a_second_ctrl_c_stops_at_once_but_sigterm_after_it_waits() -> None:
         assert stop.requested
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_a_closed_terminal_is_not_heard_under_nohup() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with stop_between_steps() as stop:
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert not stop.requested
+    finally:
+        signal.signal(signal.SIGHUP, before)
