@@ -138,6 +138,9 @@ def _guarded(words: list[str], debug: bool) -> int:
     try:
         return _run(words)
     except KeyboardInterrupt:
+        # Where text was being executed, as every dataclass is made, Python remembers the interrupt and would end itself
+        # by that signal whatever was done about it; executing anything else makes it forget.
+        exec("")
         return _fail("interrupted", ExitCode.INTERRUPTED, debug)
     except EdgeError as error:
         return _fail(str(error), error.exit_code, debug)

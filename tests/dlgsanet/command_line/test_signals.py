@@ -83,3 +83,12 @@ def test_a_verb_clears_away_and_says_one_line(tmp_path: Path, number: int) -> No
     process.send_signal(number)
     assert process.communicate(timeout=60) == ("", "dlgsanet: interrupted\n")
     assert process.returncode == 130 and not list(tmp_path.iterdir())
+
+
+def test_an_interrupt_while_a_dataclass_is_made_is_one_like_any_other(tmp_path: Path) -> None:
+    verb = VERB[: VERB.index("def verb")] + "def verb():\n    exec('raise KeyboardInterrupt')\n"
+    (tmp_path / "its_door.py").write_text(verb + VERB[VERB.index("door._import") :])
+    command = [sys.executable, "-m", "its_door"]  # as `python -m dlgsanet`: for a script Python forgets it
+    path = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{tmp_path}"}
+    done = subprocess.run(command, capture_output=True, text=True, env=path, check=False)
+    assert (done.returncode, done.stderr) == (130, "dlgsanet: interrupted\n")
