@@ -31,7 +31,7 @@ from dlgsanet.imaging.files import to_nchw
 from dlgsanet.metrics import Protocol
 from runtimes.runner.contract import OutputError, RunInfo, UnfitError
 from runtimes.runner.fidelity.likeness import LikenessMeter, ProbeFigures, probe_figures
-from runtimes.runner.fidelity.probes import CORE, PROBES, probe
+from runtimes.runner.fidelity.probes import CORE, FEWEST, PROBES, probe
 from runtimes.runner.tiling import Array, Tile
 from runtimes.runner.work_by_precision import shares
 
@@ -130,14 +130,17 @@ def check(
             outputs.pop(WHOLE, None)
             if outputs and shelf.wants(drop):
                 shelf = shelf.put(make_crop(sample, dataset, origin.sha256, outputs), drop)
-        _probe(runs, reference, origin.scale, probe_names(dataset), step)
+        _probe(runs, dataset, reference, origin.scale, step)
     checked = _judged(runs, tilings, enlarged, rungs.records(conditions) if rungs else (), conditions)
     return replace(checked, crops=shelf.crops)
 
 
-def probe_names(dataset: Dataset) -> tuple[str, ...]:
-    """All probe tiles, but on a bundle's own pack the few whose references it stores: that check is to be short."""
-    return CORE if all(item.sr for item in dataset.items) else tuple(PROBES)
+def probe_names(dataset: Dataset, *, interpreted: bool = False) -> tuple[str, ...]:
+    """All probe tiles, but on a bundle's own pack the few whose references it stores, and for an interpreter, which is
+    slow, one that is both flat and saturated: that check is to be short."""
+    if not all(item.sr for item in dataset.items):
+        return tuple(PROBES)
+    return FEWEST if interpreted else CORE
 
 
 def _judged(
@@ -244,19 +247,21 @@ def _one_output(run: _Run, target: Standard, overlap: int) -> Array | None:
 
 
 def _probe(
-    runs: Sequence[_Run], reference: ReferenceOutputs, scale: int, names: Sequence[str], step: Callable[[str], None]
+    runs: Sequence[_Run], dataset: Dataset, reference: ReferenceOutputs, scale: int, step: Callable[[str], None]
 ) -> None:
     """Every artifact on the probe tiles of its size; what goes wrong is noted in its run."""
     for tile in _tiles([run.subject for run in runs]):
         alive = [run for run in runs if run.subject.tile == tile and run.over is None]
-        wanted = reference.probes(tile, scale, names) if alive else {}
+        names = {run.subject.artifact: probe_names(dataset, interpreted=run.subject.interpreted) for run in alive}
+        wanted = reference.probes(tile, scale, max(names.values(), key=len)) if names else {}
         require_finite(wanted)
         for run in alive:
             step(f"probe tiles: {run.subject.artifact}")
             run.note = "" if wanted else "judged without probe tiles: no reference of them is stored, and no torch here"
             try:
-                for name, sr in wanted.items():
-                    _one_probe(run, name, tile, to_8_bits(sr) if run.subject.pictures else sr)
+                for name in names[run.subject.artifact]:
+                    if (sr := wanted.get(name)) is not None:
+                        _one_probe(run, name, tile, to_8_bits(sr) if run.subject.pictures else sr)
             except EdgeError as error:
                 run.stops(error)
 

@@ -133,6 +133,7 @@ def _subject(artifact: Artifact, judge: Judge, scale: int, options: CheckOptions
         approximate=LOW_RANK in (artifact.variant or "").split("-"),
         pictures=artifact.output.layout == PICTURE,
         note=judge.note,
+        interpreted=bool(judge.note),
         role="artifact",
         backend=artifact.backend,
     )
@@ -148,5 +149,7 @@ def _look(artifact: Artifact, judge: Judge, subject: Subject, options: CheckOpti
 
 def _runner(artifact: Artifact, judge: Judge, scale: int, options: CheckOptions, taps: tuple[str, ...] = ()) -> Runner:
     threads = options.threads
-    opener = partial(open_runner, options.bundle, artifact.id, device=judge.device, threads=threads, taps=taps)
+    opener = partial(
+        open_runner, options.bundle, artifact.id, device=judge.device, threads=threads, taps=taps, resting=True
+    )
     return IsolatedRunner(judge.name, scale, (artifact.tile,), opener)

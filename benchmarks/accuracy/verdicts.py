@@ -93,6 +93,7 @@ def _figures(subject: Subject, info: RunInfo, summary: Summary, seen: Seen) -> F
         ssim_drop=summary.ssim_drop,
         fault=seen.fault,
         approximate=subject.approximate,
+        pictures=subject.pictures,
         drop_abs_db=summary.abs_drop.value if summary.abs_drop else None,
         rgb_drop_abs_db=summary.rgb_abs_drop_db,
         rgb_drop_worst_db=summary.rgb_worst_drop_db,

@@ -28,7 +28,7 @@ class Figures:
     `drop_mean_db` is the mean of the drops, `drop_abs_db` that of their sizes: gains cancel losses in the first only.
     The same of RGB, where it was measured. `fault` is one line about an output that is no picture at all: not finite,
     or constant for an input that is not. `approximate`: the graph itself drops something (a compressed basis), whatever
-    its precision; then it is judged like a quantized one.
+    its precision; then it is judged like a quantized one. `pictures`: its outputs have 8 bits.
     """
 
     precision: str
@@ -40,6 +40,7 @@ class Figures:
     ssim_drop: float
     fault: str | None = None
     approximate: bool = False
+    pictures: bool = False
     drop_abs_db: float | None = None
     rgb_drop_abs_db: float | None = None
     rgb_drop_worst_db: float | None = None
@@ -62,7 +63,7 @@ def judge(figures: Figures, max_drop_db: float | None = None, table: LimitTable 
     more where it has (it can tighten a gate, never loosen it). Raises InputError for an unknown precision or
     a limit that is not above zero.
     """
-    limits = table.of(figures.precision, approximate=figures.approximate)
+    limits = table.of(figures.precision, approximate=figures.approximate, pictures=figures.pictures)
     if max_drop_db is not None and not 0 < max_drop_db < math.inf:
         raise InputError(f"expected a drop limit above 0 dB, found {max_drop_db:g}; try --max-drop 0.1")
     if figures.fault:

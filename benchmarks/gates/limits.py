@@ -197,14 +197,32 @@ class LimitTable:
     name: str = "default"
     gates: Mapping[str, Limits | None] = field(default_factory=lambda: {**GATES, APPROXIMATE: INT8})
 
-    def of(self, precision: str, *, approximate: bool = False) -> Limits | None:
-        """Raises InputError for an unknown precision."""
+    def of(self, precision: str, *, approximate: bool = False, pictures: bool = False) -> Limits | None:
+        """`pictures`: outputs of 8 bits, which differ by a whole level where both were next to its middle. Raises
+        InputError for an unknown precision."""
         if precision not in self.gates:
             raise unknown("precision", precision, GATES)
-        return self.gates[APPROXIMATE if approximate else precision]
+        limits = self.gates[APPROXIMATE if approximate else precision]
+        return _rounded(limits) if limits is not None and pictures else limits
 
 
 DEFAULT = LimitTable()
+
+_FAINT_COLOUR = 0.05  # of the detail in colours that are next to grey, which 8 bits hardly hold
+
+
+def _rounded(limits: Limits) -> Limits:
+    """What rounding to 8 bits may add: a level in a pixel, a patch or a flat tile, a part of it in a mean of many."""
+    pixels = ("speck", "patch", "flat_shift", "flat_patch", "busy_shift", "busy_patch")
+    means = ("image_shift", "line", "step", "dots", "chroma", "ends", "seams")
+    return replace(
+        limits,
+        to_reference_mean_db=min(limits.to_reference_mean_db, INT8W.to_reference_mean_db),
+        to_reference_worst_db=min(limits.to_reference_worst_db, INT8W.to_reference_worst_db),
+        detail=max(limits.detail, _FAINT_COLOUR),
+        **{name: getattr(limits, name) + 1.0 for name in pixels},
+        **{name: getattr(limits, name) + 0.3 for name in means},
+    )
 
 
 def read_limits(path: Path) -> LimitTable:

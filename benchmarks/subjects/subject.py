@@ -27,7 +27,7 @@ class Subject(Identity):
 
     `approximate`: its graph drops something, whatever its precision. `pictures`: it takes and gives 8 bits, so the
     reference's output is rounded before the two are compared. `note` is one line that its records must say even when it
-    passes.
+    passes. `interpreted`: an interpreter of the file stands in for its engine, and takes seconds for a tile.
     """
 
     artifact: str
@@ -37,6 +37,7 @@ class Subject(Identity):
     approximate: bool = False
     pictures: bool = False
     note: str = ""
+    interpreted: bool = False
 
 
 @dataclass(frozen=True)

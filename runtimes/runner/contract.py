@@ -42,12 +42,14 @@ class RunOptions:
     """Where to run: `device` as the backend knows it (CPU, GPU, NPU, an execution provider), `threads` of
     the CPU (None: all cores that this process may use). `cuda_graph`: launch an engine's kernels as one graph. `taps`:
     tensors inside the network that `inspect` gives, too; what is compiled then is a twin of the artifact, with more
-    outputs."""
+    outputs. `resting`: threads that wait for work sleep at once, which costs less CPU time: for runs that nobody
+    times."""
 
     device: str = "CPU"
     threads: int | None = None
     cuda_graph: bool = False
     taps: tuple[str, ...] = ()
+    resting: bool = False
 
     def __post_init__(self) -> None:
         if self.threads is not None and self.threads < 1:

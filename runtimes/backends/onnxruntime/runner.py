@@ -61,7 +61,7 @@ class OnnxRuntimeRunner(Runner):
         source = self._source(model, facts)
         with tempfile.TemporaryDirectory() as folder:
             optimized = Path(folder) / "optimized.onnx" if artifact.precision == "int8" else None
-            options = _session_options(ort, provider, threads, optimized)
+            options = _session_options(ort, provider, threads, optimized, resting=self._options.resting)
             try:
                 self._session = ort.InferenceSession(source, options, providers=[provider], enable_fallback=0)
             except Exception as error:
@@ -148,8 +148,10 @@ def open_product(precision: str, threads: int) -> Callable[[Array, Array], objec
     return lambda a, b: session.run(["c"], {"a": a, "b": b})
 
 
-def _session_options(ort: ModuleType, provider: str, threads: int, optimized: Path | None) -> Any:
-    options = quiet_options(ort, threads)
+def _session_options(
+    ort: ModuleType, provider: str, threads: int, optimized: Path | None, *, resting: bool = False
+) -> Any:
+    options = quiet_options(ort, threads, resting=resting)
     if optimized is not None and provider == "CPUExecutionProvider":
         options.optimized_model_filepath = str(optimized)
     if provider != "CPUExecutionProvider":

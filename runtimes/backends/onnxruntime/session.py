@@ -29,14 +29,17 @@ class Session(Protocol):
     def get_outputs(self) -> Sequence[Value]: ...
 
 
-def quiet_options(ort: ModuleType, threads: int) -> Any:
-    """Session options: a fixed number of threads that rest between runs, and no warnings."""
+def quiet_options(ort: ModuleType, threads: int, *, resting: bool = False) -> Any:
+    """Session options: a fixed number of threads that rest between runs, and with `resting` within them, too; no
+    warnings."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3  # errors only: warnings are not for the user's terminal
     # Without it the pool spins on after a run, and steals the cores from whatever is timed next.
     options.add_session_config_entry("session.force_spinning_stop", "1")
+    if resting:
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return options
 
 

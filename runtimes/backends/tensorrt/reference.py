@@ -162,7 +162,7 @@ def _set_target(node: Any, kind: str) -> None:
 
 def _exact(ort: ModuleType, threads: int) -> object:
     """No optimization: fused kernels would compute past the roundings, and folding would change the integers."""
-    options = quiet_options(ort, threads)
+    options = quiet_options(ort, threads, resting=True)
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     return options
 

@@ -85,6 +85,9 @@ PROBES: Mapping[str, Callable[[Tile], Plane]] = {
 CORE = tuple(PROBES)[:7]
 """The probes of a short check."""
 
+FEWEST = ("blue",)
+"""For what takes seconds a tile: one that is both flat and saturated."""
+
 FLAT = frozenset(PROBES) - {"colours", "patterns", "text", "noise"}
 """Those of one colour."""
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks.accuracy.check import Checked, check, steps
+from benchmarks.accuracy.check import Checked, check, probe_names, steps
 from benchmarks.records.accuracy import AccuracyRecord
 from benchmarks.subjects.datasets import Dataset, Item, Sample, open_folder
 from benchmarks.subjects.reference import ReferenceOutputs, StoredReference, TorchReference
@@ -339,3 +339,9 @@ def test_a_senseless_limit_is_refused_before_the_work(
 ) -> None:
     with pytest.raises(InputError, match="above 0 dB"):
         check([subject(nearest(fault="missing"))], dataset, reference, MODEL, max_drop_db=-1.0)
+
+
+def test_a_check_of_the_pack_has_few_probe_tiles_and_an_interpreter_one(dataset: Dataset) -> None:
+    pack = replace(dataset, items=tuple(replace(item, sr={"8x8": item.hr}) for item in dataset.items))
+    assert probe_names(dataset) == probe_names(dataset, interpreted=True) == tuple(PROBES)
+    assert probe_names(pack) == CORE and probe_names(pack, interpreted=True) == ("blue",)

@@ -70,3 +70,12 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     for name in ("none.toml", "none.json"):
         with pytest.raises(InputError, match="cannot read"):
             read_limits(tmp_path / name)
+
+
+def test_pictures_of_8_bits_are_allowed_what_rounding_does() -> None:
+    exact, rounded = DEFAULT.of("fp16"), DEFAULT.of("fp16", pictures=True)
+    assert exact is not None and rounded is not None
+    assert rounded.flat_patch == exact.flat_patch + 1 and rounded.dots > exact.dots
+    assert rounded.to_reference_mean_db < 10 * math.log10(12 * 255**2) < exact.to_reference_mean_db
+    assert (rounded.shift, rounded.drop_mean_db) == (exact.shift, exact.drop_mean_db)
+    assert DEFAULT.of("pal4", pictures=True) is None
