@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dlgsanet.command_line.voice import PLAIN
+from dlgsanet.command_line.voice import PLAIN, Voice
 from dlgsanet.errors import InputError, UnavailableError
 from dlgsanet.imaging.files import write_picture
 from runtimes.upscale.options import UpscaleOptions
@@ -56,6 +56,13 @@ def test_what_does_not_fit_is_refused(photo: Path, tmp_path: Path, changes: dict
     options = UpscaleOptions((photo,), tmp_path / "out", **changes)  # type: ignore[arg-type]
     with pytest.raises(InputError, match=words):
         plan_upscale(options, lambda name: Repeat(), PLAIN)
+
+
+def test_how_a_model_was_read_is_said(photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    plan_upscale(UpscaleOptions((photo,), tmp_path / "out", model="m"), lambda name: Repeat(), Voice())
+    assert "read as it should be\n" in capsys.readouterr().err
+    plan_upscale(UpscaleOptions((photo,), tmp_path / "out", model="m"), lambda name: Repeat(), Voice(quiet=True))
+    assert capsys.readouterr().err == ""
 
 
 def test_a_model_needs_torch(photo: Path, tmp_path: Path) -> None:

@@ -122,3 +122,15 @@ def test_hostile_files_cost_little() -> None:
     with pytest.raises(ValueError, match="cut before its end"):
         read_jpeg(data[:tiny] + struct.pack(">HH", 8000, 8000) + data[tiny + 4 :])
     assert time.process_time() - begin < 2
+
+
+def test_noise_that_makes_a_marker_is_no_verdict() -> None:
+    stuffed = 0
+    for seed in range(400):  # until a stuffed byte lies where the noise begins
+        rng = np.random.default_rng(seed)
+        data = jpeg(Image.fromarray(rng.integers(0, 256, (24, 24, 3), np.uint8)), quality=100)
+        end = read_jpeg(data).scans[0].end
+        if data[end - 33] == 0xFF:
+            stuffed += 1
+            check(data)
+    assert stuffed
