@@ -27,8 +27,7 @@ def command(module: str, *arguments: str, parent: int | None = None) -> list[str
 def environment() -> dict[str, str]:
     """Of a child: its own children, whoever starts them, do not look into the working directory either (Python 3.11
     and newer)."""
-    path = os.pathsep.join(filter(None, (str(HOME), os.environ.get("PYTHONPATH"))))
-    return {**os.environ, "PYTHONPATH": path, "PYTHONSAFEPATH": "1"}
+    return {**os.environ, "PYTHONSAFEPATH": "1"}
 
 
 def killed_with_parent(parent: int) -> bool:
@@ -63,8 +62,10 @@ def _begin() -> None:
     if killed_with_parent(parent) and os.getpgrp() == os.getpid():
         _guard_group()
     del sys.argv[1:3]
-    here = str(Path(__file__).resolve().parent)
-    sys.path[:] = [str(HOME), *(place for place in sys.path if place not in (here, str(HOME)))]
+    here, home = str(Path(__file__).resolve().parent), str(HOME)
+    sys.path[:] = [place for place in sys.path if place != here]
+    if home not in sys.path:  # else it is where packages are installed, which comes after Python's own modules
+        sys.path.insert(0, home)
     runpy.run_module(module, run_name="__main__", alter_sys=True)
 
 

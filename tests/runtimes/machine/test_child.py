@@ -145,6 +145,18 @@ def test_a_file_named_like_one_of_pythons_own_is_not_taken_for_it(
         assert ask(make(again)) == 0
 
 
+def test_the_places_of_modules_keep_their_order(tmp_path: Path) -> None:
+    """Where packages are installed comes after Python's own modules, also for a child."""
+    (tmp_path / "its_work.py").write_text("import sys\nprint(*sys.path, sep='\\n')")
+    for places in ([tmp_path], [tmp_path, start.HOME]):
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, places))}
+        done = subprocess.run(start.command("its_work"), env=environment, capture_output=True, text=True, check=True)
+        found = done.stdout.splitlines()
+        order = [found.index(str(tmp_path)), found.index(str(start.HOME))]
+        assert (order == sorted(order)) == (len(places) == 2)
+        assert str(start.HOME / "runtimes" / "machine") not in found
+
+
 @pytest.mark.parametrize("signal", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_signals_to_all_processes_are_for_the_parent(make: Make, signal: str) -> None:
     assert ask(make(f"import signal\nos.kill(os.getpid(), signal.{signal})\nreturn 'on'")) == "on"
