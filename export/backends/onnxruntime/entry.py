@@ -8,14 +8,22 @@ from export.backends.backend import Backend, Order
 from export.targets.row import BASIS, Row
 
 if TYPE_CHECKING:
+    from export.backends.backend import Finished
     from export.quantization.calibrated_graph import Quantizer
     from export.targets.outputs import Written
+    from runtimes.bundle.manifest import Artifact
 
 
 def _write(order: Order) -> Written:
     from export.backends.onnxruntime.write import write
 
     return write(order)
+
+
+def _after(finished: Finished) -> tuple[Artifact, ...]:
+    from export.backends.onnxruntime.vapoursynth import add_script
+
+    return add_script(finished)
 
 
 def _quantizer() -> Quantizer:
@@ -51,5 +59,6 @@ BACKEND = Backend(
         "fp16": "ONNX Runtime computes fp16 as casts around fp32 on CPUs; use openvino-fp16",
     },
     tools=("onnxruntime",),
+    after=_after,
     quantizer=_quantizer,
 )
