@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,17 +15,18 @@ from benchmarks.studies.planted_faults.gate import (
     Replayed,
     Watched,
     judged,
-    own_levels,
     small_set,
 )
 from benchmarks.studies.planted_faults.plant import Place, spoilt
-from benchmarks.studies.planted_faults.study import VISIBLE_LEVELS, CleanRow, FaultRow
+from benchmarks.studies.planted_faults.study import CleanRow, FaultRow, is_visible
 from benchmarks.subjects.datasets import Dataset
 from benchmarks.subjects.subject import origin_of
 from benchmarks.subjects.torch_peers import reference_function
 from dlgsanet.storage.typed_json import decode, to_json
 from runtimes.backends.references import Judge, judges
 from runtimes.bundle.manifest import Manifest, read_manifest
+
+Levels = tuple[float, float, float, float]
 
 LONGEST = 120
 """Characters of a gate's reason that are kept."""
@@ -66,27 +66,26 @@ class Bench:
 
     def clean(self, place: Place, runner: Replayed) -> CleanRow:
         """The artifact as it was exported."""
-        record = self._record(place, runner)
-        own = own_levels(runner.answers, self.reference.tile)
-        return CleanRow(
-            self.manifest.name, place.name, record.device or "", record.gate, record.reason[:LONGEST], round(own, 3)
-        )
+        watched = Watched(runner, self.reference.tile)
+        record = self._record(place, watched)
+        reason, own = record.reason[:LONGEST], _four(watched.levels())
+        return CleanRow(self.manifest.name, place.name, record.device or "", record.gate, reason, own)
 
-    def planted(self, fault: PlantedFault, place: Place, clean: Replayed, own: float) -> FaultRow | None:
+    def planted(self, fault: PlantedFault, place: Place, clean: Replayed, own: Levels) -> FaultRow | None:
         """The artifact with a fault; None where it has nothing to change."""
         with tempfile.TemporaryDirectory(dir=self.folder) as folder:
             runner = spoilt(fault, place, clean, Path(folder))
             if runner is None:
                 return None
-            watched = Watched(runner, clean)
+            watched = Watched(runner, clean.answers)
             record = self._record(place, watched)
-        levels = round(watched.levels, 3) if math.isfinite(watched.levels) else None
-        visible = levels is None or (levels >= VISIBLE_LEVELS and levels > own)
+        levels = None if watched.broken else _four(watched.levels())
+        visible = levels is None or is_visible(levels, own)
         caught = record.gate == "fail"
         named = record.reason.partition(";")[0][:LONGEST] if caught else ""
         return FaultRow(self.manifest.name, place.name, fault.name, levels, visible, caught, named)
 
-    def _record(self, place: Place, runner: Replayed | Watched) -> AccuracyRecord:
+    def _record(self, place: Place, runner: Watched) -> AccuracyRecord:
         return judged(place, runner, self.data, self.reference, origin_of(self.manifest))
 
 
@@ -138,7 +137,12 @@ def run(
             runner.end()
 
 
+def _four(levels: Sequence[float]) -> Levels:
+    median, most, nearly_all, largest = levels
+    return median, most, nearly_all, largest
+
+
 def _told(row: FaultRow) -> str:
-    size = "no picture" if row.levels is None else f"{row.levels:.2f} levels"
+    size = "no picture" if row.levels is None else f"{row.levels[3]:.2f} levels"
     seen = "" if row.visible else ", too small to see"
     return f"{size}{seen}: {row.named or 'passes'}"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.accuracy.check import check
 from benchmarks.records.accuracy import AccuracyRecord
@@ -22,7 +23,8 @@ from runtimes.runner.overlap import DEFAULT_OVERLAP
 from runtimes.runner.tiling import Array, Tile, upscale_tiled
 
 PATCH = 8
-OWN_PERCENTILE = 99.0
+RANKS = (50.0, 90.0, 99.0, 100.0)
+"""Percentiles of patches at which a fault is held against what the precision itself does."""
 Infer = Callable[[Array], Array]
 
 
@@ -85,11 +87,6 @@ class Replayed(Runner):
     def _infer(self, tile: Array) -> Array:
         return self.answers(tile)
 
-    def picture(self, lr: Array, overlap: int) -> Array:
-        """The whole picture, from tiles that are known."""
-        tile = self.tile_for((lr.shape[2], lr.shape[3]), overlap)
-        return upscale_tiled(self.answers, lr, self.scale, tile, overlap)
-
     def _close(self) -> None:
         """Kept open: the next fault asks it again."""
 
@@ -100,13 +97,14 @@ class Replayed(Runner):
 
 
 class Watched(Runner):
-    """Another runner, and how far what a user sees of it is from what was seen before, in levels: whole pictures, and
-    tiles that are asked for one by one. Infinite where no picture comes."""
+    """Another runner, and how far what a user sees of it is from what `wanted` gives: whole pictures, and tiles that
+    are asked for one by one. `broken`: no picture came."""
 
-    def __init__(self, inner: Runner, clean: Replayed) -> None:
+    def __init__(self, inner: Runner, wanted: Infer) -> None:
         super().__init__(inner.scale, inner.tiles)
-        self._inner, self._clean = inner, clean
-        self.levels = 0.0
+        self._inner, self._wanted = inner, wanted
+        self._seen: list[NDArray[np.float64]] = []
+        self.broken = False
 
     def _open(self) -> RunInfo:
         return self._inner.__enter__().info
@@ -115,44 +113,40 @@ class Watched(Runner):
         return self._inner.infer(tile, checked=False)
 
     def infer(self, tile: Array, *, checked: bool = True) -> Array:
-        return self._seen(lambda: super(Watched, self).infer(tile, checked=checked), self._clean.answers(tile))
+        return self._watch(lambda: super(Watched, self).infer(tile, checked=checked), lambda: self._wanted(tile))
 
     def __call__(self, lr: Array, overlap: int = DEFAULT_OVERLAP) -> Array:
-        return self._seen(lambda: super(Watched, self).__call__(lr, overlap), self._clean.picture(lr, overlap))
+        tile = self.tile_for((lr.shape[2], lr.shape[3]), overlap)
+        return self._watch(
+            lambda: super(Watched, self).__call__(lr, overlap),
+            lambda: upscale_tiled(self._wanted, lr, self.scale, tile, overlap),
+        )
 
-    def _seen(self, ask: Callable[[], Array], wanted: Array) -> Array:
+    def _watch(self, ask: Callable[[], Array], wanted: Callable[[], Array]) -> Array:
         try:
             sr = ask()
         except OutputError:
-            self.levels = np.inf
+            self.broken = True
             raise
-        self.levels = max(self.levels, float(patches(sr - wanted).max()))
+        self._seen.append(patches(sr - wanted()))
         return sr
+
+    def levels(self) -> tuple[float, ...]:
+        """Of all patches, at RANKS."""
+        found = np.concatenate([*self._seen, np.zeros(1)])
+        return tuple(round(float(it), 3) for it in np.percentile(found, RANKS))
 
     def _close(self) -> None:
         self._inner.__exit__(None, None, None)
 
 
-def patches(error: Array) -> Array:
+def patches(error: Array) -> NDArray[np.float64]:
     """Root mean square of every 8x8 patch (1 x 3 x H x W -> values), in levels of 255."""
     _, channels, height, width = error.shape
     rows, columns = height // PATCH, width // PATCH
     cut = error[0, :, : rows * PATCH, : columns * PATCH].reshape(channels, rows, PATCH, columns, PATCH)
-    found: Array = 255 * np.sqrt(np.square(cut, dtype=np.float64).mean((0, 2, 4))).reshape(-1)
+    found: NDArray[np.float64] = 255 * np.sqrt(np.square(cut, dtype=np.float64).mean((0, 2, 4))).reshape(-1)
     return found
-
-
-def own_levels(clean: Remembered, reference: Remembered) -> float:
-    """What the precision does by itself: 99 of 100 patches differ by less from the reference."""
-    errors = [patches(sr - reference(np.frombuffer(key, np.float32).reshape(_tile_shape(sr, key)))) for key, sr in (
-        clean.held.items())]  # fmt: skip
-    return float(np.percentile(np.concatenate(errors), OWN_PERCENTILE))
-
-
-def _tile_shape(sr: Array, key: bytes) -> tuple[int, int, int, int]:
-    pixels = len(key) // 4 // 3
-    height = round(np.sqrt(pixels * sr.shape[2] / sr.shape[3]))
-    return 1, 3, height, pixels // height
 
 
 def small_set(bundle: Path, manifest: Manifest, tile: Tile, folder: Path) -> Dataset:

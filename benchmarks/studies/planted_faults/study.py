@@ -11,31 +11,32 @@ from benchmarks.records.study_file import StudyFile
 from runtimes.file_formats.markdown import markdown_table
 
 VISIBLE_LEVELS = 1.0
-"""A fault is visible that changes some 8x8 patch by so many levels (root mean square), and by more than what the
-precision does to 99 of 100 patches."""
+"""A fault is visible that changes 8x8 patches by so many levels (root mean square) and by more than the precision
+itself does, both at the same rank: the median patch, the 90th or 99th percentile, or the largest."""
 
 
 @dataclass(frozen=True)
 class CleanRow:
-    """An artifact as it was exported: no gate may speak. `own`: its levels (see `FaultRow`)."""
+    """An artifact as it was exported: no gate may speak. `own`: how far it is from the reference, in levels: its median
+    8x8 patch, the 90th and 99th percentile, and the largest."""
 
     model: str
     artifact: str
     judged_by: str
     gate: GateName
     reason: str
-    own: float
+    own: tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
 class FaultRow:
-    """One fault in one artifact. `levels`: the largest change of an 8x8 patch, root mean square; None where no picture
-    came out. `named`: the figure that the gate named, empty where it passed."""
+    """One fault in one artifact. `levels`: what it changes, as `own`; None where no picture came out. `named`: the
+    figure that the gate named, empty where it passed."""
 
     model: str
     artifact: str
     fault: str
-    levels: float | None
+    levels: tuple[float, float, float, float] | None
     visible: bool
     caught: bool
     named: str
@@ -59,11 +60,16 @@ class PlantedFaults(StudyFile):
     rows: tuple[FaultRow, ...]
 
 
+def is_visible(levels: Sequence[float], own: Sequence[float]) -> bool:
+    """Whether a fault shows above what the precision does (VISIBLE_LEVELS)."""
+    return any(found >= VISIBLE_LEVELS and found > usual for found, usual in zip(levels, own, strict=True))
+
+
 def summary_table(content: PlantedFaults) -> str:
     """A line for each artifact."""
     head = (
-        "artifact", "judged by", "own error, levels", "faults", "visible", "visible and missed", "too small to see",
-        "of these caught", "as exported",
+        "artifact", "judged by", "own error, levels: 99 % / largest", "faults", "visible", "visible and missed",
+        "too small to see", "of these caught", "as exported",
     )  # fmt: skip
     lines = []
     for clean in content.clean:
@@ -72,13 +78,30 @@ def summary_table(content: PlantedFaults) -> str:
         missed = ", ".join(it.fault for it in seen if not it.caught) or "none"
         counts = (str(len(rows)), str(len(seen)), missed, str(len(small)), str(sum(it.caught for it in small)))
         cells = counts if rows else ("", "", "", "", "")
-        lines.append((f"{clean.model} {clean.artifact}", clean.judged_by, f"{clean.own:.2f}", *cells, clean.gate))
+        lines.append(
+            (
+                f"{clean.model} {clean.artifact}",
+                clean.judged_by,
+                f"{clean.own[2]:.2f} / {clean.own[3]:.2f}",
+                *cells,
+                clean.gate,
+            )
+        )
     return markdown_table(head, lines)
 
 
 def faults_table(content: PlantedFaults) -> str:
     """A line for each fault, over all artifacts."""
-    head = ("fault", "what it does", "planted", "artifacts", "levels", "visible", "caught", "named most often")
+    head = (
+        "fault",
+        "what it does",
+        "planted",
+        "artifacts",
+        "largest patch, levels",
+        "visible",
+        "caught",
+        "named most often",
+    )
     lines = []
     for kind in content.faults:
         rows = [it for it in content.rows if it.fault == kind.name]
@@ -93,7 +116,7 @@ def faults_table(content: PlantedFaults) -> str:
 
 
 def _levels(rows: Sequence[FaultRow]) -> str:
-    known = [it.levels for it in rows if it.levels is not None]
+    known = [it.levels[3] for it in rows if it.levels is not None]
     return f"{min(known):.1f} to {max(known):.1f}" if known else "no picture"
 
 

@@ -37,7 +37,7 @@ def test_a_clean_artifact_passes_and_faults_are_caught(
     place = artifacts[target]
     clean = Replayed(place.runner())
     row = bench.clean(place, clean)
-    assert (row.gate, row.reason) == ("pass", "") and row.own < 1
+    assert (row.gate, row.reason) == ("pass", "") and row.own[3] < 1
     for name in ("tint", "half a pixel", "sign lost", "a sixth brighter", "infinity"):
         found = bench.planted(NAMED[name], place, clean, row.own)
         assert found is not None and found.visible and found.caught and found.named, name
@@ -49,9 +49,9 @@ def test_what_nobody_sees_is_said(bench: Bench, artifacts: Mapping[str, Place]) 
     clean = Replayed(place.runner())
     bench.clean(place, clean)
     little = OutputFault("little", "a tenth of a level", lambda tail: tail.add(tail.sr, 0.1 / 255))
-    row = bench.planted(little, place, clean, 0.0)
-    assert row is not None and not row.visible and row.levels == pytest.approx(0.1, abs=0.01)
-    strong = bench.planted(NAMED["brighter"], place, clean, 5.0)
+    row = bench.planted(little, place, clean, (0, 0, 0, 0))
+    assert row is not None and not row.visible and row.levels == pytest.approx([0.1] * 4, abs=0.01)
+    strong = bench.planted(NAMED["brighter"], place, clean, (3, 4, 5, 6))
     assert strong is not None and not strong.visible  # the precision itself does more
     clean.end()
 
