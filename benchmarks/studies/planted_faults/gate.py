@@ -128,7 +128,7 @@ class Watched(Runner):
         except OutputError:
             self.broken = True
             raise
-        self._seen.append(patches(sr - wanted()))
+        self._seen.append(patches(np.clip(sr, 0, 1) - np.clip(wanted(), 0, 1)))  # as eyes see it
         return sr
 
     def levels(self) -> tuple[float, ...]:
