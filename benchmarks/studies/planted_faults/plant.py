@@ -64,19 +64,20 @@ class SpoiltRunner(Runner):
 def spoilt(fault: PlantedFault, place: Place, clean: Runner, folder: Path) -> Runner | None:
     """A runner of the artifact with the fault; None where it has nothing to change.
 
-    Faults of constants are always in the file; those behind the output are where an engine of its own runs the file.
-    Where a stand-in computes it (`clean` may then give what it gave before), the same operations follow its output.
+    Faults of constants are always in the file; those behind the output are there in one float and one integer
+    precision of every engine that runs here. Elsewhere the same operations follow the runner's output, and `clean` may
+    give what it gave before: a test holds that both are the same.
     """
     if isinstance(fault, RunFault):
         return SpoiltRunner(clean, fault.make())
-    if isinstance(fault, OutputFault) and not _runs_here(place):
+    if isinstance(fault, OutputFault) and not _in_file(place):
         return SpoiltRunner(clean, computed(fault, place))
     files = _files(fault, place)
     return None if files is None else _written(place, files, folder).runner()
 
 
-def _runs_here(place: Place) -> bool:
-    return place.artifact.backend in ("onnxruntime", "openvino")
+def _in_file(place: Place) -> bool:
+    return place.artifact.backend in ("onnxruntime", "openvino") and place.artifact.precision in ("fp32", "int8")
 
 
 def network_file(place: Place) -> NetworkFile:
