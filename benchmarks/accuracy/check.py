@@ -29,7 +29,9 @@ from benchmarks.subjects.torch_peers import peer_id
 from dlgsanet.errors import EdgeError, InputError, UnavailableError
 from dlgsanet.imaging.files import to_nchw
 from dlgsanet.metrics import Protocol
+from runtimes.bundle.artifact_facts import Shown
 from runtimes.runner.contract import OutputError, RunInfo, UnfitError
+from runtimes.runner.fidelity.birth import shown, worse
 from runtimes.runner.fidelity.likeness import LikenessMeter, ProbeFigures, probe_figures
 from runtimes.runner.fidelity.probes import CORE, FEWEST, PROBES, probe
 from runtimes.runner.tiling import Array, Tile
@@ -63,6 +65,7 @@ class _Run:
     rows: list[ImageRow] = field(default_factory=list)
     meter: LikenessMeter | None = None
     probes: list[ProbeFigures] = field(default_factory=list)
+    shown: list[Shown] = field(default_factory=list)
     fault: str | None = None
     note: str = ""
     signs: list[Signs] = field(default_factory=list)
@@ -73,7 +76,14 @@ class _Run:
 
     def seen(self) -> Seen:
         """What eyes would see of it."""
-        return Seen(self.meter.figures() if self.meter else None, tuple(self.probes), self.fault, self.note)
+        likeness = self.meter.figures() if self.meter else None
+        lost = tuple(worse(self.subject.birth, self.shown))
+        return Seen(likeness, tuple(self.probes), self.fault, self.note, lost)
+
+    def shows(self, name: str, sr: Array, reference: Array) -> None:
+        """Note what is to be compared with its birth."""
+        if any(it.name == name for it in self.subject.birth):
+            self.shown.append(shown(name, sr, reference))
 
     def stops(self, error: EdgeError, where: str = "") -> None:
         """Note what went wrong; it takes no further part, and the others go on."""
@@ -240,6 +250,7 @@ def _one_output(run: _Run, target: Standard, overlap: int) -> Array | None:
     run.rows.append(target.row(sr, pictures=run.subject.pictures))
     run.meter = run.meter or LikenessMeter(run.subject.tile, scale, overlap)
     run.meter.add(name, sr, target.seen(pictures=run.subject.pictures))
+    run.shows(name, sr, target.seen(pictures=run.subject.pictures))
     if run.subject.precision != "fp32":
         run.signs.append(signs(sr, target.output))
         run.worst.see(target.sample, run.rows[-1], sr, target.output, scale)
@@ -268,6 +279,8 @@ def _probe(
 
 def _one_probe(run: _Run, name: str, tile: Tile, reference: Array) -> None:
     try:
-        run.probes.append(probe_figures(name, run.subject.runner.infer(probe(name, tile)), reference))
+        sr = run.subject.runner.infer(probe(name, tile))
+        run.probes.append(probe_figures(name, sr, reference))
+        run.shows(name, sr, reference)
     except OutputError as error:
         run.fault = run.fault or f"probe tile {name}: {error}"

@@ -24,6 +24,7 @@ from dlgsanet.imaging.pixel_hash import content_hash
 from runtimes import open_runner
 from runtimes.backends.references import Judge, judges
 from runtimes.backends.registry import find_backend
+from runtimes.bundle.artifact_facts import Shown
 from runtimes.bundle.manifest import LOW_RANK, Artifact, Manifest, read_manifest
 from runtimes.runner.contract import Runner
 from runtimes.runner.ports import PICTURE
@@ -136,7 +137,14 @@ def _subject(artifact: Artifact, judge: Judge, scale: int, options: CheckOptions
         interpreted=bool(judge.note),
         role="artifact",
         backend=artifact.backend,
+        birth=_birth(artifact, options),
     )
+
+
+def _birth(artifact: Artifact, options: CheckOptions) -> tuple[Shown, ...]:
+    """What it showed of the bundle's own pack; nothing where other pictures are judged."""
+    own = options.data is None and not options.photographs
+    return artifact.birth.shown if own and artifact.birth else ()
 
 
 def _look(artifact: Artifact, judge: Judge, subject: Subject, options: CheckOptions) -> Look:

@@ -42,12 +42,13 @@ class Conditions:
 @dataclass(frozen=True)
 class Seen:
     """One artifact as eyes see it: on the images, and on the probe tiles; `fault` is one line about a probe tile's
-    output that is no picture at all, `note` says why there are no probe tiles."""
+    output that is no picture at all, `note` says why there are no probe tiles, `lost` what was better at its birth."""
 
     likeness: Likeness | None
     probes: tuple[ProbeFigures, ...] = ()
     fault: str | None = None
     note: str = ""
+    lost: tuple[str, ...] = ()
 
 
 def require_limit(max_drop_db: float | None) -> None:
@@ -99,6 +100,7 @@ def _figures(subject: Subject, info: RunInfo, summary: Summary, seen: Seen) -> F
         rgb_drop_worst_db=summary.rgb_worst_drop_db,
         likeness=seen.likeness,
         probes=seen.probes,
+        lost=seen.lost,
     )
 
 

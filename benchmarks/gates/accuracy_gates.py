@@ -29,6 +29,7 @@ class Figures:
     The same of RGB, where it was measured. `fault` is one line about an output that is no picture at all: not finite,
     or constant for an input that is not. `approximate`: the graph itself drops something (a compressed basis), whatever
     its precision; then it is judged like a quantized one. `pictures`: its outputs have 8 bits.
+    `lost`: lines on what was better when it was exported.
     """
 
     precision: str
@@ -46,6 +47,7 @@ class Figures:
     rgb_drop_worst_db: float | None = None
     likeness: Likeness | None = None
     probes: tuple[ProbeFigures, ...] = ()
+    lost: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ def judge(figures: Figures, max_drop_db: float | None = None, table: LimitTable 
         return Verdict("fail", figures.fault)
     failures = [*_broken_numbers(figures), *_wrong_precision(figures)]
     if not failures:
-        failures = [*_over_limits(figures, limits), *_over_max_drop(figures, max_drop_db)]
+        failures = [*_over_limits(figures, limits), *_over_max_drop(figures, max_drop_db), *figures.lost]
     if failures:
         return Verdict("fail", "; ".join(failures))
     if limits is None and max_drop_db is None:

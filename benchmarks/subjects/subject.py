@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from benchmarks.records.identity import Identity
 from dlgsanet.errors import InputError, unknown
+from runtimes.bundle.artifact_facts import Shown
 from runtimes.bundle.manifest import Artifact, Manifest
 from runtimes.runner.contract import Runner
 from runtimes.runner.tiling import Tile
@@ -28,6 +29,7 @@ class Subject(Identity):
     `approximate`: its graph drops something, whatever its precision. `pictures`: it takes and gives 8 bits, so the
     reference's output is rounded before the two are compared. `note` is one line that its records must say even when it
     passes. `interpreted`: an interpreter of the file stands in for its engine, and takes seconds for a tile.
+    `birth`: what it showed of the pictures at hand when it was exported.
     """
 
     artifact: str
@@ -38,6 +40,7 @@ class Subject(Identity):
     pictures: bool = False
     note: str = ""
     interpreted: bool = False
+    birth: tuple[Shown, ...] = ()
 
 
 @dataclass(frozen=True)

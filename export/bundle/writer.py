@@ -18,6 +18,7 @@ from dlgsanet.storage.cache_folder import user_cache
 from export.backends.backend import Finished
 from export.backends.registry import backends, timed_tools, tools
 from export.bundle.artifact_writer import ArtifactWriter
+from export.bundle.birth import with_births
 from export.bundle.model_card import model_card
 from export.bundle.options import ExportOptions
 from export.bundle.parity_pack import write_pack, write_probes
@@ -57,6 +58,7 @@ def write_bundle(plan: ExportPlan, out: str | Path, say: Progress) -> Manifest:
     """Run a plan: `say` hears each step. Raises InputError (place), GateError and BackendError."""
     with new_directory(out, force=plan.options.force, marker=MANIFEST) as bundle:
         manifest = _write(bundle, plan.checkpoint, plan.targets, plan.options, say)
+        manifest = with_births(bundle, manifest, say)
         say("writing the manifest")
         (bundle / "README.md").write_text(model_card(manifest), encoding="utf-8")
         (bundle / MANIFEST).write_text(manifest_json(manifest), encoding="utf-8")

@@ -83,6 +83,29 @@ class Cost:
 
 
 @dataclass(frozen=True)
+class Shown:
+    """One picture (`name`: of the parity pack, or a probe tile) as an artifact gave it, against the reference's:
+    decibels (None: equal), the mean error of R, G and B and the largest root mean square of an 8x8 patch, in levels of
+    255."""
+
+    name: Text
+    to_reference_db: float | None
+    shift: tuple[float, float, float]
+    patch: float
+
+
+@dataclass(frozen=True)
+class Birth:
+    """What an artifact showed where it was exported, for `check` to compare with: on which device, in which versions.
+    `not_run` says why it could not be run there; then nothing else is known."""
+
+    device: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    shown: tuple[Shown, ...] = ()
+    not_run: str = ""
+
+
+@dataclass(frozen=True)
 class FormChoice:
     """A lowering and how it was chosen; `ms` are the medians of all candidates, fastest first, where measured on
     `machine`. `int8`: how the INT8 layers were chosen, where there are any."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, Literal
 
 from dlgsanet.storage.typed_json import LEFT_OUT, NOT_EMPTY, REQUIRED, Count, Text, Whole
-from runtimes.bundle.artifact_facts import Certificate, Cost, FormChoice
+from runtimes.bundle.artifact_facts import Birth, Certificate, Cost, FormChoice
 from runtimes.bundle.field_types import FunctionName, InsidePath, Range, Sha256, Tile, one_of
 
 SCHEMA: Final = 1
@@ -36,7 +36,8 @@ class Artifact:
     `path` is the file (or package directory) to load, `files` every file it consists of with its sha256, all
     relative to the bundle. `hints` are settings that the runner must pin in the engine. `certificate` and
     `choice` are None for files that no exporter of ours made. `function` is the one to load of a Core ML package that
-    serves several tiles, each of them an artifact with the same `path`."""
+    serves several tiles, each of them an artifact with the same `path`. `birth`: what it showed when it was exported;
+    None in older bundles."""
 
     id: Text
     backend: Text
@@ -55,6 +56,7 @@ class Artifact:
     graph: Cost = field(default_factory=Cost, metadata=REQUIRED)
     choice: FormChoice | None = field(default=None, metadata=REQUIRED)
     function: FunctionName | None = field(default=None, metadata=LEFT_OUT)
+    birth: Birth | None = field(default=None, metadata=LEFT_OUT)
 
     @property
     def family(self) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -16,6 +18,8 @@ from benchmarks.records.accuracy import AccuracyRecord
 from benchmarks.records.result_file import read_result
 from benchmarks.subjects.reference import StoredReference
 from dlgsanet.errors import BackendError, GateError, InputError, UnavailableError
+from runtimes.bundle.artifact_facts import Birth, Shown
+from runtimes.bundle.manifest import MANIFEST, manifest_json, read_manifest
 
 Make = Callable[..., Path]
 
@@ -136,3 +140,20 @@ def test_a_newer_bundle_is_refused(bundle: Make) -> None:
     path.write_text(json.dumps({**json.loads(path.read_text()), "schema": 99}))
     with pytest.raises(InputError, match="99"):
         run_check.run_check(CheckOptions(folder))
+
+
+def test_birth_is_compared_on_the_bundles_own_pack_only(bundle: Make, tmp_path: Path) -> None:
+    place = bundle()
+    manifest = read_manifest(place)
+    born = Birth("CPU", {}, (Shown("a", 90.0, (0.0, 0.0, 0.0), 0.0),))
+    (artifact,) = manifest.artifacts
+    text = manifest_json(replace(manifest, artifacts=(replace(artifact, birth=born),)))
+    (place / MANIFEST).write_text(text)
+    (own,) = plan.plan_check(CheckOptions(place)).subjects
+    (tmp_path / "HR").mkdir()
+    shutil.copy(place / "reference" / "a_hr.png", tmp_path / "HR")
+    (other,) = plan.plan_check(CheckOptions(place, data=tmp_path)).subjects
+    assert own.birth == born.shown and other.birth == ()
+    run_check.run_check(CheckOptions(place))
+    (place / MANIFEST).write_text(text.replace("90.0", "89.0").replace('"patch": 0.0', '"patch": 1.0'))
+    run_check.run_check(CheckOptions(place))  # better than at birth

@@ -21,6 +21,9 @@ def main(
     ),
     artifact: Annotated[list[str] | None, typer.Option(help="Beginnings of artifacts' names; all without.")] = None,
     fault: Annotated[list[str] | None, typer.Option(help="Only these faults.")] = None,
+    every: Annotated[
+        int, typer.Option(min=1, help="Of the faults of constants only each so manieth, others in each artifact.")
+    ] = 1,
     clean: Annotated[bool, typer.Option("--clean", help="No faults: only that no gate speaks.")] = False,
 ) -> None:
     """Plant every fault into every artifact, and see whether the gates catch it."""
@@ -29,7 +32,7 @@ def main(
     chosen = () if clean else tuple(it for it in FAULTS if not fault or it.name in fault)
     for bundle in bundles:
         bench = open_bench(bundle, work)
-        run(bench, tuple(places(bench, artifact or ())), chosen, journal, typer.echo)
+        run(bench, tuple(places(bench, artifact or ())), chosen, journal, typer.echo, every)
     clean_rows, rows = journal.rows()
     content = PlantedFaults(tuple(map(kind, FAULTS)), tuple(clean_rows), tuple(rows))
     write_study(output, content)

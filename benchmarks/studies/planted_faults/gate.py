@@ -23,6 +23,9 @@ from runtimes.runner.overlap import DEFAULT_OVERLAP
 from runtimes.runner.tiling import Array, Tile, upscale_tiled
 
 PATCH = 8
+LEAST_SIDE = 40
+"""LR pixels of a piece: the gates' limits are for pictures, and of fewer pixels every figure says less."""
+
 RANKS = (50.0, 90.0, 99.0, 100.0)
 """Percentiles of patches at which a fault is held against what the precision itself does."""
 Infer = Callable[[Array], Array]
@@ -150,8 +153,8 @@ def patches(error: Array) -> NDArray[np.float64]:
 
 
 def small_set(bundle: Path, manifest: Manifest, tile: Tile, folder: Path) -> Dataset:
-    """Pieces from the middle of the pack's photographs, of two tiles each way."""
-    sides = [(2 * side - DEFAULT_OVERLAP) * manifest.scale for side in tile]
+    """Pieces from the middle of the pack's photographs, of two tiles each way or more."""
+    sides = [max(2 * side - DEFAULT_OVERLAP, LEAST_SIDE) * manifest.scale for side in tile]
     for entry in manifest.reference.entries:
         hr = read_rgb8(bundle / entry.hr)
         top, left = (max(0, (had - side) // 2) for had, side in zip(hr.shape, sides, strict=False))

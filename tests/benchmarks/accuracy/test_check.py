@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from benchmarks.accuracy.check import Checked, check, probe_names, steps
+from benchmarks.gates.limits import Limits, LimitTable
 from benchmarks.records.accuracy import AccuracyRecord
 from benchmarks.subjects.datasets import Dataset, Item, Sample, open_folder
 from benchmarks.subjects.reference import ReferenceOutputs, StoredReference, TorchReference
@@ -18,6 +19,7 @@ from benchmarks.subjects.subject import Origin, Subject
 from dlgsanet.errors import InputError
 from dlgsanet.imaging.files import to_nchw
 from dlgsanet.metrics import require_same
+from runtimes.bundle.artifact_facts import Shown
 from runtimes.runner.contract import RunInfo, Runner, UnfitError
 from runtimes.runner.fidelity.probe_store import save_probes
 from runtimes.runner.fidelity.probes import CORE, PROBES, probe
@@ -252,6 +254,19 @@ def test_stored_probes_judge_where_nothing_can_compute_them_and_their_lack_is_sa
     stored = StoredReference("stored", OVERLAP, {TILE: tmp_path / "probes.zip"})
     found = record(check([subject(nearest())], pack, stored, MODEL))
     assert (found.gate, found.reason) == ("pass", "") and tuple(it.probe for it in found.probes) == CORE
+
+
+def test_less_than_at_birth_fails_and_names_both(
+    dataset: Dataset, reference: ReferenceOutputs, nearest: Nearest
+) -> None:
+    none = LimitTable("none", {"fp32": Limits()})
+    born = (Shown("a", 80.0, (0.0, 0.0, 0.0), 0.1), Shown("text", 33.0, (5.0, 5.0, 5.0), 5.0))
+    late = replace(subject(nearest(offset=0.02)), birth=born)
+    found = record(check([late], dataset, reference, MODEL, limits=none))
+    assert found.gate == "fail"
+    assert "a: 33.98 dB to the reference, 80.00 at birth; a: mean shift of red +5.10 levels, +0.00" in found.reason
+    assert "text" not in found.reason  # no worse than it was
+    assert record(check([subject(nearest(offset=0.02))], dataset, reference, MODEL, limits=none)).gate == "pass"
 
 
 def test_a_checkpoint_worse_than_bicubic_is_said_beside_bicubics_figures(dataset: Dataset, nearest: Nearest) -> None:

@@ -1,0 +1,61 @@
+"""What new artifacts show is in the manifest; what could not run here is said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dlgsanet.errors import BackendError
+from export import ExportOptions, export_bundle
+from export.bundle import birth as births_of
+from runtimes.bundle.manifest import Manifest, manifest_json, read_manifest
+
+
+@pytest.fixture(scope="module")
+def born(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    pytest.importorskip("onnxruntime")
+    out = tmp_path_factory.mktemp("birth") / "bundle"
+    options = ExportOptions(targets=("onnxruntime-fp32", "tensorrt-fp32"), tiles=((24, 24),))
+    export_bundle(checkpoint, out, options)
+    return out
+
+
+def test_every_artifact_that_runs_here_has_its_figures(born: Path) -> None:
+    fp32, elsewhere = read_manifest(born).artifacts
+    assert fp32.birth is not None and not fp32.birth.not_run
+    assert [it.name for it in fp32.birth.shown] == [read_manifest(born).reference.entries[0].name, *births_of.PROBES]
+    assert all(it.patch < 0.1 and (it.to_reference_db or 200) > 80 for it in fp32.birth.shown)
+    assert fp32.birth.device == "CPUExecutionProvider" and "onnxruntime" in fp32.birth.versions
+    assert elsewhere.birth is not None and not elsewhere.birth.shown and "GPU" in elsewhere.birth.not_run
+
+
+def test_older_manifests_have_none(born: Path) -> None:
+    manifest = read_manifest(born)
+    older = replace(manifest, artifacts=tuple(replace(it, birth=None) for it in manifest.artifacts))
+    text = manifest_json(older)
+    assert "birth" not in text and "birth" in manifest_json(manifest)
+
+
+def test_an_artifact_that_crashes_does_not_end_the_export(
+    born: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crash(job: object, say: Callable[[str], None]) -> object:
+        raise BackendError("running the new artifacts: its process ended (SIGSEGV)")
+
+    monkeypatch.setattr(births_of, "ask", crash)
+    said: list[str] = []
+    manifest: Manifest = births_of.with_births(tmp_path, read_manifest(born), said.append)
+    assert said == ["warning: running the new artifacts: its process ended (SIGSEGV)"]
+    assert {it.birth.not_run for it in manifest.artifacts if it.birth} == {said[0].removeprefix("warning: ")}
+
+
+def test_another_precision_is_said(born: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine that takes another precision shows nothing of the artifact."""
+    manifest = read_manifest(born)
+    told = replace(manifest, artifacts=(replace(manifest.artifacts[0], precision="fp16"),))
+    monkeypatch.setattr(births_of, "read_manifest", lambda bundle: told)
+    (found,) = births_of.births(born, lambda step: None).values()
+    assert not found.shown and "fp16 was requested" in found.not_run
