@@ -64,8 +64,8 @@ class SpoiltRunner(Runner):
 def spoilt(fault: PlantedFault, place: Place, clean: Runner, folder: Path) -> Runner | None:
     """A runner of the artifact with the fault; None where it has nothing to change.
 
-    Faults of constants are always in the file; those behind the output are there in one float and one integer
-    precision of every engine that runs here. Elsewhere the same operations follow the runner's output, and `clean` may
+    Faults of constants are always in the file; those behind the output are there in one precision of every engine that
+    runs here. Elsewhere the same operations follow the runner's output, and `clean` may
     give what it gave before: a test holds that both are the same.
     """
     if isinstance(fault, RunFault):
@@ -77,7 +77,7 @@ def spoilt(fault: PlantedFault, place: Place, clean: Runner, folder: Path) -> Ru
 
 
 def _in_file(place: Place) -> bool:
-    return place.artifact.backend in ("onnxruntime", "openvino") and place.artifact.precision in ("fp32", "int8")
+    return place.artifact.backend in ("onnxruntime", "openvino") and place.artifact.precision == "fp32"
 
 
 def network_file(place: Place) -> NetworkFile:
