@@ -13,6 +13,7 @@ Chunk = tuple[bytes, bytes]
 """Name and content of a PNG chunk."""
 
 _WHITE, _PRIMARIES, _TRANSFER = 318, 319, 301  # tags of TIFF and EXIF
+_EXTRA_SAMPLES = 338
 _EXIF, _INTEROP, _SPACE, _GAMMA = 0x8769, 0xA005, 0xA001, 0xA500
 _SRGB, _ADOBE, _UNCALIBRATED = 1, 2, 65535
 _ADOBE_RULE = "R03"  # of DCF: how cameras say Adobe RGB
@@ -46,6 +47,9 @@ def declared_by(image: Image.Image, data: bytes, chunks: Iterable[Chunk]) -> Col
     mark = _PROFILE_MARKS.get(image.format or "")
     if icc is None and mark and mark in data:
         dropped.append("an ICC profile that cannot be read")
+    extra = image.getexif().get(_EXTRA_SAMPLES) if image.format == "TIFF" else None
+    if extra == 0 or extra == (0,):
+        dropped.append("a further channel of no stated meaning")
     if image.format == "BMP":
         dropped += _of_bitmap(data)
     if image.format == "MPO":

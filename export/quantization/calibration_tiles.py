@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlgsanet.errors import InputError, UnavailableError
-from dlgsanet.imaging.files import list_images, read_rgb8, to_nchw
+from dlgsanet.imaging.files import list_images, passed_over_line, read_rgb8, to_nchw
 from dlgsanet.imaging.pixel_hash import content_hash
 from dlgsanet.imaging.resize import crop_to_multiple, downscale_matlab8
 from export.quantization.benchmark_images import benchmarks_among, warning
@@ -86,7 +86,9 @@ def calibration_set(scale: int, tile: tuple[int, int], options: CalibrationOptio
     judged = tuple(_mirror_image(cut) for cut in _chosen(photographed, drawn, JUDGED, share))
     stacked = np.concatenate([to_nchw(cut) for cut in tiles]).astype(np.float32)
     known = tuple(sorted(benchmarks))
-    return CalibrationSet(stacked, images, options.seed, known, _warnings(tiles, len(images), known), judged)
+    others = passed_over_line(options.folder) if options.folder else ""
+    warnings = (*_warnings(tiles, len(images), known), *filter(None, [others]))
+    return CalibrationSet(stacked, images, options.seed, known, warnings, judged)
 
 
 def image_paths(folder: str) -> list[Path]:

@@ -75,6 +75,9 @@ def test_what_is_dropped_is_said(tmp_path: Path) -> None:
     header = struct.pack("<IiiHHIIiiII", 124, 2, 1, 1, 24, 0, 8, 0, 0, 0, 0).ljust(56, b"\0") + b"DEBM"
     bitmap = b"BM" + struct.pack("<IHHI", 0, 0, 0, 138) + header.ljust(124, b"\0") + bytes(8)
     assert space_of(tmp_path / "x", bitmap).dropped == ("the bitmap's own colour space",)
+    four = io.BytesIO()
+    Image.new("RGBX", (4, 4)).save(four, "TIFF")
+    assert space_of(tmp_path / "x", four.getvalue()).dropped == ("a further channel of no stated meaning",)
     behind = saved("MPO", save_all=True, append_images=[PICTURE])
     assert "gain map" in space_of(tmp_path / "x", behind).dropped[0]
 

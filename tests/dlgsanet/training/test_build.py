@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from dlgsanet.checkpoints import load_model, save_checkpoint
+from dlgsanet.checkpoints import load_model, read_checkpoint, save_checkpoint
 from dlgsanet.errors import InputError
 from dlgsanet.network.config import named_config
 from dlgsanet.network.model import DLGSANet
@@ -37,6 +37,14 @@ def test_start_from_another_scale_keeps_the_body(tables: Tables, nano_x4: Path) 
     tables["model"]["variant"] = "tiny"
     with pytest.raises(InputError, match="tiny network"):
         build.initial_model(config_from_dict(tables))
+
+
+def test_an_assumed_activation_of_the_teacher_is_said(tables: Tables, nano_x4: Path, tmp_path: Path) -> None:
+    assert build.notes(config_from_dict(tables)) == ()
+    torch.save(dict(read_checkpoint(nano_x4).state), tmp_path / "plain.pth")
+    for teacher, lines in ((nano_x4, 0), (tmp_path / "plain.pth", 1)):
+        tables["distill"] = {"teacher": str(teacher)}
+        assert len(build.notes(config_from_dict(tables))) == lines
 
 
 def test_teachers_are_of_the_same_scale(tables: Tables, nano_x4: Path) -> None:

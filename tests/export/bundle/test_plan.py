@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
+from dlgsanet.checkpoints import read_checkpoint
 from dlgsanet.errors import InputError
 from export.bundle.options import ExportOptions
 from export.bundle.plan import plan_export
@@ -24,6 +26,17 @@ def test_it_holds_every_target_at_every_tile(checkpoint: Path, tmp_path: Path) -
         ("openvino", (32, 32)),
     ]
     assert plan.checkpoint.config.scale == 4 and plan.options is options
+
+
+def test_an_assumed_activation_is_said(checkpoint: Path, tmp_path: Path) -> None:
+    torch.save(dict(read_checkpoint(checkpoint).state), tmp_path / "plain.pth")
+    said: list[str] = []
+    plan_export(tmp_path / "plain.pth", ExportOptions(("openvino-fp32",), (TILE,)), said.append)
+    assert "plain.pth does not say its attention's activation: relu is assumed" in said[0]
+    said.clear()
+    plan_export(tmp_path / "plain.pth", ExportOptions(("openvino-fp32",), (TILE,), activation="relu"), said.append)
+    plan_export(checkpoint, ExportOptions(("openvino-fp32",), (TILE,)), said.append)
+    assert said == []
 
 
 def test_precisions_keep_only_those(checkpoint: Path) -> None:

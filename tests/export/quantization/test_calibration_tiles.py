@@ -122,7 +122,9 @@ def test_originals_of_small_images_are_continued_like_them(tmp_path: Path) -> No
 
 def test_a_constant_image_is_warned_of(tmp_path: Path) -> None:
     write_picture(tmp_path / "grey.png", np.full((80, 80, 3), 90, np.uint8))
+    (tmp_path / "raw.dng").touch()
     found = calibration_set(2, (16, 16), CalibrationOptions(str(tmp_path), tiles=12))
+    assert found.warnings[-1] == f"{tmp_path}: 1 in formats that are not read: raw.dng"
     assert len(found.tiles) == 1  # all places are alike
     said = " / ".join(found.warnings)
     assert "only 1 different calibration tiles" in said and "from one image" in said and "1 of 1" in said
