@@ -127,10 +127,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(errors="backslashreplace")  # a name that the terminal cannot show is no failure
         code = _guarded(words, debug)
-        if (reason := lost(output)) is None:
-            return code
-        told = _fail(reason, ExitCode.USAGE, debug)
-        return told if code == ExitCode.OK else code
+        if (reason := lost(output)) is not None:
+            told = _fail(reason, ExitCode.USAGE, debug)
+            code = told if code == ExitCode.OK else code
+        if arguments is None:  # else somebody else's process, which goes on
+            from dlgsanet.command_line.signals import over
+
+            over()
+        return code
 
 
 def _guarded(words: list[str], debug: bool) -> int:

@@ -92,3 +92,16 @@ def test_an_interrupt_while_a_dataclass_is_made_is_one_like_any_other(tmp_path: 
     path = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{tmp_path}"}
     done = subprocess.run(command, capture_output=True, text=True, env=path, check=False)
     assert (done.returncode, done.stderr) == (130, "dlgsanet: interrupted\n")
+
+
+def test_once_the_exit_code_stands_nothing_changes_it() -> None:
+    code = (
+        "import atexit, os, signal, sys\n"
+        "from dlgsanet.__main__ import main\n"
+        "atexit.register(lambda: [os.kill(os.getpid(), it) for it in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)])\n"
+        "sys.exit(main())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "--nothing"], capture_output=True, text=True, cwd=ROOT, check=False
+    )
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
