@@ -43,6 +43,9 @@ def run_check(options: CheckOptions, voice: Voice = PLAIN) -> None:
         voice.note(line)
     found = measure(plan, voice)
     _print(terminal.out(stderr=options.json == STDOUT), plan, found.result)
+    for record in found.result.of(AccuracyRecord):
+        if (seen := terminal.likeness_line(record)) is not None:
+            voice.detail(seen)
     if options.json is not None:
         write_result(options.json, found.result)
     conclude(found, options.artifacts)

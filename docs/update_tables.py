@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from benchmarks.report import inside_tables
-from docs.tables import accuracy, coreml, coverage, front_page, imports, json_schema, latency, reference, studies
+from docs.tables import accuracy, coreml, coverage, front_page, gates, imports, json_schema, latency, reference, studies
 from export.targets.views import targets_table
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -32,7 +32,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "default-targets": reference.default_targets,
     "exit-codes": reference.exit_codes,
     "front-page": front_page.front_page,
-    "gates": reference.gates,
+    "gates": gates.gates,
     "int8-choices": studies.int8_choices,
     "int8-layers": studies.int8_layers,
     "int8-trials": studies.int8_trials,

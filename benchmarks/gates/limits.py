@@ -79,7 +79,7 @@ FP32 = Limits(
 )
 
 FP16 = Limits(
-    drop_mean_db=0.003,
+    drop_mean_db=0.004,
     drop_worst_db=0.01,
     to_reference_mean_db=64.0,
     to_reference_worst_db=60.0,
@@ -154,7 +154,7 @@ INT8 = Limits(
     drop_mean_db=0.05,
     drop_worst_db=0.15,
     to_reference_mean_db=52.0,
-    to_reference_worst_db=46.0,
+    to_reference_worst_db=45.0,
     ssim_drop=0.003,
     shift=0.15,
     image_shift=0.35,

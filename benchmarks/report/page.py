@@ -66,6 +66,7 @@ def _environment() -> Environment:
     )
     environment.filters["number"] = show.number
     environment.filters["macs"] = show.macs
+    environment.filters["likeness"] = show.likeness_line
     environment.filters["layers"] = layers_line
     environment.filters["svg"] = _trusted_svg
     return environment

@@ -72,6 +72,26 @@ def tally(gates: Sequence[GateName]) -> str:
     return ", ".join(f"{gates.count(gate)} {word}" for gate, word in words if gate in gates)
 
 
+def likeness_line(record: AccuracyRecord) -> str | None:
+    """What eyes would see of an artifact, in one line; None where it was not measured."""
+    it = record.likeness
+    if it is None:
+        return None
+    levels = {"shift of an image": it.image_shift, "speck": it.speck, "line": it.line, "step": it.step, "dots": it.dots}
+    levels |= {f"patch of {it.patch_image}": it.patch, "colour": it.chroma}
+    some = {"blacks": it.blacks, "whites": it.whites, "seams": it.seams}
+    shares = {"contrast": it.contrast, "saturation": it.saturation, "detail": it.detail}
+    shares |= {"colour detail": it.colour_detail}
+    said = [f"shift {' '.join(number(value, '+.3f') for value in it.shift)}"]
+    said += [f"{name} {number(value, '.3f')}" for name, value in levels.items()]
+    said += [f"{name} {number(value, '+.3f')}" for name, value in some.items()]
+    said += [f"{name} {number(None if gain is None else 100 * gain, '+.2f')} %" for name, gain in shares.items()]
+    if record.probes:
+        worst = max(record.probes, key=lambda probe: probe.patch)
+        said.append(f"worst patch of {len(record.probes)} probe tiles {worst.patch:.3f} ({worst.probe})")
+    return f"{record.artifact}, levels of 255: {', '.join(said)}"
+
+
 def latency_table(records: Sequence[LatencyRecord]) -> Table:
     """One row for each artifact or peer, median with its 95 % interval."""
     table = Table(box=None, header_style="bold", pad_edge=False)

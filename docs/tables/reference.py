@@ -1,4 +1,4 @@
-"""Tables of the reference pages, made from the code itself: verbs, gates, exit codes, manifest and result records."""
+"""Tables of the reference pages, made from the code itself: verbs, exit codes, manifest and result records."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from typing import Any, get_args, get_type_hints
 
 import typer
 
-from benchmarks.gates.accuracy_gates import TILING_DROP_MEAN_DB
-from benchmarks.gates.limits import GATES, Limits
 from benchmarks.records.result_file import ResultFile
 from dlgsanet.__main__ import VERBS, _room_application
 from dlgsanet.errors import ExitCode
@@ -32,31 +30,6 @@ EXITS = {
 }
 
 
-LIMITED = {
-    "drop_mean_db": "mean of abs(drop), Y and RGB, dB",
-    "drop_worst_db": "abs(drop) of the worst image, Y and RGB, dB",
-    "to_reference_mean_db": "PSNR to the reference, mean, dB, **at least**",
-    "to_reference_worst_db": "PSNR to the reference, worst image, dB, **at least**",
-    "ssim_drop": "SSIM drop, mean",
-    "shift": "mean error of a channel over all images",
-    "image_shift": "mean error of a channel in one image",
-    "speck": "mean error of a 2x2 place of the tile",
-    "line": "mean error of a row or column of the tile, beside its neighbours",
-    "step": "mean error of 8 rows or columns of the tile, less the 8 before",
-    "dots": "mean error at one phase of 2, 4, 8 pixels and of the scale",
-    "patch": "root mean square error of an 8x8 patch, the worst of all images",
-    "chroma": "root mean square error of Cb and Cr, the worst image",
-    "ends": "mean error where the reference is within 8 levels of black, or of white",
-    "gain": "gain of contrast, and of saturation, less 1, a share",
-    "detail": "gain of neighbours' differences, in luma and in colour, less 1, a share",
-    "seams": "root mean square error where tiles meet, less elsewhere",
-    "flat_shift": "mean error of a channel, probe tiles of one colour",
-    "flat_patch": "root mean square error of an 8x8 patch, probe tiles of one colour",
-    "busy_shift": "mean error of a channel, the other probe tiles",
-    "busy_patch": "root mean square error of an 8x8 patch, the other probe tiles",
-}
-
-
 def verbs() -> str:
     """Every verb with its arguments and options, as typer knows them."""
     return "\n\n".join(_verb(name) for name in VERBS)
@@ -65,25 +38,6 @@ def verbs() -> str:
 def exit_codes() -> str:
     """What the command returns to the shell."""
     return markdown_table(("code", "meaning"), [(str(code.value), EXITS[code]) for code in ExitCode])
-
-
-def gates() -> str:
-    """The limits of `check`, a row for each and a column for each kind of precision."""
-    kinds: dict[Limits, list[str]] = {}
-    for precision, limits in GATES.items():
-        if limits is not None:
-            kinds.setdefault(limits, []).append(f"`{precision}`")
-    head = ("limit", "of what", *(", ".join(names) for names in kinds.values()))
-    rows = [
-        (f"`{field.name}`", LIMITED[field.name], *(f"{getattr(limits, field.name):g}" for limits in kinds))
-        for field in dataclasses.fields(Limits)
-    ]
-    none = ", ".join(f"`{precision}`" for precision, limits in GATES.items() if limits is None)
-    tail = (
-        f"{none}: no limit; stated, or judged by `--max-drop` or `--limits`. Tiling itself may cost "
-        f"{TILING_DROP_MEAN_DB:g} dB on the mean over the images."
-    )
-    return f"{markdown_table(head, rows)}\n\n{tail}"
 
 
 def manifest() -> str:

@@ -26,6 +26,7 @@ from benchmarks.report.page import render, write_report
 from benchmarks.report.page_view import machine_facts, model_view
 from dlgsanet.command_line.voice import PLAIN
 from dlgsanet.errors import InputError, UnavailableError
+from runtimes.runner.fidelity.likeness import Likeness
 
 
 @pytest.fixture
@@ -238,3 +239,13 @@ def test_artifacts_with_other_blocks_stand_side_by_side(examples: ModuleType) ->
     assert "8.0 / 7.5" in shown and "3.0 / 2.5" in shown and "1.0 / 0.5" in shown
     (first, *_) = terminal_blocks.shown([whole, less])
     assert isinstance(first, Table) and first.row_count == 3
+
+
+def test_the_page_has_bicubic_and_what_eyes_see(examples: ModuleType) -> None:
+    record = examples.accuracy("a-fp32-128x128")
+    assert "levels of 255" not in Page(render([examples.checked(examples.BOARD, [record])])).text
+    seen = Likeness((0.01, -0.5, 0), 0.6, 1, 2, 3, 4, 5, "chelsea", 0.2)
+    measured = replace(record, bicubic_psnr_db=27.125, bicubic_ssim=0.71234, likeness=seen)
+    text = Page(render([examples.checked(examples.BOARD, [measured])])).text
+    assert "27.125" in text and "0.71234" in text
+    assert "a-fp32-128x128, levels of 255: shift +0.010 -0.500 0.000" in text

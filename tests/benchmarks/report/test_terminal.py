@@ -9,6 +9,7 @@ from rich.console import Console
 
 from benchmarks.records.latency import LatencyRecord, RatioRecord
 from benchmarks.report import terminal as show
+from runtimes.runner.fidelity.likeness import Likeness, ProbeFigures
 
 E: Any = {"role": "artifact", "backend": "e"}
 RATIO = RatioRecord(
@@ -64,3 +65,21 @@ def test_names_are_text_and_no_markup() -> None:
     text = stream.getvalue()
     assert "[red]a[/red]-8x8" in text and "not run here" in text
     assert show.reasons([record]) == ["[red]a[/red]-8x8: not run here: [bold]gone"]
+
+
+def test_artifacts_are_counted_in_the_order_of_concern() -> None:
+    assert show.tally(["pass", "not run", "pass", "fail"]) == "1 failed, 2 passed, 1 not run"
+    assert show.tally(["pass"] * 5 + ["not run"]) == "5 passed, 1 not run"
+
+
+def test_what_eyes_see_is_one_line_with_the_worst_probe_tile() -> None:
+    from tests.benchmarks.records.result_examples import accuracy
+
+    seen = Likeness((0.01, -0.5, 0), 0.6, 1, 2, 3, 4, 5, "chelsea", 0.2, contrast=-0.0123)
+    probes = (ProbeFigures("black", (0, 0, 0), 0.1), ProbeFigures("text", (0, 0, 0), 7.0))
+    record = replace(accuracy("openvino-int8-128x128"), likeness=seen, probes=probes)
+    line = show.likeness_line(record) or ""
+    assert line.startswith("openvino-int8-128x128, levels of 255: shift +0.010 -0.500 0.000, ")
+    assert "patch of chelsea 5.000" in line and "contrast -1.23 %" in line and "blacks -" in line
+    assert line.endswith("worst patch of 2 probe tiles 7.000 (text)")
+    assert show.likeness_line(accuracy("openvino-int8-128x128")) is None
