@@ -142,11 +142,11 @@ INT8W = Limits(
     chroma=0.45,
     ends=0.2,
     gain=0.0025,
-    detail=0.005,
+    detail=0.009,
     seams=0.15,
     flat_shift=0.4,
     flat_patch=4.0,
-    busy_shift=0.4,
+    busy_shift=0.6,
     busy_patch=10.0,
 )
 
