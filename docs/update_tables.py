@@ -44,6 +44,8 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "overlap": studies.overlap,
     "passes": studies.passes,
     "peers": latency.peers,
+    "planted-faults": studies.faults,
+    "planted-faults-each": studies.each_fault,
     "recipe": reference.recipe,
     "records": reference.records,
     "rtx-kernels": studies.rtx,

@@ -15,6 +15,7 @@ from benchmarks.studies import (
     tile_sizes,
 )
 from benchmarks.studies.gpu import rtx_kernels
+from benchmarks.studies.planted_faults import study as planted_faults
 from benchmarks.studies.training import schedule, speed
 from docs.tables.results import results, studies, study
 
@@ -90,3 +91,13 @@ def ranks() -> str:
 def curves() -> str:
     """How the shipped networks learnt."""
     return schedule.table(study(schedule.Curves, "training-curves.json").curves)
+
+
+def faults() -> str:
+    """Planted faults by artifact."""
+    return planted_faults.summary_table(study(planted_faults.PlantedFaults, "planted-faults.json"))
+
+
+def each_fault() -> str:
+    """Planted faults by fault."""
+    return planted_faults.faults_table(study(planted_faults.PlantedFaults, "planted-faults.json"))

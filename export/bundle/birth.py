@@ -18,7 +18,7 @@ from runtimes.backends.registry import backend_runner, find_backend
 from runtimes.bundle.artifact_facts import Birth, Shown
 from runtimes.bundle.manifest import MANIFEST, Artifact, Manifest, manifest_json, read_manifest
 from runtimes.machine.child import Job, ask, serve
-from runtimes.runner.contract import Runner, RunOptions
+from runtimes.runner.contract import RunInfo, Runner, RunOptions
 from runtimes.runner.fidelity.birth import shown
 from runtimes.runner.fidelity.probe_store import load_probes
 from runtimes.runner.fidelity.probes import probe
@@ -49,24 +49,32 @@ def with_births(bundle: Path, manifest: Manifest, say: Callable[[str], None]) ->
 def births(bundle: Path, say: Callable[[str], None]) -> dict[str, Birth]:
     """Run every artifact of a bundle that can run in this process."""
     manifest = read_manifest(bundle)
-    found = {}
+    found: dict[str, Birth] = {}
+    devices: dict[str, RunInfo] = {}
     for artifact in manifest.artifacts:
         say(f"running {artifact.id}")
         try:
-            found[artifact.id] = _birth(bundle, manifest, artifact)
+            found[artifact.id] = _birth(bundle, manifest, artifact, devices)
         except EdgeError as error:
             found[artifact.id] = Birth(not_run=str(error))
     return found
 
 
-def _birth(bundle: Path, manifest: Manifest, artifact: Artifact) -> Birth:
-    if idle := find_backend(artifact.backend).idle_here:
+def _birth(bundle: Path, manifest: Manifest, artifact: Artifact, devices: dict[str, RunInfo]) -> Birth:
+    """`devices`: what each backend said of its device; what that lacks is not compiled first."""
+    if idle := find_backend(artifact.backend).idle_here or _lacking(artifact, devices.get(artifact.backend)):
         return Birth(not_run=idle)
     with backend_runner(bundle, artifact, manifest.scale, RunOptions(threads=1)) as run:
-        info = run.info
+        info = devices[artifact.backend] = run.info
         if lacking := info.lacking or info.precision_mismatch:
             return Birth(not_run=lacking)
         return Birth(info.device, info.versions, tuple(_all_shown(bundle, manifest, artifact, run)))
+
+
+def _lacking(artifact: Artifact, told: RunInfo | None) -> str | None:
+    if told is None:
+        return None
+    return replace(told, requested_precision=artifact.precision, reported_precision="another precision").lacking
 
 
 def _all_shown(bundle: Path, manifest: Manifest, artifact: Artifact, run: Runner) -> Iterator[Shown]:

@@ -12,6 +12,7 @@ from dlgsanet.errors import BackendError
 from export import ExportOptions, export_bundle
 from export.bundle import birth as births_of
 from runtimes.bundle.manifest import Manifest, manifest_json, read_manifest
+from runtimes.runner.contract import RunInfo
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +51,17 @@ def test_an_artifact_that_crashes_does_not_end_the_export(
     manifest: Manifest = births_of.with_births(tmp_path, read_manifest(born), said.append)
     assert said == ["warning: running the new artifacts: its process ended (SIGSEGV)"]
     assert {it.birth.not_run for it in manifest.artifacts if it.birth} == {said[0].removeprefix("warning: ")}
+
+
+def test_what_the_device_lacks_is_said_without_compiling_it(born: Path) -> None:
+    manifest = read_manifest(born)
+    artifact = replace(manifest.artifacts[0], precision="fp16", files={})  # opening it would fail
+    cpu = RunInfo("a", "onnxruntime", "CPU", "fp32", "fp32", 1, {}, ("fp32", "bf16"))
+    found = births_of._birth(born, manifest, artifact, {"onnxruntime": cpu})
+    assert found.not_run.startswith("CPU has no fp16 on this machine (it has fp32, bf16)")
+    bf16 = replace(artifact, precision="bf16")
+    with pytest.raises(KeyError):
+        births_of._birth(born, manifest, bf16, {"onnxruntime": cpu})
 
 
 def test_another_precision_is_said(born: Path, monkeypatch: pytest.MonkeyPatch) -> None:
