@@ -31,6 +31,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "coverage": coverage.coverage,
     "default-targets": reference.default_targets,
     "exit-codes": reference.exit_codes,
+    "fuzz": studies.fuzzing,
     "front-page": front_page.front_page,
     "gates": gates.gates,
     "int8-choices": studies.int8_choices,

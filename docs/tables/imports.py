@@ -8,7 +8,7 @@ from html import escape
 from math import fsum
 from pathlib import Path
 
-from tests.import_graph import between, edges, modules
+from docs.tables.import_graph import between, edges, modules
 
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = {

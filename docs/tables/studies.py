@@ -18,6 +18,7 @@ from benchmarks.studies.gpu import rtx_kernels
 from benchmarks.studies.planted_faults import study as planted_faults
 from benchmarks.studies.training import schedule, speed
 from docs.tables.results import results, studies, study
+from tests.fuzz import counts
 
 
 def lowerings() -> str:
@@ -48,6 +49,11 @@ def int8_trials() -> str:
 def int8_text() -> str:
     """INT8 on text, by the share of drawn pages among the calibration tiles."""
     return int8_on_text.table(studies(int8_on_text.Int8OnText, "int8-text-*.json"))
+
+
+def fuzzing() -> str:
+    """What the last whole run of `make fuzz` found."""
+    return counts.fuzz_table(study(counts.FuzzCounts, "fuzz.json").rows)
 
 
 def overlap() -> str:

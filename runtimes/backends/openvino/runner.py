@@ -59,7 +59,7 @@ class OpenVinoRunner(Runner):
             network = core.read_model(model, weights)
             self._tap(network)
             compiled = core.compile_model(network, device, self._settings(device, threads))
-        except RuntimeError as error:
+        except (RuntimeError, UnicodeDecodeError) as error:  # the latter where its own message quotes damaged bytes
             raise BackendError(f"{artifact.id}: OpenVINO cannot load it: {error}") from error
         require_port(artifact.id, artifact.input, _shapes(compiled.inputs))
         require_port(artifact.id, artifact.output, _shapes(compiled.outputs))

@@ -111,3 +111,14 @@ def test_another_network_than_the_manifest_says_is_refused(bundle, kit):
     kit.rewrite(bundle, at, path=wide.path, files=wide.files)
     with pytest.raises(InputError, match=r"expected 'lr' of shape \[1, 3, 16, 16\]"):
         open_runner(bundle, NAME).__enter__()
+
+
+def test_damaged_text_that_the_engine_quotes_is_refused(bundle, kit):
+    at = index(bundle, NAME)
+    files = dict(read_manifest(bundle).artifacts[at].files)
+    path = "openvino/fp32-16x16.xml"
+    damaged = (bundle / path).read_bytes().replace(b'from-layer="', b'from-layer="\xb1', 1)
+    (bundle / path).write_bytes(damaged)
+    kit.rewrite(bundle, at, files={**files, path: kit.sha(damaged)})
+    with pytest.raises(BackendError, match="OpenVINO cannot load it"):
+        open_runner(bundle, NAME).__enter__()
