@@ -27,7 +27,7 @@ class Limits:
 
     Drops in dB against HR, the mean of their sizes and the worst image, in Y and in RGB; decibels to the reference,
     mean and worst image; SSIM drop, mean. The rest are the figures of `Likeness` in levels of 255: `ends` of blacks and
-    whites, `gain` (a share) of contrast and saturation, `detail` (a share) of detail and colour detail. Probe tiles:
+    whites, `gain` (a share) of contrast and saturation, `detail` and `colour_detail` (shares). Probe tiles:
     `flat_*` of one colour, `busy_*` the others.
     """
 
@@ -47,6 +47,7 @@ class Limits:
     ends: Limit = math.inf
     gain: Limit = math.inf
     detail: Limit = math.inf
+    colour_detail: Limit = math.inf
     seams: Limit = math.inf
     flat_shift: Limit = math.inf
     flat_patch: Limit = math.inf
@@ -71,6 +72,7 @@ FP32 = Limits(
     ends=0.01,
     gain=0.0001,
     detail=0.0001,
+    colour_detail=0.0001,
     seams=0.01,
     flat_shift=0.01,
     flat_patch=0.05,
@@ -95,6 +97,7 @@ FP16 = Limits(
     ends=0.15,
     gain=0.001,
     detail=0.002,
+    colour_detail=0.002,
     seams=0.1,
     flat_shift=0.4,
     flat_patch=1.5,
@@ -119,6 +122,7 @@ BF16 = Limits(
     ends=0.4,
     gain=0.003,
     detail=0.004,
+    colour_detail=0.004,
     seams=0.15,
     flat_shift=1.2,
     flat_patch=3.5,
@@ -142,7 +146,8 @@ INT8W = Limits(
     chroma=0.45,
     ends=0.2,
     gain=0.0025,
-    detail=0.009,
+    detail=0.005,
+    colour_detail=0.009,
     seams=0.15,
     flat_shift=0.4,
     flat_patch=4.0,
@@ -167,6 +172,7 @@ INT8 = Limits(
     ends=0.4,
     gain=0.003,
     detail=0.015,
+    colour_detail=0.015,
     seams=0.25,
     flat_shift=1.2,
     flat_patch=15.0,
@@ -220,6 +226,7 @@ def _rounded(limits: Limits) -> Limits:
         to_reference_mean_db=min(limits.to_reference_mean_db, INT8W.to_reference_mean_db),
         to_reference_worst_db=min(limits.to_reference_worst_db, INT8W.to_reference_worst_db),
         detail=max(limits.detail, _FAINT_COLOUR),
+        colour_detail=max(limits.colour_detail, _FAINT_COLOUR),
         **{name: getattr(limits, name) + 1.0 for name in pixels},
         **{name: getattr(limits, name) + 0.3 for name in means},
     )

@@ -52,7 +52,7 @@ def _over_images(found: Likeness, limits: Limits) -> Iterator[str]:
         ("contrast", found.contrast, limits.gain),
         ("saturation", found.saturation, limits.gain),
         ("detail", found.detail, limits.detail),
-        ("colour detail", found.colour_detail, limits.detail),
+        ("colour detail", found.colour_detail, limits.colour_detail),
     )
     for name, value, limit in shares:
         yield from _over(f"gain of {name}", value, limit, unit="%", factor=100.0)

@@ -30,7 +30,8 @@ LIMITED = {
     "chroma": "root mean square error of Cb and Cr, the worst image",
     "ends": "mean error where the reference is within 8 levels of black, or of white",
     "gain": "gain of contrast, and of saturation, less 1, a share",
-    "detail": "gain of neighbours' differences, in luma and in colour, less 1, a share",
+    "detail": "gain of neighbours' differences in luma, less 1, a share",
+    "colour_detail": "the same in colour",
     "seams": "root mean square error where tiles meet, less elsewhere",
     "flat_shift": "mean error of a channel, probe tiles of one colour",
     "flat_patch": "root mean square error of an 8x8 patch, probe tiles of one colour",
@@ -91,7 +92,8 @@ def _on_images(found: Likeness) -> Iterator[tuple[str, float | None]]:
     yield from (("shift", shift) for shift in found.shift)
     yield from (("ends", end) for end in (found.blacks, found.whites))
     yield from (("gain", gain) for gain in (found.contrast, found.saturation))
-    yield from (("detail", gain) for gain in (found.detail, found.colour_detail))
+    yield "detail", found.detail
+    yield "colour_detail", found.colour_detail
     for name in ("image_shift", "speck", "line", "step", "dots", "patch", "chroma", "seams"):
         yield name, getattr(found, name)
 

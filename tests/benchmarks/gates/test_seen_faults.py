@@ -13,7 +13,7 @@ from runtimes.runner.fidelity.likeness import Likeness, ProbeFigures
 
 NOTHING = Likeness((0, 0, 0), 0, 0, 0, 0, 0, 0, "a", 0, 0, 0, 0, 0, 0, 0, 0)
 LIMIT_OF = {
-    "blacks": "ends", "whites": "ends", "contrast": "gain", "saturation": "gain", "colour_detail": "detail",
+    "blacks": "ends", "whites": "ends", "contrast": "gain", "saturation": "gain",
 }  # fmt: skip
 FIGURES = (
     *("image_shift", "speck", "line", "step", "dots", "patch", "chroma", "blacks", "whites"),
