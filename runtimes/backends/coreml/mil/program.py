@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dlgsanet.errors import InputError
+from dlgsanet.errors import InputError, shown
 from runtimes.backends.coreml.mil.tensor_types import DTYPES, MAX_ELEMENTS, NUMPY, Anything, TensorType, stored_values
 from runtimes.file_formats import protobuf as wire
 
@@ -95,7 +95,7 @@ def read_model(data: bytes, function: str | None = None) -> Model:
     opset = _text(program, 2)
     if opset not in blocks:
         raise InputError(f"expected operations for {opset or 'an operator set'}, found {', '.join(blocks) or 'none'}")
-    return Model(
+    model = Model(
         version=version,
         inputs=tuple(_feature(item) for item in inputs),
         outputs=tuple(_feature(item) for item in outputs),
@@ -103,6 +103,21 @@ def read_model(data: bytes, function: str | None = None) -> Model:
         results=tuple(_string(item) for item in blocks[opset].get(2, [])),
         metadata=_metadata(_message(description, 100)),
     )
+    _require_made(model)
+    return model
+
+
+def _require_made(model: Model) -> None:
+    """Every value that is read is an input or made before."""
+    made = {feature.name for feature in model.inputs}
+    for operation in model.operations:
+        names = (name for bound in operation.inputs.values() for name in bound if isinstance(name, str))
+        for name in names:
+            if name not in made:
+                raise InputError(
+                    f"{shown(operation.name)} reads {shown(name)}, which nothing makes; export the bundle again"
+                )
+        made.update(name for name, _ in operation.outputs)
 
 
 def _called(functions: Mapping[str, wire.Message], name: str) -> wire.Message:

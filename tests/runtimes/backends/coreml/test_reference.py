@@ -183,3 +183,12 @@ def test_random_damage_of_the_program_never_escapes_as_another_error(packages, k
             read_model(bytes(broken))
         except EdgeError:
             continue
+
+
+def test_a_value_that_nothing_makes_is_refused(packages):
+    data = (packages / MODEL).read_bytes()
+    program = read_model(data)
+    name = next(n for n, _ in program.operations[0].outputs).encode()
+    at = data.rindex(name)
+    with pytest.raises(InputError, match="which nothing makes"):
+        read_model(data[:at] + b"?" * len(name) + data[at + len(name) :])
