@@ -11,7 +11,8 @@ from contextlib import contextmanager, suppress
 
 _LOCK = threading.Lock()
 # Module or file (as Pillow calls it for libtiff), then the text.
-_REMARK = re.compile(rb"(?:\w*(?:Decode|TIFF|JPEG|Fax|LZW|ZIP|LZMA|ZSTD)\w*|tempfile\.tif|): .*")
+_MODULES = rb"Decode|TIFF|JPEG|Fax|LZW|ZIP|LZMA|ZSTD|Predictor|Setup|Acc\d|Diff\d|Strip|Required|Dir"
+_REMARK = re.compile(rb"(?:\w*(?:" + _MODULES + rb")\w*|tempfile\.tif): .*")
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from dlgsanet.imaging.formats.libtiff_voice import silenced
 def test_remarks_of_libtiff_alone_are_kept_back(capfd: pytest.CaptureFixture[str]) -> None:
     with silenced():
         os.write(2, b"LZWDecode: Strip 0 not terminated with EOI code.\nstep 3 of 5: cat.png\n")
+        os.write(2, b'PredictorSetup: Floating point "Predictor" not supported with 1 data format.\n')
         os.write(2, b"ZIPDecode: ZLib error: .\ntempfile.tif: Using code not yet in table.\n")
     os.write(2, b"Fax4Decode: said outside\n")
     assert capfd.readouterr().err == "step 3 of 5: cat.png\nFax4Decode: said outside\n"
