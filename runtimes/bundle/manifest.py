@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from dlgsanet.errors import InputError, unknown
+from dlgsanet.errors import InputError, shown, unknown
 from dlgsanet.storage.json_text import Json, parse
 from dlgsanet.storage.regular import read_regular
 from dlgsanet.storage.typed_json import Count, decode, encode
@@ -132,18 +132,18 @@ def _require_consistent(manifest: Manifest) -> None:
     for artifact in manifest.artifacts:
         expected = artifact_id(artifact.backend, artifact.precision, artifact.variant, artifact.tile)
         if artifact.id != expected:
-            raise InputError(f"manifest: artifact '{artifact.id}' should be called '{expected}'")
+            raise InputError(f"manifest: artifact {shown(artifact.id)} should be called {shown(expected)}")
         if artifact.id in seen:
-            raise InputError(f"manifest: artifact '{artifact.id}' is there twice")
+            raise InputError(f"manifest: artifact {shown(artifact.id)} is there twice")
         seen.add(artifact.id)
         if not any(path == artifact.path or path.startswith(artifact.path + "/") for path in artifact.files):
-            raise InputError(f"manifest: artifact '{artifact.id}': '{artifact.path}' is not among its files")
+            raise InputError(f"manifest: artifact {shown(artifact.id)}: {shown(artifact.path)} is not among its files")
         _require_function(artifact, manifest.artifacts)
         _require_shapes(artifact, manifest.scale)
     used = _reference_paths(manifest.reference)
     for path in used:
         if path not in manifest.reference.files:
-            raise InputError(f"manifest: reference: '{path}' has no sha256 in its files")
+            raise InputError(f"manifest: reference: {shown(path)} has no sha256 in its files")
 
 
 def _require_function(artifact: Artifact, artifacts: Iterable[Artifact]) -> None:
@@ -151,14 +151,14 @@ def _require_function(artifact: Artifact, artifacts: Iterable[Artifact]) -> None
         return
     if artifact.path in artifact.files:  # a single file: the packages with functions are folders
         raise InputError(
-            f"manifest: artifact '{artifact.id}': expected functions in Core ML packages only, found "
-            f"'{artifact.function}'"
+            f"manifest: artifact {shown(artifact.id)}: expected functions in Core ML packages only, found "
+            f"{shown(artifact.function)}"
         )
     same = [a.id for a in artifacts if (a.path, a.function) == (artifact.path, artifact.function)]
     if len(same) > 1:
         raise InputError(
-            f"manifest: artifacts '{same[0]}' and '{same[1]}' are the same function of a package, "
-            f"'{artifact.function}'; expected one for each"
+            f"manifest: artifacts {shown(same[0])} and {shown(same[1])} are the same function of a package, "
+            f"{shown(artifact.function)}; expected one for each"
         )
 
 
@@ -168,8 +168,8 @@ def _require_shapes(artifact: Artifact, scale: int) -> None:
         expected = (1, 3, height * factor, width * factor)
         if port.layout.startswith("NCHW") and port.shape != expected:
             raise InputError(
-                f"manifest: artifact '{artifact.id}': '{port.name}' has shape {list(port.shape)}, expected "
-                f"{list(expected)} for a {height}x{width} tile at x{scale}"
+                f"manifest: artifact {shown(artifact.id)}: {shown(port.name)} has shape {shown(list(port.shape))}, "
+                f"expected {list(expected)} for a {height}x{width} tile at x{scale}"
             )
 
 

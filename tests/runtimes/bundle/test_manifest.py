@@ -222,6 +222,16 @@ def test_a_folder_without_a_manifest_is_no_bundle(tmp_path):
         read_manifest(tmp_path)
 
 
+@pytest.mark.parametrize("path", ["artifacts/0/id", "artifacts/0/path", "artifacts/0/backend", "reference/checkpoint"])
+def test_long_names_are_cut_in_messages(tmp_path, manifest, path):
+    value = json.loads(manifest_json(manifest))
+    set_in(value, path, "x" * 10_000)
+    (tmp_path / "manifest.json").write_text(json.dumps(value))
+    with pytest.raises(InputError, match="manifest") as caught:
+        read_manifest(tmp_path)
+    assert len(str(caught.value)) < 500
+
+
 def test_a_huge_manifest_is_not_read(tmp_path):
     with (tmp_path / "manifest.json").open("wb") as stream:
         stream.truncate(100 << 20)
