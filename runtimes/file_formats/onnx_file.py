@@ -114,7 +114,7 @@ def tensor_names(data: bytes) -> set[str]:
         bytes(name).decode("utf-8", "replace")
         for node in nodes
         for name in node.get(2, [])
-        if not isinstance(name, int)
+        if isinstance(name, memoryview)
     }
 
 
@@ -140,16 +140,16 @@ def _name(item: wire.Message, number: int, index: int = 0) -> str:
 
 
 def _dims(item: wire.Message) -> Iterator[int]:
-    for value in item.get(1, []):  # one varint each, or packed
-        yield from [value] if isinstance(value, int) else wire.varints(value, WHAT)
+    for value in item.get(1, []):
+        yield from wire.numbers(value, WHAT)
 
 
-def _count_weights(fields: list[tuple[int, int | memoryview]], weights: Counter[str]) -> set[str]:
+def _count_weights(fields: list[tuple[int, wire.Field]], weights: Counter[str]) -> set[str]:
     """Count a tensor's elements by type; its name where it is an int8 weight of a convolution."""
     elements, rank, kind = 1, 0, "other"
     for number, value in fields:
-        if number == 1:  # dims: one varint each, or packed
-            for size in [value] if isinstance(value, int) else wire.varints(value, WHAT):
+        if number == 1:
+            for size in wire.numbers(value, WHAT):
                 elements *= size
                 rank += 1
         elif number == 2 and isinstance(value, int):
@@ -159,11 +159,11 @@ def _count_weights(fields: list[tuple[int, int | memoryview]], weights: Counter[
     return {_text(fields, 8)} if kind == "int8" and rank == _KERNEL_RANK else set()
 
 
-def _texts(fields: list[tuple[int, int | memoryview]], wanted: int) -> set[str]:
+def _texts(fields: list[tuple[int, wire.Field]], wanted: int) -> set[str]:
     values = (value for number, value in fields if number == wanted and isinstance(value, memoryview))
     return {bytes(value).decode("utf-8", "replace") for value in values}
 
 
-def _text(fields: list[tuple[int, int | memoryview]], wanted: int) -> str:
+def _text(fields: list[tuple[int, wire.Field]], wanted: int) -> str:
     found = [value for number, value in fields if number == wanted and isinstance(value, memoryview)]
     return bytes(found[-1]).decode("utf-8", "replace") if found else ""

@@ -186,14 +186,14 @@ def _integers(message: wire.Message, number: int) -> tuple[int, ...]:
     """A repeated field of numbers, packed or not."""
     found: list[int] = []
     for value in message.get(number, ()):
-        found += [value] if isinstance(value, int) else list(wire.varints(value, WHAT))
+        found += wire.numbers(value, WHAT)
     return tuple(value - (1 << 64) if value >> 63 else value for value in found)
 
 
 def _floats(message: wire.Message, number: int) -> tuple[float, ...]:
     found: list[float] = []
     for value in message.get(number, ()):
-        if isinstance(value, memoryview) and len(value) % 4 == 0:
+        if not isinstance(value, int) and len(value) % 4 == 0:
             found += struct.unpack(f"<{len(value) // 4}f", value)
     return tuple(found)
 

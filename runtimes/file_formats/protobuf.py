@@ -9,12 +9,14 @@ from collections.abc import Iterator, Mapping
 
 from dlgsanet.errors import InputError
 
-Field = int | memoryview
+Field = int | memoryview | bytes
+"""A varint, what has a length (text, message, packed numbers), or the 4 or 8 bytes of a number of fixed width."""
+
 Message = Mapping[int, list[Field]]
 
 
 def fields(message: memoryview, what: str) -> Iterator[tuple[int, Field]]:
-    """Yield (field number, value): an int for varints, the bytes for everything with a length.
+    """Yield (field number, value), the value by its wire type (Field): a number of fixed width is no message.
 
     `what` names the kind of file in the InputError for bytes that are no protocol buffer: `an ONNX file`.
     """
@@ -33,7 +35,8 @@ def fields(message: memoryview, what: str) -> Iterator[tuple[int, Field]]:
             size, position = varint(message, position, what)
         if position + size > len(message):
             raise InputError(f"expected {what}, found a truncated one; export the bundle again")
-        yield number, message[position : position + size]
+        content = message[position : position + size]
+        yield number, content if wire == 2 else bytes(content)
         position += size
 
 
@@ -45,12 +48,15 @@ def message(data: memoryview, what: str) -> Message:
     return found
 
 
-def varints(data: memoryview, what: str) -> Iterator[int]:
-    """The numbers of a packed field."""
-    position = 0
-    while position < len(data):
-        value, position = varint(data, position, what)
+def numbers(value: Field, what: str) -> Iterator[int]:
+    """The varints of one value of a repeated field: itself, or packed."""
+    if isinstance(value, int):
         yield value
+    elif isinstance(value, memoryview):
+        position = 0
+        while position < len(value):
+            found, position = varint(value, position, what)
+            yield found
 
 
 def varint(data: memoryview, position: int, what: str) -> tuple[int, int]:

@@ -239,7 +239,7 @@ def _map(item: wire.Message, number: int) -> dict[str, wire.Message]:
 
 
 def _view(value: wire.Field) -> memoryview:
-    if isinstance(value, int):
+    if not isinstance(value, memoryview):
         raise InputError(f"expected {WHAT}, found a number in place of a message; export the bundle again")
     return value
 
@@ -253,7 +253,8 @@ def _text(item: wire.Message, number: int) -> str:
 
 
 def _bytes(item: wire.Message, number: int) -> bytes:
-    return b"".join(bytes(_view(value)) for value in item.get(number, []))
+    """Packed floats are bytes with a length, one float by itself has a fixed width."""
+    return b"".join(value if isinstance(value, bytes) else bytes(_view(value)) for value in item.get(number, []))
 
 
 def _int(item: wire.Message, number: int) -> int:
@@ -265,5 +266,5 @@ def _integers(item: wire.Message, number: int) -> tuple[int, ...]:
     """Signed numbers, one by one or packed."""
     found: list[int] = []
     for value in item.get(number, []):
-        found += [value] if isinstance(value, int) else list(wire.varints(value, WHAT))
+        found += wire.numbers(value, WHAT)
     return tuple(number - (1 << 64) if number >= 1 << 63 else number for number in found)
