@@ -226,7 +226,7 @@ def _one_image(
             for run in alive:
                 run.over = Verdict("not run", str(error))
             continue
-        tiling.tiled.append(Tiled(target.psnr_db, target.ssim))
+        tiling.tiled.append(Tiled(target.psnr_db, target.ssim, target.rgb_psnr_db))
         if whole is not None:
             tiling.whole.append(standard(sample, whole, tiling.protocol).row(target.output))
         outputs[peer_id("reference", tile)] = target.output

@@ -61,6 +61,7 @@ class Tiled:
 
     psnr_db: float
     ssim: float
+    rgb_psnr_db: float
 
 
 def standard(sample: Sample, output: Array, protocol: Protocol) -> Standard:
@@ -140,7 +141,8 @@ def finite(value: float) -> float | None:
 def bicubic(sample: Sample, protocol: Protocol) -> Tiled:
     """The image's own LR, enlarged by a bicubic kernel."""
     large = upscale_bicubic8(sample.lr, protocol.scale)
-    return Tiled(protocol.psnr(large, sample.hr), protocol.ssim(large, sample.hr))
+    colour = replace(protocol, colour="rgb")
+    return Tiled(protocol.psnr(large, sample.hr), protocol.ssim(large, sample.hr), colour.psnr(large, sample.hr))
 
 
 def to_8_bits(output: Array) -> Array:

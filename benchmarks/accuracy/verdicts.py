@@ -111,8 +111,14 @@ def reference(
     record = _tiling(tile, whole, tiled, conditions)
     if not bicubic or not tiled:
         return record
-    plain = mean(it.psnr_db for it in bicubic)
-    verdict = judge_checkpoint(mean(it.psnr_db for it in tiled), plain, allowed=conditions.below_bicubic)
+    luma, colour = (
+        judge_checkpoint(mean(ours), mean(plain), allowed=conditions.below_bicubic, colour=colour)
+        for ours, plain, colour in (
+            ([it.psnr_db for it in tiled], [it.psnr_db for it in bicubic], "y"),
+            ([it.rgb_psnr_db for it in tiled], [it.rgb_psnr_db for it in bicubic], "rgb"),
+        )
+    )
+    verdict = luma if luma.reason else colour
     gate = verdict.gate if verdict.gate == "fail" else record.gate
     return replace(record, gate=gate, reason=_joined(verdict.reason, record.reason))
 

@@ -80,11 +80,15 @@ def judge(figures: Figures, max_drop_db: float | None = None, table: LimitTable 
     return Verdict("pass", "")
 
 
-def judge_checkpoint(psnr_db: float | None, bicubic_psnr_db: float, *, allowed: bool = False) -> Verdict:
-    """Judge the reference itself against bicubic enlargement, mean PSNR over the images; None is equal to HR."""
+def judge_checkpoint(
+    psnr_db: float | None, bicubic_psnr_db: float, *, allowed: bool = False, colour: str = "y"
+) -> Verdict:
+    """Judge the reference itself against bicubic enlargement, mean PSNR over the images in `colour`, y or rgb; None is
+    equal to HR."""
     if psnr_db is None or psnr_db >= bicubic_psnr_db:
         return Verdict("pass", "")
-    said = f"the checkpoint, not the conversion: {psnr_db:.2f} dB where bicubic has {bicubic_psnr_db:.2f}"
+    where = "in RGB " if colour == "rgb" else ""
+    said = f"the checkpoint, not the conversion: {psnr_db:.2f} dB {where}where bicubic has {bicubic_psnr_db:.2f}"
     return Verdict("pass", f"{said} (allowed)") if allowed else Verdict("fail", said)
 
 

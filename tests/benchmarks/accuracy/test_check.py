@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from benchmarks.accuracy import verdicts
 from benchmarks.accuracy.check import Checked, check, probe_names, steps
+from benchmarks.accuracy.figures import Tiled
 from benchmarks.gates.limits import Limits, LimitTable
-from benchmarks.records.accuracy import AccuracyRecord
+from benchmarks.records.accuracy import AccuracyRecord, ImageRow
 from benchmarks.subjects.datasets import Dataset, Item, Sample, open_folder
 from benchmarks.subjects.reference import ReferenceOutputs, StoredReference, TorchReference
 from benchmarks.subjects.subject import Origin, Subject
@@ -284,6 +286,18 @@ def test_a_checkpoint_worse_than_bicubic_is_said_beside_bicubics_figures(dataset
     assert tiling.psnr_db < tiling.bicubic_psnr_db == record(checked).bicubic_psnr_db
     allowed = check([subject(Same())], dataset, inverted, MODEL, below_bicubic=True)
     assert record(allowed, "torch-reference-8x8").gate == "pass"
+
+
+@pytest.mark.parametrize(("colour_db", "gate"), [(18.0, "fail"), (29.0, "pass")])
+def test_a_checkpoint_of_good_luma_and_wrong_colours_fails(
+    dataset: Dataset, reference: ReferenceOutputs, colour_db: float, gate: str
+) -> None:
+    conditions = verdicts.Conditions(dataset, reference, MODEL, None)
+    network, bicubic = Tiled(31.0, 0.9, colour_db), Tiled(28.0, 0.8, 27.0)
+    row = ImageRow("a", 31.0, 0.9, 0.0, 0.0, None, True)
+    found = verdicts.reference((8, 8), [row], [network], [bicubic], conditions)
+    assert found.gate == gate
+    assert ("18.00 dB in RGB where bicubic has 27.00" in found.reason) == (gate == "fail")
 
 
 @pytest.mark.parametrize(

@@ -144,3 +144,4 @@ def test_a_checkpoint_below_bicubic_is_said_and_fails_unless_allowed() -> None:
     assert verdict == Verdict("fail", "the checkpoint, not the conversion: 12.21 dB where bicubic has 28.42")
     assert judge_checkpoint(12.21, 28.42, allowed=True) == Verdict("pass", verdict.reason + " (allowed)")
     assert judge_checkpoint(28.42, 28.42).gate == "pass" and judge_checkpoint(None, 28.42).gate == "pass"
+    assert "20.10 dB in RGB where bicubic has 26.00" in judge_checkpoint(20.1, 26.0, colour="rgb").reason
