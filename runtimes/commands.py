@@ -168,7 +168,7 @@ def verify(options: VerifyOptions, voice: Voice) -> None:
 def _upscale(options: UpscaleOptions, voice: Voice, load_model: LoadModel | None) -> None:
     from dlgsanet.imaging.limits import at_most
     from runtimes.upscale.plan import UpscalePlan, plan_upscale
-    from runtimes.upscale.run import run_upscale
+    from runtimes.upscale.run import Upscaled, run_upscale
     from runtimes.upscale.video.run import run_video
 
     with at_most(options.max_megapixels):
@@ -176,8 +176,10 @@ def _upscale(options: UpscaleOptions, voice: Voice, load_model: LoadModel | None
         done = run_upscale(plan, voice) if isinstance(plan, UpscalePlan) else run_video(plan, voice)
     if options.as_json:
         _print_json(done.facts())
-        return
-    tell(*(str(target) for target in done.targets))
+    else:
+        tell(*(str(target) for target in done.targets))
+    if isinstance(done, Upscaled):
+        done.require_all()
 
 
 def _print_json(value: object) -> None:

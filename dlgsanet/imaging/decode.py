@@ -8,7 +8,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
@@ -26,6 +26,7 @@ from dlgsanet.imaging.formats.png import Png
 from dlgsanet.imaging.formats.refusal import NotReadError
 from dlgsanet.imaging.formats.tiff import Tiff
 from dlgsanet.imaging.limits import TooLargeError, bound_text, require_file_bytes, require_pixels
+from dlgsanet.imaging.metadata import NOTHING, Metadata, described_by
 from dlgsanet.imaging.pixels import Pixels
 from dlgsanet.imaging.png16 import read_png16
 
@@ -51,6 +52,7 @@ class Samples:
     alpha: Pixels | None
     grey: bool
     space: ColourSpace
+    about: Metadata = NOTHING
 
     @property
     def peak(self) -> int:
@@ -131,12 +133,14 @@ def _decode(data: bytes, facts: _Facts, path: Path) -> Samples:
             jpeg.require_whole_scans(data, facts, np.asarray(image))
         orientation = image.getexif().get(_ORIENTATION_TAG, 1)  # after decoding: Pillow turns TIFFs by itself
         space = declared_by(image, data, facts.declared if isinstance(facts, Png) else ())
+        about, lost = described_by(image)
     pixels = _upright(pixels, orientation)
     channels = pixels.shape[2]
     colour, alpha = (pixels[..., :-1], pixels[..., -1]) if channels in (2, 4) else (pixels, None)
     if channels <= 2:
         colour = np.repeat(colour, 3, axis=2)
-    return Samples(np.ascontiguousarray(colour), alpha, channels <= 2, space)
+    space = replace(space, dropped=(*space.dropped, *lost))
+    return Samples(np.ascontiguousarray(colour), alpha, channels <= 2, space, about)
 
 
 def _open(stream: BinaryIO, facts: _Facts) -> ImageFile.ImageFile:

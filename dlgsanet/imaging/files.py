@@ -7,6 +7,7 @@ refused.
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,7 @@ from PIL import Image
 from dlgsanet.errors import InputError
 from dlgsanet.imaging.colour_space import Chunk, ColourSpace, png_chunks
 from dlgsanet.imaging.decode import read_samples
+from dlgsanet.imaging.metadata import NOTHING, Metadata
 from dlgsanet.imaging.pixels import Pixels
 from dlgsanet.imaging.png16 import png_bytes
 from dlgsanet.storage import atomic
@@ -58,7 +60,8 @@ class Picture:
     """A decoded picture, upright: `rgb` float32 HWC in [0, 1], `alpha` float32 HW in [0, 1] or None.
 
     `bits` (8 or 16) are those of the file, `grey` says that it had one colour channel (then R = G = B), `space` is
-    what it declares about its colours; samples are as stored, not converted to another colour space.
+    what it declares about its colours, `about` what else it says; samples are as stored, not converted to another
+    colour space.
     """
 
     rgb: NDArray[np.float32]
@@ -66,6 +69,7 @@ class Picture:
     bits: int
     grey: bool
     space: ColourSpace = field(default_factory=ColourSpace)
+    about: Metadata = NOTHING
 
     @property
     def icc(self) -> bytes | None:
@@ -83,6 +87,7 @@ def read_picture(path: str | Path) -> Picture:
         bits=8 if samples.peak == 255 else 16,
         grey=samples.grey,
         space=samples.space,
+        about=samples.about,
     )
 
 
@@ -107,11 +112,14 @@ def write_picture(
     grey: bool = False,
     icc: bytes | None = None,
     chunks: Sequence[Chunk] = (),
+    about: Metadata = NOTHING,
+    quality: int | None = None,
 ) -> None:
     """Write a picture atomically; the suffix chooses the format, 16 bits need `.png`.
 
     `rgb` HWC (and `alpha` HW) are float in [0, 1] (clipped, rounded), or uint8 with bits=8, or uint16 with
-    bits=16. `grey` writes one channel, the BT.601 luma. `chunks` declare colours, in a `.png` alone. Raises
+    bits=16. `grey` writes one channel, the BT.601 luma. `chunks` declare colours, in a `.png` alone.
+    `about` is written as it is. `quality`, 1 to 100, is that of JPEG and makes WebP lossy. Raises
     InputError: wrong shape, dtype or suffix, non-finite pixels, alpha or chunks in a format without them, a place that
     cannot be written.
     """
@@ -130,9 +138,10 @@ def write_picture(
     if bits == 16 or large:
         encoded = png_bytes(samples, icc)
     else:
-        encoded = _bytes8(samples.astype(np.uint8, copy=False), target, icc)
-    if chunks:
-        encoded = encoded[:_AFTER_HEADER] + png_chunks(chunks) + encoded[_AFTER_HEADER:]
+        encoded = _bytes8(samples.astype(np.uint8, copy=False), target, icc, about, quality)
+    if target.suffix.lower() == ".png" and (chunks or about != NOTHING):
+        extra = png_chunks((*chunks, *about.png_chunks()))
+        encoded = encoded[:_AFTER_HEADER] + extra + encoded[_AFTER_HEADER:]
     atomic.write_bytes(target, encoded)
 
 
@@ -176,6 +185,22 @@ def passed_over_line(folder: str | Path) -> str:
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     shown = ", ".join(names[:_NAMED])
     return f"{folder}: {len(names)} in formats that are not read: {shown}{more}" if names else ""
+
+
+def folders_within(root: Path, without: Path | None = None) -> list[Path]:
+    """A folder and all below it, sorted; hidden ones, links, and `without` are left out."""
+    avoided = None if without is None else without.resolve()
+    found = []
+    for place, inner, _ in os.walk(root):
+        found.append(Path(place))
+        below = [Path(place, name) for name in inner if name[0] != "."]
+        inner[:] = [path.name for path in below if not path.is_symlink() and path.resolve() != avoided]
+    return sorted(found)
+
+
+def images_in(folder: Path) -> list[Path]:
+    """The picture files directly in a folder, as `list_images`; there may be none."""
+    return _with_suffix(folder, SUFFIXES)
 
 
 def _with_suffix(folder: Path, suffixes: Sequence[str]) -> list[Path]:
@@ -225,8 +250,11 @@ def to_hwc(nchw: Pixels) -> NDArray[np.float32]:
     return np.ascontiguousarray(nchw[0].transpose(1, 2, 0), dtype=np.float32)
 
 
-def _bytes8(samples: NDArray[np.uint8], target: Path, icc: bytes | None) -> bytes:
-    form, options = _WRITERS[target.suffix.lower()]
+def _bytes8(samples: NDArray[np.uint8], target: Path, icc: bytes | None, about: Metadata, quality: int | None) -> bytes:
+    form, fixed = _WRITERS[target.suffix.lower()]
+    options = {**fixed, **about.options(form)}
+    if quality is not None and form in ("JPEG", "WEBP"):
+        options |= {"quality": quality, "lossless": False}
     pixels = samples[..., 0] if samples.shape[2] == 1 else samples
     encoded = io.BytesIO()  # not the file: Pillow reports a full disk only as an encoder error
     try:

@@ -20,7 +20,7 @@ class UpscaleOptions:
         tuple[Path, ...], typer.Argument(metavar="INPUT...", help="Image files and folders, or one video.")
     ]
     output: Annotated[
-        Path, typer.Option("-o", "--output", help="Folder for <name>_x<scale>.png; of a video, its folder or file.")
+        Path, typer.Option("-o", "--output", help="Folder for <name>_x<scale>.png; of one picture or video, its file.")
     ]
     bundle: Annotated[Path | None, typer.Option(help="Bundle to run.")] = None
     artifact: Annotated[str | None, typer.Option(help="Artifact of the bundle, or its beginning.")] = None
@@ -31,6 +31,17 @@ class UpscaleOptions:
     tile: Annotated[str | None, typer.Option(help="HxW, with --model: larger images are cut.")] = None
     max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS
     force: Annotated[bool, typer.Option("--force", help="Replace outputs that exist.")] = False
+    form: Annotated[
+        str | None, typer.Option("--format", help="Pictures: png (default), jpg, webp, tiff, or same as the input.")
+    ] = None
+    quality: Annotated[int | None, typer.Option(min=1, max=100, help="JPEG: default 95. WebP: lossy then.")] = None
+    strip: Annotated[bool, typer.Option("--strip", help="Pictures: leave out EXIF, XMP and resolution.")] = False
+    skip_existing: Annotated[
+        bool, typer.Option("--skip-existing", help="Pictures: go on where a run stopped; outputs there are kept.")
+    ] = False
+    keep_going: Annotated[
+        bool, typer.Option("--keep-going", help="Pictures: past those that fail; exit code 2 at the end.")
+    ] = False
     as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False
     codec: Annotated[str | None, typer.Option(help="Video: h264, h265, av1, vp9 or ffv1 (lossless).")] = None
     crf: Annotated[int | None, typer.Option(min=0, help="Video: quality, less is better; default by codec.")] = None
@@ -50,5 +61,16 @@ class UpscaleOptions:
             "--duration": self.duration is not None,
             "--reuse": self.reuse is not None,
             "--skip-damaged": self.skip_damaged,
+        }
+        return [name for name, is_given in given.items() if is_given]
+
+    def for_pictures(self) -> list[str]:
+        """The options given that mean nothing for videos."""
+        given = {
+            "--format": self.form is not None,
+            "--quality": self.quality is not None,
+            "--strip": self.strip,
+            "--skip-existing": self.skip_existing,
+            "--keep-going": self.keep_going,
         }
         return [name for name, is_given in given.items() if is_given]

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Protocol
 from dlgsanet.command_line.voice import Voice
 from dlgsanet.errors import InputError, UnavailableError
 from dlgsanet.imaging.decode import read_samples
-from dlgsanet.imaging.files import list_images, passed_over_line
+from dlgsanet.imaging.files import folders_within, passed_over_line
 from dlgsanet.storage.atomic import require_writable_folder
 from runtimes.backends.torch.runner import TorchRunner
 from runtimes.bundle.manifest import read_manifest
@@ -21,6 +20,7 @@ from runtimes.runner.contract import Runner, RunOptions
 from runtimes.runner.tiling import Array, Tile
 from runtimes.upscale.choice import chosen_runner
 from runtimes.upscale.options import UpscaleOptions
+from runtimes.upscale.targets import SUFFIXES, PictureSource, format_of, list_sources, name_targets
 from runtimes.upscale.video.plan import VideoPlan, plan_video
 from runtimes.upscale.video.sniff import is_video
 
@@ -41,6 +41,8 @@ class LoadedModel(Protocol):
     def __call__(self, lr: Array) -> Array: ...
 
 
+_LONGEST_SIDE = {".jpg": 65_500, ".jpeg": 65_500, ".webp": 16_383}  # pixels that the formats hold
+
 LoadModel = Callable[[str], LoadedModel]
 """A shipped name or a path to a model. Only the front door has it: this room knows no torch."""
 
@@ -55,15 +57,40 @@ class PictureJob:
     height: int
     width: int
     dropped: tuple[str, ...] = ()
+    quality: int | None = None
+    strip: bool = False
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A picture that was not upscaled, and why."""
+
+    source: Path
+    reason: str
+
+
+@dataclass(frozen=True)
+class PicturePlan:
+    """What is to be done, the outputs that are there already, and what cannot be done."""
+
+    jobs: tuple[PictureJob, ...]
+    skipped: tuple[Path, ...] = ()
+    failed: tuple[Failed, ...] = ()
 
 
 @dataclass(frozen=True)
 class UpscalePlan:
     """What to upscale, and by what: `runner` is not open yet."""
 
-    jobs: tuple[PictureJob, ...]
+    pictures: PicturePlan
     runner: AbstractContextManager[Runner]
     overlap: int
+    keep_going: bool = False
+
+    @property
+    def jobs(self) -> tuple[PictureJob, ...]:
+        """The pictures to upscale."""
+        return self.pictures.jobs
 
 
 def plan_upscale(options: UpscaleOptions, load_model: LoadModel | None, voice: Voice) -> UpscalePlan | VideoPlan:
@@ -71,9 +98,8 @@ def plan_upscale(options: UpscaleOptions, load_model: LoadModel | None, voice: V
     UnavailableError for a model without torch."""
     require_choice(options)
     video = any(is_video(path) for path in options.inputs)
-    sources = [] if video else list_inputs(options.inputs)
-    for line in filter(None, map(passed_over_line, options.inputs)):
-        voice.note(line)
+    if not video:
+        _say_passed_over(options, voice)
     runner: AbstractContextManager[Runner]
     if options.bundle is not None:
         scale = read_manifest(options.bundle).scale
@@ -83,15 +109,27 @@ def plan_upscale(options: UpscaleOptions, load_model: LoadModel | None, voice: V
         reference = _reference(load_model, str(options.model), parse_largest(options.tile), voice)
         runner, scale = reference, reference.scale
     if video:
+        if options.for_pictures():
+            raise InputError(f"{' and '.join(options.for_pictures())}: for pictures only; leave it out for a video")
         return plan_video(options, runner, scale, voice)
     if options.for_videos():
         raise InputError(f"{' and '.join(options.for_videos())}: for videos only; leave it out for pictures")
-    with voice.progress(len(sources)) as step:
-        jobs = plan_jobs(sources, options.output, scale, options.force, lambda path: step(f"checking {path.name}"))
-    for job in jobs:
+    targets = name_targets(list_sources(options.inputs, options.output), options, scale)
+    with voice.progress(len(targets)) as step:
+        pictures = plan_jobs(targets, options, scale, lambda path: step(f"checking {path.name}"))
+    for job in pictures.jobs:
         if job.dropped:
             voice.note(f"{job.source}: not kept: {', '.join(job.dropped)}")
-    return UpscalePlan(tuple(jobs), runner, options.overlap)
+    if pictures.skipped:
+        voice.note(f"{len(pictures.skipped)} outputs are there already and are kept (--skip-existing)")
+    return UpscalePlan(pictures, runner, options.overlap, options.keep_going)
+
+
+def _say_passed_over(options: UpscaleOptions, voice: Voice) -> None:
+    for path in options.inputs:
+        for folder in folders_within(path, options.output) if path.is_dir() else ():
+            if line := passed_over_line(folder):
+                voice.note(line)
 
 
 def require_choice(options: UpscaleOptions) -> None:
@@ -117,53 +155,57 @@ def parse_largest(text: str | None) -> Tile:
     return int(found[1]), int(found[2])
 
 
-def list_inputs(inputs: Sequence[Path]) -> list[Path]:
-    """The image files meant by files and folders, in order. Raises InputError: missing, or a folder without
-    any."""
-    found: list[Path] = []
-    for path in inputs:
-        found += list_images(path) if path.is_dir() else [path]
-    if not found:
-        raise InputError("expected image files or folders to upscale, found none")
-    return found
-
-
 def plan_jobs(
-    sources: Sequence[Path], folder: Path, scale: int, force: bool, step: Callable[[Path], None] = lambda path: None
-) -> list[PictureJob]:
-    """Read every picture once and name its output `<stem>_x<scale>.png`, with its own suffix before that where
-    another differs in nothing else; writes nothing.
+    targets: Mapping[Path, PictureSource],
+    options: UpscaleOptions,
+    scale: int,
+    step: Callable[[Path], None] = lambda path: None,
+) -> PicturePlan:
+    """Read every picture once; writes nothing.
 
-    Raises InputError for the first thing wrong: an unreadable picture, two with one output, an output that
-    is an input, one that exists already (unless `force`), a folder that cannot be written.
+    Raises InputError for the first thing wrong: an output that exists already (unless `force` or
+    `skip_existing`), a folder that cannot be written, and (unless `keep_going`) a picture that cannot be read or whose
+    format cannot hold it.
     """
-    require_writable_folder(folder)
-    jobs = []
-    for target, source in _outputs(sources, folder, scale, force).items():
-        step(source)
-        samples = read_samples(source)
-        height, width = samples.colour.shape[:2]
-        jobs.append(PictureJob(source, target, height, width, samples.space.dropped))
-    return jobs
-
-
-def _outputs(sources: Sequence[Path], folder: Path, scale: int, force: bool) -> dict[Path, Path]:
-    """Output -> the picture that it is made of. Names that differ in their suffix alone keep it."""
-    taken: dict[Path, Path] = {}
-    stems = Counter(Path(name).stem for name in {source.name for source in sources})
-    inputs = {source.resolve() for source in sources}
-    for source in sources:
-        target = folder / f"{source.name if stems[source.stem] > 1 else source.stem}_x{scale}.png"
-        if target in taken:
-            raise InputError(
-                f"'{taken[target]}' and '{source}' would both become '{target}'; rename one, or use two folders"
-            )
-        if target.resolve() in inputs:
-            raise InputError(f"'{target}' is an input and would be overwritten; choose another output folder")
-        if target.exists() and not force:
+    jobs, skipped, failed = [], [], []
+    for folder in dict.fromkeys(target.parent for target in targets):
+        require_writable_folder(folder)
+    for target in targets:
+        if target.exists() and options.skip_existing:
+            skipped.append(target)
+        elif target.exists() and not options.force:
             raise InputError(f"'{target}' exists already; give --force to replace it, or choose another folder")
-        taken[target] = source
-    return taken
+    for target, source in targets.items():
+        if target in skipped:
+            continue
+        step(source.path)
+        try:
+            jobs.append(_job(source.path, target, options, scale))
+        except InputError as error:
+            if not options.keep_going:
+                raise
+            failed.append(Failed(source.path, str(error)))
+    return PicturePlan(tuple(jobs), tuple(skipped), tuple(failed))
+
+
+def _job(source: Path, target: Path, options: UpscaleOptions, scale: int) -> PictureJob:
+    """Read a picture. Raises InputError, also where the output's format cannot hold it."""
+    samples = read_samples(source)
+    height, width = samples.colour.shape[:2]
+    suffix, dropped = target.suffix.lower(), samples.space.dropped
+    what = ""
+    if samples.peak > 255 and suffix != ".png":
+        what = "16 bits"
+    if samples.alpha is not None and samples.alpha.min() < samples.peak and suffix in SUFFIXES["jpg"]:
+        what = "transparent pixels"
+    if max(height, width) * scale > _LONGEST_SIDE.get(suffix, 2**31 - 1):
+        what = f"{width * scale}x{height * scale} pixels"
+    if what:
+        raise InputError(f"cannot keep {what} of {source} in a {suffix}; use --format png")
+    said = samples.about.exif is not None and not options.strip and format_of(source) != "png"
+    if suffix != ".png" and not said:  # EXIF of the same colours is kept as it is
+        dropped += tuple(name.decode() for name, _ in samples.space.chunks if name != b"sRGB")
+    return PictureJob(source, target, height, width, dropped, options.quality, options.strip)
 
 
 def _reference(load_model: LoadModel | None, name: str, largest: Tile, voice: Voice) -> Runner:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,20 +12,25 @@ import numpy as np
 from dlgsanet.command_line.voice import Voice
 from dlgsanet.errors import InputError
 from dlgsanet.imaging.files import Picture, quantise, read_picture, to_hwc, to_nchw, write_picture
+from dlgsanet.imaging.metadata import NOTHING
 from dlgsanet.imaging.resize import resize_bicubic
 from runtimes.machine.clock import now_ms
 from runtimes.runner.contract import RunInfo, Runner
 from runtimes.runner.tiling import Array, tile_count
-from runtimes.upscale.plan import PictureJob, UpscalePlan
+from runtimes.upscale.plan import Failed, PictureJob, UpscalePlan
+from runtimes.upscale.targets import SUFFIXES
 
 
 @dataclass(frozen=True)
 class Upscaled:
-    """What was done: by which artifact, on what, and in how many seconds after it was open."""
+    """What was done: by which artifact (none where nothing was to do), on what, and in how many seconds after it was
+    open; what was there already, and what failed."""
 
-    info: RunInfo
+    info: RunInfo | None
     jobs: tuple[PictureJob, ...]
     seconds: float
+    skipped: tuple[Path, ...] = ()
+    failed: tuple[Failed, ...] = ()
 
     @property
     def targets(self) -> list[Path]:
@@ -34,30 +39,58 @@ class Upscaled:
 
     def facts(self) -> dict[str, object]:
         """For programs."""
+        info = self.info
         pictures = [
             {"source": str(job.source), "target": str(job.target), "height": job.height, "width": job.width}
             for job in self.jobs
         ]
         return {
-            "artifact": self.info.artifact,
-            "backend": self.info.backend,
-            "device": self.info.device,
-            "precision": self.info.reported_precision,
+            "artifact": info.artifact if info else None,
+            "backend": info.backend if info else None,
+            "device": info.device if info else None,
+            "precision": info.reported_precision if info else None,
             "seconds": round(self.seconds, 3),
             "pictures": pictures,
+            "skipped": [str(target) for target in self.skipped],
+            "failed": [{"source": str(it.source), "reason": it.reason} for it in self.failed],
         }
+
+    def require_all(self) -> None:
+        """Raises InputError that names the pictures that failed."""
+        if self.failed:
+            names = ", ".join(f"'{it.source}'" for it in self.failed)
+            asked = len(self.jobs) + len(self.failed)
+            raise InputError(f"{len(self.failed)} of {asked} pictures were not upscaled: {names}; see the lines above")
 
 
 def run_upscale(plan: UpscalePlan, voice: Voice) -> Upscaled:
-    """Upscale every picture. Raises what the runner raises; a picture that was not finished leaves nothing."""
+    """Upscale every picture. Raises what the runner raises; a picture that was not finished leaves nothing. Where
+    the plan keeps going, a picture that cannot be read or written is noted, and the next one follows."""
+    done, failed, skipped = [], list(plan.pictures.failed), plan.pictures.skipped
+    if not plan.jobs:
+        _list_failed(failed, voice)
+        return Upscaled(None, (), 0.0, skipped, tuple(failed))
     with plan.runner as run:
         total = sum(count_tiles(run, job, plan.overlap) for job in plan.jobs)
         start = now_ms()
         with voice.progress(total) as step:
             step(plan.jobs[0].source.name)
             for job in plan.jobs:
-                upscale_picture(run, job, plan.overlap, partial(step, job.source.name))
-        return Upscaled(run.info, plan.jobs, (now_ms() - start) / 1e3)
+                try:
+                    upscale_picture(run, job, plan.overlap, partial(step, job.source.name))
+                except InputError as error:
+                    if not plan.keep_going:
+                        raise
+                    failed.append(Failed(job.source, str(error)))
+                else:
+                    done.append(job)
+        _list_failed(failed, voice)
+        return Upscaled(run.info, tuple(done), (now_ms() - start) / 1e3, skipped, tuple(failed))
+
+
+def _list_failed(failed: Sequence[Failed], voice: Voice) -> None:
+    for it in failed:
+        voice.note(f"failed: {it.reason}")
 
 
 def count_tiles(run: Runner, job: PictureJob, overlap: int) -> int:
@@ -80,8 +113,13 @@ def upscale_picture(run: Runner, job: PictureJob, overlap: int, on_tile: Callabl
     samples = np.empty((height, width, 3), np.uint8 if picture.bits == 8 else np.uint16)
     for y0, strip in run.rows(to_nchw(picture.rgb), overlap, on_tile):
         samples[y0 : y0 + strip.shape[2]] = quantise(to_hwc(strip), picture.bits)
-    alpha, space = _alpha(picture, height, width), picture.space
-    write_picture(job.target, samples, alpha, picture.bits, picture.grey, space.icc, space.chunks)
+    alpha, space = None, picture.space
+    suffix = job.target.suffix.lower()
+    if suffix not in SUFFIXES["jpg"]:  # the plan let only opaque ones pass
+        alpha = _alpha(picture, height, width)
+    chunks = space.chunks if suffix == ".png" else ()
+    about = NOTHING if job.strip else picture.about.sized(width, height)
+    write_picture(job.target, samples, alpha, picture.bits, picture.grey, space.icc, chunks, about, job.quality)
 
 
 def _alpha(picture: Picture, height: int, width: int) -> Array | None:

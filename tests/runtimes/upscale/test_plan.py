@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,8 @@ from dlgsanet.command_line.voice import PLAIN, Voice
 from dlgsanet.errors import InputError, UnavailableError
 from dlgsanet.imaging.files import write_picture
 from runtimes.upscale.options import UpscaleOptions
-from runtimes.upscale.plan import LARGEST, parse_largest, plan_jobs, plan_upscale
+from runtimes.upscale.plan import LARGEST, parse_largest, plan_upscale
+from runtimes.upscale.targets import PictureSource, list_sources, name_targets
 
 
 class Repeat:
@@ -28,6 +30,12 @@ class Repeat:
 def photo(tmp_path: Path) -> Path:
     write_picture(tmp_path / "photo.png", np.random.default_rng(0).random((20, 26, 3)))
     return tmp_path / "photo.png"
+
+
+def named(*inputs: Path, tmp_path: Path, scale: int = 2, **changes: object) -> dict[Path, PictureSource]:
+    options = UpscaleOptions(inputs, tmp_path / "out", model="m")
+    options = replace(options, **changes)  # type: ignore[arg-type]
+    return name_targets(list_sources(inputs, options.output), options, scale)
 
 
 def test_it_names_every_output_and_writes_nothing(photo: Path, tmp_path: Path) -> None:
@@ -73,15 +81,16 @@ def test_a_model_needs_torch(photo: Path, tmp_path: Path) -> None:
 def test_pictures_that_differ_in_their_suffix_alone_keep_it(photo: Path, tmp_path: Path) -> None:
     write_picture(tmp_path / "photo.bmp", np.zeros((8, 8, 3)))
     write_picture(tmp_path / "other.bmp", np.zeros((8, 8, 3)))
-    jobs = plan_jobs([photo, tmp_path / "photo.bmp", tmp_path / "other.bmp"], tmp_path / "out", 3, force=False)
-    assert [job.target.name for job in jobs] == ["photo.png_x3.png", "photo.bmp_x3.png", "other_x3.png"]
+    inputs = (photo, tmp_path / "photo.bmp", tmp_path / "other.bmp")
+    planned = named(*inputs, tmp_path=tmp_path, scale=3)
+    assert [target.name for target in planned] == ["photo.png_x3.png", "photo.bmp_x3.png", "other_x3.png"]
 
 
 def test_two_pictures_with_one_output_are_refused(photo: Path, tmp_path: Path) -> None:
     other = tmp_path / "other" / "photo.png"
     write_picture(other, np.zeros((8, 8, 3)))
     with pytest.raises(InputError, match="would both become"):
-        plan_jobs([photo, other], tmp_path / "out", 2, force=False)
+        named(photo, other, tmp_path=tmp_path)
 
 
 @pytest.mark.parametrize("text", ["8", "0x8", "-8x8", "8x", "axb"])
@@ -89,3 +98,45 @@ def test_tiles_have_two_sides(text: str) -> None:
     with pytest.raises(InputError, match="expected --tile HxW"):
         parse_largest(text)
     assert parse_largest(None) == LARGEST and parse_largest("8x16") == (8, 16)
+
+
+@pytest.mark.parametrize(("one", "other"), [("a.png", "A.png"), ("\u00e9.png", "e\u0301.png")])
+def test_names_that_are_one_elsewhere_are_refused(tmp_path: Path, one: str, other: str) -> None:
+    with pytest.raises(InputError, match="one name where case or the form of letters is not told apart"):
+        named(tmp_path / one, tmp_path / other, tmp_path=tmp_path)
+
+
+def test_names_that_get_too_long_are_refused(tmp_path: Path) -> None:
+    assert named(tmp_path / f"{'n' * 248}.png", tmp_path=tmp_path)
+    with pytest.raises(InputError, match="at most 255 bytes"):
+        named(tmp_path / f"{'n' * 249}.png", tmp_path=tmp_path)
+
+
+def test_folders_keep_their_tree_and_the_output_is_no_input(photo: Path, tmp_path: Path) -> None:
+    for name in ("b/deep/c.png", "out/b/old.png", ".hidden/d.png", "b/._c.png"):
+        write_picture(tmp_path / name, np.zeros((8, 8, 3)))
+    names = [str(target.relative_to(tmp_path / "out")) for target in named(tmp_path, tmp_path=tmp_path)]
+    assert names == ["photo_x2.png", "b/deep/c_x2.png"]
+
+
+def test_outputs_are_called_like_their_inputs(tmp_path: Path) -> None:
+    for name in ("a.JPEG", "b.jpe", "c.webp", "d.bmp", "e.tif"):
+        write_picture(
+            tmp_path / Path(name).with_suffix(".jpg" if name == "b.jpe" else Path(name).suffix), np.zeros((8, 8, 3))
+        )
+    (tmp_path / "b.jpg").rename(tmp_path / "b.jpe")
+    inputs = sorted(tmp_path.iterdir())
+    same = [target.name for target in named(*inputs, tmp_path=tmp_path, form="same")]
+    assert same == ["a_x2.JPEG", "b_x2.jpg", "c_x2.webp", "d_x2.png", "e_x2.tif"]
+    assert {target.suffix for target in named(*inputs, tmp_path=tmp_path, form="tiff")} == {".tiff"}
+
+
+def test_one_picture_may_have_a_file_as_output(photo: Path, tmp_path: Path) -> None:
+    big = tmp_path / "big.jpg"
+    assert list(named(photo, tmp_path=tmp_path, output=big)) == [big]
+    with pytest.raises(InputError, match=r"--format png does not fit 'big\.jpg'"):
+        named(photo, tmp_path=tmp_path, output=big, form="png")
+    with pytest.raises(InputError, match="expected --format same, png, jpg, webp, tiff, found 'gif'"):
+        named(photo, tmp_path=tmp_path, form="gif")
+    with pytest.raises(InputError, match="--quality is for JPEG and WebP"):
+        named(photo, tmp_path=tmp_path, quality=80)

@@ -22,8 +22,10 @@ from dlgsanet.imaging.resize import resize_bicubic
 from dlgsanet.storage import atomic
 from runtimes import commands
 from runtimes.backends.torch.runner import TorchRunner
+from runtimes.upscale.options import UpscaleOptions
 from runtimes.upscale.plan import PictureJob, plan_jobs
 from runtimes.upscale.run import upscale_picture
+from runtimes.upscale.targets import PictureSource
 
 pytest.importorskip("onnxruntime")
 RNG = np.random.default_rng(11)
@@ -278,7 +280,8 @@ def test_a_full_disk_leaves_nothing(photo, tmp_path, monkeypatch):
 
 
 def test_a_picture_that_changes_while_it_waits_is_refused(photo, tmp_path):
-    [job] = plan_jobs([photo], tmp_path / "out", 2, force=False)
+    options = UpscaleOptions((photo,), tmp_path / "out", model="m")
+    [job] = plan_jobs({tmp_path / "out" / "photo_x2.png": PictureSource(photo)}, options, 2).jobs
     write_picture(photo, RNG.random((8, 8, 3)))
     with stopping(999, ValueError()) as run, pytest.raises(InputError, match="changed while it waited"):
         upscale_picture(run, job, 2, lambda: None)
