@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,10 +13,12 @@ from dlgsanet.command_line.voice import Voice
 from dlgsanet.errors import InputError
 from dlgsanet.imaging.files import Picture, quantise, read_picture, to_hwc, to_nchw, write_picture
 from dlgsanet.imaging.metadata import NOTHING
+from dlgsanet.imaging.pixels import Pixels
 from dlgsanet.imaging.resize import resize_bicubic
 from runtimes.machine.clock import now_ms
 from runtimes.runner.contract import RunInfo, Runner
 from runtimes.runner.tiling import Array, tile_count
+from runtimes.upscale.pipeline import pipelined
 from runtimes.upscale.plan import Failed, PictureJob, UpscalePlan
 from runtimes.upscale.targets import SUFFIXES
 
@@ -64,33 +66,35 @@ class Upscaled:
 
 
 def run_upscale(plan: UpscalePlan, voice: Voice) -> Upscaled:
-    """Upscale every picture. Raises what the runner raises; a picture that was not finished leaves nothing. Where
-    the plan keeps going, a picture that cannot be read or written is noted, and the next one follows."""
-    done, failed, skipped = [], list(plan.pictures.failed), plan.pictures.skipped
-    if not plan.jobs:
-        _list_failed(failed, voice)
-        return Upscaled(None, (), 0.0, skipped, tuple(failed))
-    with plan.runner as run:
-        total = sum(count_tiles(run, job, plan.overlap) for job in plan.jobs)
-        start = now_ms()
-        with voice.progress(total) as step:
-            step(plan.jobs[0].source.name)
-            for job in plan.jobs:
-                try:
-                    upscale_picture(run, job, plan.overlap, partial(step, job.source.name))
-                except InputError as error:
-                    if not plan.keep_going:
-                        raise
-                    failed.append(Failed(job.source, str(error)))
-                else:
-                    done.append(job)
-        _list_failed(failed, voice)
-        return Upscaled(run.info, tuple(done), (now_ms() - start) / 1e3, skipped, tuple(failed))
+    """Upscale every picture; while one is computed, the next is read and the last one written.
 
+    Raises what the runner raises; a picture that was not finished leaves nothing, one that was computed is written
+    all the same. Where the plan keeps going, a picture that cannot be read or written is noted, and the next follows.
+    """
+    failed = list(plan.pictures.failed)
+    done: list[PictureJob] = []
+    info, start = None, now_ms()
 
-def _list_failed(failed: Sequence[Failed], voice: Voice) -> None:
+    def excuse(job: PictureJob, error: InputError) -> None:
+        if not plan.keep_going:
+            raise error
+        failed.append(Failed(job.source, str(error)))
+
+    if plan.jobs:
+        with plan.runner as run:
+            info, start = run.info, now_ms()
+            total = sum(count_tiles(run, job, plan.overlap) for job in plan.jobs)
+            with voice.progress(total) as step:
+                step(plan.jobs[0].source.name)
+
+                def compute(job: PictureJob, picture: Picture) -> Pixels:
+                    return compute_picture(run, picture, plan.overlap, partial(step, job.source.name))
+
+                done = pipelined(plan.jobs, read_input, compute, write_output, excuse)
     for it in failed:
         voice.note(f"failed: {it.reason}")
+    seconds = (now_ms() - start) / 1e3 if info else 0.0
+    return Upscaled(info, tuple(done), seconds, plan.pictures.skipped, tuple(failed))
 
 
 def count_tiles(run: Runner, job: PictureJob, overlap: int) -> int:
@@ -105,16 +109,31 @@ def upscale_picture(run: Runner, job: PictureJob, overlap: int, on_tile: Callabl
     Memory: the picture, the output in 8 or 16 bits, and one row of tiles. `on_tile` is called after every
     tile.
     """
+    picture = read_input(job)
+    write_output(job, picture, compute_picture(run, picture, overlap, on_tile))
+
+
+def read_input(job: PictureJob) -> Picture:
+    """The picture of a job. Raises InputError as `read_picture`, and where it is not the one that was planned."""
     picture = read_picture(job.source)
-    height, width = job.height * run.scale, job.width * run.scale
     if picture.rgb.shape[:2] != (job.height, job.width):
         raise InputError(f"'{job.source}' changed while it waited for its turn; run the command again")
+    return picture
 
-    samples = np.empty((height, width, 3), np.uint8 if picture.bits == 8 else np.uint16)
+
+def compute_picture(run: Runner, picture: Picture, overlap: int, on_tile: Callable[[], None]) -> Pixels:
+    """The colours `scale` times larger, in the picture's own depth."""
+    height, width = (side * run.scale for side in picture.rgb.shape[:2])
+    samples: Pixels = np.empty((height, width, 3), np.uint8 if picture.bits == 8 else np.uint16)
     for y0, strip in run.rows(to_nchw(picture.rgb), overlap, on_tile):
         samples[y0 : y0 + strip.shape[2]] = quantise(to_hwc(strip), picture.bits)
-    alpha, space = None, picture.space
-    suffix = job.target.suffix.lower()
+    return samples
+
+
+def write_output(job: PictureJob, picture: Picture, samples: Pixels) -> None:
+    """Write what was computed, with all that its picture says of itself. Raises InputError as `write_picture`."""
+    height, width = samples.shape[:2]
+    alpha, space, suffix = None, picture.space, job.target.suffix.lower()
     if suffix not in SUFFIXES["jpg"]:  # the plan let only opaque ones pass
         alpha = _alpha(picture, height, width)
     chunks = space.chunks if suffix == ".png" else ()
