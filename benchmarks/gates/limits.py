@@ -177,7 +177,7 @@ INT8 = Limits(
     flat_shift=1.2,
     flat_patch=15.0,
     busy_shift=3.0,
-    busy_patch=130.0,
+    busy_patch=110.0,
 )
 
 GATES: Mapping[str, Limits | None] = {

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.gates.limits import INT8, INT8W
+from benchmarks.gates.limits import GATES, INT8, INT8W
 from benchmarks.gates.seen_faults import over_seen
 from runtimes.runner.fidelity.likeness import Likeness, ProbeFigures
 
@@ -61,3 +61,10 @@ def test_what_is_not_finite_or_not_there() -> None:
     assert "nan" in next(over_seen(None, [ProbeFigures("blue", (0, 0, 0), math.nan)], INT8))
     assert not [*over_seen(replace(NOTHING, blacks=None, seams=None, saturation=None), (), INT8)]
     assert not [*over_seen(None, (), INT8)]
+
+
+def test_checkers_that_came_out_grey_fail_in_every_precision() -> None:
+    """Half of black and white everywhere is 127.5 levels off, and its mean is right."""
+    grey = ProbeFigures("patterns", (0, 0, 0), 255 / 2)
+    for limits in filter(None, GATES.values()):
+        assert [*over_seen(None, [grey], limits)]
