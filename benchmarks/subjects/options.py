@@ -15,7 +15,9 @@ Artifacts = Annotated[
     ),
 ]
 Device = Annotated[str, typer.Option(help="CPU, GPU, NPU, or an ONNX Runtime execution provider.")]
-Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; all cores if not given.", show_default=False)]
+Threads = Annotated[
+    int | None, typer.Option(min=1, max=1024, help="CPU threads; all cores if not given.", show_default=False)
+]
 Json = Annotated[
     Path | None,
     typer.Option("--json", help="Write a result file for `report`; - prints it.", show_default=False),

@@ -26,7 +26,7 @@ class UpscaleOptions:
     artifact: Annotated[str | None, typer.Option(help="Artifact of the bundle, or its beginning.")] = None
     model: Annotated[str | None, typer.Option(help="Run the reference: a shipped name or a file.")] = None
     device: Annotated[str, typer.Option(help="CPU, GPU, NPU or an execution provider.")] = "CPU"
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; default: all cores.")] = None
+    threads: Annotated[int | None, typer.Option(min=1, max=1024, help="CPU threads; default: all cores.")] = None
     overlap: Annotated[int, typer.Option(min=0, help="LR pixels shared by tiles.")] = DEFAULT_OVERLAP
     tile: Annotated[str | None, typer.Option(help="HxW, with --model: larger images are cut.")] = None
     max_megapixels: MaxMegapixels = DEFAULT_MEGAPIXELS

@@ -10,10 +10,11 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from dlgsanet.__main__ import main
 from dlgsanet.command_line.verbs import add_verb
 from dlgsanet.command_line.voice import Voice
 from dlgsanet.command_line.words import Words
-from dlgsanet.errors import InputError
+from dlgsanet.errors import ExitCode, InputError
 
 
 def _pair(text: str) -> tuple[int, int]:
@@ -109,3 +110,9 @@ def test_help_says_what_the_fields_and_the_function_say() -> None:
     text = CliRunner().invoke(app, ["--help"]).output
     assert "--name NAME" in text and "A name." in text and "[default: crops]" in text and "--quiet" in text
     assert "--hidden" not in text and "--options" not in text
+
+
+@pytest.mark.parametrize("words", [["upscale", "a.png", "-o", "out", "--bundle", "b"], ["check", "b"], ["bench", "b"]])
+def test_threads_beyond_all_machines_are_wrong_usage(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*words, "--threads", "9" * 20]) == ExitCode.USAGE
+    assert "--threads" in capsys.readouterr().err
