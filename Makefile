@@ -1,6 +1,7 @@
 # make demo   the whole path on a shipped checkpoint: export, check, bench, report
 # make test   ruff, mypy and the fast tests (make slow, make test-triton: the others)
 # make fuzz    20,000 mutated inputs through every reader; what fails is kept in build/fuzz
+# make kill    200 processes killed at drawn moments, and the same command run again (Linux)
 # make coverage   the fast tests with their coverage, and the floor that it must not fall below
 # make docs   what is generated in README.md and docs/; make site: the pages as a site, in build/site
 # Each makes .venv and installs what it needs on first use; later calls install nothing.
@@ -23,7 +24,7 @@ WHEELS := build/tensorrt-wheels
 BINDINGS := tensorrt-cu12-bindings==10.3.0 tensorrt-cu12-bindings==10.13.3.9 \
   tensorrt-cu13-bindings==10.16.1.11 tensorrt-cu13-bindings==11.4.0.106
 
-.PHONY: demo test tensorrt-wheels test-triton lint slow fuzz coverage docs site clean
+.PHONY: demo test tensorrt-wheels test-triton lint slow fuzz kill coverage docs site clean
 
 demo: $(VENV)/.ready-demo
 	$(BIN)/dlgsanet demo -o demo
@@ -57,6 +58,9 @@ slow: $(VENV)/.ready-test
 # All follows from the seed; `-o FILE` keeps the counts.
 fuzz: $(VENV)/.ready-test
 	$(BIN)/python -m tests.fuzz 20000
+
+kill: $(VENV)/.ready-test
+	$(BIN)/python -m tests.fuzz.kills --moments 200
 
 # Of child processes too. docs/coverage.json is what `make docs` shows.
 coverage: $(VENV)/.ready-test

@@ -103,6 +103,7 @@ TESTS_OF_MANY = {
     "tests/runtimes/backends/coreml/mil/test_operators.py",
     "tests/gpu/test_cuda.py",
     "tests/fuzz/test_slice.py",
+    "tests/fuzz/test_kills.py",
 }
 
 

@@ -1,0 +1,47 @@
+"""What killing found, as it is kept in benchmarks/results and shown on the page of fuzzing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+from benchmarks.records.study_file import StudyFile
+from runtimes.file_formats.markdown import markdown_table
+
+
+@dataclass(frozen=True)
+class KillRow:
+    """Moments of one verb, by signal, and how many of them went wrong: a process lived on (`outlived`), a final name
+    held half a file (`half_written`), the exit code was neither 130 nor that of a finished run (`wrong_codes`), the
+    same command failed afterwards (`not_resumed`) or gave something else (`differs`), temporary names were left."""
+
+    verb: str
+    kill: int
+    term: int
+    int: int
+    outlived: int
+    half_written: int
+    wrong_codes: int
+    not_resumed: int
+    differs: int
+    debris: int
+
+
+@dataclass(frozen=True)
+class KillCounts(StudyFile):
+    """The file of a run. Places follow from the seed; what a signal meets there is the machine's."""
+
+    seed: int
+    rows: tuple[KillRow, ...]
+
+
+NUMBERS = tuple(each.name for each in fields(KillRow))[1:]
+WRONG = NUMBERS[3:]
+
+
+def kill_table(rows: Sequence[KillRow]) -> str:
+    """A line for each verb, and the sum."""
+    head = ["verb", "SIGKILL", "SIGTERM", "SIGINT", *(name.replace("_", " ") for name in WRONG)]
+    cells = [[row.verb, *(str(getattr(row, name)) for name in NUMBERS)] for row in rows]
+    sums = [str(sum(getattr(row, name) for row in rows)) for name in NUMBERS]
+    return markdown_table(head, [*cells, ["all", *sums]])
