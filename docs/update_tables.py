@@ -32,6 +32,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "default-targets": reference.default_targets,
     "exit-codes": reference.exit_codes,
     "fuzz": studies.fuzzing,
+    "kills": studies.killing,
     "front-page": front_page.front_page,
     "gates": gates.gates,
     "int8-choices": studies.int8_choices,

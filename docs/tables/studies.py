@@ -18,7 +18,7 @@ from benchmarks.studies.gpu import rtx_kernels
 from benchmarks.studies.planted_faults import study as planted_faults
 from benchmarks.studies.training import schedule, speed
 from docs.tables.results import results, studies, study
-from tests.fuzz import counts
+from tests.fuzz import counts, kill_counts
 
 
 def lowerings() -> str:
@@ -54,6 +54,11 @@ def int8_text() -> str:
 def fuzzing() -> str:
     """What the last whole run of `make fuzz` found."""
     return counts.fuzz_table(study(counts.FuzzCounts, "fuzz.json").rows)
+
+
+def killing() -> str:
+    """What the last whole run of `make kill` found."""
+    return kill_counts.kill_table(study(kill_counts.KillCounts, "kills.json").rows)
 
 
 def overlap() -> str:
