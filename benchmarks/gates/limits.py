@@ -1,7 +1,8 @@
 """The limits of the accuracy gates by precision, and the file that a user may give in their place.
 
 Each is two to three times the worst that any artifact of the shipped networks shows on Set5, B100, the demo's
-photographs and the parity pack; docs/reference/gates.md has that worst beside them.
+photographs and the parity pack; docs/reference/gates.md has that worst beside them. INT8 has more room at single places
+and patches: its largest errors depend on what was calibrated.
 """
 
 from __future__ import annotations
