@@ -16,9 +16,9 @@ class KillRow:
     same command failed afterwards (`not_resumed`) or gave something else (`differs`), temporary names were left."""
 
     verb: str
-    kill: int
-    term: int
-    int: int
+    sigkill: int
+    sigterm: int
+    sigint: int
     outlived: int
     half_written: int
     wrong_codes: int

@@ -98,4 +98,4 @@ def test_rows_count() -> None:
         Finding("x", signal.SIGINT, ()),
     ]
     counted = row("x", found)
-    assert (counted.kill, counted.term, counted.int, counted.debris, counted.outlived) == (1, 0, 2, 1, 0)
+    assert (counted.sigkill, counted.sigterm, counted.sigint, counted.debris, counted.outlived) == (1, 0, 2, 1, 0)
