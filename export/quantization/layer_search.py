@@ -44,7 +44,7 @@ class SearchLimits:
     """What INT8 may lose against HR to the float graph: PSNR in dB (mean, worst tile), SSIM (mean)."""
 
     mean_db: float = MAX_DROP_DB
-    worst_db: float = 0.5
+    worst_db: float = 0.15
     ssim: float = 0.003
 
     def hold(self, loss: Loss) -> bool:

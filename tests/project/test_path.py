@@ -59,10 +59,10 @@ def test_export_check_bench_report(
     bundle = str(bundles[0])
     accuracy, speed, page = (str(tmp_path / name) for name in ("a.json", "l.json", "r.html"))
     common = ["--threads", "1", "--json"]
-    assert main(["check", bundle, *common, accuracy]) == 0
-    assert main(["check", bundle, "--data", str(photographs), "--no-crops", *common, accuracy]) == 0
+    assert main(["check", bundle, "--below-bicubic", *common, accuracy]) == 0
+    assert main(["check", bundle, "--data", str(photographs), "--below-bicubic", "--no-crops", *common, accuracy]) == 0
     assert not read_result(accuracy).crops  # pictures that may not be passed on stay here
-    assert main(["check", bundle, "--data", str(photographs), *common, accuracy]) == 0
+    assert main(["check", bundle, "--data", str(photographs), "--below-bicubic", *common, accuracy]) == 0
     assert len(read_result(accuracy).crops) == 2
     assert main(["bench", bundle, "--peer", "official", "--runs", "5", *common, speed]) == 0
     assert main(["report", accuracy, speed, "-o", page]) == 0
@@ -91,7 +91,7 @@ def test_the_artifact_of_other_weights_fails_the_gate(
         assert "was changed after it was written" in capfd.readouterr().err
         artifact["files"][artifact["path"]] = hashlib.sha256(other).hexdigest()
         (bundles[0] / "manifest.json").write_text(json.dumps(manifest))
-        assert main(["check", str(bundles[0]), "--data", str(photographs)]) == 1
+        assert main(["check", str(bundles[0]), "--below-bicubic", "--data", str(photographs)]) == 1
         assert f"accuracy gates failed: {NAME}" in capfd.readouterr().err
     finally:
         (bundles[0] / artifact["path"]).write_bytes(kept)

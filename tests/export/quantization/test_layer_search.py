@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.gates.accuracy_gates import INT8
+from benchmarks.gates.limits import INT8
 from dlgsanet.errors import GateError, InputError
 from dlgsanet.imaging.files import write_picture
 from dlgsanet.storage.typed_json import to_json

@@ -37,7 +37,7 @@ def test_an_error_comes_after_what_was_made_before_it():
 
 
 def test_leaving_early_ends_the_thread_and_closes_what_it_read():
-    closed = threading.Event()
+    closed, before = threading.Event(), threading.active_count()
 
     def make():
         try:
@@ -48,7 +48,7 @@ def test_leaving_early_ends_the_thread_and_closes_what_it_read():
     with pytest.raises(KeyboardInterrupt), ahead(make) as items:
         next(items)
         raise KeyboardInterrupt
-    assert closed.is_set() and threading.active_count() == 1
+    assert closed.is_set() and threading.active_count() == before
 
 
 def test_work_behind_is_done_when_the_block_ends():
@@ -72,7 +72,7 @@ def test_an_error_behind_is_raised_at_the_next_item_or_the_end():
 
 
 def test_a_block_that_fails_never_lets_the_work_behind_finish():
-    finished = threading.Event()
+    finished, before = threading.Event(), threading.active_count()
 
     def consume(items):
         for _ in items:
@@ -82,4 +82,4 @@ def test_a_block_that_fails_never_lets_the_work_behind_finish():
     with pytest.raises(KeyboardInterrupt), behind(consume) as put:
         put(1)
         raise KeyboardInterrupt
-    assert not finished.is_set() and threading.active_count() == 1
+    assert not finished.is_set() and threading.active_count() == before
