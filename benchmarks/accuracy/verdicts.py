@@ -33,10 +33,8 @@ class Conditions:
     below_bicubic: bool = False
 
     def protocol(self, tile: Tile) -> Protocol:
-        """8 bits, Y, a border of one scale: as papers measure; with the tiling, which moves the figures
-        too."""
-        data, scale = self.dataset, self.origin.scale
-        return Protocol(scale, "y", scale, True, data.lr_source, tile, self.reference.overlap, data.sha256)
+        """How the data set is measured in tiles of this size."""
+        return self.dataset.protocol(tile, self.reference.overlap)
 
 
 @dataclass(frozen=True)

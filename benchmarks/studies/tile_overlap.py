@@ -20,7 +20,6 @@ from benchmarks.records.accuracy import ImageRow
 from benchmarks.records.study_file import StudyFile, write_study
 from benchmarks.subjects.datasets import Dataset, open_folder, open_photographs
 from dlgsanet.imaging.files import to_nchw
-from dlgsanet.metrics import Protocol
 from runtimes.file_formats.markdown import markdown_table
 from runtimes.runner.tiling import Array, tile_count, upscale_tiled
 
@@ -59,22 +58,17 @@ def study(function: Callable[[Array], Array], dataset: Dataset, console: Console
     rows: dict[tuple[int, int], list[ImageRow]] = {way: [] for way in ways}
     computed = dict.fromkeys(ways, 0)
     pixels = 0
+    whole = dataset.protocol(None, None)  # both sides are judged by it
     samples = track(dataset.samples(), dataset.name, len(dataset.items), console=console)
     for sample in samples:
         lr = to_nchw(sample.lr)
-        target = standard(sample, function(lr), _protocol(dataset))
+        target = standard(sample, function(lr), whole)
         pixels += lr.shape[2] * lr.shape[3]
         for tile, overlap in ways:
             sr = upscale_tiled(function, lr, dataset.scale, (tile, tile), overlap)
             rows[tile, overlap].append(target.row(sr))
             computed[tile, overlap] += tile * tile * tile_count((lr.shape[2], lr.shape[3]), (tile, tile), overlap)
     return [_row(dataset, way, rows[way], computed[way] / pixels) for way in ways]
-
-
-def _protocol(dataset: Dataset) -> Protocol:
-    """Both sides are judged as 8-bit files would be; the protocol is that of the whole image."""
-    s = dataset.scale
-    return Protocol(s, "y", s, True, dataset.lr_source, None, None, dataset.sha256)
 
 
 def _row(dataset: Dataset, way: tuple[int, int], rows: Sequence[ImageRow], work: float) -> OverlapRow:

@@ -18,9 +18,11 @@ from numpy.typing import NDArray
 from dlgsanet.errors import InputError, UnavailableError
 from dlgsanet.imaging.files import list_images, passed_over_line, read_rgb8
 from dlgsanet.imaging.resize import crop_to_multiple, downscale_matlab8
+from dlgsanet.metrics import Protocol
 from dlgsanet.storage.atomic import sha256_file
 from runtimes.bundle.integrity import verify
 from runtimes.bundle.manifest import Manifest
+from runtimes.runner.tiling import Tile
 
 MADE_LR = "bicubic-matlab8"
 GIVEN_LR = "given"
@@ -80,6 +82,11 @@ class Dataset:
     terms: str
     sha256: str
     notes: tuple[str, ...] = ()
+
+    def protocol(self, tile: Tile | None, overlap: int | None) -> Protocol:
+        """8 bits, Y, a border of one scale, as papers measure; with the tiling in LR pixels, which moves the figures,
+        too. None for the whole image at once."""
+        return Protocol(self.scale, "y", self.scale, True, self.lr_source, tile, overlap, self.sha256)
 
     def samples(self) -> Iterator[Sample]:
         """The images, decoded one at a time in the order of their names. Raises InputError as

@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from benchmarks.accuracy.figures import mean
+from benchmarks.accuracy.figures import mean, standard
 from benchmarks.latency.rounds import bench, steps, tile_pictures
 from benchmarks.records.accuracy import Decibels, Similarity
 from benchmarks.records.environment import Environment, describe_environment
@@ -27,7 +27,7 @@ from benchmarks.subjects.peer_files import BICUBIC, RANDOM, peer_contestants, re
 from benchmarks.subjects.subject import Contestant, choose, origin_of
 from dlgsanet.command_line.voice import PLAIN, Voice
 from dlgsanet.errors import InputError, UnavailableError
-from dlgsanet.imaging.files import to_hwc, to_nchw
+from dlgsanet.imaging.files import to_nchw
 from dlgsanet.metrics import Protocol
 from runtimes import open_runner
 from runtimes.bundle.manifest import read_manifest
@@ -122,9 +122,8 @@ def score(entry: PlaneEntry, dataset: Dataset, protocol: Protocol) -> PlaneScore
     values = []
     with entry.contestant.opener() as run:
         for sample in dataset.samples():
-            sr = to_hwc(run(to_nchw(sample.lr), DEFAULT_OVERLAP))
-            values.append((protocol.psnr(sr, sample.hr), protocol.ssim(sr, sample.hr)))
-    return PlaneScore(mean(psnr for psnr, _ in values), mean(ssim for _, ssim in values))
+            values.append(standard(sample, run(to_nchw(sample.lr), DEFAULT_OVERLAP), protocol))
+    return PlaneScore(mean(it.psnr_db for it in values), mean(it.ssim for it in values))
 
 
 def measure(bundles: Sequence[Path], peers: Path, data: Path, threads: int | None, runs: int, voice: Voice) -> Plane:
@@ -132,8 +131,7 @@ def measure(bundles: Sequence[Path], peers: Path, data: Path, threads: int | Non
     found = entries(bundles, peers, threads)
     manifest = read_manifest(bundles[0])
     dataset = open_folder(data, manifest.scale)
-    scale = manifest.scale
-    protocol = Protocol(scale, "y", scale, True, dataset.lr_source, TILE, DEFAULT_OVERLAP, dataset.sha256)
+    protocol = dataset.protocol(TILE, DEFAULT_OVERLAP)
     contestants = [it.contestant for it in found]
     pictures = tile_pictures(bundles[0], manifest, [TILE])
     environment = describe_environment(None)
