@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -41,10 +42,20 @@ def _rival(folder: Path, name: str, python: str, ntire: Path | None, tile: Tile)
     xml = folder / f"{stem}.xml"
     convert = [sys.executable, "-m", "openvino.tools.ovc", str(graph), "--output_model", str(xml)]
     _run([*convert, "--compress_to_fp16=False"], "OpenVINO's converter")
-    of_openvino = [xml, xml.with_suffix(".bin")]
+    tools = ", ".join(f"{package} {number}" for package, number in facts.tools.items())
+    peer = partial(
+        PeerFile,
+        peer=facts.network,
+        tile=tile,
+        scale=SCALE,
+        note=f"{facts.parameters:,} parameters, weights: {facts.weights}, torch.onnx.export ({tools})",
+        weights=facts.weights,
+        published_db=facts.published_db,
+    )
+    in_onnx, in_ir = _hashed(folder, [graph]), _hashed(folder, [xml, xml.with_suffix(".bin")])
     return [
-        _file(folder, facts, "onnxruntime", "fp32", tile, [graph], {}),
-        *(_file(folder, facts, "openvino", p, tile, of_openvino, {HINT: HINTS[p]}) for p in HINTS),
+        peer(backend="onnxruntime", precision="fp32", path=graph.name, files=in_onnx, hints={}),
+        *(peer(backend="openvino", precision=p, path=xml.name, files=in_ir, hints={HINT: HINTS[p]}) for p in HINTS),
     ]
 
 
@@ -53,53 +64,27 @@ def _naive(folder: Path, model: str, tile: Tile) -> list[PeerFile]:
     command = [sys.executable, "-m", "dlgsanet", "export", model, "-o", str(bundle), "--lowering", "unfold"]
     _run([*command, "--tile", f"{tile[0]}x{tile[1]}", "--to", "onnxruntime", "--to", "openvino"], "the naive export")
     manifest = read_manifest(bundle)
-    made = []
-    for it in manifest.artifacts:
-        if it.precision in HINTS:
-            hashes = {str((bundle / path).relative_to(folder)): digest for path, digest in it.files.items()}
-            note = f"{manifest.name} exported with --lowering unfold"
-            made.append(
-                PeerFile(
-                    peer=NAIVE,
-                    backend=it.backend,
-                    precision=it.precision,
-                    tile=tile,
-                    scale=manifest.scale,
-                    path=next(iter(hashes)),
-                    files=hashes,
-                    note=note,
-                    hints=it.hints,
-                    weights=manifest.name,
-                    published_db=None,
-                )
-            )
-    return made
+    return [
+        PeerFile(
+            peer=NAIVE,
+            backend=it.backend,
+            precision=it.precision,
+            tile=tile,
+            scale=manifest.scale,
+            path=f"{bundle.name}/{it.path}",
+            files=_hashed(folder, [bundle / path for path in it.files]),
+            note=f"{manifest.name} exported with --lowering unfold",
+            hints=it.hints,
+            weights=manifest.name,
+            published_db=None,
+        )
+        for it in manifest.artifacts
+        if it.precision in HINTS
+    ]
 
 
-def _file(
-    folder: Path,
-    facts: NetworkFacts,
-    backend: str,
-    precision: str,
-    tile: Tile,
-    files: Sequence[Path],
-    hints: Mapping[str, str],
-) -> PeerFile:
-    hashes = {str(path.relative_to(folder)): sha256_file(path) for path in files}
-    tools = ", ".join(f"{name} {number}" for name, number in facts.tools.items())
-    return PeerFile(
-        peer=facts.network,
-        backend=backend,
-        precision=precision,
-        tile=tile,
-        scale=SCALE,
-        path=next(iter(hashes)),
-        files=hashes,
-        note=f"{facts.parameters:,} parameters, weights: {facts.weights}, torch.onnx.export ({tools})",
-        hints=hints,
-        weights=facts.weights,
-        published_db=facts.published_db,
-    )
+def _hashed(folder: Path, files: Iterable[Path]) -> dict[str, str]:
+    return {str(path.relative_to(folder)): sha256_file(path) for path in files}
 
 
 def _run(command: Sequence[str], what: str) -> None:
