@@ -247,10 +247,11 @@ def _one_output(run: _Run, target: Standard, overlap: int) -> Array | None:
     except EdgeError as error:
         run.stops(error, name)
         return None
+    wanted = target.seen(pictures=run.subject.pictures)
     run.rows.append(target.row(sr, pictures=run.subject.pictures))
     run.meter = run.meter or LikenessMeter(run.subject.tile, scale, overlap)
-    run.meter.add(name, sr, target.seen(pictures=run.subject.pictures))
-    run.shows(name, sr, target.seen(pictures=run.subject.pictures))
+    run.meter.add(name, sr, wanted)
+    run.shows(name, sr, wanted)
     if run.subject.precision != "fp32":
         run.signs.append(signs(sr, target.output))
         run.worst.see(target.sample, run.rows[-1], sr, target.output, scale)

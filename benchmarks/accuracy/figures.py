@@ -16,6 +16,7 @@ from dlgsanet.errors import InputError
 from dlgsanet.imaging.files import to_hwc
 from dlgsanet.imaging.resize import upscale_bicubic8
 from dlgsanet.metrics import Protocol
+from runtimes.runner.ports import from_pixels, to_pixels
 from runtimes.runner.tiling import Array
 
 
@@ -147,8 +148,7 @@ def bicubic(sample: Sample, protocol: Protocol) -> Tiled:
 
 def to_8_bits(output: Array) -> Array:
     """As a picture holds it: clipped, in whole 255ths."""
-    rounded: Array = np.rint(np.clip(output, 0, 1) * np.float32(255)) / np.float32(255)
-    return rounded
+    return from_pixels(to_pixels(output))
 
 
 def _against_hr(sample: Sample, sr: Array, protocol: Protocol) -> tuple[float, float, float]:
