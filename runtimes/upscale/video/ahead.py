@@ -6,7 +6,7 @@ Each is one thread with a queue of a few items, so memory is bounded; errors com
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from queue import Empty, Full, Queue
 from threading import Event, Thread
 from typing import Generic, TypeVar
@@ -54,6 +54,11 @@ class _Channel(Generic[T]):
                 return
             yield item
 
+    def end(self) -> None:
+        """No more items, if anybody still takes them."""
+        with suppress(_Abandoned):
+            self.put(_End())
+
     def leave(self) -> None:
         self._left.set()
 
@@ -95,16 +100,9 @@ def ahead(make: Callable[[], Iterator[T]], depth: int = DEPTH) -> Iterator[Itera
             close = getattr(items, "close", None)
             if close is not None:
                 close()
-            # also after an error: what was made before it is still taken, then the error is raised
-            end()
 
-    def end() -> None:
-        try:
-            channel.put(_End())
-        except _Abandoned:
-            return
-
-    worker = _Worker(work, lambda: None)
+    # also after an error: what was made before it is still taken, then the error is raised
+    worker = _Worker(work, channel.end)
 
     def taken() -> Iterator[T]:
         yield from channel.items()
@@ -142,18 +140,9 @@ def behind(consume: Callable[[Iterator[T]], None], depth: int = DEPTH) -> Iterat
 
     try:
         yield put
-        with _quietly():
-            channel.put(_End())
+        channel.end()
     except BaseException:
         channel.leave()
         worker.join()
         raise
     fail()
-
-
-@contextmanager
-def _quietly() -> Iterator[None]:
-    try:
-        yield
-    except _Abandoned:
-        return
