@@ -167,14 +167,13 @@ def plan_jobs(
     `skip_existing`), a folder that cannot be written, and (unless `keep_going`) a picture that cannot be read or whose
     format cannot hold it.
     """
-    jobs, skipped, failed = [], [], []
+    jobs, failed = [], []
     for folder in dict.fromkeys(target.parent for target in targets):
         require_writable_folder(folder)
-    for target in targets:
-        if target.exists() and options.skip_existing:
-            skipped.append(target)
-        elif target.exists() and not options.force:
-            raise InputError(f"'{target}' exists already; give --force to replace it, or choose another folder")
+    there = [target for target in targets if target.exists()]
+    if there and not (options.skip_existing or options.force):
+        raise InputError(f"'{there[0]}' exists already; give --force to replace it, or choose another folder")
+    skipped = dict.fromkeys(there) if options.skip_existing else {}
     for target, source in targets.items():
         if target in skipped:
             continue
