@@ -103,16 +103,6 @@ def count_tiles(run: Runner, job: PictureJob, overlap: int) -> int:
     return tile_count((job.height, job.width), tile, overlap)
 
 
-def upscale_picture(run: Runner, job: PictureJob, overlap: int, on_tile: Callable[[], None]) -> None:
-    """Upscale one picture and write it atomically: colours by the runner, alpha by bicubic, bit depth kept.
-
-    Memory: the picture, the output in 8 or 16 bits, and one row of tiles. `on_tile` is called after every
-    tile.
-    """
-    picture = read_input(job)
-    write_output(job, picture, compute_picture(run, picture, overlap, on_tile))
-
-
 def read_input(job: PictureJob) -> Picture:
     """The picture of a job. Raises InputError as `read_picture`, and where it is not the one that was planned."""
     picture = read_picture(job.source)

@@ -17,7 +17,8 @@ from runtimes.backends.torch.runner import TorchRunner
 from runtimes.runner.contract import Runner
 from runtimes.upscale import run as running
 from runtimes.upscale.plan import PictureJob, PicturePlan, UpscalePlan
-from runtimes.upscale.run import run_upscale, upscale_picture
+from runtimes.upscale.run import run_upscale
+from tests.runtimes.upscale.plain_way import upscale_picture
 
 RNG = np.random.default_rng(8)
 
@@ -49,7 +50,7 @@ def go(jobs: tuple[PictureJob, ...], infer=twice, keep_going: bool = False) -> r
 def test_files_are_the_same_as_one_after_the_other(jobs: tuple[PictureJob, ...]) -> None:
     with opened() as run:
         for job in jobs:
-            upscale_picture(run, job, 4, lambda: None)
+            upscale_picture(run, job, 4)
     plain = [job.target.read_bytes() for job in jobs]
     for job in jobs:
         job.target.unlink()

