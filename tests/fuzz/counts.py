@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 from benchmarks.records.study_file import StudyFile
 from runtimes.file_formats.markdown import markdown_table
@@ -37,14 +37,11 @@ class FuzzCounts(StudyFile):
 def fuzz_table(rows: Sequence[FuzzRow]) -> str:
     """A line for each kind, and the sum."""
     head = ["input", "tried", "read", "refused", "crashes", "hangs over 10 s", "tracebacks", "wrong codes", "disagree"]
-    cells = [[r.kind, *_numbers(r)] for r in rows]
-    return markdown_table(head, [*cells, ["all", *_sums([_numbers(r) for r in rows])]])
+    return counts_table(head, [astuple(row) for row in rows])
 
 
-def _numbers(r: FuzzRow) -> list[str]:
-    found = (r.tried, r.read, r.refused, r.crashes, r.hangs, r.tracebacks, r.wrong_codes, r.disagreements)
-    return [str(number) for number in found]
-
-
-def _sums(rows: Sequence[Sequence[str]]) -> list[str]:
-    return [str(sum(int(cell) for cell in column)) for column in zip(*rows, strict=True)]
+def counts_table(head: Sequence[str], rows: Sequence[tuple[object, ...]]) -> str:
+    """A line for each row, which is a name and its numbers, and the sums."""
+    cells = [[str(value) for value in row] for row in rows]
+    sums = [str(sum(map(int, column))) for column in [*zip(*cells, strict=True)][1:]]
+    return markdown_table(head, [*cells, ["all", *sums]])

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import astuple, dataclass, fields
 
 from benchmarks.records.study_file import StudyFile
-from runtimes.file_formats.markdown import markdown_table
+from tests.fuzz.counts import counts_table
 
 
 @dataclass(frozen=True)
@@ -35,13 +35,10 @@ class KillCounts(StudyFile):
     rows: tuple[KillRow, ...]
 
 
-NUMBERS = tuple(each.name for each in fields(KillRow))[1:]
-WRONG = NUMBERS[3:]
+WRONG = tuple(each.name for each in fields(KillRow))[4:]
 
 
 def kill_table(rows: Sequence[KillRow]) -> str:
     """A line for each verb, and the sum."""
     head = ["verb", "SIGKILL", "SIGTERM", "SIGINT", *(name.replace("_", " ") for name in WRONG)]
-    cells = [[row.verb, *(str(getattr(row, name)) for name in NUMBERS)] for row in rows]
-    sums = [str(sum(getattr(row, name) for row in rows)) for name in NUMBERS]
-    return markdown_table(head, [*cells, ["all", *sums]])
+    return counts_table(head, [astuple(row) for row in rows])

@@ -192,15 +192,20 @@ def test_the_reference_is_computed_once_per_image_and_tile(dataset: Dataset, nea
     assert len(done) == steps([*subjects, other], dataset)
 
 
+def stored_pack(dataset: Dataset, folder: Path) -> Dataset:
+    """The same images with what the reference makes of them, as a bundle stores it."""
+    items = []
+    for sample in dataset.samples():
+        path = folder / f"{sample.item.name}.npy"
+        np.save(path, upscale_tiled(enlarge, to_nchw(sample.lr), 2, TILE, OVERLAP))
+        items.append(replace(sample.item, sr={"8x8": path}))
+    return replace(dataset, items=tuple(items))
+
+
 def test_without_torch_the_stored_reference_judges_and_tiling_is_not_run(
     dataset: Dataset, nearest: Nearest, tmp_path: Path
 ) -> None:
-    items = []
-    for sample in dataset.samples():
-        path = tmp_path / f"{sample.item.name}.npy"
-        np.save(path, upscale_tiled(enlarge, to_nchw(sample.lr), 2, TILE, OVERLAP))
-        items.append(replace(sample.item, sr={"8x8": path}))
-    pack = replace(dataset, items=tuple(items))
+    pack = stored_pack(dataset, tmp_path)
     wide = replace(subject(nearest(tile=(12, 12)), "fake-fp32-12x12"), tile=(12, 12))
     stored = StoredReference("stored", OVERLAP)
     checked = check([subject(nearest()), wide], pack, stored, MODEL, below_bicubic=True)
@@ -243,12 +248,7 @@ def test_garbage_that_is_no_picture_on_a_probe_tile_is_caught(
 def test_stored_probes_judge_where_nothing_can_compute_them_and_their_lack_is_said(
     dataset: Dataset, nearest: Nearest, tmp_path: Path
 ) -> None:
-    items = []
-    for sample in dataset.samples():
-        path = tmp_path / f"{sample.item.name}.npy"
-        np.save(path, upscale_tiled(enlarge, to_nchw(sample.lr), 2, TILE, OVERLAP))
-        items.append(replace(sample.item, sr={"8x8": path}))
-    pack = replace(dataset, items=tuple(items))
+    pack = stored_pack(dataset, tmp_path)
     without = record(check([subject(nearest())], pack, StoredReference("stored", OVERLAP), MODEL))
     assert without.gate == "pass" and not without.probes
     assert without.reason == "judged without probe tiles: no reference of them is stored, and no torch here"
