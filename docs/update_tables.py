@@ -48,6 +48,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "peers": latency.peers,
     "planted-faults": studies.faults,
     "planted-faults-each": studies.each_fault,
+    "plane": studies.peers_plane,
     "recipe": reference.recipe,
     "records": reference.records,
     "rtx-kernels": studies.rtx,

@@ -15,6 +15,7 @@ from benchmarks.studies import (
     tile_sizes,
 )
 from benchmarks.studies.gpu import rtx_kernels
+from benchmarks.studies.peers import plane
 from benchmarks.studies.planted_faults import study as planted_faults
 from benchmarks.studies.training import schedule, speed
 from docs.tables.results import results, studies, study
@@ -92,6 +93,12 @@ def sizes() -> str:
 def inside() -> ResultFile:
     """What `check --ladder --blocks` said of nano x4."""
     return results("nano-x4-inside.json")[0]
+
+
+def peers_plane() -> str:
+    """Accuracy against time, ours and others', and who is better where."""
+    found = study(plane.Plane, "plane-x4.json")
+    return plane.table(found) + "\n\n" + " ".join(plane.words(found.points))
 
 
 def ranks() -> str:

@@ -34,12 +34,14 @@ SCRIPT = Path(__file__).parent / "networks.py"
 
 def _rival(folder: Path, name: str, python: str, ntire: Path | None, tile: Tile) -> list[PeerFile]:
     stem = f"{name}-{tile[0]}x{tile[1]}"
-    graph = folder / f"{stem}.onnx"
+    graph, xml = folder / "onnx" / f"{stem}.onnx", folder / "openvino" / f"{stem}.xml"
+    for place in (graph, xml):
+        place.parent.mkdir(exist_ok=True)
     clone = [] if ntire is None else ["--ntire", str(ntire)]
     _run([python, str(SCRIPT), name, str(graph), str(tile[0]), str(tile[1]), *clone], "the peers' environment")
-    told = read(graph.with_suffix(".json"), 1 << 16, "facts of a network", REMAKE)
-    facts = decode(NetworkFacts, told, "facts", REMAKE)
-    xml = folder / f"{stem}.xml"
+    told = graph.with_suffix(".json")
+    facts = decode(NetworkFacts, read(told, 1 << 16, "facts of a network", REMAKE), "facts", REMAKE)
+    told.unlink()  # the list says it all, and a runner refuses files beside its own
     convert = [sys.executable, "-m", "openvino.tools.ovc", str(graph), "--output_model", str(xml)]
     _run([*convert, "--compress_to_fp16=False"], "OpenVINO's converter")
     tools = ", ".join(f"{package} {number}" for package, number in facts.tools.items())
@@ -54,8 +56,11 @@ def _rival(folder: Path, name: str, python: str, ntire: Path | None, tile: Tile)
     )
     in_onnx, in_ir = _hashed(folder, [graph]), _hashed(folder, [xml, xml.with_suffix(".bin")])
     return [
-        peer(backend="onnxruntime", precision="fp32", path=graph.name, files=in_onnx, hints={}),
-        *(peer(backend="openvino", precision=p, path=xml.name, files=in_ir, hints={HINT: HINTS[p]}) for p in HINTS),
+        peer(backend="onnxruntime", precision="fp32", path=_within(folder, graph), files=in_onnx, hints={}),
+        *(
+            peer(backend="openvino", precision=p, path=_within(folder, xml), files=in_ir, hints={HINT: HINTS[p]})
+            for p in HINTS
+        ),
     ]
 
 
@@ -83,8 +88,12 @@ def _naive(folder: Path, model: str, tile: Tile) -> list[PeerFile]:
     ]
 
 
+def _within(folder: Path, path: Path) -> str:
+    return path.relative_to(folder).as_posix()
+
+
 def _hashed(folder: Path, files: Iterable[Path]) -> dict[str, str]:
-    return {str(path.relative_to(folder)): sha256_file(path) for path in files}
+    return {_within(folder, path): sha256_file(path) for path in files}
 
 
 def _run(command: Sequence[str], what: str) -> None:

@@ -222,12 +222,15 @@ def plot(plane: Plane, path: Path) -> None:
             colour = "#c2410c" if it.ours else "#1d4ed8"
             axes.scatter([it.p50_ms], [it.psnr_db], color=colour if it.ours else "white", edgecolor=colour, zorder=2)
             said = f"{it.network}" + (" (published dB)" if it.published else "")
-            axes.annotate(said, (it.p50_ms, it.psnr_db), (6, -11), textcoords="offset points", fontsize=9, color=colour)
+            side, place = ("right", (-5, 5)) if it in best else ("left", (5, -12))  # away from the front's line
+            at = (it.p50_ms, it.psnr_db)
+            axes.annotate(said, at, place, textcoords="offset points", fontsize=9, color=colour, ha=side)
         axes.set_xscale("log")
+        axes.set_xlim(min(it.p50_ms for it in mine) / 2, 2 * max(it.p50_ms for it in mine))
         axes.set_title(form)
         axes.set_xlabel("ms for a 128x128 tile")
         axes.grid(alpha=0.3, which="both")
-        axes.margins(0.18)
+        axes.margins(y=0.18)
     figure.axes[0].set_ylabel(f"PSNR on {plane.dataset}, dB")
     figure.savefig(path, dpi=110)
 
