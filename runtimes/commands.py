@@ -169,14 +169,15 @@ def _upscale(options: UpscaleOptions, voice: Voice, load_model: LoadModel | None
     from dlgsanet.imaging.limits import at_most
     from runtimes.upscale.plan import UpscalePlan, plan_upscale
     from runtimes.upscale.run import Upscaled, run_upscale
+    from runtimes.upscale.standard import DASH, through_files
     from runtimes.upscale.video.run import run_video
 
-    with at_most(options.max_megapixels):
-        plan = plan_upscale(options, load_model, voice)
+    with at_most(options.max_megapixels), through_files(options) as given:
+        plan = plan_upscale(given, load_model, voice)
         done = run_upscale(plan, voice) if isinstance(plan, UpscalePlan) else run_video(plan, voice)
     if options.as_json:
         _print_json(done.facts())
-    else:
+    elif options.output != DASH:
         tell(*(str(target) for target in done.targets))
     if isinstance(done, Upscaled):
         done.require_all()

@@ -25,21 +25,33 @@ class PatientStream(io.TextIOWrapper):
         try:
             return super().write(text)
         except OSError as error:
-            self._give_up(error)
+            self.give_up(error)
         return len(text)
 
     def flush(self) -> None:
         try:
             super().flush()
         except OSError as error:
-            self._give_up(error)
+            self.give_up(error)
 
-    def _give_up(self, error: OSError) -> None:
+    def give_up(self, error: OSError) -> None:
         """From now on everything goes nowhere, also what is still held back here, and what native code prints."""
         self.refused = self.refused or error
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, self.fileno())
         os.close(nowhere)
+
+
+def put_bytes(data: bytes) -> None:
+    """A result that is no text, to standard output."""
+    sys.stdout.flush()
+    try:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except OSError as error:
+        if not isinstance(sys.stdout, PatientStream):
+            raise
+        sys.stdout.give_up(error)
 
 
 @contextmanager

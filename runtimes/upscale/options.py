@@ -17,10 +17,13 @@ class UpscaleOptions:
     """What to upscale, by what, where to. Either `bundle` or `model` is given. From `codec` on: videos only."""
 
     inputs: Annotated[
-        tuple[Path, ...], typer.Argument(metavar="INPUT...", help="Image files and folders, or one video.")
+        tuple[Path, ...], typer.Argument(metavar="INPUT...", help="Image files and folders, or one video; - for stdin.")
     ]
     output: Annotated[
-        Path, typer.Option("-o", "--output", help="Folder for <name>_x<scale>.png; of one picture or video, its file.")
+        Path,
+        typer.Option(
+            "-o", "--output", help="Folder for <name>_x<scale>.png; of one picture or video, its file; - for stdout."
+        ),
     ]
     bundle: Annotated[Path | None, typer.Option(help="Bundle to run.")] = None
     artifact: Annotated[str | None, typer.Option(help="Artifact of the bundle, or its beginning.")] = None

@@ -78,7 +78,7 @@ def name_targets(sources: Sequence[PictureSource], options: UpscaleOptions, scal
     Raises InputError for names that are one on some file system, that are an input, that are too long.
     """
     require_format(options)
-    targets = {options.output: sources[0]} if _names_a_file(options) else _in_folder(sources, options, scale)
+    targets = {options.output: sources[0]} if names_a_file(options) else _in_folder(sources, options, scale)
     if options.skip_existing:  # what an earlier run made beside its inputs is no input
         made = {target.resolve() for target in targets}
         targets = {target: source for target, source in targets.items() if source.path.resolve() not in made}
@@ -96,19 +96,24 @@ def name_targets(sources: Sequence[PictureSource], options: UpscaleOptions, scal
 def require_format(options: UpscaleOptions) -> None:
     """Refuse a format that is not written, or that is not the one of the file named. Raises InputError."""
     form = options.form
-    if form is not None and form != "same" and form not in SUFFIXES:
-        raise InputError(f"expected --format same, {', '.join(SUFFIXES)}, found '{form}'")
-    if _names_a_file(options) and form is not None:
+    require_known(form)
+    if names_a_file(options) and form is not None:
         wanted = format_of(options.inputs[0]) if form == "same" else form
         if options.output.suffix.lower() not in SUFFIXES[wanted]:
             raise InputError(f"--format {form} does not fit '{options.output.name}'; leave it out")
     kinds = ("jpg", "webp", "same")
-    named = _names_a_file(options) and options.output.suffix.lower() in (*SUFFIXES["jpg"], *SUFFIXES["webp"])
+    named = names_a_file(options) and options.output.suffix.lower() in (*SUFFIXES["jpg"], *SUFFIXES["webp"])
     if options.quality is not None and form not in kinds and not named:
         raise InputError("--quality is for JPEG and WebP; give --format jpg, webp or same, too")
 
 
-def _names_a_file(options: UpscaleOptions) -> bool:
+def require_known(form: str | None) -> None:
+    """Refuse a format that is not written. Raises InputError."""
+    if form is not None and form != "same" and form not in SUFFIXES:
+        raise InputError(f"expected --format same, {', '.join(SUFFIXES)}, found '{form}'")
+
+
+def names_a_file(options: UpscaleOptions) -> bool:
     """Whether the output is the file of the one picture, and no folder."""
     one = len(options.inputs) == 1 and not options.inputs[0].is_dir()
     return one and options.output.suffix.lower() in _WRITTEN and not options.output.is_dir()
