@@ -73,7 +73,18 @@ DIRECTION = {
         "commands",
     ),
     "export": (
-        *("pictures", "targets", "graph", "machine", "rewriting", "quantization", "backends", "tuning", "bundle"),
+        *(
+            "pictures",
+            "targets",
+            "graph",
+            "machine",
+            "rewriting",
+            "quantization",
+            "backends",
+            "tuning",
+            "networks",
+            "bundle",
+        ),
         "commands",
     ),
     "runtimes": (

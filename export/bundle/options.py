@@ -11,6 +11,7 @@ import typer
 from dlgsanet.command_line.words import Words, completing
 from dlgsanet.network.config import ACTIVATIONS
 from export.backends.coreml.shapes import FIXED, SHAPES
+from export.networks.network import NetworkOptions
 from export.quantization.options import CALIBRATION_TILES, MAX_DROP_DB, CalibrationOptions
 from export.targets.choice import parse_tile, target_names
 from export.targets.row import DEFAULT_DEPLOYMENT, DEFAULT_OPSET, DEFAULT_TILE, DEPLOYMENTS, LOWERINGS
@@ -117,6 +118,11 @@ class ExportOptions:
     def of_targets(self) -> TargetOptions:
         """The part that is about targets alone."""
         return TargetOptions(self.opset, self.image, self.deployment, self.shapes)
+
+    @property
+    def of_network(self) -> NetworkOptions:
+        """The part that is about the network alone."""
+        return NetworkOptions(**{each.name: getattr(self, each.name) for each in fields(NetworkOptions)})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,35 +13,34 @@ from numpy.typing import NDArray
 
 from dlgsanet.imaging.files import to_nchw, write_picture
 from dlgsanet.imaging.resize import crop_to_multiple, downscale_matlab8
-from dlgsanet.network.model import DLGSANet
-from dlgsanet.numpy_model import NumpyModel
 from export.machine.threads import single_thread
 from export.pictures import PHOTOGRAPHS
 from runtimes.bundle.manifest import PackEntry
 from runtimes.runner.fidelity.probe_store import save_probes
 from runtimes.runner.fidelity.probes import CORE, probe
 from runtimes.runner.overlap import DEFAULT_OVERLAP
-from runtimes.runner.tiling import upscale_tiled
+from runtimes.runner.tiling import Array, upscale_tiled
 
 PROBED_PIXELS = 160 * 160
 """LR pixels of the largest tile whose probes are stored: 128x128 takes 2.5 MB at x4, and size grows with the area."""
 
 
 def write_pack(
-    model: DLGSANet,
+    reference: Callable[[Array], Array],
+    scale: int,
     tiles: Sequence[tuple[int, int]],
     bundle: Path,
     progress: Callable[[str], None] | None = None,
 ) -> tuple[PackEntry, ...]:
     """Write `reference/{hr,lr,sr}` into the bundle and return the entries, paths relative to the bundle.
 
-    The reference runs in float32 through the same tiler, tiles and overlap (DEFAULT_OVERLAP) as an artifact
-    will. LR is made as the published test sets' is.
+    `reference`, (1, 3, H, W) float32 in [0, 1] -> (1, 3, sH, sW), runs through the same tiler, tiles and overlap
+    (DEFAULT_OVERLAP) as an artifact will. LR is made as the published test sets' is.
     """
     entries = []
     for photograph in PHOTOGRAPHS:
-        hr = crop_to_multiple(photograph.read(), model.scale)
-        lr = downscale_matlab8(hr, model.scale)
+        hr = crop_to_multiple(photograph.read(), scale)
+        lr = downscale_matlab8(hr, scale)
         places = {kind: f"reference/{kind}/{photograph.name}.png" for kind in ("hr", "lr")}
         write_picture(bundle / places["hr"], hr)
         write_picture(bundle / places["lr"], lr)
@@ -51,7 +50,7 @@ def write_pack(
                 progress(f"reference of {photograph.name} in tiles of {tile[0]}x{tile[1]}")
             place = f"reference/sr/{photograph.name}-{tile[0]}x{tile[1]}.npy"
             with single_thread():
-                sr = upscale_tiled(NumpyModel(model), to_nchw(lr), model.scale, tile, DEFAULT_OVERLAP)
+                sr = upscale_tiled(reference, to_nchw(lr), scale, tile, DEFAULT_OVERLAP)
             _save(bundle / place, sr)
             answers[f"{tile[0]}x{tile[1]}"] = place
         entries.append(
@@ -61,7 +60,7 @@ def write_pack(
 
 
 def write_probes(
-    model: DLGSANet,
+    reference: Callable[[Array], Array],
     tiles: Sequence[tuple[int, int]],
     bundle: Path,
     progress: Callable[[str], None] | None = None,
@@ -77,9 +76,8 @@ def write_probes(
         name = f"{height}x{width}"
         if progress is not None:
             progress(f"reference of the probe tiles of {name}")
-        infer = NumpyModel(model)
         with single_thread():
-            outputs = {name: infer(probe(name, (height, width))) for name in CORE}
+            outputs = {name: reference(probe(name, (height, width))) for name in CORE}
         found[name] = f"reference/probes/{name}.zip"
         save_probes(bundle / found[name], outputs)
     return found

@@ -6,12 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dlgsanet.checkpoints import Checkpoint, read_checkpoint
 from dlgsanet.errors import InputError
 from export.backends.registry import backend_of, backends
-from export.bundle.memory_estimate import require_memory
 from export.bundle.options import ExportOptions
-from export.rewriting.lowerings import lowering
+from export.networks.find import find_network
+from export.networks.network import Network
 from export.targets.choice import install_line, installed_targets, parse_targets, require_packages
 from export.targets.row import Row
 from export.targets.table import Target
@@ -22,27 +21,26 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True)
 class ExportPlan:
-    """An export whose checkpoint is read and whose targets can all be."""
+    """An export whose network is read and whose targets can all be."""
 
     options: ExportOptions
-    checkpoint: Checkpoint
+    network: Network
     targets: tuple[Target, ...]
 
 
 def plan_export(model: str | Path, options: ExportOptions, say: Progress) -> ExportPlan:
-    """What `options` make of a checkpoint (shipped name or file); `say` hears what is left out and assumed.
+    """What `options` make of a network (shipped name or file); `say` hears what is left out and assumed.
 
-    Raises InputError (checkpoint, target, tile, options that contradict one another) and UnavailableError (a
+    Raises InputError (network, target, tile, options that contradict one another) and UnavailableError (a
     requested target's package is missing).
     """
     rows = rows_of(options, say)
     require_packages(rows)
-    checkpoint = read_checkpoint(model, options.activation)
-    for note in checkpoint.notes:
+    network = find_network(model, options.of_network)
+    for note in network.notes:
         say(note)
-    targets = targets_of(rows, options, checkpoint)
-    if options.tune and options.lowering is not None:
-        raise InputError(f"--tune chooses the lowering and --lowering gives it ({options.lowering}): give one of them")
+    targets = targets_of(rows, options)
+    network.refuse(options.of_network, tuple(dict.fromkeys(target.tile for target in targets)))
     if options.search and not any(row.calibrated and not backend_of(row.backend).not_timed for row in rows):
         raise InputError("--search chooses INT8 layers, and no such target is asked for: add --precision int8-mixed")
     if options.calibration.folder and options.basis_rank is None and not any(row.calibrated for row in rows):
@@ -50,7 +48,7 @@ def plan_export(model: str | Path, options: ExportOptions, say: Progress) -> Exp
             "--calibration is for INT8 targets and --basis-rank, and neither is asked for: add --precision int8 or "
             "leave it out"
         )
-    return ExportPlan(options, checkpoint, targets)
+    return ExportPlan(options, network, targets)
 
 
 def rows_of(options: ExportOptions, say: Progress) -> tuple[Row, ...]:
@@ -65,14 +63,8 @@ def rows_of(options: ExportOptions, say: Progress) -> tuple[Row, ...]:
     return rows
 
 
-def targets_of(rows: Sequence[Row], options: ExportOptions, checkpoint: Checkpoint) -> tuple[Target, ...]:
+def targets_of(rows: Sequence[Row], options: ExportOptions) -> tuple[Target, ...]:
     """Every row at every tile, refused here if any of them cannot be."""
-    if options.lowering is not None and not checkpoint.config.dynamic:
-        raise InputError(
-            f"{checkpoint.name} has static filters, so there is no dynamic convolution to lower: leave --lowering out"
-        )
-    if options.lowering is not None:
-        lowering(options.lowering)
     tiles = tuple(dict.fromkeys(options.tiles))
     if not tiles or not rows:
         raise InputError("expected at least one target and one tile, found none: give --to and --tile")
@@ -90,5 +82,4 @@ def targets_of(rows: Sequence[Row], options: ExportOptions, checkpoint: Checkpoi
                 f"expected a tile larger than the {DEFAULT_OVERLAP} LR pixels that neighbouring tiles share, found "
                 f"{tile[0]}x{tile[1]}: give a larger --tile"
             )
-        require_memory(checkpoint.config, tile, options.lowering)
     return targets

@@ -1,18 +1,14 @@
-"""The bundle writer: a checkpoint in, a directory of proven artifacts with their manifest out, or nothing."""
+"""The bundle writer: a network in, a directory of proven artifacts with their manifest out, or nothing."""
 
 from __future__ import annotations
 
 import platform
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
 from dlgsanet import __version__
-from dlgsanet.checkpoints import Checkpoint, build_model, save_checkpoint
-from dlgsanet.imaging.files import read_rgb8
-from dlgsanet.network.model import DLGSANet
 from dlgsanet.storage.atomic import new_directory, sha256_file
 from dlgsanet.storage.cache_folder import user_cache
 from export.backends.backend import Finished
@@ -24,29 +20,21 @@ from export.bundle.options import ExportOptions
 from export.bundle.parity_pack import write_pack, write_probes
 from export.bundle.plan import ExportPlan, Progress, plan_export
 from export.machine.fingerprint import fingerprint, installed
-from export.quantization.benchmark_images import benchmarks_among, warning
-from export.quantization.calibration_tiles import image_paths
+from export.networks.network import PreparedNetwork
 from export.quantization.layer_choice import Int8
 from export.quantization.layer_search import SearchLimits
-from export.rewriting.low_rank_basis import Compression, compress
 from export.targets.table import Target
-from export.tuning.lowering_choice import Tuner, default_choice
-from runtimes.bundle.artifact_facts import FormChoice
-from runtimes.bundle.manifest import MANIFEST, SCHEMA, Artifact, Manifest, PackEntry, Reference, Source, manifest_json
+from runtimes.bundle.manifest import MANIFEST, SCHEMA, Artifact, Manifest, PackEntry, Reference, manifest_json
 from runtimes.runner.overlap import DEFAULT_OVERLAP
-
-CALIBRATION_IMAGES = 16  # of a folder, the first by name: each costs one run of the network per try
-
-CHECKPOINT = "reference/checkpoint.safetensors"
 
 
 def export_bundle(
     model: str | Path, out: str | Path, options: ExportOptions | None = None, progress: Progress | None = None
 ) -> Manifest:
-    """Export a checkpoint (shipped name or file) as a bundle at `out`; return its manifest.
+    """Export a network (shipped name or file) as a bundle at `out`; return its manifest.
 
     `progress` is called with one line per step. Everything is checked before the work begins, each rewrite is
-    proven in float64, and the directory appears only when all of it is there. Raises InputError (checkpoint,
+    proven in float64, and the directory appears only when all of it is there. Raises InputError (network,
     target, tile, place), UnavailableError (a requested target's package is missing), GateError (a rewrite is
     not exact) or BackendError (a converter failed).
     """
@@ -57,7 +45,8 @@ def export_bundle(
 def write_bundle(plan: ExportPlan, out: str | Path, say: Progress) -> Manifest:
     """Run a plan: `say` hears each step. Raises InputError (place), GateError and BackendError."""
     with new_directory(out, force=plan.options.force, marker=MANIFEST) as bundle:
-        manifest = _write(bundle, plan.checkpoint, plan.targets, plan.options, say)
+        network = plan.network.prepare(plan.options.of_network, say)
+        manifest = _write(bundle, network, plan.targets, plan.options, say)
         manifest = with_births(bundle, manifest, say)
         say("writing the manifest")
         (bundle / "README.md").write_text(model_card(manifest), encoding="utf-8")
@@ -66,31 +55,26 @@ def write_bundle(plan: ExportPlan, out: str | Path, say: Progress) -> Manifest:
 
 
 def _write(
-    bundle: Path, checkpoint: Checkpoint, targets: Sequence[Target], options: ExportOptions, say: Progress
+    bundle: Path, network: PreparedNetwork, targets: Sequence[Target], options: ExportOptions, say: Progress
 ) -> Manifest:
-    model = build_model(checkpoint)
     versions = {"dlgsanet-edge": __version__, "python": platform.python_version(), **installed(tools())}
-    source = Source(checkpoint.name, checkpoint.sha256, asdict(checkpoint.config), dict(checkpoint.metadata))
-    compression = _compressed(model, options, say)
-    exported = model if compression is None else compression.model
-    choose = _chooser(options, exported, say)
     with tempfile.TemporaryDirectory() as temporary:
         limits = SearchLimits(options.max_drop) if options.search else None
         int8 = Int8(user_cache() if options.search else Path(temporary), limits, say, fingerprint(timed_tools()))
-        writer = ArtifactWriter(bundle, exported, source, versions, choose, options.calibration, say, int8, compression)
+        writer = ArtifactWriter(bundle, network, versions, options.calibration, say, int8)
         artifacts = tuple(writer.write(target) for target in targets)
-    artifacts = _finished(bundle, checkpoint.name, artifacts, options, say)
+    artifacts = _finished(bundle, network.source.name, artifacts, options, say)
     tiles = tuple(dict.fromkeys(target.tile for target in targets))
-    entries = write_pack(model, tiles, bundle, say)
-    probes = write_probes(model, tiles, bundle, say)
+    entries = write_pack(network.reference, network.scale, tiles, bundle, say)
+    probes = write_probes(network.reference, tiles, bundle, say)
     return Manifest(
         schema=SCHEMA,
-        name=checkpoint.name,
-        scale=model.scale,
-        source=source,
+        name=network.source.name,
+        scale=network.scale,
+        source=network.source,
         tools=versions,
         artifacts=artifacts,
-        reference=_reference(bundle, model, checkpoint, entries, probes),
+        reference=_reference(bundle, network, entries, probes),
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         calibration=writer.used_calibration(),
     )
@@ -109,37 +93,15 @@ def _finished(
     return tuple(made[artifact.id] for artifact in artifacts)
 
 
-def _compressed(model: DLGSANet, options: ExportOptions, say: Progress) -> Compression | None:
-    if options.basis_rank is None:
-        return None
-    paths = image_paths(options.calibration.folder)[:CALIBRATION_IMAGES]
-    pictures = {path.name: read_rgb8(path) for path in paths}
-    known = benchmarks_among(options.calibration.folder, pictures.values())
-    if known:
-        say(f"warning: {warning(known)}")
-    return replace(compress(model, pictures, options.basis_rank, options.max_drop, say), benchmarks=known)
-
-
-def _chooser(options: ExportOptions, model: DLGSANet, say: Progress) -> Callable[[Target], FormChoice]:
-    if options.tune:
-        return Tuner(model, user_cache(), say)
-    given = options.lowering
-    return default_choice if given is None else lambda target: FormChoice(given, "given")
-
-
 def _reference(
-    bundle: Path,
-    model: DLGSANet,
-    checkpoint: Checkpoint,
-    entries: tuple[PackEntry, ...],
-    probes: Mapping[str, str],
+    bundle: Path, network: PreparedNetwork, entries: tuple[PackEntry, ...], probes: Mapping[str, str]
 ) -> Reference:
-    save_checkpoint(bundle / CHECKPOINT, model, checkpoint.metadata)
-    paths = [CHECKPOINT, *probes.values()]
+    stored = network.store(bundle)
+    paths = [*stored, *probes.values()]
     for entry in entries:
         paths += [entry.lr, entry.hr, *entry.sr.values()]
     files = {path: sha256_file(bundle / path) for path in paths}
-    return Reference(CHECKPOINT, DEFAULT_OVERLAP, entries, files, probes)
+    return Reference(stored[0], DEFAULT_OVERLAP, entries, files, probes)
 
 
 def _silent(step: str) -> None:

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from math import prod
 
-from runtimes.backends.openvino.protocols import Compiled, Network, Op, Port
+from runtimes.backends.openvino.protocols import Compiled, IrModel, Op, Port
 from runtimes.runner.work_by_precision import Layer, convolution_macs, count_fault, product_macs
 
 PRECISION_HINT = "INFERENCE_PRECISION_HINT"
@@ -24,7 +24,7 @@ _CONVOLUTIONS = ("Convolution", "GroupConvolution")
 _QUANTIZED = (*_CONVOLUTIONS, "MatMul")
 
 
-def precision_of(network: Network, compiled: Compiled) -> str:
+def precision_of(network: IrModel, compiled: Compiled) -> str:
     """The precision of a network read from its file and compiled, as in artifact ids: what its convolutions run in, or
     `int8w` where that is fp32 with weights that the file stores in int8."""
     found = reported_precision(compiled, quantized_layers(network))
@@ -54,12 +54,12 @@ def reported_precision(compiled: Compiled, quantized: int = 0) -> str:
     return named(_most(dense + other) or hint)
 
 
-def quantized_layers(network: Network) -> int:
+def quantized_layers(network: IrModel) -> int:
     """How many layers of a network, as read from its file, multiply a quantized input with quantized weights."""
     return sum(op.get_type_name() in _QUANTIZED and all(map(_rounded, op.inputs())) for op in network.get_ops())
 
 
-def stored_in_int8(network: Network) -> bool:
+def stored_in_int8(network: IrModel) -> bool:
     """Whether a network, as read from its file, stores most weights of its convolutions in int8 and rounds none of
     their inputs: weights-only INT8."""
     held: Counter[bool] = Counter()

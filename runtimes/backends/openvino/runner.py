@@ -13,7 +13,7 @@ from dlgsanet.errors import BackendError, InputError, UnavailableError
 from runtimes.backends.openvino import ENGINE
 from runtimes.backends.openvino.devices import native_precisions, require_openvino_device
 from runtimes.backends.openvino.layers import PRECISION_HINT, TAP, TYPES, layers, precision_of
-from runtimes.backends.openvino.protocols import Compiled, Network, Port, Request
+from runtimes.backends.openvino.protocols import Compiled, IrModel, Port, Request
 from runtimes.bundle.integrity import read_verified, require_only
 from runtimes.bundle.manifest import Artifact
 from runtimes.machine.processor import available_threads
@@ -76,7 +76,7 @@ class OpenVinoRunner(Runner):
             device_precisions=native_precisions(core.get_property(device, "OPTIMIZATION_CAPABILITIES")),
         )
 
-    def _tap(self, network: Network) -> None:
+    def _tap(self, network: IrModel) -> None:
         """Make outputs of the tensors that are to be seen, in their order behind the network's own.
 
         Each is read through a convolution with the identity, which changes no value: what lies between an output and

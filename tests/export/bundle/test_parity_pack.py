@@ -10,6 +10,7 @@ import torch
 from dlgsanet.imaging.files import read_rgb8, to_nchw
 from dlgsanet.imaging.resize import downscale_matlab8
 from dlgsanet.network.model import DLGSANet
+from dlgsanet.numpy_model import NumpyModel
 from export.bundle import parity_pack
 from export.bundle.parity_pack import write_pack, write_probes
 from export.pictures import FOLDER, PHOTOGRAPHS
@@ -32,7 +33,7 @@ def test_the_photographs_ship_small_with_their_terms_and_fit_every_scale() -> No
 
 def test_the_stored_sr_is_the_reference_through_the_same_tiler(make_model: MakeModel, tmp_path: Path) -> None:
     model, tile = make_model(), (40, 33)
-    entries = write_pack(model, [tile], tmp_path)
+    entries = write_pack(NumpyModel(model), 4, [tile], tmp_path)
     assert [entry.name for entry in entries] == [photograph.name for photograph in PHOTOGRAPHS]
     entry = entries[0]
     hr, lr = read_rgb8(tmp_path / entry.hr), read_rgb8(tmp_path / entry.lr)
@@ -52,7 +53,7 @@ def test_the_probes_are_stored_as_the_reference_sees_them_but_for_large_tiles(
 ) -> None:
     monkeypatch.setattr(parity_pack, "PROBED_PIXELS", 16 * 20)
     model = make_model()
-    assert write_probes(model, [(16, 20), (24, 24)], tmp_path) == {"16x20": "reference/probes/16x20.zip"}
+    assert write_probes(NumpyModel(model), [(16, 20), (24, 24)], tmp_path) == {"16x20": "reference/probes/16x20.zip"}
     stored = load_probes(tmp_path / "reference/probes/16x20.zip", tuple(PROBES), (1, 3, 64, 80))
     assert tuple(stored) == CORE
     with torch.inference_mode():

@@ -17,9 +17,10 @@ from dlgsanet.network.model import DLGSANet
 from export import ExportOptions, export_bundle
 from export.backends.openvino import write as openvino_files
 from export.bundle import artifact_writer as artifacts
-from export.bundle import memory_estimate as memory
 from export.bundle import plan
 from export.bundle import writer as bundle
+from export.networks.dlgsanet import memory_estimate as memory
+from export.networks.dlgsanet import network as dlgsa
 from export.targets.choice import default_targets
 from export.targets.row import Row
 from runtimes import open_runner
@@ -273,14 +274,14 @@ def test_whatever_stops_an_export_leaves_no_debris(
 def test_a_rewrite_that_is_not_exact_writes_nothing(
     checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = artifacts.rewrite
+    real = dlgsa.rewrite
 
     def faulty(*arguments: object, **options: object) -> object:
         result = real(*arguments, **options)
         result.model.upsample[0].weight[0, 0, 0, 0] += 1e-4
         return result
 
-    monkeypatch.setattr(artifacts, "rewrite", faulty)
+    monkeypatch.setattr(dlgsa, "rewrite", faulty)
     with pytest.raises(GateError, match="nothing was written"):
         export_bundle(checkpoint, tmp_path / "b", ONE)
     assert not list(tmp_path.iterdir())

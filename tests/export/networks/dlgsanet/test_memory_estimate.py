@@ -8,8 +8,8 @@ import pytest
 
 from dlgsanet.errors import InputError
 from dlgsanet.network.config import ModelConfig, named_config
-from export.bundle import memory_estimate as memory
-from export.bundle.memory_estimate import export_bytes, require_memory
+from export.networks.dlgsanet import memory_estimate as memory
+from export.networks.dlgsanet.memory_estimate import export_bytes, require_memory
 from export.targets.row import LOWERINGS
 from runtimes.machine.memory import available_bytes
 

@@ -1,0 +1,1 @@
+"""What can be exported: one small typed thing for each family of networks."""

@@ -1,0 +1,1 @@
+"""DLGSANet, the network that is rewritten, trained and shipped."""
