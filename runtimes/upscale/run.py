@@ -16,6 +16,7 @@ from dlgsanet.imaging.metadata import NOTHING
 from dlgsanet.imaging.pixels import Pixels
 from dlgsanet.imaging.resize import resize_bicubic
 from runtimes.machine.clock import now_ms
+from runtimes.machine.stage_clock import StageClock
 from runtimes.runner.contract import RunInfo, Runner
 from runtimes.runner.tiling import Array, tile_count
 from runtimes.upscale.pipeline import pipelined
@@ -65,8 +66,8 @@ class Upscaled:
             raise InputError(f"{len(self.failed)} of {asked} pictures were not upscaled: {names}; see the lines above")
 
 
-def run_upscale(plan: UpscalePlan, voice: Voice) -> Upscaled:
-    """Upscale every picture; while one is computed, the next is read and the last one written.
+def run_upscale(plan: UpscalePlan, voice: Voice, clock: StageClock | None = None) -> Upscaled:
+    """Upscale every picture; while one is computed, the next is read and the last one written. `clock` times it.
 
     Raises what the runner raises; a picture that was not finished leaves nothing, one that was computed is written
     all the same. Where the plan keeps going, a picture that cannot be read or written is noted, and the next follows.
@@ -74,6 +75,7 @@ def run_upscale(plan: UpscalePlan, voice: Voice) -> Upscaled:
     failed = list(plan.pictures.failed)
     done: list[PictureJob] = []
     info, start = None, now_ms()
+    clock = clock or StageClock()
 
     def excuse(job: PictureJob, error: InputError) -> None:
         if not plan.keep_going:
@@ -88,9 +90,10 @@ def run_upscale(plan: UpscalePlan, voice: Voice) -> Upscaled:
                 step(plan.jobs[0].source.name)
 
                 def compute(job: PictureJob, picture: Picture) -> Pixels:
-                    return compute_picture(run, picture, plan.overlap, partial(step, job.source.name))
+                    return compute_picture(run, picture, plan.overlap, partial(step, job.source.name), clock)
 
-                done = pipelined(plan.jobs, read_input, compute, write_output, excuse)
+                read, write = clock.timed("decode", read_input), clock.timed("encode", write_output)
+                done = pipelined(plan.jobs, read, compute, write, excuse)
     for it in failed:
         voice.note(f"failed: {it.reason}")
     seconds = (now_ms() - start) / 1e3 if info else 0.0
@@ -111,12 +114,17 @@ def read_input(job: PictureJob) -> Picture:
     return picture
 
 
-def compute_picture(run: Runner, picture: Picture, overlap: int, on_tile: Callable[[], None]) -> Pixels:
+def compute_picture(
+    run: Runner, picture: Picture, overlap: int, on_tile: Callable[[], None], clock: StageClock
+) -> Pixels:
     """The colours `scale` times larger, in the picture's own depth."""
     height, width = (side * run.scale for side in picture.rgb.shape[:2])
     samples: Pixels = np.empty((height, width, 3), np.uint8 if picture.bits == 8 else np.uint16)
-    for y0, strip in run.rows(to_nchw(picture.rgb), overlap, on_tile):
-        samples[y0 : y0 + strip.shape[2]] = quantise(to_hwc(strip), picture.bits)
+    with clock.stage("copies"):
+        lr = to_nchw(picture.rgb)
+    for y0, strip in clock.each("blend", run.rows(lr, overlap, on_tile, clock.engine)):
+        with clock.stage("copies"):
+            samples[y0 : y0 + strip.shape[2]] = quantise(to_hwc(strip), picture.bits)
     return samples
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from runtimes.machine.stage_clock import StageClock
 from runtimes.upscale.video.codecs import Coding
 from runtimes.upscale.video.colour import Array, to_planes
 from runtimes.upscale.video.library import library, refused
@@ -31,7 +32,7 @@ class LargeFrame:
     rgb: Array
 
 
-def write_segments(frames: Iterator[LargeFrame], coding: Coding, place: Workplace) -> None:
+def write_segments(frames: Iterator[LargeFrame], coding: Coding, place: Workplace, clock: StageClock) -> None:
     """Code frames into segments of `coding.key_every` frames each; one is written when it is complete.
 
     The last may be shorter: it is written when the frames end, never when they break off with an error.
@@ -40,12 +41,14 @@ def write_segments(frames: Iterator[LargeFrame], coding: Coding, place: Workplac
     for frame in frames:
         if current is None:
             current = _Encoder(coding, frame.index // coding.key_every)
-        current.add(frame)
-        if (frame.index + 1) % coding.key_every == 0:
-            place.write(current.number, current.finish())
-            current = None
+        with clock.stage("encode"):
+            current.add(frame)
+            if (frame.index + 1) % coding.key_every == 0:
+                place.write(current.number, current.finish())
+                current = None
     if current is not None:
-        place.write(current.number, current.finish())
+        with clock.stage("encode"):
+            place.write(current.number, current.finish())
 
 
 @dataclass

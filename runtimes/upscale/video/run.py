@@ -14,8 +14,10 @@ from dlgsanet.command_line.voice import Voice
 from dlgsanet.errors import InputError
 from dlgsanet.storage.atomic import new_file, sha256_file
 from runtimes.machine.clock import now_ms
+from runtimes.machine.stage_clock import StageClock
 from runtimes.runner.contract import RunInfo, Runner
 from runtimes.runner.tile_memory import ReuseCount, TileMemory
+from runtimes.runner.tiling import Stream
 from runtimes.upscale.video.ahead import ahead, behind
 from runtimes.upscale.video.colour import Array
 from runtimes.upscale.video.decode import Frame, read_frames
@@ -65,9 +67,12 @@ class VideoDone:
         return [f"{self.frames} frames, {self.computed} of them now{rate}", *self.reuse.lines()]
 
 
-def run_video(plan: VideoPlan, voice: Voice) -> VideoDone:
-    """Upscale the video. Whatever ends it early leaves finished segments, and nothing under the target's name."""
-    place, every = plan.place, plan.coding.key_every
+def run_video(plan: VideoPlan, voice: Voice, clock: StageClock | None = None) -> VideoDone:
+    """Upscale the video; `clock` times it.
+
+    Whatever ends it early leaves finished segments, and nothing under the target's name.
+    """
+    place, every, clock = plan.place, plan.coding.key_every, clock or StageClock()
     with plan.runner as run:
         begun = place.begin(made_of(plan, run.info), plan.force)
         first = begun * every
@@ -76,14 +81,14 @@ def run_video(plan: VideoPlan, voice: Voice) -> VideoDone:
         start = now_ms()
         memory = TileMemory(plan.reuse_db)
         with _kept_work(plan, voice):
-            computed = _compute(plan, run, memory, first, voice)
+            computed = _compute(plan, run, memory, first, voice, clock)
         seconds = (now_ms() - start) / 1e3
         segments = place.segments()
         frames = sum(segment.frames for segment in segments)
         if not frames:
             place.remove()
             raise InputError(f"no frame of '{plan.clip.path}' lies in the part that was asked for; check --start")
-        with new_file(plan.target) as whole:
+        with clock.stage("encode"), new_file(plan.target) as whole:
             join(plan.clip, plan.part, plan.coding, segments, whole)
         place.remove()
         done = VideoDone(run.info, plan.target, frames, computed, seconds, memory.count)
@@ -119,16 +124,16 @@ def _kept_work(plan: VideoPlan, voice: Voice) -> Iterator[None]:
         raise
 
 
-def _compute(plan: VideoPlan, run: Runner, memory: TileMemory, first: int, voice: Voice) -> int:
+def _compute(plan: VideoPlan, run: Runner, memory: TileMemory, first: int, voice: Voice, clock: StageClock) -> int:
     """Upscale and code the frames from number `first` on; returns how many there were."""
     about = plan.clip.about(plan.part.start, plan.part.length)
     read = partial(read_frames, plan.clip, plan.part, first, plan.lenient, voice.note)
-    write = partial(write_segments, coding=plan.coding, place=plan.place)
+    write = partial(write_segments, coding=plan.coding, place=plan.place, clock=clock)
     with ExitStack() as stack:
         step = stack.enter_context(voice.progress(None if about is None else max(1, about - first)))
         put = stack.enter_context(behind(write))
-        frames = stack.enter_context(ahead(read))
-        upscale = _Upscaler(run, memory, plan.overlap, plan.coding.key_every)
+        frames = stack.enter_context(ahead(lambda: clock.each("decode", read())))
+        upscale = _Upscaler(run, memory, plan, clock)
         start, done = now_ms(), 0
         for frame in frames:
             _say(step, about, frame, done, (now_ms() - start) / 1e3, plan.coding.key_every)
@@ -148,8 +153,9 @@ class _Upscaler:
     """Frames to large frames. What it remembers of the frame before ends with the segment, so that a segment's
     frames depend on nothing before it."""
 
-    def __init__(self, run: Runner, memory: TileMemory, overlap: int, every: int) -> None:
-        self._run, self._memory, self._overlap, self._every = run, memory, overlap, every
+    def __init__(self, run: Runner, memory: TileMemory, plan: VideoPlan, clock: StageClock) -> None:
+        self._run, self._memory, self._clock = run, memory, clock
+        self._overlap, self._every = plan.overlap, plan.coding.key_every
         self._last: tuple[Array, LargeFrame] | None = None
 
     def __call__(self, frame: Frame) -> LargeFrame:
@@ -167,6 +173,11 @@ class _Upscaler:
     def _tiled(self, frame: Frame) -> Array:
         height, width = (side * self._run.scale for side in frame.rgb.shape[2:])
         large = np.empty((3, height, width), np.float32)
-        for y0, strip in self._run.rows(frame.rgb, self._overlap, through=self._memory.stream):
-            large[:, y0 : y0 + strip.shape[2]] = strip[0]
+        rows = self._run.rows(frame.rgb, self._overlap, through=self._remembered)
+        for y0, strip in self._clock.each("blend", rows):
+            with self._clock.stage("copies"):
+                large[:, y0 : y0 + strip.shape[2]] = strip[0]
         return large
+
+    def _remembered(self, run: Stream) -> Stream:
+        return self._memory.stream(self._clock.engine(run))

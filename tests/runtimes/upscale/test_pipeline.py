@@ -14,6 +14,7 @@ from dlgsanet.command_line.voice import Voice
 from dlgsanet.errors import BackendError, InputError
 from dlgsanet.imaging.files import write_picture
 from runtimes.backends.torch.runner import TorchRunner
+from runtimes.machine.stage_clock import STAGES, StageClock
 from runtimes.runner.contract import Runner
 from runtimes.upscale import run as running
 from runtimes.upscale.plan import PictureJob, PicturePlan, UpscalePlan
@@ -110,3 +111,10 @@ def test_a_picture_that_cannot_be_written_or_read_is_told(jobs: tuple[PictureJob
     assert {it.source for it in done.failed} == {jobs[0].source, jobs[2].source}
     with pytest.raises(InputError, match="2 of 4 pictures were not upscaled"):
         done.require_all()
+
+
+def test_every_stage_is_timed(jobs: tuple[PictureJob, ...]) -> None:
+    clock = StageClock()
+    done = run_upscale(UpscalePlan(PicturePlan(jobs), opened(), 4), Voice(quiet=True), clock)
+    assert tuple(clock.busy_ms()) == STAGES
+    assert clock.beside_engine_ms() <= 1e3 * done.seconds

@@ -14,6 +14,7 @@ import pytest
 
 from dlgsanet.command_line.voice import Voice
 from dlgsanet.errors import InputError
+from runtimes.machine.stage_clock import STAGES, StageClock
 from runtimes.upscale.video.run import run_video
 
 QUIET = Voice(quiet=True)
@@ -159,3 +160,10 @@ def test_the_work_left_behind_is_said(clip, plans, tmp_path, capsys):
     assert "kept 4 finished frames in" in capsys.readouterr().err
     run_video(replace(plan, runner=plans.Engine().runner()), Voice())
     assert "going on after 1 finished segments" in capsys.readouterr().err
+
+
+def test_every_stage_is_timed(clip, plans, tmp_path):
+    clock = StageClock()
+    done = run_video(plans.plan(clip, tmp_path / "a.mp4"), QUIET, clock)
+    assert tuple(clock.busy_ms()) == STAGES
+    assert clock.beside_engine_ms() <= 1e3 * done.seconds + clock.busy_ms()["encode"]
