@@ -18,7 +18,7 @@ from benchmarks.records.result_file import STDOUT, new_result, write_result
 from benchmarks.report import kinds
 from benchmarks.report.terminal import out, ratio_line
 from dlgsanet.command_line.voice import PLAIN, Voice
-from dlgsanet.errors import BackendError, GateError, SpeedGateError, UnavailableError
+from dlgsanet.errors import BackendError, GateError, InputError, SpeedGateError, UnavailableError
 from runtimes.bundle.manifest import Artifact
 from runtimes.speed_limits import Limit, copy_limit, product_limits
 
@@ -28,7 +28,8 @@ def run_bench(options: BenchOptions, voice: Voice = PLAIN) -> None:
 
     BackendError: a backend crashed. SpeedGateError: a requirement is not shown to hold. GateError: an
     artifact gave no picture or ran another precision than asked for. UnavailableError: nothing, or nothing of
-    what was asked for by name, could run here. InputError: wrong options or a bundle that cannot be used.
+    what was asked for by name, could run here. InputError: wrong options, a bundle that cannot be used, or a damaged
+    artifact.
     """
     plan = plan_bench(options)
     environment = describe_environment(options.machine)
@@ -70,6 +71,8 @@ def conclude(timed: Timed, required: Sequence[RatioRecord], asked: Sequence[str]
     """Raise what the exit code says; nothing when all was measured and every requirement holds."""
     if timed.crashed:
         raise BackendError("; ".join(timed.crashed))
+    if timed.damaged:
+        raise InputError("; ".join(timed.damaged))
     failed = [record for record in required if record.gate == "fail"]
     if failed:
         first = failed[0]

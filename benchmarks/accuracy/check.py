@@ -24,13 +24,13 @@ from benchmarks.records.inside import DiagnosisRecord, RungRecord
 from benchmarks.records.pictures import Crop, ErrorMap
 from benchmarks.subjects.datasets import Dataset, Sample
 from benchmarks.subjects.reference import ReferenceOutputs
-from benchmarks.subjects.subject import Origin, Subject
+from benchmarks.subjects.subject import Origin, Subject, ending
 from benchmarks.subjects.torch_peers import peer_id
-from dlgsanet.errors import EdgeError, InputError, UnavailableError
+from dlgsanet.errors import EdgeError, UnavailableError
 from dlgsanet.imaging.files import to_nchw
 from dlgsanet.metrics import Protocol
 from runtimes.bundle.artifact_facts import Shown
-from runtimes.runner.contract import OutputError, RunInfo, UnfitError
+from runtimes.runner.contract import OutputError, RunInfo
 from runtimes.runner.fidelity.birth import shown, worse
 from runtimes.runner.fidelity.likeness import LikenessMeter, ProbeFigures, probe_figures
 from runtimes.runner.fidelity.probes import CORE, FEWEST, PROBES, probe
@@ -87,13 +87,9 @@ class _Run:
 
     def stops(self, error: EdgeError, where: str = "") -> None:
         """Note what went wrong; it takes no further part, and the others go on."""
-        if isinstance(error, OutputError):
-            self.over = Verdict("fail", f"{where}: {error}")
-        elif isinstance(error, (UnavailableError, UnfitError)):
-            self.over = Verdict("not run", str(error))
-        else:
-            self.over = Verdict("fail", str(error))
-            self.crash, self.damage = (None, str(error)) if isinstance(error, InputError) else (str(error), None)
+        end = ending(error)
+        self.over = Verdict(end.gate, f"{where}: {error}" if isinstance(error, OutputError) else str(error))
+        self.crash, self.damage = end.crash, end.damage
 
 
 @dataclass

@@ -21,13 +21,13 @@ from benchmarks.latency.roofline import limit_record
 from benchmarks.records.latency import LatencyRecord, LimitRecord, RatioRecord
 from benchmarks.records.statistics import compare, median_interval, percentile
 from benchmarks.subjects.isolated_runner import IsolatedRunner
-from benchmarks.subjects.subject import Contestant, Origin
-from dlgsanet.errors import BackendError, InputError, UnavailableError
+from benchmarks.subjects.subject import Contestant, Origin, ending
+from dlgsanet.errors import EdgeError, InputError
 from dlgsanet.imaging.files import read_rgb8, to_nchw
 from runtimes.bundle.integrity import verify
 from runtimes.bundle.manifest import Manifest
 from runtimes.machine.clock import time_interleaved
-from runtimes.runner.contract import OutputError, RunInfo, Runner
+from runtimes.runner.contract import RunInfo, Runner
 from runtimes.runner.tiling import Array, Tile
 from runtimes.runner.work_by_precision import shares
 from runtimes.speed_limits import Limit
@@ -37,10 +37,12 @@ WARMUP = 3
 
 @dataclass(frozen=True)
 class Timed:
-    """The records of one `bench`; `crashed` are the lines of backends that crashed."""
+    """The records of one `bench`; `crashed` are the lines of backends that crashed, `damaged` those of artifacts whose
+    files are not what they should be."""
 
     records: tuple[LatencyRecord, ...]
     crashed: tuple[str, ...]
+    damaged: tuple[str, ...] = ()
     limits: tuple[LimitRecord, ...] = ()
 
     @property
@@ -65,6 +67,7 @@ class _Entry:
     mac_shares: Mapping[str, float] = field(default_factory=dict)
     over: Verdict | None = None
     crash: str | None = None
+    damage: str | None = None
     run: Runner | None = None
     device_ms: Mapping[str, float] = field(default_factory=dict)
 
@@ -83,9 +86,8 @@ def bench(
 
     `limits` (of `threads`) take part in every round.
 
-    One that is not available becomes a `not run` record, one that crashes or gives no picture a failed one.
-    `step` is called before each of `steps(...)` pieces of work. Raises InputError for too few runs or a bad
-    bundle.
+    One that is not available becomes a `not run` record, one that crashes, is damaged or gives no picture a failed one.
+    `step` is called before each of `steps(...)` pieces of work. Raises InputError for too few runs.
     """
     if runs < MIN_RUNS:
         raise InputError(f"expected at least {MIN_RUNS} runs for a 95 % interval, found {runs}")
@@ -104,7 +106,8 @@ def bench(
     records = [_record(entry, samples.get(entry.contestant.name, []), origin) for entry, _ in opened]
     crashed = tuple(entry.crash for entry, _ in opened if entry.crash)
     reached = [limit_record(limit, samples[limit.name], threads) for limit in limits if limit.name in samples]
-    return Timed(tuple(records), crashed, tuple(reached))
+    damaged = tuple(entry.damage for entry, _ in opened if entry.damage)
+    return Timed(tuple(records), crashed, damaged, tuple(reached))
 
 
 def steps(contestants: Sequence[Contestant], runs: int = RUNS) -> int:
@@ -176,7 +179,7 @@ def _footprint(contestant: Contestant, picture: Array, scale: int) -> _Entry:
             run.infer(picture)
             entry = replace(entry, load_ms=run.load_ms, peak_rss_mb=run.peak_rss_mb(), info=run.info)
             return replace(entry, mac_shares=shares(run.macs()))
-    except (UnavailableError, BackendError) as error:
+    except EdgeError as error:
         return _gone(entry, error)
 
 
@@ -188,7 +191,7 @@ def _open(entry: _Entry, stack: ExitStack, picture: Array) -> tuple[_Entry, Call
     try:
         run = stack.enter_context(entry.contestant.opener())
         run.infer(picture)
-    except (UnavailableError, BackendError) as error:
+    except EdgeError as error:
         return _gone(entry, error), None
     return replace(entry, info=run.info, run=run), lambda: run.infer(picture, checked=False)
 
@@ -199,11 +202,9 @@ def _parts(device_ms: Mapping[str, float]) -> str:
     return f"by the device's own events, medians in ms: {parts}" if parts else ""
 
 
-def _gone(entry: _Entry, error: UnavailableError | BackendError) -> _Entry:
-    if isinstance(error, UnavailableError):
-        return replace(entry, over=Verdict("not run", str(error)))
-    crash = None if isinstance(error, OutputError) else str(error)
-    return replace(entry, over=Verdict("fail", str(error)), crash=crash)
+def _gone(entry: _Entry, error: EdgeError) -> _Entry:
+    end = ending(error)
+    return replace(entry, over=Verdict(end.gate, str(error)), crash=end.crash, damage=end.damage)
 
 
 def _record(entry: _Entry, samples: Sequence[float], origin: Origin) -> LatencyRecord:

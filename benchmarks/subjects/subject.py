@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from benchmarks.records.gate_name import GateName
 from benchmarks.records.identity import Identity
-from dlgsanet.errors import InputError, unknown
+from dlgsanet.errors import EdgeError, InputError, UnavailableError, unknown
 from runtimes.bundle.artifact_facts import Shown
 from runtimes.bundle.manifest import Artifact, Manifest
-from runtimes.runner.contract import Runner
+from runtimes.runner.contract import OutputError, Runner, UnfitError
 from runtimes.runner.tiling import Tile
 
 
@@ -52,6 +53,25 @@ class Contestant(Identity):
     tile: Tile
     opener: Callable[[], Runner]
     note: str = ""
+
+
+@dataclass(frozen=True)
+class Ending:
+    """Why one takes no further part: its gate, and the line where its engine crashed (`crash`) or its files are damaged
+    (`damage`)."""
+
+    gate: GateName
+    crash: str | None = None
+    damage: str | None = None
+
+
+def ending(error: EdgeError) -> Ending:
+    """What an error of one artifact or peer means; the others go on."""
+    if isinstance(error, (UnavailableError, UnfitError)):
+        return Ending("not run")
+    if isinstance(error, OutputError):
+        return Ending("fail")
+    return Ending("fail", damage=str(error)) if isinstance(error, InputError) else Ending("fail", crash=str(error))
 
 
 def choose(manifest: Manifest, prefixes: Sequence[str]) -> list[Artifact]:

@@ -21,7 +21,7 @@ from runtimes.file_formats.markdown import markdown_table
 
 EXITS = {
     ExitCode.OK: "good",
-    ExitCode.GATE: "an accuracy gate failed",
+    ExitCode.GATE: "an accuracy gate failed, or an output is no picture",
     ExitCode.USAGE: "wrong usage, configuration or input",
     ExitCode.UNAVAILABLE: "not measurable here: a backend or device is missing, and the message names it",
     ExitCode.SPEED: "a speed gate (`--require`) failed",

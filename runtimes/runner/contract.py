@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from dlgsanet.errors import BackendError, InputError, UnavailableError
+from dlgsanet.errors import BackendError, ExitCode, InputError, UnavailableError
 from runtimes.runner.overlap import DEFAULT_OVERLAP
 from runtimes.runner.tiling import Array, Stream, nearest_tile, stream_rows, upscale_stream
 
@@ -30,7 +30,9 @@ RunnerT = TypeVar("RunnerT", bound="Runner")
 
 class OutputError(BackendError):
     """The engine returned something that no working engine returns: not finite, constant, or of a wrong
-    shape."""
+    shape. Whether its file or the engine is at fault cannot be told; as in `check`, it is a gate that fails."""
+
+    exit_code = ExitCode.GATE
 
 
 class UnfitError(InputError):

@@ -58,6 +58,7 @@ def test_a_speed_gate_that_holds(run: Run, tmp_path: Path, capsys: pytest.Captur
         (("missing",), {}, UnavailableError, "could not be timed here"),
         ((None, "missing"), {"artifacts": ("fake-fp32-missing",)}, UnavailableError, "could not be timed"),
         ((None, "crash"), {}, BackendError, "SIGSEGV"),
+        ((None, "changed"), {}, InputError, "changed"),
         ((None, "nan"), {}, GateError, "NaN"),
     ],
 )

@@ -8,19 +8,26 @@ from typing import Any
 
 import numpy as np
 
-from runtimes.backends.coreml.runner import UNITS
 from runtimes.machine.processor import Device
 from runtimes.probe_network import example, require_right, weight
 from runtimes.runner.tiling import Array
+
+UNITS = {"CPU": "CPU_ONLY", "GPU": "CPU_AND_GPU", "NPU": "CPU_AND_NE", "ALL": "ALL"}
+"""`--device` -> coremltools.ComputeUnit. Core ML may always fall back to the CPU; the plan says how much it did."""
 
 
 def probe(coremltools: ModuleType) -> tuple[Device, ...]:
     """Compute on every set of units of this Mac. Core ML may use the CPU in each of them."""
     found = []
     for name, unit in UNITS.items():
-        require_right(_probe_package(coremltools, unit), name)
+        prove(coremltools, name)
         found.append(Device(name, f"Core ML {unit.lower()}", ("fp32",) if name == "CPU" else ("fp16",)))
     return tuple(found)
+
+
+def prove(coremltools: ModuleType, device: str) -> None:
+    """Compute on one set of units. Raises BackendError for a wrong result, else whatever Core ML raises."""
+    require_right(_probe_package(coremltools, UNITS[device]), device)
 
 
 def _probe_package(ct: ModuleType, unit: str) -> Array:

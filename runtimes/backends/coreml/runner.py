@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import sys
 from collections import Counter
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -19,15 +20,14 @@ from PIL import Image
 from dlgsanet.errors import BackendError, InputError, UnavailableError
 from runtimes.backends.coreml import ENGINE, REFERENCE
 from runtimes.backends.coreml.mil.program import MAIN
+from runtimes.backends.coreml.probe import UNITS, prove
 from runtimes.backends.coreml.reference import precision_of, read_package
 from runtimes.bundle.manifest import Artifact
 from runtimes.machine.processor import available_threads
+from runtimes.runner.blame import blame
 from runtimes.runner.contract import RunInfo, Runner, RunOptions
 from runtimes.runner.ports import PICTURE, from_pixels, require_host_ports, require_port, to_pixels
 from runtimes.runner.tiling import Array
-
-UNITS = {"CPU": "CPU_ONLY", "GPU": "CPU_AND_GPU", "NPU": "CPU_AND_NE", "ALL": "ALL"}
-"""`--device` -> coremltools.ComputeUnit. Core ML may always fall back to the CPU; the plan says how much it did."""
 
 _NAMES = {"MLCPUComputeDevice": "CPU", "MLGPUComputeDevice": "GPU", "MLNeuralEngineComputeDevice": "Neural Engine"}
 
@@ -47,8 +47,8 @@ class CoreMLRunner(Runner):
                 f"{artifact.id}: Core ML runs on macOS only; `dlgsanet check` judges its numbers here with {REFERENCE}"
             )
         require_host_ports(artifact, hints=(), pictures=True)
-        unit = UNITS.get(self._options.device.upper())
-        if unit is None:
+        device = self._options.device.upper()
+        if (unit := UNITS.get(device)) is None:
             raise InputError(f"expected a Core ML device from {', '.join(UNITS)}, found '{self._options.device}'")
         program, _ = read_package(self._bundle, artifact)  # checks every hash before Core ML opens the folder
         for port, features in ((artifact.input, program.inputs), (artifact.output, program.outputs)):
@@ -60,7 +60,7 @@ class CoreMLRunner(Runner):
             self._model = ct.models.MLModel(str(self._bundle / artifact.path), compute_units=units, **named)
             shares = unit_shares(_plan(self._model, units), artifact.function or MAIN)
         except Exception as error:
-            raise BackendError(f"{artifact.id}: Core ML cannot load it: {error}") from error
+            raise blame(f"{artifact.id}: Core ML cannot load it: {error}", partial(prove, ct, device)) from error
         return RunInfo(
             artifact=artifact.id,
             backend=ENGINE.name,

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 from types import ModuleType
@@ -16,7 +17,7 @@ from dlgsanet.errors import BackendError, InputError, UnavailableError
 from runtimes.backends.onnxruntime import ENGINE
 from runtimes.backends.onnxruntime.devices import require_provider
 from runtimes.backends.onnxruntime.layers import integer_precision, layers, profiled
-from runtimes.backends.onnxruntime.session import Session, quiet_options, run_tile
+from runtimes.backends.onnxruntime.session import CPU, Session, quiet_options, refused, run_tile
 from runtimes.bundle.integrity import read_verified, verify
 from runtimes.bundle.manifest import Artifact
 from runtimes.file_formats.onnx_file import OnnxFacts, convolution_weights, read_facts, tensor_names, with_outputs
@@ -65,7 +66,9 @@ class OnnxRuntimeRunner(Runner):
             try:
                 self._session = ort.InferenceSession(source, options, providers=[provider], enable_fallback=0)
             except Exception as error:
-                raise BackendError(f"{artifact.id}: ONNX Runtime cannot load it: {error}") from error
+                on_cpu = partial(ort.InferenceSession, source, providers=[CPU])
+                said = f"{artifact.id}: ONNX Runtime cannot load it: {error}"
+                raise refused(said, provider, None if provider == CPU else on_cpu) from error
             self._require_as_asked(provider)
             reported = facts.precision if optimized is None else integer_precision(facts, optimized)
         return RunInfo(
@@ -142,9 +145,8 @@ def open_product(precision: str, threads: int) -> Callable[[Array, Array], objec
     if precision != "fp32":
         raise UnavailableError(f"no matrix product is known for {ENGINE.name} in {precision}")
     ort = ENGINE.load()
-    provider = "CPUExecutionProvider"
-    options = _session_options(ort, provider, threads, None)
-    session = ort.InferenceSession(PRODUCT.read_bytes(), options, providers=[provider])
+    options = _session_options(ort, CPU, threads, None)
+    session = ort.InferenceSession(PRODUCT.read_bytes(), options, providers=[CPU])
     return lambda a, b: session.run(["c"], {"a": a, "b": b})
 
 
@@ -152,9 +154,9 @@ def _session_options(
     ort: ModuleType, provider: str, threads: int, optimized: Path | None, *, resting: bool = False
 ) -> Any:
     options = quiet_options(ort, threads, resting=resting)
-    if optimized is not None and provider == "CPUExecutionProvider":
+    if optimized is not None and provider == CPU:
         options.optimized_model_filepath = str(optimized)
-    if provider != "CPUExecutionProvider":
+    if provider != CPU:
         # A node that the provider lacks would run on the CPU without a word.
         options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
     return options

@@ -6,9 +6,14 @@ from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import Any, Protocol
 
-from dlgsanet.errors import BackendError
+from dlgsanet.errors import BackendError, EdgeError
+from runtimes.backends.onnxruntime import ENGINE
+from runtimes.backends.onnxruntime.probe import prove
 from runtimes.bundle.manifest import Artifact
+from runtimes.runner.blame import Try, blame
 from runtimes.runner.tiling import Array
+
+CPU = "CPUExecutionProvider"
 
 
 class Value(Protocol):
@@ -44,9 +49,16 @@ def quiet_options(ort: ModuleType, threads: int, *, resting: bool = False) -> An
 
 
 def run_tile(session: Session, artifact: Artifact, tile: Array) -> Array:
-    """The artifact's output for a tile. Raises BackendError with what ONNX Runtime said."""
+    """The artifact's output for a tile. Raises InputError or BackendError with what ONNX Runtime said."""
     try:
         found = session.run([artifact.output.name], {artifact.input.name: tile})
     except Exception as error:
-        raise BackendError(f"{artifact.id}: ONNX Runtime failed: {error}") from error
+        said = f"{artifact.id}: ONNX Runtime failed: {error}"
+        on_cpu = session.get_providers()[0] == CPU  # other devices fail for reasons of their own, such as memory
+        raise (refused(said, CPU) if on_cpu else BackendError(said)) from error
     return found[0]
+
+
+def refused(said: str, provider: str, elsewhere: Try | None = None) -> EdgeError:
+    """The error for a file that a provider does not take: see `runtimes.runner.blame`."""
+    return blame(said, lambda: prove(ENGINE.load(), provider), elsewhere)

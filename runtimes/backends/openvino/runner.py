@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
@@ -13,15 +14,19 @@ from dlgsanet.errors import BackendError, InputError, UnavailableError
 from runtimes.backends.openvino import ENGINE
 from runtimes.backends.openvino.devices import native_precisions, require_openvino_device
 from runtimes.backends.openvino.layers import PRECISION_HINT, TAP, TYPES, layers, precision_of
+from runtimes.backends.openvino.probe import prove
 from runtimes.backends.openvino.protocols import Compiled, IrModel, Port, Request
 from runtimes.bundle.integrity import read_verified, require_only
 from runtimes.bundle.manifest import Artifact
 from runtimes.machine.processor import available_threads
 from runtimes.probe_network import PRODUCT
+from runtimes.runner.blame import blame
 from runtimes.runner.contract import RunInfo, Runner, RunOptions
 from runtimes.runner.ports import require_host_ports, require_port, require_taps
 from runtimes.runner.tiling import Array
 from runtimes.runner.work_by_precision import by_precision
+
+CPU = "CPU"
 
 HINTS = (PRECISION_HINT, "EXECUTION_MODE_HINT", "DYNAMIC_QUANTIZATION_GROUP_SIZE")
 """Settings that a bundle may pin; others (cache folders, plugins) are none of its business."""
@@ -40,6 +45,7 @@ class OpenVinoRunner(Runner):
         self._options = options
         self._request: Request | None = None
         self._compiled: Compiled | None = None
+        self._on_cpu = True
 
     def macs(self) -> dict[str, int]:
         return by_precision(layers(self._compiled)) if self._compiled is not None else {}
@@ -60,18 +66,22 @@ class OpenVinoRunner(Runner):
             self._tap(network)
             compiled = core.compile_model(network, device, self._settings(device, threads))
         except (RuntimeError, UnicodeDecodeError) as error:  # the latter where its own message quotes damaged bytes
-            raise BackendError(f"{artifact.id}: OpenVINO cannot load it: {error}") from error
+            raise blame(
+                f"{artifact.id}: OpenVINO cannot load it: {error}",
+                partial(prove, core, device),
+                None if device == CPU else lambda: core.compile_model(core.read_model(model, weights), CPU, {}),
+            ) from error
         require_port(artifact.id, artifact.input, _shapes(compiled.inputs))
         require_port(artifact.id, artifact.output, _shapes(compiled.outputs))
         self._request, self._compiled = compiled.create_infer_request(), compiled
-        on_cpu = device == "CPU"
+        self._on_cpu = device == CPU
         return RunInfo(
             artifact=artifact.id,
             backend=ENGINE.name,
             device=", ".join(compiled.get_property("EXECUTION_DEVICES")),
             requested_precision=artifact.precision,
             reported_precision=precision_of(network, compiled),
-            threads=int(compiled.get_property("INFERENCE_NUM_THREADS")) if on_cpu else threads,
+            threads=int(compiled.get_property("INFERENCE_NUM_THREADS")) if self._on_cpu else threads,
             versions={ENGINE.name: openvino.__version__, "numpy": version("numpy")},
             device_precisions=native_precisions(core.get_property(device, "OPTIMIZATION_CAPABILITIES")),
         )
@@ -113,7 +123,7 @@ class OpenVinoRunner(Runner):
             "PERFORMANCE_HINT": "LATENCY",
             "NUM_STREAMS": 1,
         }
-        if device == "CPU":
+        if device == CPU:
             settings["INFERENCE_NUM_THREADS"] = threads
         return settings
 
@@ -121,7 +131,9 @@ class OpenVinoRunner(Runner):
         try:
             found = self._running.infer({self._artifact.input.name: tile})
         except RuntimeError as error:
-            raise BackendError(f"{self._artifact.id}: OpenVINO failed: {error}") from error
+            said = f"{self._artifact.id}: OpenVINO failed: {error}"
+            on_cpu = self._on_cpu  # other devices fail for reasons of their own, such as memory
+            raise (blame(said, partial(prove, ENGINE.load().Core(), CPU)) if on_cpu else BackendError(said)) from error
         # The request owns the memory and the next run overwrites it.
         sr: Array = np.array(found[self._artifact.output.name])
         return sr
@@ -150,11 +162,11 @@ def open_product(precision: str, threads: int) -> Callable[[Array, Array], objec
         raise UnavailableError(f"no matrix product is known for {ENGINE.name} in {precision}")
     openvino = ENGINE.load()
     core = openvino.Core()
-    if precision not in native_precisions(core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")):
+    if precision not in native_precisions(core.get_property(CPU, "OPTIMIZATION_CAPABILITIES")):
         raise UnavailableError(f"this CPU has no {precision} in OpenVINO")
     hint = next(name for name, ours in TYPES.items() if ours == precision)
     settings = {PRECISION_HINT: hint, "NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": threads}
-    compiled = core.compile_model(core.read_model(PRODUCT.read_bytes(), b""), "CPU", settings)
+    compiled = core.compile_model(core.read_model(PRODUCT.read_bytes(), b""), CPU, settings)
     request = compiled.create_infer_request()
     return lambda a, b: request.infer({"a": a, "b": b})
 

@@ -17,9 +17,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from dlgsanet.errors import BackendError, InputError, UnavailableError
+from dlgsanet.errors import InputError, UnavailableError
 from runtimes.backends.onnxruntime import ENGINE as ONNXRUNTIME
-from runtimes.backends.onnxruntime.session import Session, quiet_options, run_tile
+from runtimes.backends.onnxruntime.session import CPU, Session, quiet_options, refused, run_tile
 from runtimes.backends.tensorrt import REFERENCE, REFERENCE_FP16_SCALES, TENSORRT
 from runtimes.backends.tensorrt.lint.lint import require_clean
 from runtimes.bundle.integrity import read_verified
@@ -59,11 +59,9 @@ class TensorRTReference(Runner):
         ort = ONNXRUNTIME.load()
         _import_onnx()  # said as missing here, not as a fault of the file
         try:
-            self._session = ort.InferenceSession(
-                rounding_written_out(data), _exact(ort, threads), providers=["CPUExecutionProvider"]
-            )
+            self._session = ort.InferenceSession(rounding_written_out(data), _exact(ort, threads), providers=[CPU])
         except Exception as error:
-            raise BackendError(f"{artifact.id}: ONNX Runtime cannot load it: {error}") from error
+            raise refused(f"{artifact.id}: ONNX Runtime cannot load it: {error}", CPU) from error
         return RunInfo(
             artifact=artifact.id,
             backend=TENSORRT.name,

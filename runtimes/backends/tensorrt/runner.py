@@ -137,7 +137,10 @@ class TensorRTRunner(Runner):
         self._runtime = trt.Runtime(logger)
         self._engine = self._runtime.deserialize_cuda_engine(data)
         if self._engine is None:
-            raise BackendError(f"{artifact.id}: TensorRT cannot read the engine: {self._journal.reason}")
+            raise InputError(
+                f"{artifact.id}: TensorRT cannot read the engine, which was built for this GPU by this version: "
+                f"{self._journal.reason}; build or export it again"
+            )
         found: dict[bool, dict[str, tuple[object, ...]]] = {True: {}, False: {}}
         for index in range(self._engine.num_io_tensors):
             name = self._engine.get_tensor_name(index)

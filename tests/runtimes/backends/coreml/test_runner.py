@@ -10,6 +10,7 @@ import pytest
 from dlgsanet.errors import BackendError, ExitCode, InputError, UnavailableError
 from runtimes import open_runner
 from runtimes.backends.coreml import ENGINE, REFERENCE
+from runtimes.backends.coreml import runner as coreml_runner
 from runtimes.backends.coreml.runner import unit_shares
 from tests.runtimes.backends.coreml.fake_coreml import MLCPUComputeDevice, plan, pretend
 
@@ -61,12 +62,14 @@ def test_a_changed_package_is_refused_before_core_ml_sees_it(packages, mac) -> N
     assert not mac
 
 
-def test_what_core_ml_raises_is_a_backend_error(packages, mac, monkeypatch) -> None:
+@pytest.mark.parametrize(("proof", "kind"), [(lambda *_: None, InputError), (lambda *_: 1 / 0, BackendError)])
+def test_what_core_ml_refuses_is_the_files_fault_where_it_runs_others(packages, mac, monkeypatch, proof, kind) -> None:
     def broken(path: str, compute_units: str) -> None:
         raise RuntimeError("Error in declaring network.")
 
     monkeypatch.setattr(ENGINE.load().models, "MLModel", broken)
-    with pytest.raises(BackendError, match="Core ML cannot load it: Error in declaring network"):
+    monkeypatch.setattr(coreml_runner, "prove", proof)
+    with pytest.raises(kind, match="Core ML cannot load it: Error in declaring network"):
         open_runner(packages, NAME).__enter__()
 
 

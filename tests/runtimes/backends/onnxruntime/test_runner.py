@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from dlgsanet.errors import BackendError, ExitCode, InputError, UnavailableError
+from dlgsanet.errors import ExitCode, InputError, UnavailableError
 from runtimes import open_runner
 from runtimes.backends.engines import Engine
 from runtimes.bundle.manifest import read_manifest
@@ -92,15 +92,43 @@ def test_external_data_that_is_listed_is_loaded_if_unchanged(bundle, kit):
 @pytest.mark.parametrize("data", [b"not a model", b""])
 def test_what_is_no_model_is_refused(bundle, kit, data):
     install(bundle, kit, data)
-    with pytest.raises((InputError, BackendError)) as caught:
+    with pytest.raises(InputError) as caught:
         open_runner(bundle, NAME).__enter__()
     assert "\n" not in str(caught.value)
 
 
 def test_custom_operators_are_refused(bundle, kit):
     install(bundle, kit, kit.onnx_bytes(domain="com.example"))
-    with pytest.raises(BackendError, match="ONNX Runtime cannot load it"):
+    with pytest.raises(InputError, match=r"ONNX Runtime cannot load it.*it runs other networks.*export it again$"):
         open_runner(bundle, NAME).__enter__()
+
+
+def test_a_file_that_fails_as_it_runs_is_refused(bundle, kit):
+    """The planted fault: an index beyond the end, which ONNX Runtime sees only as it gets there."""
+    onnx = pytest.importorskip("onnx")
+    model = onnx.load_from_string(kit.onnx_bytes())
+    model.graph.initializer.append(onnx.numpy_helper.from_array(np.array([99]), "index"))
+    model.graph.node.insert(0, onnx.helper.make_node("Gather", ["lr", "index"], ["none"]))
+    model.graph.node[1].input[0] = "none"
+    install(bundle, kit, model.SerializeToString())
+    with open_runner(bundle, NAME) as run, pytest.raises(InputError, match=r"ONNX Runtime failed.*it runs other"):
+        run.infer(np.zeros((1, 3, 16, 16), np.float32))
+
+
+def test_a_provider_that_refuses_what_the_cpu_takes_is_not_available(bundle, monkeypatch):
+    def opened(model, options=None, providers=(), enable_fallback=1):
+        if "CPUExecutionProvider" not in providers:
+            raise RuntimeError("no kernel for DepthToSpace")
+
+    fake = SimpleNamespace(
+        __version__="0",
+        get_available_providers=lambda: ["CUDAExecutionProvider", "CPUExecutionProvider"],
+        InferenceSession=opened,
+        SessionOptions=ort.SessionOptions,
+    )
+    monkeypatch.setattr(Engine, "load", lambda self: fake)
+    with pytest.raises(UnavailableError, match="no kernel for DepthToSpace; another device takes it"):
+        open_runner(bundle, NAME, device="GPU").__enter__()
 
 
 def test_another_network_than_the_manifest_says_is_refused(bundle, kit):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from dlgsanet.errors import BackendError, InputError, UnavailableError
 from runtimes import open_runner
+from runtimes.backends.engines import Engine
+from runtimes.backends.openvino import probe as openvino_probe
 from runtimes.bundle.manifest import read_manifest
 from runtimes.machine.processor import available_threads
 
@@ -62,7 +65,7 @@ def test_the_hint_is_required_and_others_are_refused(bundle, kit):
     with pytest.raises(InputError, match="pins 'CACHE_DIR', which this runner does not know"):
         open_runner(bundle, NAME).__enter__()
     kit.rewrite(bundle, index(bundle, NAME), hints={HINT: "f31"})
-    with pytest.raises(BackendError, match="OpenVINO cannot load it") as caught:
+    with pytest.raises(InputError, match="OpenVINO cannot load it") as caught:
         open_runner(bundle, NAME).__enter__()
     assert "\n" not in str(caught.value)
 
@@ -101,8 +104,42 @@ def test_a_file_that_is_no_model_is_refused(bundle, kit, suffix):
     path = f"openvino/fp32-16x16{suffix}"
     (bundle / path).write_bytes(b"nothing")
     kit.rewrite(bundle, at, files={**files, path: kit.sha(b"nothing")})
+    with pytest.raises(InputError, match=r"OpenVINO cannot load it.*it runs other networks.*export it again$"):
+        open_runner(bundle, NAME).__enter__()
+
+
+def test_an_engine_that_runs_nothing_is_at_fault_itself(bundle, kit, monkeypatch):
+    """The planted fault: nothing compiles, the network of the probe no more than a whole artifact."""
+    kit.rewrite(bundle, index(bundle, NAME), hints={HINT: "f31"})
+    monkeypatch.setattr(openvino_probe, "MODEL", bundle / "manifest.json")
     with pytest.raises(BackendError, match="OpenVINO cannot load it"):
         open_runner(bundle, NAME).__enter__()
+
+
+@pytest.mark.parametrize(("on_cpu", "kind"), [(True, InputError), (False, BackendError)])
+def test_a_network_that_fails_as_it_runs_is_the_files_fault_on_a_cpu(bundle, lr, on_cpu, kind):
+    def fails(_: object) -> None:
+        raise RuntimeError("shape of a constant\nis wrong")
+
+    with open_runner(bundle, NAME) as run:
+        run._request, run._on_cpu = SimpleNamespace(infer=fails), on_cpu
+        with pytest.raises(kind, match="OpenVINO failed: shape of a constant is wrong"):
+            run.infer(lr)
+
+
+def test_a_device_that_refuses_what_the_cpu_takes_is_not_available(bundle, monkeypatch):
+    class Core:
+        available_devices = ("CPU", "NPU")
+        read_model = openvino.Core().read_model
+
+        def compile_model(self, network: object, device: str, settings: object) -> object:
+            if device == "NPU":
+                raise RuntimeError("no such operation")
+            return object()
+
+    monkeypatch.setattr(Engine, "load", lambda self: SimpleNamespace(Core=Core))
+    with pytest.raises(UnavailableError, match="no such operation; another device takes it"):
+        open_runner(bundle, NAME, device="NPU").__enter__()
 
 
 def test_another_network_than_the_manifest_says_is_refused(bundle, kit):
@@ -120,5 +157,5 @@ def test_damaged_text_that_the_engine_quotes_is_refused(bundle, kit):
     damaged = (bundle / path).read_bytes().replace(b'from-layer="', b'from-layer="\xb1', 1)
     (bundle / path).write_bytes(damaged)
     kit.rewrite(bundle, at, files={**files, path: kit.sha(damaged)})
-    with pytest.raises(BackendError, match="OpenVINO cannot load it"):
+    with pytest.raises(InputError, match="OpenVINO cannot load it"):
         open_runner(bundle, NAME).__enter__()

@@ -223,7 +223,7 @@ def test_what_tensorrt_cannot_read_is_said_in_its_words(make, graphs, artifact):
     runner = make()
     built(graphs, artifact, engine_sha256=hashlib.sha256(b"noise").hexdigest())
     (graphs / engine_path(artifact, "sm87")).write_bytes(b"noise")
-    with pytest.raises(BackendError, match="Magic tag does not match"):
+    with pytest.raises(InputError, match="Magic tag does not match; build or export it again"):
         runner.__enter__()
 
 
