@@ -103,5 +103,6 @@ def _show(manifest: Manifest, output: Path, voice: Voice) -> None:
         counted.add(artifact.path)
         table.add_row(artifact.id, shown, artifact.lowering, str(len(artifact.rewrites)), error)
     console.print(table)
-    voice.note("certificate: largest error against the reference in float64, relative to the output")
+    kinds = sorted({artifact.certificate.arithmetic for artifact in manifest.artifacts if artifact.certificate})
+    voice.note(f"certificate: largest error against the reference in {' and '.join(kinds)}, relative to the output")
     voice.note(f"next: dlgsanet check {shlex.quote(str(output))}")

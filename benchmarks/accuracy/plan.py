@@ -70,6 +70,7 @@ def plan_check(options: CheckOptions) -> CheckPlan:
     looks: Sequence[Look] = ()
     network: Sequence[ArrayStep] = ()
     if options.blocks:
+        require_blocks(manifest)
         looks = [_look(*pair, subject, options) for pair, subject in zip(judged, subjects, strict=True)]
         network = reference_steps(options.bundle, manifest, options.threads)
     return CheckPlan(
@@ -83,6 +84,12 @@ def plan_check(options: CheckOptions) -> CheckPlan:
         tuple(network),
         limits,
     )
+
+
+def require_blocks(manifest: Manifest) -> None:
+    """Raise InputError where the network names no blocks to look at."""
+    if manifest.source.foreign:
+        raise InputError(f"--blocks looks at the blocks of DLGSANet, and {manifest.name} names none: leave it out")
 
 
 def open_data(folder: Path | None, photographs: bool, bundle: Path, manifest: Manifest) -> Dataset:

@@ -57,6 +57,8 @@ def plan_bench(options: BenchOptions) -> BenchPlan:
         if peer not in PEERS:
             raise unknown("peer", peer, PEERS)
     manifest = read_manifest(options.bundle)
+    if options.peers and manifest.source.foreign:
+        raise InputError(f"--peer is for DLGSANet bundles, {manifest.name} is an ONNX file: leave it out")
     artifacts = choose(manifest, options.artifacts)
     tiles = sorted({artifact.tile for artifact in artifacts})
     others: Sequence[Contestant] = ()

@@ -1,5 +1,4 @@
-"""What artifacts are compared with: the untouched network in torch, or where there is no torch its stored
-output."""
+"""What artifacts are compared with: the untouched network, run here, or where it cannot be its stored output."""
 
 from __future__ import annotations
 
@@ -14,7 +13,10 @@ from benchmarks.subjects.datasets import Dataset, Sample
 from benchmarks.subjects.torch_peers import reference_function
 from dlgsanet.errors import InputError, UnavailableError
 from dlgsanet.imaging.files import to_nchw
+from runtimes.backends.onnxruntime import ENGINE as ONNX_RUNTIME
+from runtimes.backends.onnxruntime.untouched import open_untouched
 from runtimes.backends.torch import ENGINE as TORCH
+from runtimes.bundle.foreign import Foreign
 from runtimes.bundle.integrity import verify
 from runtimes.bundle.manifest import Manifest
 from runtimes.runner.fidelity.probe_store import load_probes
@@ -57,8 +59,8 @@ class ReferenceOutputs(ABC):
         return None
 
 
-class TorchReference(ReferenceOutputs):
-    """Recomputed by `function`: 1 x 3 x H x W -> 1 x 3 x sH x sW."""
+class ComputedReference(ReferenceOutputs):
+    """Recomputed by `function`: 1 x 3 x H x W -> 1 x 3 x sH x sW, for sizes (H, W) that it takes."""
 
     def __init__(
         self,
@@ -67,16 +69,19 @@ class TorchReference(ReferenceOutputs):
         description: str,
         overlap: int = DEFAULT_OVERLAP,
         probes: Mapping[Tile, Path] | None = None,
+        takes: Callable[[Tile], bool] = lambda size: True,
     ) -> None:
         super().__init__(description, overlap, probes)
         self._function = function
         self._scale = scale
+        self._takes = takes
 
     def tiled(self, sample: Sample, tile: Tile) -> Array:
         return upscale_tiled(self._function, to_nchw(sample.lr), self._scale, tile, self.overlap)
 
     def whole(self, sample: Sample) -> Array | None:
-        if sample.lr.shape[0] * sample.lr.shape[1] > WHOLE_LIMIT:
+        height, width = sample.lr.shape[:2]
+        if height * width > WHOLE_LIMIT or not self._takes((height, width)):
             return None
         return self._function(to_nchw(sample.lr))
 
@@ -111,18 +116,34 @@ class StoredReference(ReferenceOutputs):
 def open_reference(bundle: str | Path, manifest: Manifest, dataset: Dataset, threads: int | None) -> ReferenceOutputs:
     """The best reference that this machine can give for `dataset`.
 
-    Raises UnavailableError when torch is not here and the data set is not the bundle's own pack.
+    Raises UnavailableError when what runs it is not here and the data set is not the bundle's own pack.
     """
     probes = _stored_probes(bundle, manifest)
     try:
+        if foreign := manifest.source.foreign:
+            return _foreign(Path(bundle), manifest, foreign, threads, probes)
         function = reference_function(bundle, manifest, threads)
     except UnavailableError as error:
         if all(item.sr for item in dataset.items):
-            description = "the outputs stored in the bundle (no torch here)"
+            description = f"the outputs stored in the bundle (no {_runs(manifest)} here)"
             return StoredReference(description, manifest.reference.overlap, probes)
         raise UnavailableError(f"{error}; or leave --data away to use the bundle's own parity pack") from error
     description = f"recomputed here with torch {version(TORCH.module)}"
-    return TorchReference(function, manifest.scale, description, probes=probes)
+    return ComputedReference(function, manifest.scale, description, probes=probes)
+
+
+def _foreign(
+    bundle: Path, manifest: Manifest, foreign: Foreign, threads: int | None, probes: Mapping[Tile, Path]
+) -> ComputedReference:
+    path = manifest.reference.checkpoint
+    verify(bundle, {path: manifest.reference.files[path]})
+    run = open_untouched(bundle / path, foreign, threads)
+    description = f"recomputed here by {ONNX_RUNTIME.name} from the untouched file"
+    return ComputedReference(run, manifest.scale, description, probes=probes, takes=foreign.takes)
+
+
+def _runs(manifest: Manifest) -> str:
+    return (ONNX_RUNTIME if manifest.source.foreign else TORCH).name
 
 
 def _stored_probes(bundle: str | Path, manifest: Manifest) -> dict[Tile, Path]:

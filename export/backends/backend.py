@@ -59,6 +59,10 @@ def _nothing(options: TargetOptions, targets: Sequence[Target]) -> None:
     return None
 
 
+def _any_graph(graph: Graph) -> None:
+    return None
+
+
 def _no_quantizer() -> Quantizer | None:
     return None
 
@@ -89,6 +93,10 @@ class Backend:
 
     refuse: Callable[[TargetOptions, Sequence[Target]], None] = _nothing
     """Raises InputError for options that cannot be, given all targets of an export, of whatever backend."""
+
+    refuse_graph: Callable[[Graph], None] = _any_graph
+    """Raises InputError, naming operator and node, for a network's graph that it has no form for. What takes long comes
+    after."""
 
     after: Callable[[Finished], tuple[Artifact, ...]] = _as_they_are
     """What is done when all its artifacts are written; gives them as the manifest is to have them, in order."""

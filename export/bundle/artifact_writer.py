@@ -17,7 +17,7 @@ from export.quantization.layer_choice import Int8
 from export.quantization.options import CalibrationOptions
 from export.targets.outputs import Stamp, ports
 from export.targets.table import Target
-from runtimes.bundle.artifact_facts import Cost
+from runtimes.bundle.artifact_facts import Cost, FormChoice
 from runtimes.bundle.int8_choice import Int8Choice
 from runtimes.bundle.manifest import SCHEMA, Artifact, Calibration, artifact_id
 
@@ -32,12 +32,19 @@ class ArtifactWriter:
     calibration: CalibrationOptions
     say: Callable[[str], None]
     int8: Int8
+    _choices: dict[Target, FormChoice] = field(default_factory=dict)
     _proven: dict[tuple[object, ...], Proven] = field(default_factory=dict)
     _tiles: dict[tuple[int, int], CalibrationSet] = field(default_factory=dict)
 
+    def require(self, target: Target) -> None:
+        """Prove the graph of a target and have its backend look at it: what cannot be is refused before the long work.
+        Raises InputError."""
+        proven = self._prove(target, self._choose(target).lowering)
+        backend_of(target.backend).refuse_graph(proven.graph)
+
     def write(self, target: Target) -> Artifact:
         """Write the files of one target and return its manifest entry."""
-        choice = self.network.choose(target)
+        choice = self._choose(target)
         proven = self._prove(target, choice.lowering)
         variant = "-".join(filter(None, (target.variant, self.network.variant))) or None
         name = artifact_id(target.backend, target.precision, variant, target.tile)
@@ -75,6 +82,11 @@ class ArtifactWriter:
             blocks=self.network.blocks(proven, backend_of(target.backend).short_names),
             basis=known.basis,
         )
+
+    def _choose(self, target: Target) -> FormChoice:
+        if target not in self._choices:
+            self._choices[target] = self.network.choose(target)
+        return self._choices[target]
 
     def _prove(self, target: Target, lowering: str) -> Proven:
         key = (target.tile, lowering, target.graph_opset, target.row.half_safe, target.row.without)

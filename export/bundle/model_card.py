@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from runtimes.bundle.foreign import Foreign
 from runtimes.bundle.int8_choice import DefaultLayers
 from runtimes.bundle.manifest import Artifact, Calibration, Manifest
 from runtimes.file_formats.markdown import markdown_table
@@ -14,15 +15,16 @@ def model_card(manifest: Manifest) -> str:
     config = manifest.source.config
     first = manifest.artifacts[0]
     sections = [
-        f"# {manifest.name}: DLGSANet x{manifest.scale} for edge hardware",
+        f"# {manifest.name}: {_family(manifest)} x{manifest.scale} for edge hardware",
         "Super-resolution artifacts exported by dlgsanet-edge. `manifest.json` is the contract: names, shapes, "
         "hashes and the settings that a runner must pin.",
         "## Network",
         markdown_table(
             ("", ""),
             [
-                ("checkpoint", f"`{manifest.source.name}`, sha256 `{manifest.source.sha256}`"),
+                ("file", f"`{manifest.source.name}`, sha256 `{manifest.source.sha256}`"),
                 ("configuration", ", ".join(f"{key} {value}" for key, value in config.items())),
+                *_pixels(manifest.source.foreign),
                 *((key, value) for key, value in sorted(manifest.source.metadata.items())),
             ],
         ),
@@ -31,9 +33,9 @@ def model_card(manifest: Manifest) -> str:
             ("artifact", "tile (H x W, LR pixels)", "dynamic convolution", "pinned settings", "largest error"),
             [_artifact_line(artifact) for artifact in manifest.artifacts],
         ),
-        "The error is that of the rewritten network against the untouched reference in float64, relative to the "
-        "output, over random, extreme and real inputs: it proves the rewriting. What a precision costs is "
-        "measured on the device by `dlgsanet check`.",
+        f"The error is that of the rewritten network against the untouched reference in {_arithmetic(manifest)}, "
+        "relative to the output, over random, extreme and real inputs: it proves the rewriting. What a precision costs "
+        "is measured on the device by `dlgsanet check`.",
         "Input `lr` and output `sr` are NCHW float32 RGB with 0 black and 1 white; the output is not clamped.",
         *_int8(manifest.artifacts),
         *_calibration(manifest.calibration),
@@ -44,7 +46,7 @@ def model_card(manifest: Manifest) -> str:
         f"dlgsanet upscale PICTURE -o OUT --bundle BUNDLE --artifact {first.id}\n"
         "```",
         "## Parity pack",
-        "`reference/` holds the checkpoint and photographs with their LR and what the reference makes of them "
+        "`reference/` holds the file and photographs with their LR and what the reference makes of them "
         f"tile by tile (overlap {manifest.reference.overlap} LR pixels), so that `check` works without torch.",
         markdown_table(
             ("photograph", "source", "terms"),
@@ -54,6 +56,25 @@ def model_card(manifest: Manifest) -> str:
         ", ".join(f"{name} {number}" for name, number in manifest.tools.items()) + f"; {manifest.created}",
     ]
     return "\n\n".join(sections) + "\n"
+
+
+def _family(manifest: Manifest) -> str:
+    return f"a network from {manifest.source.foreign.family}" if manifest.source.foreign else "DLGSANet"
+
+
+def _arithmetic(manifest: Manifest) -> str:
+    """Of the certificates."""
+    return " and ".join(sorted({it.certificate.arithmetic for it in manifest.artifacts if it.certificate})) or "float64"
+
+
+def _pixels(foreign: Foreign | None) -> list[tuple[str, str]]:
+    """How the file itself takes pictures; the artifacts have one form whatever that is."""
+    if foreign is None:
+        return []
+    pixels = foreign.pixels
+    size = f"{foreign.fixed[0]}x{foreign.fixed[1]} alone" if foreign.fixed else f"multiples of {foreign.multiple}"
+    said = [("its own input", f"{pixels.layout}, {pixels.channels.upper()}, 0 to {pixels.top:g}, sides {size}")]
+    return said + [(key, text) for key, text in (("licence", foreign.licence), ("tiling", foreign.tiling)) if text]
 
 
 def _calibration(learnt: Calibration | None) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from dlgsanet.command_line.words import Words, completing
+from dlgsanet.errors import unknown
 from dlgsanet.network.config import ACTIVATIONS
 from export.backends.coreml.shapes import FIXED, SHAPES
 from export.networks.network import NetworkOptions
@@ -16,6 +17,21 @@ from export.quantization.options import CALIBRATION_TILES, MAX_DROP_DB, Calibrat
 from export.targets.choice import parse_tile, target_names
 from export.targets.row import DEFAULT_DEPLOYMENT, DEFAULT_OPSET, DEFAULT_TILE, DEPLOYMENTS, LOWERINGS
 from export.targets.table import TargetOptions, precisions
+
+ORDERS = ("rgb", "bgr")
+TOPS = {"1": 1.0, "255": 255.0}
+
+
+def _top(text: str) -> float:
+    if text not in TOPS:
+        raise unknown("range", text, TOPS)
+    return TOPS[text]
+
+
+def _channels(text: str) -> str:
+    if text not in ORDERS:
+        raise unknown("order of channels", text, ORDERS)
+    return text
 
 
 def _rank(text: str) -> int | str | None:
@@ -114,6 +130,20 @@ class ExportOptions:
         Words(commas=True),
     ] = ()
 
+    scale: Annotated[
+        int | None, typer.Option(metavar="N", help="ONNX files: the scale that the network must have.")
+    ] = None
+    top: Annotated[
+        float | None,
+        typer.Option("--range", metavar="1|255", help="ONNX files: what white is, where it cannot be told."),
+        Words(_top),
+    ] = None
+    channels: Annotated[
+        str,
+        typer.Option(autocompletion=completing(ORDERS), help="ONNX files: order of the channels, rgb or bgr."),
+        Words(_channels),
+    ] = "rgb"
+
     @property
     def of_targets(self) -> TargetOptions:
         """The part that is about targets alone."""
@@ -130,7 +160,8 @@ class ExportRequest(ExportOptions):
     """An export as it is typed: the options, of what, and where to."""
 
     model: Annotated[
-        str, typer.Argument(metavar="MODEL", help="A shipped name (nano-x4) or a .safetensors or .pth file.")
+        str,
+        typer.Argument(metavar="MODEL", help="A shipped name (nano-x4), a .safetensors or .pth file, or any .onnx."),
     ]
     output: Annotated[Path, typer.Option("-o", "--output", metavar="BUNDLE", help="Folder to make.")]
     calibration_folder: Annotated[

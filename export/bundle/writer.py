@@ -62,6 +62,8 @@ def _write(
         limits = SearchLimits(options.max_drop) if options.search else None
         int8 = Int8(user_cache() if options.search else Path(temporary), limits, say, fingerprint(timed_tools()))
         writer = ArtifactWriter(bundle, network, versions, options.calibration, say, int8)
+        for target in targets:
+            writer.require(target)
         artifacts = tuple(writer.write(target) for target in targets)
     artifacts = _finished(bundle, network.source.name, artifacts, options, say)
     tiles = tuple(dict.fromkeys(target.tile for target in targets))

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from export.quantization.options import MAX_DROP_DB, CalibrationOptions
+from runtimes.bundle.foreign import Channels
 
 if TYPE_CHECKING:
     from export.graph.graph import Graph
@@ -32,6 +33,9 @@ class NetworkOptions:
     basis_rank: int | str | None = None
     max_drop: float = MAX_DROP_DB
     calibration: CalibrationOptions = field(default_factory=CalibrationOptions)
+    scale: int | None = None
+    top: float | None = None
+    channels: Channels = "rgb"
 
 
 @dataclass(frozen=True)
@@ -88,8 +92,8 @@ class PreparedNetwork(Protocol):
     def cost(self, target: Target) -> Cost:
         """What is known of it besides its graph."""
 
-    def blocks(self, proven: Proven, short_names: bool) -> BlockTensors:
-        """The outputs of its blocks in a graph; none where it names none. `short_names`: see Backend."""
+    def blocks(self, proven: Proven, short_names: bool) -> BlockTensors | None:
+        """The outputs of its blocks in a graph; None where it names none. `short_names`: see Backend."""
 
     def store(self, bundle: Path) -> tuple[str, ...]:
         """Write the reference below `bundle`/reference; its files, the one to open first."""

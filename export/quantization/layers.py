@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from dlgsanet.errors import InputError
 
-ENDS = ("overlap_embed", "upsample")
+FIRST, LAST = "first_convolution", "last_convolution"  # as graphs of other families call them
+ENDS = ("overlap_embed", "upsample", FIRST, LAST)
 """Parts of the names of the first and the last convolution. Beside bf16 layers they compute in fp32: the picture comes
 out of the last one, and a pixel rounded to bf16 is at best 59 dB from the exact one. 3 to 5 dB to the reference for
 less than 1 % of the time (all shipped networks)."""

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final, Literal
 from dlgsanet.storage.typed_json import LEFT_OUT, NOT_EMPTY, REQUIRED, Count, Text, Whole
 from runtimes.bundle.artifact_facts import Birth, Certificate, Cost, FormChoice
 from runtimes.bundle.field_types import FunctionName, InsidePath, Range, Sha256, Tile, one_of
+from runtimes.bundle.foreign import Foreign
 
 SCHEMA: Final = 1
 LOW_RANK = "lowrank"  # variant whose basis was compressed: approximate in any precision
@@ -78,12 +79,14 @@ class Calibration:
 
 @dataclass(frozen=True)
 class Source:
-    """The checkpoint that everything was made from: `config` as the reference network's fields."""
+    """The file that everything was made from: `config` as the reference network's fields; `foreign` where it is no
+    DLGSANet checkpoint."""
 
     name: Text
     sha256: Sha256
     config: Mapping[str, Any]
     metadata: Mapping[str, str]
+    foreign: Foreign | None = field(default=None, metadata=LEFT_OUT)
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,18 @@ def peak_rss_mb() -> float | None:
     return None
 
 
+def limit_to_available() -> None:
+    """Let this process take no more than what is available now: a stranger's file that asks for more gets an error
+    and the machine stays usable. Nothing happens where the system has no such limit."""
+    available = available_bytes()
+    if available is None or sys.platform in ("win32", "darwin"):
+        return
+    import resource
+
+    used = _kilobytes(_STATUS).get("VmSize", 0)
+    resource.setrlimit(resource.RLIMIT_AS, (used + available, resource.RLIM_INFINITY))
+
+
 def _meminfo() -> dict[str, int]:
     return _kilobytes(_MEMINFO)
 

@@ -13,7 +13,7 @@ from benchmarks.accuracy.check import check
 from benchmarks.records.accuracy import AccuracyRecord
 from benchmarks.studies.planted_faults.plant import Place
 from benchmarks.subjects.datasets import Dataset, Sample, open_folder
-from benchmarks.subjects.reference import ReferenceOutputs, TorchReference
+from benchmarks.subjects.reference import ComputedReference, ReferenceOutputs
 from benchmarks.subjects.subject import Origin, Subject
 from dlgsanet.imaging.files import read_rgb8, write_picture
 from runtimes.bundle.manifest import Manifest
@@ -51,7 +51,7 @@ class RememberedReference(ReferenceOutputs):
     def __init__(self, function: Infer, scale: int) -> None:
         super().__init__("the reference network in torch", DEFAULT_OVERLAP)
         self.tile = Remembered(function)
-        self._inner = TorchReference(self.tile, scale, self.description)
+        self._inner = ComputedReference(self.tile, scale, self.description)
         self._images: dict[tuple[str, Tile], Array] = {}
 
     def tiled(self, sample: Sample, tile: Tile) -> Array:

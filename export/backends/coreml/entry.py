@@ -11,6 +11,7 @@ from export.targets.row import BASIS, DEPLOYMENTS, Row
 from runtimes.backends.onnxruntime import ENGINE as ONNXRUNTIME
 
 if TYPE_CHECKING:
+    from export.graph.graph import Graph
     from export.quantization.calibrated_graph import Quantizer
     from export.targets.outputs import Written
     from export.targets.table import Target, TargetOptions
@@ -38,6 +39,12 @@ def _refuse(options: TargetOptions, targets: Sequence[Target]) -> None:
 
     require_image(options.image, targets)
     require_shapes(options.shapes, targets)
+
+
+def _refuse_graph(graph: Graph) -> None:
+    from export.backends.coreml.program import require_known
+
+    require_known(graph)
 
 
 def _after(finished: Finished) -> tuple[Artifact, ...]:
@@ -97,6 +104,7 @@ BACKEND = Backend(
     tools=("coremltools",),
     expand=_expand,
     refuse=_refuse,
+    refuse_graph=_refuse_graph,
     after=_after,
     quantizer=_quantizer,
     not_timed="Core ML is timed on a Mac only",

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from dlgsanet.errors import BackendError
+from dlgsanet.errors import BackendError, InputError
 from export.backends.coreml.operations import OPERATORS, Call, Constant, Ints
 from export.graph.block_tensors import block_of
+from export.graph.graph import Graph
 
 if TYPE_CHECKING:
     import onnx
@@ -56,6 +57,16 @@ def build_program(graph: onnx.GraphProto, tile: tuple[int, int], options: Progra
 
     version = getattr(ct.target, options.target)
     return mb.program(input_specs=[mb.TensorSpec((1, 3, *tile))], opset_version=version)(body)
+
+
+def require_known(graph: Graph) -> None:
+    """Raise InputError naming the first operator that has no form in MIL here."""
+    for node in graph.model.graph.node:
+        if node.op_type not in OPERATORS:
+            raise InputError(
+                f"no form of {node.op_type} ({node.name}) is known for Core ML: leave coreml out of --to, or "
+                "export the network without it"
+            )
 
 
 class _Translator:

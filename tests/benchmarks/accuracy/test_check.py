@@ -16,7 +16,7 @@ from benchmarks.accuracy.figures import Tiled
 from benchmarks.gates.limits import Limits, LimitTable
 from benchmarks.records.accuracy import AccuracyRecord, ImageRow
 from benchmarks.subjects.datasets import Dataset, Item, Sample, open_folder
-from benchmarks.subjects.reference import ReferenceOutputs, StoredReference, TorchReference
+from benchmarks.subjects.reference import ComputedReference, ReferenceOutputs, StoredReference
 from benchmarks.subjects.subject import Origin, Subject
 from dlgsanet.errors import InputError
 from dlgsanet.imaging.files import to_nchw
@@ -47,8 +47,8 @@ def dataset(tmp_path: Path) -> Dataset:
 
 
 @pytest.fixture
-def reference() -> TorchReference:
-    return TorchReference(enlarge, 2, "test", OVERLAP)
+def reference() -> ComputedReference:
+    return ComputedReference(enlarge, 2, "test", OVERLAP)
 
 
 def subject(runner: Runner, name: str = "fake-fp32-8x8", precision: str = "fp32") -> Subject:
@@ -96,7 +96,7 @@ def test_the_reference_runs_through_the_same_tiler(dataset: Dataset, nearest: Ne
         def _infer(self, tile: Array) -> Array:
             return position_dependent(tile)
 
-    checked = check([subject(Sloped())], dataset, TorchReference(position_dependent, 2, "t", OVERLAP), MODEL)
+    checked = check([subject(Sloped())], dataset, ComputedReference(position_dependent, 2, "t", OVERLAP), MODEL)
     assert record(checked).identical
     tiling = record(checked, "torch-reference-8x8")
     assert tiling.gate == "fail" and "tiling drop" in tiling.reason
@@ -179,7 +179,7 @@ def test_a_crashing_backend_is_told_and_does_not_stop_the_others(
 def test_the_reference_is_computed_once_per_image_and_tile(dataset: Dataset, nearest: Nearest) -> None:
     calls: list[tuple[str, tuple[int, int]]] = []
 
-    class Counting(TorchReference):
+    class Counting(ComputedReference):
         def tiled(self, sample: Sample, tile: tuple[int, int]) -> Array:
             calls.append((sample.item.name, tile))
             return super().tiled(sample, tile)
@@ -272,7 +272,7 @@ def test_less_than_at_birth_fails_and_names_both(
 
 
 def test_a_checkpoint_worse_than_bicubic_is_said_beside_bicubics_figures(dataset: Dataset, nearest: Nearest) -> None:
-    inverted = TorchReference(lambda lr: 1 - enlarge(lr), 2, "t", OVERLAP)
+    inverted = ComputedReference(lambda lr: 1 - enlarge(lr), 2, "t", OVERLAP)
 
     class Same(type(nearest())):  # type: ignore[misc]
         def _infer(self, tile: Array) -> Array:
@@ -333,7 +333,7 @@ def test_a_damaged_stored_reference_is_refused(dataset: Dataset, tmp_path: Path,
 
 
 def test_a_reference_that_is_not_finite_is_refused(dataset: Dataset, nearest: Nearest) -> None:
-    broken = TorchReference(lambda lr: enlarge(lr) * np.float32(np.nan), 2, "t", OVERLAP)
+    broken = ComputedReference(lambda lr: enlarge(lr) * np.float32(np.nan), 2, "t", OVERLAP)
     with pytest.raises(InputError, match="output of a is not finite"):
         check([subject(nearest())], dataset, broken, MODEL)
 
@@ -341,7 +341,7 @@ def test_a_reference_that_is_not_finite_is_refused(dataset: Dataset, nearest: Ne
 def test_images_too_large_for_the_whole_reference_are_left_out_by_name_of_their_number(
     dataset: Dataset, nearest: Nearest
 ) -> None:
-    class Small(TorchReference):
+    class Small(ComputedReference):
         def whole(self, sample: Sample) -> Array | None:
             return None if sample.item.name == "b" else super().whole(sample)
 

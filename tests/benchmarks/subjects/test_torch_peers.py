@@ -11,7 +11,7 @@ pytest.importorskip("torch")
 import torch
 
 from benchmarks.subjects.datasets import open_folder, open_pack
-from benchmarks.subjects.reference import StoredReference, TorchReference, open_reference
+from benchmarks.subjects.reference import ComputedReference, StoredReference, open_reference
 from benchmarks.subjects.torch_peers import Formats, open_peer, peer_id, reference_function, try_formats
 from dlgsanet.checkpoints import save_checkpoint
 from dlgsanet.errors import InputError, UnavailableError
@@ -89,7 +89,7 @@ def test_a_changed_checkpoint_is_refused_before_it_is_read(bundle: Path) -> None
 def test_with_torch_the_reference_is_recomputed(bundle: Path) -> None:
     manifest = read_manifest(bundle)
     found = open_reference(bundle, manifest, open_pack(bundle, manifest), 1)
-    assert isinstance(found, TorchReference) and "recomputed here with torch" in found.description
+    assert isinstance(found, ComputedReference) and "recomputed here with torch" in found.description
 
 
 def test_without_torch_the_pack_serves_and_other_data_do_not(

@@ -1,0 +1,135 @@
+"""What a network does, found by running it: its scale, the sizes that it takes, the range of its pixels.
+
+Runs as `python -m export.networks.onnx_file.looking`, in a process of its own: a stranger's file may crash the engine
+or fill the memory.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from dlgsanet.errors import EdgeError, InputError
+from dlgsanet.imaging.files import to_hwc, to_nchw, to_uint8
+from dlgsanet.imaging.resize import downscale_matlab8
+from dlgsanet.metrics import psnr_float
+from dlgsanet.storage.typed_json import decode, to_json
+from export.networks.onnx_file.reading import read_onnx
+from export.pictures import photograph
+from runtimes.backends.onnxruntime.session import Session
+from runtimes.backends.onnxruntime.untouched import UntouchedOnnx, open_session
+from runtimes.bundle.foreign import Channels, Foreign, Pixels
+from runtimes.machine.child import Job, ask, serve
+from runtimes.machine.memory import limit_to_available
+from runtimes.runner.tiling import Array
+
+WHAT = "looking at the network"
+TIMEOUT_S = 300.0
+TRIED = ((1, (37, 41)), (2, (38, 42)), (4, (36, 44)), (8, (40, 56)), (16, (48, 80)), (32, (96, 160)), (64, (64, 192)))
+"""Multiple, and sides that are no multiples of more."""
+
+TOPS = (1.0, 255.0)
+CLEAR_DB = 0.3
+"""By how much the picture of one range must be nearer to the original than that of the other."""
+
+
+@dataclass(frozen=True)
+class LookJob:
+    """The file, and what its user says of it."""
+
+    file: str
+    scale: int | None
+    top: float | None
+    channels: Channels
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What was found."""
+
+    foreign: Foreign
+    scale: int
+    notes: tuple[str, ...]
+
+
+def look(job: LookJob) -> Looked:
+    """Ask a process of its own. Raises InputError saying what the file is, where it is no such network."""
+    told = ask(Job("export.networks.onnx_file.looking", to_json(job), WHAT, TIMEOUT_S))
+    found: Looked = decode(Looked, told, WHAT)
+    return found
+
+
+def looked(job: LookJob) -> Looked:
+    """Run the file at a few small sizes."""
+    network = read_onnx(Path(job.file))
+    session = open_session(Path(job.file), threads=1)
+    pixels = Pixels(channels=job.channels, layout=network.layout)
+    plain = Foreign("onnx", network.input.name, network.output.name, network.input.dtype, pixels, fixed=network.fixed)
+    multiple, size, scale = _sizes(UntouchedOnnx(session, plain))
+    if job.scale not in (None, scale):
+        raise InputError(f"--scale says x{job.scale}, the network gives x{scale} of {size[0]}x{size[1]}: leave it out")
+    notes = ["x1: the network changes a picture and does not enlarge it"] if scale == 1 else []
+    top = job.top
+    if top is None:
+        top, note = _top(session, plain, size, scale)
+        notes += [note, "the order of its channels is taken to be RGB: --channels bgr says otherwise"]
+    return Looked(replace(plain, multiple=multiple, pixels=replace(pixels, top=top)), scale, tuple(notes))
+
+
+def _sizes(run: UntouchedOnnx) -> tuple[int, tuple[int, int], int]:
+    """(multiple, a size that works, scale). Raises InputError where none does."""
+    tried = ((1, run.foreign.fixed),) if run.foreign.fixed else TRIED
+    said = ""
+    for multiple, size in tried:
+        try:
+            scale = _scale(run(photograph(size)), size)
+        except EdgeError as error:
+            said = said or str(error)
+            continue
+        return multiple, size, scale
+    raise InputError(f"{said}; no size up to {TRIED[-1][1][0]}x{TRIED[-1][1][1]} works")
+
+
+def _scale(sr: Array, size: tuple[int, int]) -> int:
+    expected = f"expected a picture some whole times as large as its input (1, 3, {size[0]}, {size[1]}), found"
+    if sr.ndim != 4 or sr.shape[:2] != (1, 3):
+        raise InputError(f"{expected} {list(sr.shape)}: is this a super-resolution network?")
+    scale = int(sr.shape[2]) // size[0]
+    if scale < 1 or sr.shape[2:] != (size[0] * scale, size[1] * scale):
+        raise InputError(f"{expected} {list(sr.shape)}: is this a super-resolution network?")
+    if not np.isfinite(sr).all():
+        raise InputError("the network's output is not finite for a photograph: get an undamaged file")
+    return scale
+
+
+def _top(session: Session, plain: Foreign, size: tuple[int, int], scale: int) -> tuple[float, str]:
+    """1 or 255: that for which a photograph comes out nearer to its original. In the wrong range a network fails, or
+    does nothing but enlarge. Raises InputError where there is no telling."""
+    hr = to_uint8(to_hwc(photograph((size[0] * scale, size[1] * scale))))
+    lr = to_nchw(downscale_matlab8(hr, scale))
+    near = {}
+    for top in TOPS:
+        run = UntouchedOnnx(session, replace(plain, pixels=replace(plain.pixels, top=top)))
+        sr = np.nan_to_num(run(lr)).clip(0, 1)  # far outside its range it may overflow
+        near[top] = psnr_float(sr, to_nchw(hr))
+    best, other = sorted(near, key=lambda top: near[top], reverse=True)
+    if near[best] - near[other] < CLEAR_DB:
+        raise InputError(
+            f"the range of the network's pixels cannot be told (a photograph in [0, 1] comes out {near[1.0]:.1f} dB "
+            f"from its original, in [0, 255] {near[255.0]:.1f} dB): give --range 1 or --range 255"
+        )
+    return (
+        best,
+        f"its pixels are taken to be in [0, {best:g}]: a photograph comes out {near[best]:.1f} dB from its original",
+    )
+
+
+def _serve(given: object) -> object:
+    limit_to_available()
+    return to_json(looked(decode(LookJob, given, "job")))
+
+
+if __name__ == "__main__":
+    serve(lambda given, say: _serve(given))

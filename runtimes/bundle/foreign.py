@@ -1,0 +1,47 @@
+"""How a network that is not DLGSANet takes and gives pictures: what `check` must know to run its untouched file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from dlgsanet.storage.typed_json import LEFT_OUT, Count, Text
+from runtimes.bundle.field_types import Tile
+
+Channels = Literal["rgb", "bgr"]
+Layout = Literal["NCHW", "NHWC"]
+Dtype = Literal["float32", "float16"]
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """Of a picture in RGB, [0, 1] and NCHW a network gets `(channels * top - mean) / deviation` in its own layout, and
+    what it gives, over `top`, is the picture; `top` is 1 or 255, mean and deviation are in the network's channel order
+    and in units of `top`."""
+
+    channels: Channels = "rgb"
+    top: float = 1.0
+    layout: Layout = "NCHW"
+    mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    deviation: tuple[float, float, float] = (1.0, 1.0, 1.0)
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """A network of another family. `input` and `output` are names in its file, whose operators need the numbers of type
+    `dtype`. Its sides are multiples of `multiple` LR pixels, or `fixed`: the one size that it takes. `licence` and
+    `tiling` are what its makers say, where they do."""
+
+    family: Text
+    input: Text
+    output: Text
+    dtype: Dtype
+    pixels: Pixels
+    multiple: Count = 1
+    fixed: Tile | None = field(default=None, metadata=LEFT_OUT)
+    licence: str = field(default="", metadata=LEFT_OUT)
+    tiling: str = field(default="", metadata=LEFT_OUT)
+
+    def takes(self, tile: tuple[int, int]) -> bool:
+        """Whether the network has a form for pictures of this size."""
+        return tile == self.fixed if self.fixed else not any(side % self.multiple for side in tile)

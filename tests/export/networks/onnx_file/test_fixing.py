@@ -1,0 +1,95 @@
+"""The graph of a tile is the file's network, whatever form its pixels have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx.reference import ReferenceEvaluator
+
+from export.networks.onnx_file.fixing import FixJob, fix
+from export.networks.onnx_file.half import in_fp32
+from export.networks.onnx_file.reading import read_onnx
+from export.quantization.layers import is_end
+from runtimes.backends.onnxruntime.untouched import as_given, as_picture
+from runtimes.bundle.foreign import Foreign, Pixels
+
+MakeFile = Callable[..., Path]
+TILE = (12, 10)
+FORMS = {
+    "plain": Pixels(),
+    "bgr-255": Pixels("bgr", 255.0),
+    "nhwc": Pixels("rgb", 1.0, "NHWC"),
+    "normalised": Pixels("bgr", 255.0, "NCHW", (104.0, 117.0, 124.0), (57.0, 58.0, 59.0)),
+}
+
+
+def fixed(path: Path, pixels: Pixels, opset: int = 18) -> tuple[onnx.ModelProto, tuple[str, ...]]:
+    foreign = Foreign("onnx", "image", "large", "float32", pixels)
+    model, report = fix(read_onnx(path).model, FixJob(str(path), foreign, TILE, 2, opset, ""))
+    onnx.checker.check_model(model, full_check=True)
+    return model, report.applied
+
+
+def run(model: onnx.ModelProto, given: np.ndarray) -> np.ndarray:
+    """By onnx's own evaluator, which shares no code with the engines."""
+    return ReferenceEvaluator(model).run(None, {model.graph.input[0].name: given})[0]
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_it_computes_what_the_file_does(onnx_file: MakeFile, name: str) -> None:
+    pixels = FORMS[name]
+    path = onnx_file(layout=pixels.layout, top=pixels.top)
+    lr = np.random.default_rng(0).random((1, 3, *TILE), np.float32)
+    wanted = as_picture(run(onnx.load(path), as_given(lr, pixels)), pixels)
+    model, applied = fixed(path, pixels)
+    np.testing.assert_allclose(run(model, lr), wanted, atol=2e-6)
+    assert "fix-sizes" in applied and "raise-opset" in applied
+    assert not any(node.op_type in ("BatchNormalization", "Identity") for node in model.graph.node)
+    shapes = [
+        [side.dim_value for side in value.type.tensor_type.shape.dim]
+        for value in (*model.graph.input, *model.graph.output)
+    ]
+    assert shapes == [[1, 3, 12, 10], [1, 3, 24, 20]]
+
+
+def test_a_wrong_order_of_channels_would_show(onnx_file: MakeFile) -> None:
+    path = onnx_file()
+    lr = np.random.default_rng(0).random((1, 3, *TILE), np.float32)
+    turned, _ = fixed(path, Pixels("bgr"))
+    plain, _ = fixed(path, Pixels())
+    assert np.abs(run(turned, lr) - run(plain, lr)).max() > 1e-3
+
+
+def test_names_say_the_place_and_the_ends(onnx_file: MakeFile) -> None:
+    model, _ = fixed(onnx_file(), Pixels())
+    names = [node.name for node in model.graph.node]
+    assert len(set(names)) == len(names)
+    convolutions = [node.name for node in model.graph.node if node.op_type == "Conv"]
+    assert convolutions == ["first_convolution.Conv", "last_convolution.Conv"] and all(map(is_end, convolutions))
+    assert {tensor.name for tensor in model.graph.initializer} >= {
+        "first_convolution.Conv.1",
+        "last_convolution.Conv.1",
+    }
+
+
+def test_fp16_becomes_fp32_exactly(onnx_file: MakeFile) -> None:
+    from onnx import TensorProto, numpy_helper
+
+    def halve(model: onnx.ModelProto) -> None:
+        for tensor in model.graph.initializer:
+            if tensor.name != "sizes":
+                half = numpy_helper.to_array(tensor).astype(np.float16)
+                tensor.CopyFrom(numpy_helper.from_array(half, tensor.name))
+        for value in (*model.graph.input, *model.graph.output):
+            value.type.tensor_type.elem_type = TensorProto.FLOAT16
+
+    network = read_onnx(onnx_file(halve))
+    assert network.input.dtype == "float16"
+    wide = in_fp32(network.model)
+    assert {tensor.data_type for tensor in wide.graph.initializer} == {TensorProto.FLOAT}
+    for before, after in zip(network.model.graph.initializer, wide.graph.initializer, strict=True):
+        assert np.array_equal(numpy_helper.to_array(before).astype(np.float32), numpy_helper.to_array(after))

@@ -1,0 +1,66 @@
+"""What a network does is found by running it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import onnx
+import pytest
+from onnx import helper
+
+from dlgsanet.errors import InputError
+from export.networks.onnx_file.looking import LookJob, look, looked
+
+MakeFile = Callable[..., Path]
+
+
+def job(path: Path, **known: object) -> LookJob:
+    return LookJob(str(path), **{"scale": None, "top": None, "channels": "rgb", **known})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("scale", [1, 2, 3, 4])
+@pytest.mark.parametrize("top", [1.0, 255.0])
+def test_scale_and_range_are_found(onnx_file: MakeFile, scale: int, top: float) -> None:
+    found = looked(job(onnx_file(scale=scale, top=top)))
+    assert (found.scale, found.foreign.pixels.top, found.foreign.multiple) == (scale, top, 1)
+    assert any("a photograph comes out" in note for note in found.notes)
+    assert any("does not enlarge" in note for note in found.notes) == (scale == 1)
+
+
+def test_a_size_rule_is_found(onnx_file: MakeFile) -> None:
+    def by_fours(model: onnx.ModelProto) -> None:
+        down = helper.make_node("SpaceToDepth", ["image"], ["small"], blocksize=4)
+        model.graph.node[0].CopyFrom(helper.make_node("DepthToSpace", ["small"], ["lr_planes"], blocksize=4))
+        model.graph.node.insert(0, down)
+
+    assert looked(job(onnx_file(by_fours), top=1.0)).foreign.multiple == 4
+    fixed = looked(job(onnx_file(sides=(24, 20)), top=1.0)).foreign
+    assert (fixed.fixed, fixed.takes((24, 20)), fixed.takes((48, 40))) == ((24, 20), True, False)
+
+
+def test_what_does_not_enlarge_a_picture_is_refused(onnx_file: MakeFile) -> None:
+    def classifier(model: onnx.ModelProto) -> None:
+        model.graph.node[-1].CopyFrom(helper.make_node("ReduceMean", ["sr_planes"], ["large"], axes=[2, 3]))
+
+    with pytest.raises(InputError, match=r"found \[1, 3, 1, 1\]: is this a super-resolution network"):
+        looked(job(onnx_file(classifier)))
+    with pytest.raises(InputError, match="--scale says x4, the network gives x2"):
+        looked(job(onnx_file(), scale=4))
+
+
+def test_a_range_that_cannot_be_told_is_asked_for(onnx_file: MakeFile) -> None:
+    def linear(model: onnx.ModelProto) -> None:
+        model.graph.node[-1].input[0] = "skip"
+
+    with pytest.raises(InputError, match="give --range 1 or --range 255"):
+        looked(job(onnx_file(linear)))
+    assert looked(job(onnx_file(linear), top=255.0)).foreign.pixels.top == 255
+
+
+def test_it_is_asked_of_a_process_of_its_own(onnx_file: MakeFile) -> None:
+    assert look(job(onnx_file(), top=1.0)).scale == 2
+    with pytest.raises(InputError, match="is no ONNX file"):
+        path = onnx_file()
+        path.write_bytes(b"GIF89a")
+        look(job(path))

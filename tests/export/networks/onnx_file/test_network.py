@@ -1,0 +1,70 @@
+"""Somebody's ONNX file goes the whole way: bundle, reference, check."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.accuracy.options import CheckOptions
+from benchmarks.accuracy.plan import plan_check
+from benchmarks.run_check import measure
+from dlgsanet.command_line.voice import PLAIN
+from dlgsanet.errors import GateError, InputError
+from export import ExportOptions, export_bundle
+from export.networks.onnx_file import network as onnx_network
+from runtimes import open_runner
+from runtimes.bundle.manifest import read_manifest
+
+MakeFile = Callable[..., Path]
+TILE = (24, 24)
+
+
+def test_a_file_becomes_a_bundle_that_check_passes(onnx_file: MakeFile, tmp_path: Path) -> None:
+    path = onnx_file(top=255.0, layout="NHWC")
+    bundle = tmp_path / "bundle"
+    export_bundle(path, bundle, ExportOptions(("onnxruntime-fp32", "openvino-fp32"), (TILE,)))
+    manifest = read_manifest(bundle)
+    assert manifest.source.foreign is not None and manifest.source.foreign.pixels.top == 255
+    assert (manifest.name, manifest.scale, manifest.reference.checkpoint) == ("other", 2, "reference/network.onnx")
+    assert (bundle / "reference/network.onnx").read_bytes() == path.read_bytes()
+    assert manifest.artifacts[0].graph.blocks is None
+    assert manifest.artifacts[0].certificate is not None and manifest.artifacts[0].certificate.arithmetic == "float32"
+    lr = np.random.default_rng(0).random((1, 3, 30, 40), np.float32)
+    with open_runner(bundle, "openvino-fp32") as run:
+        assert run(lr).shape == (1, 3, 60, 80)
+    found = measure(plan_check(CheckOptions(bundle, below_bicubic=True)), PLAIN)
+    assert [record.gate for record in found.result.records if record.role == "artifact"] == ["pass", "pass"]
+
+
+def test_a_graph_that_is_not_the_files_writes_nothing(
+    onnx_file: MakeFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = onnx_network.open_untouched
+
+    def faulty(path: Path, foreign: object) -> object:
+        run = real(path, foreign)  # type: ignore[arg-type]
+        return (lambda lr: run(lr) + np.float32(1e-4)) if path.name == "graph.onnx" else run
+
+    monkeypatch.setattr(onnx_network, "open_untouched", faulty)
+    with pytest.raises(GateError, match="differs from the untouched file by 1"):
+        export_bundle(onnx_file(), tmp_path / "b", ExportOptions(("onnxruntime-fp32",), (TILE,), top=1.0))
+    assert not (tmp_path / "b").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (ExportOptions(("onnxruntime-fp32",), (TILE,), lowering="basis"), "--lowering is for DLGSANet checkpoints"),
+        (ExportOptions(("onnxruntime-fp32",), (TILE,), tune=True), "--tune is for DLGSANet"),
+        (ExportOptions(("onnxruntime-fp32",), (TILE,), basis_rank=3), "--basis-rank is for DLGSANet"),
+        (ExportOptions(("onnxruntime-fp32",), ((32, 32),)), "takes 24x24 alone, found a tile of 32x32"),
+        (ExportOptions(("coreml-fp32",), (TILE,)), r"no form of Resize \(resize_1.Resize\) is known for Core ML"),
+    ],
+)
+def test_what_cannot_be_is_refused(onnx_file: MakeFile, tmp_path: Path, options: ExportOptions, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        export_bundle(onnx_file(sides=TILE), tmp_path / "b", options)
+    assert not (tmp_path / "b").exists()
