@@ -1,6 +1,6 @@
 """Running artifacts: the bundle's manifest, one runner per backend, tiling, the clock.
 
-Needs NumPy and Pillow, plus the one backend that is used: `with open_runner(bundle, "openvino-fp32") as
+Needs NumPy, Pillow and zlib-ng, plus the one backend that is used: `with open_runner(bundle, "openvino-fp32") as
 run: ...`.
 """
 

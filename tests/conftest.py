@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
+from typing import IO, Any
 
 import pytest
 
@@ -31,3 +34,30 @@ def data_dir() -> Path:
     if not (folder / "bench" / "Set5" / "HR").is_dir():
         pytest.skip("evaluation images not here: set DLGSANET_DATA to a folder with bench/Set5 and bench/B100")
     return folder
+
+
+class _Stopping(io.FileIO):
+    """Takes half of what is written, then raises what `error` makes of the file's path."""
+
+    def __init__(self, path: Path, error: Callable[[Path], BaseException]) -> None:
+        super().__init__(path, "wb")
+        self._path, self._error = path, error
+
+    def write(self, data: Any) -> int:
+        super().write(data[: len(data) // 2])
+        raise self._error(self._path)
+
+
+@pytest.fixture
+def writing_stops(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[Path], BaseException]], None]:
+    """From the call on, every file that is written raises in the middle."""
+
+    def begin(error: Callable[[Path], BaseException]) -> None:
+        real = Path.open
+
+        def opened(self: Path, mode: str = "r", *rest: Any, **options: Any) -> IO[Any]:
+            return _Stopping(self, error) if mode == "wb" else real(self, mode, *rest, **options)
+
+        monkeypatch.setattr(Path, "open", opened)
+
+    return begin

@@ -23,12 +23,12 @@ from dlgsanet.imaging.formats.gif_webp import GIF_SIGNATURES, is_webp, require_g
 from dlgsanet.imaging.formats.jpeg import Jpeg
 from dlgsanet.imaging.formats.libtiff_voice import silenced
 from dlgsanet.imaging.formats.png import Png
+from dlgsanet.imaging.formats.png16 import read_png16
 from dlgsanet.imaging.formats.refusal import NotReadError
 from dlgsanet.imaging.formats.tiff import Tiff
 from dlgsanet.imaging.limits import TooLargeError, bound_text, require_file_bytes, require_pixels
 from dlgsanet.imaging.metadata import NOTHING, Metadata, described_by
 from dlgsanet.imaging.pixels import Pixels
-from dlgsanet.imaging.png16 import read_png16
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "PPM", "GIF")
 
@@ -60,8 +60,43 @@ class Samples:
         return 255 if self.colour.dtype == np.uint8 else 65535
 
 
+@dataclass(frozen=True)
+class Announced:
+    """What the file of a picture says of it before anything is decoded: its size, upright, and bits a sample."""
+
+    height: int
+    width: int
+    bits: int
+
+
+def read_announced(path: Path) -> Announced:
+    """Look into a picture file without decoding it. InputError as `read_samples`, but for damage of pixels."""
+    data = _file_bytes(path)
+    with _explained(path):
+        facts = _inspect(data, whole=False)
+        seen = png.without_pixels(data) if isinstance(facts, Png) else data  # EXIF may stand behind the pixels
+        with _open(io.BytesIO(seen), facts) as image:
+            require_pixels(image.width, image.height)
+            _refuse_several_frames(image, path)
+            if not isinstance(facts, Png):
+                _refuse_lossy(image, facts, path)
+            orientation = Image.Image.getexif(image).get(_ORIENTATION_TAG, 1)  # a PNG's own decodes it
+            width, height = image.size if facts is None else (facts.width, facts.height)
+    if _lies(orientation):
+        width, height = height, width
+    return Announced(height, width, 16 if isinstance(facts, Png) and facts.depth == 16 else 8)
+
+
 def read_samples(path: Path) -> Samples:
     """Decode a picture file. InputError: missing, empty, broken, not a picture, too large, unsupported."""
+    data = _file_bytes(path)
+    with _explained(path):
+        facts = _inspect(data, whole=True)
+        with _silence(facts):
+            return _decode(data, facts, path)
+
+
+def _file_bytes(path: Path) -> bytes:
     if path.exists() and not path.is_file() and not path.is_dir():
         raise InputError(f"cannot read {path}: expected a file, found a device or pipe; check the path")
     try:
@@ -72,10 +107,7 @@ def read_samples(path: Path) -> Samples:
         raise InputError(f"cannot read {path}: {error.strerror or error}; check the path") from error
     if not data:
         raise InputError(f"expected a picture in {path}, found an empty file; get it again")
-    with _explained(path):
-        facts = _inspect(data)
-        with _silence(facts):
-            return _decode(data, facts, path)
+    return data
 
 
 @contextmanager
@@ -100,17 +132,18 @@ def _too_large(path: Path, found: str) -> InputError:
     )
 
 
-def _inspect(data: bytes) -> _Facts:
-    """What the header says, with all that can be told before decoding refused: too large, damaged, not whole."""
+def _inspect(data: bytes, whole: bool) -> _Facts:
+    """What the header says, with all that can be told before decoding refused: too large, damaged, cut. `whole` also
+    unpacks what must be unpacked to see whether all pixels are there."""
     if data.startswith(png.SIGNATURE):
-        return png.read_png(data)
+        return png.read_png(data, whole)
     if data.startswith(jpeg.SIGNATURE):
         return jpeg.read_jpeg(data)
     if data.startswith(tiff.SIGNATURES):
-        return tiff.read_tiff(data)
+        return tiff.read_tiff(data, whole)
     if is_webp(data):
         require_webp(data)
-    elif data.startswith(GIF_SIGNATURES):
+    elif data.startswith(GIF_SIGNATURES) and whole:
         require_gif(data)
     return None
 
@@ -208,7 +241,12 @@ def _upright(pixels: Pixels, orientation: int) -> Pixels:
     """Undo the EXIF orientation, 1 to 8; other values mean 1 (EXIF 2.3, tag 0x0112)."""
     if orientation not in range(2, 9):
         return pixels
-    if orientation >= 5:
+    if _lies(orientation):
         pixels = pixels.transpose(1, 0, 2)
     flip_rows, flip_columns = orientation in (3, 4, 7, 8), orientation in (2, 3, 6, 7)
     return pixels[:: -1 if flip_rows else 1, :: -1 if flip_columns else 1]
+
+
+def _lies(orientation: int) -> bool:
+    """Whether rows of the file are columns of the upright picture."""
+    return 5 <= orientation <= 8

@@ -6,24 +6,20 @@ refused.
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from dlgsanet.errors import InputError
-from dlgsanet.imaging.colour_space import Chunk, ColourSpace, png_chunks
+from dlgsanet.imaging.colour_space import Chunk, ColourSpace
 from dlgsanet.imaging.decode import read_samples
+from dlgsanet.imaging.encode import Looks, new_picture
 from dlgsanet.imaging.metadata import NOTHING, Metadata
 from dlgsanet.imaging.pixels import Pixels
-from dlgsanet.imaging.png16 import png_bytes
-from dlgsanet.storage import atomic
 
 SUFFIXES = (
     ".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm",
@@ -39,20 +35,7 @@ OTHER_SUFFIXES = (
 )  # fmt: skip
 """Of pictures in formats that are not read."""
 
-_WRITERS: dict[str, tuple[str, dict[str, Any]]] = {
-    ".png": ("PNG", {}),
-    ".jpg": ("JPEG", {"quality": 95, "subsampling": 0}),
-    ".jpeg": ("JPEG", {"quality": 95, "subsampling": 0}),
-    ".webp": ("WEBP", {"lossless": True, "exact": True}),
-    ".bmp": ("BMP", {}),
-    ".tif": ("TIFF", {"compression": "tiff_adobe_deflate"}),
-    ".tiff": ("TIFF", {"compression": "tiff_adobe_deflate"}),
-}
-_ALPHA_SUFFIXES = frozenset({".png", ".webp", ".tif", ".tiff"})
-_LARGE_PIXELS = 16_000_000  # below, Pillow's files are smaller; above, its memory is too large
 _NAMED = 8  # files spelt out
-_AFTER_HEADER = 33  # bytes of a PNG: signature and header
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # BT.601, full range
 
 
 @dataclass(frozen=True)
@@ -123,39 +106,17 @@ def write_picture(
     InputError: wrong shape, dtype or suffix, non-finite pixels, alpha or chunks in a format without them, a place that
     cannot be written.
     """
-    target = Path(path)
-    _require_writable(target, bits, alpha is not None, bool(chunks))
     if rgb.ndim != 3 or rgb.shape[2] != 3 or 0 in rgb.shape:
         raise InputError(f"expected HWC pixels with 3 channels, found shape {rgb.shape}")
+    height, width = rgb.shape[:2]
     samples = quantise(rgb, bits)
-    if grey:
-        samples = _luma(samples)
     if alpha is not None:
-        if alpha.shape != rgb.shape[:2]:
-            raise InputError(f"expected alpha of shape {rgb.shape[:2]}, found {alpha.shape}")
+        if alpha.shape != (height, width):
+            raise InputError(f"expected alpha of shape {(height, width)}, found {alpha.shape}")
         samples = np.concatenate([samples, quantise(alpha, bits)[..., None]], axis=2)
-    large = target.suffix.lower() == ".png" and samples.shape[0] * samples.shape[1] > _LARGE_PIXELS
-    if bits == 16 or large:
-        encoded = png_bytes(samples, icc)
-    else:
-        encoded = _bytes8(samples.astype(np.uint8, copy=False), target, icc, about, quality)
-    if target.suffix.lower() == ".png" and (chunks or about != NOTHING):
-        extra = png_chunks((*chunks, *about.png_chunks()))
-        encoded = encoded[:_AFTER_HEADER] + extra + encoded[_AFTER_HEADER:]
-    atomic.write_bytes(target, encoded)
-
-
-def _require_writable(target: Path, bits: int, alpha: bool, chunks: bool) -> None:
-    """Refuse what the format of the suffix cannot hold."""
-    suffix = target.suffix.lower()
-    if suffix not in _WRITERS:
-        raise InputError(f"cannot write {target}: expected one of {' '.join(_WRITERS)}, found {suffix!r}")
-    if bits not in (8, 16) or (bits == 16 and suffix != ".png"):
-        raise InputError(f"cannot write {target} with {bits} bits: expected 8, or 16 in a .png")
-    if alpha and suffix not in _ALPHA_SUFFIXES:
-        raise InputError(f"cannot write {target}: {suffix} keeps no transparency; use .png")
-    if chunks and suffix != ".png":
-        raise InputError(f"cannot write {target}: {suffix} keeps no PNG chunks; use .png")
+    looks = Looks(height, width, bits, grey, alpha is not None, icc, tuple(chunks), about, quality)
+    with new_picture(Path(path), looks) as put:
+        put(samples)
 
 
 def list_images(folder: str | Path) -> list[Path]:
@@ -248,23 +209,3 @@ def to_hwc(nchw: Pixels) -> NDArray[np.float32]:
     if nchw.ndim != 4 or nchw.shape[0] != 1:
         raise InputError(f"expected one image as (1, C, H, W), found shape {nchw.shape}")
     return np.ascontiguousarray(nchw[0].transpose(1, 2, 0), dtype=np.float32)
-
-
-def _bytes8(samples: NDArray[np.uint8], target: Path, icc: bytes | None, about: Metadata, quality: int | None) -> bytes:
-    form, fixed = _WRITERS[target.suffix.lower()]
-    options = {**fixed, **about.options(form)}
-    if quality is not None and form in ("JPEG", "WEBP"):
-        options |= {"quality": quality, "lossless": False}
-    pixels = samples[..., 0] if samples.shape[2] == 1 else samples
-    encoded = io.BytesIO()  # not the file: Pillow reports a full disk only as an encoder error
-    try:
-        Image.fromarray(np.ascontiguousarray(pixels)).save(encoded, form, icc_profile=icc, **options)
-    except (OSError, ValueError) as error:  # larger than the format allows
-        height, width = pixels.shape[:2]
-        raise InputError(f"cannot write {target} of {width}x{height} as {form}: {error}; use .png") from error
-    return encoded.getvalue()
-
-
-def _luma(samples: Pixels) -> Pixels:
-    luma: Pixels = np.rint(samples.astype(np.float32) @ _LUMA)
-    return luma[..., None].astype(samples.dtype)

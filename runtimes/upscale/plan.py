@@ -1,4 +1,4 @@
-"""The plan of `upscale`: every picture is read once and every output named; nothing is computed or written."""
+"""The plan of `upscale`: every picture is looked into and every output named; nothing is decoded or written."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Protocol
 
 from dlgsanet.command_line.voice import Voice
 from dlgsanet.errors import InputError, UnavailableError
-from dlgsanet.imaging.decode import read_samples
+from dlgsanet.imaging.decode import read_announced
 from dlgsanet.imaging.files import folders_within, passed_over_line
 from dlgsanet.storage.atomic import require_writable_folder
 from runtimes.backends.torch.runner import TorchRunner
@@ -20,7 +20,7 @@ from runtimes.runner.contract import Runner, RunOptions
 from runtimes.runner.tiling import Array, Tile
 from runtimes.upscale.choice import chosen_runner
 from runtimes.upscale.options import UpscaleOptions
-from runtimes.upscale.targets import SUFFIXES, PictureSource, format_of, list_sources, name_targets
+from runtimes.upscale.targets import PictureSource, list_sources, name_targets
 from runtimes.upscale.video.plan import VideoPlan, plan_video
 from runtimes.upscale.video.sniff import is_video
 
@@ -49,14 +49,12 @@ LoadModel = Callable[[str], LoadedModel]
 
 @dataclass(frozen=True)
 class PictureJob:
-    """One picture to upscale: from `source` to `target`, height x width LR pixels. `dropped`: what it says of its
-    colours that the output will not."""
+    """One picture to upscale: from `source` to `target`, height x width LR pixels."""
 
     source: Path
     target: Path
     height: int
     width: int
-    dropped: tuple[str, ...] = ()
     quality: int | None = None
     strip: bool = False
 
@@ -117,9 +115,6 @@ def plan_upscale(options: UpscaleOptions, load_model: LoadModel | None, voice: V
     targets = name_targets(list_sources(options.inputs, options.output), options, scale)
     with voice.progress(len(targets)) as step:
         pictures = plan_jobs(targets, options, scale, lambda path: step(f"checking {path.name}"))
-    for job in pictures.jobs:
-        if job.dropped:
-            voice.note(f"{job.source}: not kept: {', '.join(job.dropped)}")
     if pictures.skipped:
         voice.note(f"{len(pictures.skipped)} outputs are there already and are kept (--skip-existing)")
     return UpscalePlan(pictures, runner, options.overlap, options.keep_going)
@@ -161,7 +156,7 @@ def plan_jobs(
     scale: int,
     step: Callable[[Path], None] = lambda path: None,
 ) -> PicturePlan:
-    """Read every picture once; writes nothing.
+    """Look into every picture, by its header; decodes and writes nothing.
 
     Raises InputError for the first thing wrong: an output that exists already (unless `force` or
     `skip_existing`), a folder that cannot be written, and (unless `keep_going`) a picture that cannot be read or whose
@@ -188,23 +183,21 @@ def plan_jobs(
 
 
 def _job(source: Path, target: Path, options: UpscaleOptions, scale: int) -> PictureJob:
-    """Read a picture. Raises InputError, also where the output's format cannot hold it."""
-    samples = read_samples(source)
-    height, width = samples.colour.shape[:2]
-    suffix, dropped = target.suffix.lower(), samples.space.dropped
-    what = ""
-    if samples.peak > 255 and suffix != ".png":
+    """Look into a picture. Raises InputError, also where the output's format cannot hold it."""
+    found = read_announced(source)
+    suffix, what = target.suffix.lower(), ""
+    if found.bits > 8 and suffix != ".png":
         what = "16 bits"
-    if samples.alpha is not None and samples.alpha.min() < samples.peak and suffix in SUFFIXES["jpg"]:
-        what = "transparent pixels"
-    if max(height, width) * scale > _LONGEST_SIDE.get(suffix, 2**31 - 1):
-        what = f"{width * scale}x{height * scale} pixels"
+    if max(found.height, found.width) * scale > _LONGEST_SIDE.get(suffix, 2**31 - 1):
+        what = f"{found.width * scale}x{found.height * scale} pixels"
     if what:
-        raise InputError(f"cannot keep {what} of {source} in a {suffix}; use --format png")
-    said = samples.about.exif is not None and not options.strip and format_of(source) != "png"
-    if suffix != ".png" and not said:  # EXIF of the same colours is kept as it is
-        dropped += tuple(name.decode() for name, _ in samples.space.chunks if name != b"sRGB")
-    return PictureJob(source, target, height, width, dropped, options.quality, options.strip)
+        raise cannot_keep(what, source, target)
+    return PictureJob(source, target, found.height, found.width, options.quality, options.strip)
+
+
+def cannot_keep(what: str, source: Path, target: Path) -> InputError:
+    """Of a picture that the format of its output cannot hold."""
+    return InputError(f"cannot keep {what} of {source} in a {target.suffix.lower()}; use --format png")
 
 
 def _reference(load_model: LoadModel | None, name: str, largest: Tile, voice: Voice) -> Runner:

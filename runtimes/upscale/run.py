@@ -20,8 +20,8 @@ from runtimes.machine.stage_clock import StageClock
 from runtimes.runner.contract import RunInfo, Runner
 from runtimes.runner.tiling import Array, tile_count
 from runtimes.upscale.pipeline import pipelined
-from runtimes.upscale.plan import Failed, PictureJob, UpscalePlan
-from runtimes.upscale.targets import SUFFIXES
+from runtimes.upscale.plan import Failed, PictureJob, UpscalePlan, cannot_keep
+from runtimes.upscale.targets import SUFFIXES, format_of
 
 
 @dataclass(frozen=True)
@@ -90,6 +90,8 @@ def run_upscale(plan: UpscalePlan, voice: Voice, clock: StageClock | None = None
                 step(plan.jobs[0].source.name)
 
                 def compute(job: PictureJob, picture: Picture) -> Pixels:
+                    if lost := not_kept(job, picture):
+                        voice.note(f"{job.source}: not kept: {', '.join(lost)}")
                     return compute_picture(run, picture, plan.overlap, partial(step, job.source.name), clock)
 
                 read, write = clock.timed("decode", read_input), clock.timed("encode", write_output)
@@ -107,11 +109,22 @@ def count_tiles(run: Runner, job: PictureJob, overlap: int) -> int:
 
 
 def read_input(job: PictureJob) -> Picture:
-    """The picture of a job. Raises InputError as `read_picture`, and where it is not the one that was planned."""
+    """The picture of a job. Raises InputError as `read_picture`, where it is not the one that was planned, and for
+    transparent pixels that its output cannot hold."""
     picture = read_picture(job.source)
     if picture.rgb.shape[:2] != (job.height, job.width):
         raise InputError(f"'{job.source}' changed while it waited for its turn; run the command again")
+    if job.target.suffix.lower() in SUFFIXES["jpg"] and picture.alpha is not None and picture.alpha.min() < 1:
+        raise cannot_keep("transparent pixels", job.source, job.target)
     return picture
+
+
+def not_kept(job: PictureJob, picture: Picture) -> tuple[str, ...]:
+    """What the picture says of its colours that the output will not."""
+    lost, said = picture.space.dropped, picture.about.exif is not None and not job.strip
+    if job.target.suffix.lower() == ".png" or (said and format_of(job.source) != "png"):  # EXIF of the same colours
+        return lost
+    return lost + tuple(name.decode() for name, _ in picture.space.chunks if name != b"sRGB")
 
 
 def compute_picture(

@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from dlgsanet.imaging.colour_space import png_chunk
 from dlgsanet.imaging.limits import require_pixels
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -38,9 +39,9 @@ class Png:
     key: tuple[int, ...] | None
 
 
-def read_png(data: bytes) -> Png:
-    """The facts of a PNG file, all of whose pixels are there. Raises ValueError and zlib.error for damage,
-    TooLargeError before anything is inflated."""
+def read_png(data: bytes, whole: bool = True) -> Png:
+    """The facts of a PNG file, all of whose pixels are there; that is not looked at without `whole`, and nothing is
+    inflated. Raises ValueError and zlib.error for damage, TooLargeError before anything is inflated."""
     chunks = list(_chunks(data))
     if not chunks or chunks[0][0] != b"IHDR" or len(chunks[0][1]) != 13:
         raise ValueError("it does not begin with a header")
@@ -52,9 +53,19 @@ def read_png(data: bytes) -> Png:
     if kind == 3 and not named.get(b"PLTE"):
         raise ValueError("the palette is missing")
     pixels = [body for name, body in chunks if name == b"IDAT"]
-    _require_inflates_to(pixels, _raw_bytes(width, height, depth * _CHANNELS[kind], bool(interlace)))
+    if whole:
+        _require_inflates_to(pixels, _raw_bytes(width, height, depth * _CHANNELS[kind], bool(interlace)))
     declared = tuple((name, named[name]) for name in COLOUR_CHUNKS if name in named)
     return Png(width, height, depth, kind, bool(interlace), declared, _key(kind, named.get(b"tRNS", b"")))
+
+
+def without_pixels(data: bytes) -> bytes:
+    """The file without its pixels, so that whoever reads up to them reads all else. Raises ValueError."""
+    kept = [data[: len(SIGNATURE)]]
+    for name, body in _chunks(data):
+        if name != b"IDAT":
+            kept.append(png_chunk(name, bytes(body)))
+    return b"".join(kept)
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:

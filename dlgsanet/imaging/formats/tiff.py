@@ -108,9 +108,10 @@ class _Tags:
         return self._data[place : place + count]
 
 
-def read_tiff(data: bytes) -> Tiff:
-    """The facts of a TIFF file whose data are all there. Raises ValueError (struct.error, zlib.error) for damage and
-    for what cannot be told from it, TooLargeError before anything is unpacked."""
+def read_tiff(data: bytes, whole: bool = True) -> Tiff:
+    """The facts of a TIFF file whose data are all there; without `whole` nothing is unpacked to see that. Raises
+    ValueError (struct.error, zlib.error) for damage and for what cannot be told from it, TooLargeError before anything
+    is unpacked."""
     tags = _Tags(data)
     width, height = tags.number(_WIDTH, 0), tags.number(_HEIGHT, 0)
     require_pixels(width, height)
@@ -121,7 +122,9 @@ def read_tiff(data: bytes) -> Tiff:
     compression = tags.number(_COMPRESSION, 1)
     _require_known(tags, compression, bits[0])
     parts = _parts(tags, width, height, bits[0], samples)
-    _require_whole(data, tags, parts, compression)
+    _require_present(data, parts, compression)
+    if whole:
+        _require_whole(data, tags, parts, compression)
     return Tiff(width, height, bits[0], kinds.pop(), compression)
 
 
@@ -160,14 +163,19 @@ def _parts(tags: _Tags, width: int, height: int, bits: int, samples: int) -> lis
     return parts
 
 
+def _require_present(data: bytes, parts: list[_Part], compression: int) -> None:
+    most = max(part.unpacked for part in parts)
+    for part in parts:
+        if not part.packed or part.offset + part.packed > len(data):
+            raise ValueError("a strip or tile lies beyond the file's end")
+        if compression == _NONE and not part.unpacked <= part.packed <= most + _PADDING:
+            raise ValueError("a strip or tile is not as long as its rows")
+
+
 def _require_whole(data: bytes, tags: _Tags, parts: list[_Part], compression: int) -> None:
     most = max(part.unpacked for part in parts)
     for part in parts:
         packed = memoryview(data)[part.offset : part.offset + part.packed]
-        if not part.packed or len(packed) < part.packed:
-            raise ValueError("a strip or tile lies beyond the file's end")
-        if compression == _NONE and not part.unpacked <= part.packed <= most + _PADDING:
-            raise ValueError("a strip or tile is not as long as its rows")
         if compression in _DEFLATE:
             _require_inflates(packed, part.unpacked, most)
         if compression in _FAX:

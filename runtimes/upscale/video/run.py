@@ -13,12 +13,12 @@ import numpy as np
 from dlgsanet.command_line.voice import Voice
 from dlgsanet.errors import InputError
 from dlgsanet.storage.atomic import new_file, sha256_file
+from runtimes.machine.ahead import ahead, behind
 from runtimes.machine.clock import now_ms
 from runtimes.machine.stage_clock import StageClock
 from runtimes.runner.contract import RunInfo, Runner
 from runtimes.runner.tile_memory import ReuseCount, TileMemory
 from runtimes.runner.tiling import Stream
-from runtimes.upscale.video.ahead import ahead, behind
 from runtimes.upscale.video.colour import Array
 from runtimes.upscale.video.decode import Frame, read_frames
 from runtimes.upscale.video.encode import LargeFrame, write_segments

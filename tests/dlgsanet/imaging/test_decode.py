@@ -20,8 +20,8 @@ from dlgsanet.errors import InputError
 from dlgsanet.imaging import decode
 from dlgsanet.imaging.colour_space import png_chunks
 from dlgsanet.imaging.decode import read_samples
+from dlgsanet.imaging.formats.png_encoder import png_bytes
 from dlgsanet.imaging.limits import at_most
-from dlgsanet.imaging.png16 import png_bytes
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::PIL.Image.DecompressionBombWarning")
 
@@ -259,3 +259,34 @@ def test_compressed_tiffs_with_half_their_data_are_refused_quietly(tmp_path, com
     data[at + length // 2 : at + length] = bytes(length - length // 2)
     refusal(tmp_path / "x.tif", bytes(data))
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "TIFF", "WEBP", "GIF", "BMP", "PPM"])
+def test_what_is_announced_is_what_is_read(tmp_path, monkeypatch, form, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    said = {} if form in ("GIF", "BMP", "PPM") else {"exif": exif}
+    Image.fromarray(RGB).save(tmp_path / "x", form, **said)
+    expected = read_samples(tmp_path / "x").colour.shape[:2]
+    monkeypatch.setattr(Image, "_getdecoder", None)  # whoever decodes fails
+    found = decode.read_announced(tmp_path / "x")
+    assert ((found.height, found.width), found.bits) == (expected, 8)
+
+
+def test_exif_behind_the_pixels_is_seen(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    body = exif.tobytes().removeprefix(b"Exif\0\0")
+    plain = deep()
+    (tmp_path / "x.png").write_bytes(plain[:-12] + png_chunks([(b"eXIf", body)]) + plain[-12:])
+    found = decode.read_announced(tmp_path / "x.png")
+    assert found == decode.Announced(RGB.shape[1], RGB.shape[0], 16)
+    assert read_samples(tmp_path / "x.png").colour.shape == (RGB.shape[1], RGB.shape[0], 3)
+
+
+def test_a_cut_file_is_refused_by_its_header(tmp_path):
+    for form in ("PNG", "JPEG", "WEBP"):
+        (tmp_path / "x").write_bytes(GOOD[form][:-20])
+        with pytest.raises(InputError, match="damaged"):
+            decode.read_announced(tmp_path / "x")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from dlgsanet.command_line.voice import PLAIN, Voice
 from dlgsanet.errors import InputError, UnavailableError
@@ -45,6 +46,12 @@ def test_it_names_every_output_and_writes_nothing(photo: Path, tmp_path: Path) -
     assert (job.source, job.target) == (photo, tmp_path / "out" / "photo_x3.png")
     assert (job.height, job.width, plan.overlap) == (20, 26, 4)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_plan_decodes_nothing(photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Image, "_getdecoder", None)  # whoever decodes fails
+    options = UpscaleOptions((photo,), tmp_path / "out", model="m", form="jpg")
+    assert plan_upscale(options, lambda name: Repeat(), PLAIN).jobs[0].width == 26
 
 
 @pytest.mark.parametrize(

@@ -267,13 +267,8 @@ def test_an_interrupted_picture_leaves_nothing(photo, tmp_path, error):
     assert not (tmp_path / "out").exists()
 
 
-def test_a_full_disk_leaves_nothing(photo, tmp_path, monkeypatch):
-    def full(self, data):
-        with self.open("wb") as stream:
-            stream.write(data[: len(data) // 2])
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(Path, "write_bytes", full)
+def test_a_full_disk_leaves_nothing(photo, tmp_path, writing_stops):
+    writing_stops(lambda path: OSError(errno.ENOSPC, "No space left on device"))
     with stopping(999, ValueError()) as run, pytest.raises(InputError, match="No space left"):
         upscale_picture(run, PictureJob(photo, tmp_path / "out" / "x.png", 20, 26), 2)
     assert not (tmp_path / "out").exists()

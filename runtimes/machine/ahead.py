@@ -118,10 +118,13 @@ def ahead(make: Callable[[], Iterator[T]], depth: int = DEPTH) -> Iterator[Itera
 
 
 @contextmanager
-def behind(consume: Callable[[Iterator[T]], None], depth: int = DEPTH) -> Iterator[Callable[[T], None]]:
+def behind(
+    consume: Callable[[Iterator[T]], None], depth: int = DEPTH, last: T | None = None
+) -> Iterator[Callable[[T], None]]:
     """A function that hands items to `consume`, which runs in a thread; the block's end waits for it.
 
-    A block that ends with an error abandons it: the iterator that it reads raises then, and does not end.
+    A block that ends with an error abandons it: the iterator that it reads raises then, and does not end. With `last`
+    it ends all the same, behind what was handed over and this one.
     """
     channel: _Channel[T] = _Channel(depth)
     worker = _Worker(lambda: consume(channel.items()), channel.leave)
@@ -142,7 +145,12 @@ def behind(consume: Callable[[Iterator[T]], None], depth: int = DEPTH) -> Iterat
         yield put
         channel.end()
     except BaseException:
-        channel.leave()
+        if last is None:
+            channel.leave()
+        else:
+            with suppress(_Abandoned):
+                channel.put(last)
+            channel.end()
         worker.join()
         raise
     fail()

@@ -8,7 +8,7 @@ from itertools import count
 
 import pytest
 
-from runtimes.upscale.video.ahead import DEPTH, ahead, behind
+from runtimes.machine.ahead import DEPTH, ahead, behind
 
 
 def test_items_come_in_order_and_not_far_ahead():

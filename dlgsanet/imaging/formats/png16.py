@@ -1,23 +1,18 @@
-"""Sixteen-bit PNG without loss: Pillow keeps only the high byte of every colour sample.
+"""Reading sixteen-bit PNG without loss: Pillow keeps only the high byte of every colour sample.
 
 Reading leaves inflating, unfiltering and interlacing to Pillow, but asks it twice: once to take the high byte
-of each sample and once the low byte, by naming the other byte order. Writing is a few lines of zlib, and serves
-large 8-bit pictures too, of which Pillow would make a copy with four bytes per pixel.
+of each sample and once the low byte, by naming the other byte order.
 """
 
 from __future__ import annotations
 
-import struct
-import zlib
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import PngImagePlugin
 
-from dlgsanet.imaging.colour_space import png_chunk
 from dlgsanet.imaging.formats.png import SIGNATURE
-from dlgsanet.imaging.pixels import Pixels
 
 # The layout of a 16-bit PNG by its colour type (grey, RGB, grey and alpha, RGBA): channels, Pillow mode, and
 # the raw modes that give (high, low) bytes. Grey and alpha together are as long as one 8-bit RGBA pixel, and
@@ -28,8 +23,6 @@ _LAYOUTS: dict[int, tuple[int, str, tuple[str, ...]]] = {
     4: (2, "RGBA", ("RGBA",)),
     6: (4, "RGBA", ("RGBA;16B", "RGBA;16L")),
 }
-_STRIP_ROWS = 64
-_COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
 
 
 def is_png16(stream: BinaryIO) -> bool:
@@ -64,25 +57,3 @@ def _read_bytes(stream: BinaryIO, mode: str, raw_mode: str) -> NDArray[np.uint8]
         tile: Any = (decoder, extents, offset, raw_mode)  # a named tuple only since Pillow 11
         image.tile = [tile]
         return np.asarray(image)
-
-
-def png_bytes(samples: Pixels, icc: bytes | None = None) -> bytes:
-    """A PNG file of HWC uint8 or uint16 (C = 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA).
-
-    Memory beyond `samples` and the file: a strip of rows.
-    """
-    height, width, channels = samples.shape
-    header = struct.pack(">IIBBBBB", width, height, samples.itemsize * 8, _COLOUR_TYPES[channels], 0, 0, 0)
-    chunks = [SIGNATURE, png_chunk(b"IHDR", header)]
-    if icc:
-        chunks.append(png_chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(icc)))
-    packer = zlib.compressobj()
-    above = np.zeros((1, width * channels * samples.itemsize), np.uint8)
-    for top in range(0, height, _STRIP_ROWS):
-        strip = np.ascontiguousarray(samples[top : top + _STRIP_ROWS], samples.dtype.newbyteorder(">"))
-        rows = np.concatenate([above, strip.view(np.uint8).reshape(len(strip), -1)])
-        filtered = np.full((len(strip), rows.shape[1] + 1), 2, np.uint8)  # 2: the difference to the row above
-        np.subtract(rows[1:], rows[:-1], out=filtered[:, 1:])
-        chunks.append(png_chunk(b"IDAT", packer.compress(filtered.data)))
-        above = rows[-1:]
-    return b"".join([*chunks, png_chunk(b"IDAT", packer.flush()), png_chunk(b"IEND", b"")])
