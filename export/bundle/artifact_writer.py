@@ -104,6 +104,7 @@ class ArtifactWriter:
             proven.graph,
             self._calibration(target),
             backend_of(target.backend).not_timed,
+            self.network.known_layers,
         )
 
     def used_calibration(self) -> Calibration | None:

@@ -75,6 +75,10 @@ class PreparedNetwork(Protocol):
         """What its artifacts' ids say where they are not the network itself but near it."""
 
     @property
+    def known_layers(self) -> bool:
+        """Whether the names of its convolutions say which of them INT8 costs most."""
+
+    @property
     def learnt(self) -> tuple[LearntFrom, ...]:
         """What it was changed by."""
 

@@ -71,10 +71,12 @@ class Calibrated:
 
 @dataclass(frozen=True)
 class Quantization:
-    """Which convolutions of a calibrated graph become INT8, by name."""
+    """Which convolutions of a calibrated graph become INT8, by name; `small_rest`: the weights of the others are stored
+    small, which costs DLGSANet nothing that shows, and was not measured of others."""
 
     calibrated: Calibrated
     layers: tuple[str, ...]
+    small_rest: bool = True
 
 
 def calibrate(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dlgsanet.errors import UnavailableError
@@ -15,6 +15,7 @@ from export.quantization.calibrated_graph import Calibrated, Quantization, Quant
 from export.quantization.calibration_tiles import CalibrationSet
 from export.quantization.layer_search import Search, SearchLimits
 from export.quantization.layer_sensitivity import CandidateOpener, yardstick
+from export.quantization.layers_by_loss import layers_by_loss
 from export.targets.table import Target
 from runtimes.bundle.int8_choice import DefaultLayers, Int8Choice
 
@@ -39,20 +40,36 @@ class Int8:
         graph: Graph,
         learnt: CalibrationSet,
         not_timed: str = "",
+        known: bool = True,
     ) -> tuple[Quantization, Int8Choice]:
         """Which layers of a graph become INT8, and how they were chosen, for the manifest. `not_timed`: why none can
-        be measured here.
+        be measured here; `known`: layers are known by their names, else the loss of each is measured.
 
         Raises InputError (a layer's values are not finite), BackendError (calibration failed), GateError (no choice
         holds the limits).
         """
         place = self.folder / f"int8-{quantizer.name}-{self._key(graph, learnt)}"
         calibrated = calibrate(place, quantizer, graph, learnt.tiles, self.say)
-        if self.limits is None:
+        quantization, told = self._chosen(target, scale, calibrated, learnt, place, not_timed, known)
+        return replace(quantization, small_rest=known), told
+
+    def _chosen(
+        self,
+        target: Target,
+        scale: int,
+        calibrated: Calibrated,
+        learnt: CalibrationSet,
+        place: Path,
+        not_timed: str,
+        known: bool,
+    ) -> tuple[Quantization, Int8Choice]:
+        if self.limits is None and known:
             return self._default(calibrated, "see docs/studies/precision.md; --search measures them")
         if not_timed:
             return self._default(calibrated, f"not searched: {not_timed}")
         try:
+            if self.limits is None:
+                return self._by_loss(target, scale, calibrated, learnt, place)
             return self._searched(target, scale, calibrated, learnt, place, self.limits)
         except UnavailableError as error:
             self.say(f"{target.row.name}: default layers, not searched: {error}")
@@ -61,6 +78,15 @@ class Int8:
     def _default(self, calibrated: Calibrated, reason: str) -> tuple[Quantization, Int8Choice]:
         layers = tuple(sorted(calibrated.maker().default))
         return Quantization(calibrated, layers), DefaultLayers(layers, "default", reason)
+
+    def _by_loss(
+        self, target: Target, scale: int, calibrated: Calibrated, learnt: CalibrationSet, place: Path
+    ) -> tuple[Quantization, Int8Choice]:
+        bench = CandidateOpener(calibrated.maker(), target, scale)
+        bench.require_device(())
+        losses = Journal(place / "losses.jsonl")
+        chosen = layers_by_loss(bench, yardstick(bench, learnt.mirrored), losses, self.say)
+        return Quantization(calibrated, chosen.layers), chosen
 
     def _searched(
         self,

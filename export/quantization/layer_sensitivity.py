@@ -26,6 +26,8 @@ from export.targets.table import Target, row_of
 from runtimes.machine.clock import now_ms
 from runtimes.runner.contract import Runner
 
+Say = Callable[[str], None]
+SAME_DB = 80.0  # nobody sees more; a flat tile that comes out exactly must not hide what the others lose
 SCAN_TILES = 6  # the most different ones: the error of a layer varies less than pictures do
 
 
@@ -60,8 +62,8 @@ class Yardstick:
             sr = run.infer(pair.lr)
             error = float(np.mean((sr.astype(np.float64) - exact) ** 2))
             errors.append(error)
-            near.append(min(psnr_float(sr, exact), 200.0))  # a layer that changes nothing has no finite figure
-            drops.append(full - psnr(to_hwc(sr), pair.hr, border=self.scale))
+            near.append(min(psnr_float(sr, exact), SAME_DB))
+            drops.append(full - _to_original(sr, pair, self.scale))
             structure.append(whole - ssim(to_hwc(sr), pair.hr, border=self.scale) if tiles is None else 0.0)
         means = [float(np.mean(values)) for values in (near, errors, drops, structure)]
         return Loss(means[0], min(near), means[1], means[2], max(drops, key=abs), means[3])
@@ -94,9 +96,13 @@ def yardstick(bench: CandidateOpener, pairs: Sequence[JudgedTile]) -> Yardstick:
     with tempfile.TemporaryDirectory() as folder, bench.open(Path(folder), (), exact=True) as run:
         answers = tuple(run.infer(pair.lr) for pair in pairs)
     pictures = [(to_hwc(sr), pair.hr) for sr, pair in zip(answers, pairs, strict=True)]
-    psnrs = tuple(psnr(sr, hr, border=bench.scale) for sr, hr in pictures)
+    psnrs = tuple(_to_original(sr, pair, bench.scale) for sr, pair in zip(answers, pairs, strict=True))
     ssims = tuple(ssim(sr, hr, border=bench.scale) for sr, hr in pictures)
     return Yardstick(tuple(pairs), answers, psnrs, ssims, bench.scale)
+
+
+def _to_original(sr: NDArray[np.float32], pair: JudgedTile, scale: int) -> float:
+    return min(psnr(to_hwc(sr), pair.hr, border=scale), SAME_DB)
 
 
 def scan(

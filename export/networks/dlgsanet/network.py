@@ -85,6 +85,7 @@ class PreparedDlgsaNetwork:
     compression: Compression | None
     choose: Callable[[Target], FormChoice]
     say: Say
+    known_layers: bool = True
 
     @property
     def scale(self) -> int:

@@ -93,6 +93,7 @@ class PreparedOnnxFile:
     say: Say
     variant: str | None = None
     learnt: tuple[()] = ()
+    known_layers: bool = False
 
     def choose(self, target: Target) -> FormChoice:
         """There is one form."""

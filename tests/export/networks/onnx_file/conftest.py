@@ -13,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 MakeFile = Callable[..., Path]
 
 
-def enlarging(scale: int, channels: int, top: float) -> tuple[list[onnx.NodeProto], list[onnx.TensorProto]]:
+def enlarging(scale: int, channels: int, top: float, inner: int) -> tuple[list[onnx.NodeProto], list[onnx.TensorProto]]:
     """Convolutions and a batch norm that change little beside a nearest-neighbour skip, in one range of pixels: in the
     other a picture comes out black."""
     rng = np.random.default_rng(3)
@@ -25,6 +25,7 @@ def enlarging(scale: int, channels: int, top: float) -> tuple[list[onnx.NodeProt
     constants = [
         weights("w1", channels, 3, 3, 3, size=0.1 / top),
         weights("w2", grown, channels, 3, 3, size=0.01 * top),
+        *(weights(f"inner_{i}", channels, channels, 3, 3, size=0.05) for i in range(inner)),
         numpy_helper.from_array(np.full(channels, 0.3, np.float32), "mean"),
         numpy_helper.from_array(np.full(channels, 1.7, np.float32), "var"),
         numpy_helper.from_array(np.full(channels, 1.2, np.float32), "gain"),
@@ -38,8 +39,9 @@ def enlarging(scale: int, channels: int, top: float) -> tuple[list[onnx.NodeProt
     nodes = [
         helper.make_node("Conv", ["lr_planes", "w1"], ["a"], pads=[1, 1, 1, 1]),
         helper.make_node("BatchNormalization", ["a", "gain", "shift", "mean", "var"], ["b"]),
-        helper.make_node("Relu", ["b"], ["c"]),
-        helper.make_node("Conv", ["c", "w2"], ["d"], pads=[1, 1, 1, 1]),
+        helper.make_node("Relu", ["b"], ["c_0"]),
+        *(helper.make_node("Conv", [f"c_{i}", f"inner_{i}"], [f"c_{i + 1}"], pads=[1, 1, 1, 1]) for i in range(inner)),
+        helper.make_node("Conv", [f"c_{inner}", "w2"], ["d"], pads=[1, 1, 1, 1]),
         helper.make_node("DepthToSpace", ["d"], ["e"], blocksize=scale, mode="CRD"),
         helper.make_node("Resize", ["lr_planes", "", "sizes"], ["skip"], mode="nearest"),
         helper.make_node("Mul", ["skip", "steep"], ["f"]),
@@ -56,13 +58,14 @@ def network(
     *,
     scale: int = 2,
     channels: int = 8,
+    inner: int = 0,
     top: float = 1.0,
     sides: Sequence[int | str] = ("h", "w"),
     layout: str = "NCHW",
     opset: int = 16,
 ) -> onnx.ModelProto:
     """x`scale`; fixed where `sides` are numbers."""
-    nodes, constants = enlarging(scale, channels, top)
+    nodes, constants = enlarging(scale, channels, top, inner)
     if layout == "NHWC":
         nodes.insert(0, helper.make_node("Transpose", ["image"], ["lr_planes"], perm=[0, 3, 1, 2]))
         nodes.append(helper.make_node("Transpose", ["sr_planes"], ["large"], perm=[0, 2, 3, 1]))

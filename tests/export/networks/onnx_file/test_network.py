@@ -15,6 +15,7 @@ from dlgsanet.command_line.voice import PLAIN
 from dlgsanet.errors import GateError, InputError
 from export import ExportOptions, export_bundle
 from export.networks.onnx_file import network as onnx_network
+from export.quantization.options import CalibrationOptions
 from runtimes import open_runner
 from runtimes.bundle.manifest import read_manifest
 
@@ -37,6 +38,17 @@ def test_a_file_becomes_a_bundle_that_check_passes(onnx_file: MakeFile, tmp_path
         assert run(lr).shape == (1, 3, 60, 80)
     found = measure(plan_check(CheckOptions(bundle, below_bicubic=True)), PLAIN)
     assert [record.gate for record in found.result.records if record.role == "artifact"] == ["pass", "pass"]
+
+
+def test_int8_layers_are_chosen_by_what_each_loses(onnx_file: MakeFile, tmp_path: Path) -> None:
+    bundle = tmp_path / "bundle"
+    options = ExportOptions(("openvino-int8",), (TILE,), calibration=CalibrationOptions(tiles=8))
+    export_bundle(onnx_file(inner=3, channels=16), bundle, options)
+    choice = read_manifest(bundle).artifacts[0].choice
+    assert choice is not None and choice.int8 is not None and "by the loss of each" in str(choice.int8)
+    assert set(choice.int8.layers) <= {"conv_2.Conv", "conv_3.Conv", "conv_4.Conv"}
+    with open_runner(bundle, "openvino-int8") as run:
+        assert run.info.reported_precision == "int8"
 
 
 def test_a_graph_that_is_not_the_files_writes_nothing(
