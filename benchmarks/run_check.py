@@ -88,17 +88,27 @@ def conclude(found: Findings, prefixes: Sequence[str]) -> None:
         raise BackendError("; ".join(found.crashed))
     if found.damaged:
         raise InputError("; ".join(found.damaged))
-    failed = [it.artifact for it in records if it.gate == "fail"]
-    if failed:
-        worse = next((it.reason for it in records if it.gate == "fail" and not it.is_artifact), "")
-        why = f" ({worse})" if worse else ""
-        raise GateError(f"{len(failed)} of {len(records)} accuracy gates failed: {', '.join(failed)}{why}")
-    for prefix in prefixes or ("",):
-        mine = [it for it in records if it.is_artifact and it.artifact.startswith(prefix)]
+    artifacts = [it for it in records if it.is_artifact]
+    if all(it.gate == "not run" for it in artifacts):  # what the reference shows by itself says nothing of them
+        raise UnavailableError(f"nothing could be checked here: {_first_reason(artifacts)}")
+    if any(it.gate == "fail" for it in records):
+        raise GateError(_failures(records))
+    for prefix in prefixes:
+        mine = [it for it in artifacts if it.artifact.startswith(prefix)]
         if all(it.gate == "not run" for it in mine):
             raise UnavailableError(f"nothing could be checked here: {_first_reason(mine)}")
     if blocks and all(it.gate == "not run" for it in blocks):
         raise UnavailableError(f"no block could be looked at: {_first_reason(blocks)}")
+
+
+def _failures(records: Sequence[AccuracyRecord]) -> str:
+    """What failed, in one line: artifacts by their names, the reference (checkpoint, tiles) by its reason."""
+    failed = [it for it in records if it.gate == "fail"]
+    why = next((it.reason for it in failed if not it.is_artifact), "")
+    if not any(it.is_artifact for it in failed):
+        return f"no artifact failed, but {failed[0].artifact} did: {why}"
+    names = ", ".join(it.artifact for it in failed)
+    return f"{len(failed)} of {len(records)} accuracy gates failed: {names}" + (f" ({why})" if why else "")
 
 
 def _first_reason(records: Sequence[AccuracyRecord | BlockRecord]) -> str:

@@ -136,7 +136,7 @@ def _tiling(tile: Tile, whole: Sequence[ImageRow], tiled: Sequence[Tiled], condi
         why = "it needs torch and images that fit the memory at once"
         return replace(blank, gate="not run", reason=f"what tiling costs was not measured: {why}")
     summary = summarise(whole)
-    verdict = judge_tiling(summary.drop_db)
+    verdict = judge_tiling(summary.drop_db, conditions.limits.tiling_db)
     left_out = f"{missing} images were too large to go through the network at once" if missing else ""
     return replace(
         _filled(blank, summary, whole, verdict),

@@ -9,16 +9,13 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from benchmarks.gates.limits import DEFAULT, GATES, Limits, LimitTable
+from benchmarks.gates.limits import DEFAULT, GATES, TILING_DROP_MEAN_DB, Limits, LimitTable
 from benchmarks.gates.seen_faults import over_seen
 from benchmarks.records.gate_name import GateName
 from dlgsanet.errors import InputError
 from runtimes.runner.fidelity.likeness import Likeness, ProbeFigures
 
 __all__ = ["GATES", "Figures", "Limits", "Verdict", "judge", "judge_checkpoint", "judge_tiling", "precision_fault"]
-
-TILING_DROP_MEAN_DB = 0.02
-"""What cutting into tiles may cost by itself, on the mean over the images."""
 
 
 @dataclass(frozen=True)
@@ -97,13 +94,14 @@ def precision_fault(requested: str, reported: str) -> str | None:
     return None if requested == reported else f"{requested} was requested, the engine reports {reported}"
 
 
-def judge_tiling(drop_mean_db: float) -> Verdict:
-    """Judge what tiling costs the reference: whole-image PSNR minus tiled PSNR, mean over the images, in
-    dB."""
+def judge_tiling(drop_mean_db: float, limit: float = TILING_DROP_MEAN_DB) -> Verdict:
+    """Judge what tiling costs the reference: whole-image PSNR minus tiled PSNR, mean over the images, in dB. That is a
+    matter of the tile's size, not of any artifact; more overlap changes nothing (docs/guides/tiling.md)."""
     if not math.isfinite(drop_mean_db):
         return Verdict("fail", "tiling drop: not a finite number")
-    if abs(drop_mean_db) > TILING_DROP_MEAN_DB:
-        return Verdict("fail", f"tiling drop |{drop_mean_db:.4f}| dB > {TILING_DROP_MEAN_DB:g}")
+    if abs(drop_mean_db) > limit:
+        said = f"tiling drop |{drop_mean_db:.4f}| dB > {limit:g}: the size of the tiles, not an artifact"
+        return Verdict("fail", f"{said}; export with a larger --tile, or allow it: [tiling] in a file of --limits")
     return Verdict("pass", "")
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated
 
-from dlgsanet.errors import InputError, unknown
+from dlgsanet.errors import InputError, shown, unknown
 from dlgsanet.storage import json_text
 from dlgsanet.storage.toml_file import read_toml
 from dlgsanet.storage.typed_json import between, decode
@@ -197,12 +197,21 @@ APPROXIMATE = "approximate"
 """What a file of limits calls the artifacts whose graph drops something (--basis-rank), whatever their precision."""
 
 
+TILING = "tiling"
+"""What a file of limits calls the tiles themselves, which have one limit, `drop_mean_db`."""
+
+TILING_DROP_MEAN_DB = 0.02
+"""What cutting into tiles may cost by itself, on the mean over the images."""
+
+
 @dataclass(frozen=True)
 class LimitTable:
-    """The limits of every precision, None for none at all; `name`: `default`, or a file's own hash."""
+    """The limits of every precision, None for none at all; `name`: `default`, or a file's own hash. `tiling_db`: what
+    tiles may cost by themselves."""
 
     name: str = "default"
     gates: Mapping[str, Limits | None] = field(default_factory=lambda: {**GATES, APPROXIMATE: INT8})
+    tiling_db: float = TILING_DROP_MEAN_DB
 
     def of(self, precision: str, *, approximate: bool = False, pictures: bool = False) -> Limits | None:
         """`pictures`: outputs of 8 bits, which differ by a whole level where both were next to its middle. Raises
@@ -243,8 +252,16 @@ def read_limits(path: Path) -> LimitTable:
     gates = dict(DEFAULT.gates)
     if not tables or not isinstance(found, dict):
         raise InputError(f"expected limits in {path}, such as [int8] with patch = 20, found none; {advice}")
-    for precision in tables:
-        if precision not in gates:
-            raise unknown(f"precision in {path.name}", precision, gates)
-        gates[precision] = replace(gates[precision] or Limits(), **found[precision])
-    return LimitTable(hashlib.sha256(path.read_bytes()).hexdigest()[:12], gates)
+    tiling_db = TILING_DROP_MEAN_DB
+    for name, given in tables.items():
+        if name == TILING:
+            if list(found[name]) != ["drop_mean_db"]:
+                raise InputError(
+                    f"expected drop_mean_db alone in [{TILING}] of {path}, found {shown(list(found[name]))}"
+                )
+            tiling_db = given.drop_mean_db
+        elif name in gates:
+            gates[name] = replace(gates[name] or Limits(), **found[name])
+        else:
+            raise unknown(f"precision in {path.name}", name, (*gates, TILING))
+    return LimitTable(hashlib.sha256(path.read_bytes()).hexdigest()[:12], gates, tiling_db)

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from benchmarks.accuracy.error_maps import gradient
 from benchmarks.accuracy.int8_layers import layers_line
-from benchmarks.gates import accuracy_gates as gates
+from benchmarks.gates import limits as gates
 from benchmarks.records.result_file import ResultFile
 from benchmarks.report import advice
 from benchmarks.report import page_view as report_view

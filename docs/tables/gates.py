@@ -5,8 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 
-from benchmarks.gates.accuracy_gates import TILING_DROP_MEAN_DB
-from benchmarks.gates.limits import GATES, Limits
+from benchmarks.gates.limits import GATES, TILING_DROP_MEAN_DB, Limits
 from benchmarks.gates.seen_faults import largest_shift
 from benchmarks.records.accuracy import AccuracyRecord
 from docs.tables.results import results

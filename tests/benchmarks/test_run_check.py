@@ -107,6 +107,21 @@ def test_limits_of_ones_own_judge_and_are_named_in_the_result(bundle: Make, tmp_
     assert "mean shift of red" in record.reason and record.limits not in (None, "default")
 
 
+def test_what_the_reference_shows_is_no_artifacts_failure(bundle: Make, tmp_path: Path) -> None:
+    run_check.run_check(CheckOptions(bundle(), json=tmp_path / "r.json"))
+    result = read_result(tmp_path / "r.json")
+    artifact, tiling = result.of(AccuracyRecord)
+    costly = replace(tiling, gate="fail", reason="tiling drop |0.1| dB > 0.02")
+    with pytest.raises(GateError, match=r"^no artifact failed, but torch-reference-8x8 did: tiling drop"):
+        run_check.conclude(run_check.Findings(replace(result, records=(artifact, costly)), ()), ())
+    both = (replace(artifact, gate="fail", reason="dots"), costly)
+    with pytest.raises(GateError, match=r"^2 of 2 accuracy gates failed: fake-fp32-8x8, torch-.*\(tiling drop"):
+        run_check.conclude(run_check.Findings(replace(result, records=both), ()), ())
+    idle = replace(artifact, gate="not run", reason="no such device")
+    with pytest.raises(UnavailableError, match="no such device"):
+        run_check.conclude(run_check.Findings(replace(result, records=(idle, costly)), ()), ())
+
+
 def test_what_is_asked_for_by_name_must_run(bundle: Make) -> None:
     folder = bundle(None, "missing")
     run_check.run_check(CheckOptions(folder, artifacts=("fake-fp32-8x8",)))

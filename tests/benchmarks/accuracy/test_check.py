@@ -101,6 +101,11 @@ def test_the_reference_runs_through_the_same_tiler(dataset: Dataset, nearest: Ne
     tiling = record(checked, "torch-reference-8x8")
     assert tiling.gate == "fail" and "tiling drop" in tiling.reason
     assert tiling.tiling_drop_db == record(checked).tiling_drop_db != 0
+    allowed = LimitTable(tiling_db=1000.0)
+    again = check(
+        [subject(Sloped())], dataset, ComputedReference(position_dependent, 2, "t", OVERLAP), MODEL, limits=allowed
+    )
+    assert "tiling drop" not in record(again, "torch-reference-8x8").reason
 
 
 def test_what_tiling_costs_is_a_record_of_its_own(

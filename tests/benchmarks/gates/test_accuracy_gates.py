@@ -9,7 +9,6 @@ import pytest
 
 from benchmarks.gates.accuracy_gates import (
     GATES,
-    TILING_DROP_MEAN_DB,
     Figures,
     Limits,
     Verdict,
@@ -17,7 +16,7 @@ from benchmarks.gates.accuracy_gates import (
     judge_checkpoint,
     judge_tiling,
 )
-from benchmarks.gates.limits import DEFAULT, LimitTable
+from benchmarks.gates.limits import DEFAULT, TILING_DROP_MEAN_DB, LimitTable
 from dlgsanet.errors import InputError
 
 GOOD = Figures(
@@ -121,6 +120,8 @@ def test_tiling_has_its_own_limit_in_both_directions() -> None:
     assert judge_tiling(TILING_DROP_MEAN_DB * 1.01).gate == "fail"
     assert judge_tiling(-TILING_DROP_MEAN_DB * 1.01).gate == "fail"
     assert judge_tiling(math.nan).gate == "fail"
+    assert "not an artifact; export with a larger --tile" in judge_tiling(0.1).reason
+    assert judge_tiling(0.1, limit=0.11).gate == "pass"
 
 
 def test_drops_that_gains_cancel_fail_by_their_sizes() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.gates.limits import DEFAULT, FP32, GATES, INT8, read_limits
+from benchmarks.gates.limits import DEFAULT, FP32, GATES, INT8, TILING_DROP_MEAN_DB, read_limits
 from dlgsanet.errors import InputError
 
 
@@ -56,6 +56,8 @@ def test_a_file_changes_what_it_names_and_nothing_else(tmp_path: Path, suffix: s
         ("int8 = 2026-01-01", "expected an object"),
         ("patch = 3", "expected an object"),
         ("[int8", "expected TOML"),
+        ("[tiling]\npatch = 1", "expected drop_mean_db alone"),
+        ("[tilling]\ndrop_mean_db = 1", "did you mean tiling"),
     ],
 )
 def test_a_file_that_cannot_be_meant_is_refused_in_one_line(tmp_path: Path, text: str, words: str) -> None:
@@ -64,6 +66,13 @@ def test_a_file_that_cannot_be_meant_is_refused_in_one_line(tmp_path: Path, text
     with pytest.raises(InputError, match=words) as error:
         read_limits(path)
     assert "\n" not in str(error.value)
+
+
+def test_what_tiles_cost_has_a_limit_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text("[tiling]\ndrop_mean_db = 0.15")
+    table = read_limits(tmp_path / "mine.toml")
+    assert (table.tiling_db, dict(table.gates)) == (0.15, dict(DEFAULT.gates))
+    assert DEFAULT.tiling_db == TILING_DROP_MEAN_DB
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
