@@ -10,7 +10,7 @@ from rich.text import Text
 from benchmarks.gates.speed_gates import judge_requirement
 from benchmarks.latency.options import BenchOptions
 from benchmarks.latency.plan import BenchPlan, contestants, plan_bench
-from benchmarks.latency.roofline import with_shares
+from benchmarks.latency.roofline import products, with_shares
 from benchmarks.latency.rounds import Timed, bench, compare_all, steps
 from benchmarks.records.environment import Environment, describe_environment
 from benchmarks.records.latency import RatioRecord
@@ -87,5 +87,4 @@ def conclude(timed: Timed, required: Sequence[RatioRecord], asked: Sequence[str]
 
 
 def _limits(artifacts: Sequence[Artifact], threads: int) -> list[Limit]:
-    families = [(artifact.backend, artifact.precision) for artifact in artifacts]
-    return [*product_limits(families, threads).values(), copy_limit(threads)]
+    return [*product_limits(products(artifacts), threads).values(), copy_limit(threads)]

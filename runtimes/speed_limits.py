@@ -14,6 +14,7 @@ from functools import partial
 import numpy as np
 
 from dlgsanet.errors import UnavailableError
+from runtimes.backends.backend import Operand
 from runtimes.backends.registry import find_backend
 from runtimes.probe_network import PRODUCT_SIDE
 
@@ -32,17 +33,22 @@ class Limit:
 
 def product_limits(families: Iterable[tuple[str, str]], threads: int) -> dict[tuple[str, str], Limit]:
     """The peak for each (backend, precision) that can run here; others are left out."""
-    random = np.random.default_rng(0)
-    a, b = (random.random((PRODUCT_SIDE, PRODUCT_SIDE), np.float32) for _ in range(2))
     found = {}
     for backend, precision in dict.fromkeys(families):
         try:
-            multiply = find_backend(backend).open_product(precision, threads)
+            task = partial(find_backend(backend).open_product(precision, threads), *_operands(precision))
+            task()  # some only then compile what they run
         except UnavailableError:
             continue
-        name = f"product-{backend}-{precision}"
-        found[backend, precision] = Limit(name, "MAC", float(PRODUCT_SIDE) ** 3, partial(multiply, a, b))
+        found[backend, precision] = Limit(f"product-{backend}-{precision}", "MAC", float(PRODUCT_SIDE) ** 3, task)
     return found
+
+
+def _operands(precision: str) -> tuple[Operand, Operand]:
+    random, shape = np.random.default_rng(0), (PRODUCT_SIDE, PRODUCT_SIDE)
+    if precision == "int8":
+        return random.integers(0, 256, shape, np.uint8), random.integers(-127, 128, shape, np.int8)
+    return random.random(shape, np.float32), random.random(shape, np.float32)
 
 
 def copy_limit(threads: int) -> Limit:

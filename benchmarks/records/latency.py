@@ -18,8 +18,8 @@ Rate = Annotated[float, between(1e-9, 1e24)]
 @dataclass(frozen=True)
 class Roofline:
     """`network_macs` are the multiply-adds of the network itself, `lowered_macs` those of the graph; the shares are
-    what these would take at the product limit of the engine and precision (LimitRecord), over the median; None where
-    that was not measured."""
+    what these would take at the product limits of the engine (LimitRecord), each part in the precision in which it ran,
+    over the median; None where one was not measured."""
 
     network_macs: int
     lowered_macs: int

@@ -10,14 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
+from numpy.typing import NDArray
+
 from dlgsanet.errors import UnavailableError
 from runtimes.backends.engines import Engine
 from runtimes.bundle.manifest import Artifact
 from runtimes.machine.processor import Device
 from runtimes.runner.contract import Runner, RunOptions
-from runtimes.runner.tiling import Array
 
-Multiply = Callable[[Array, Array], object]
+Operand = NDArray[np.float32] | NDArray[np.uint8] | NDArray[np.int8]
+Multiply = Callable[[Operand, Operand], object]
 
 
 @dataclass(frozen=True)
@@ -97,8 +100,8 @@ class Backend:
     """Of every engine of (bundle, artifact) that lies in the bundle."""
 
     open_product: Callable[[str, int], Multiply] = _no_product
-    """The product of two matrices (`runtimes.probe_network.PRODUCT`) in (precision, threads): the engine's own peak.
-    Raises UnavailableError where there is none."""
+    """The product of two matrices (`runtimes.probe_network.PRODUCT`, or PRODUCT_INT8 of integers) in (precision,
+    threads): the engine's own peak. Raises UnavailableError where there is none."""
 
     as_written: bool = False
     """Its fp32 artifacts compute the graph as it was written: what other backends did to it shows beside them."""

@@ -13,6 +13,8 @@ from runtimes.runner.tiling import Array
 MODEL = Path(__file__).with_name("tiny.onnx")
 PRODUCT = Path(__file__).with_name("product.onnx")
 """`c` = `a` @ `b`, float32, PRODUCT_SIDE x PRODUCT_SIDE each: how fast an engine multiplies on this machine."""
+PRODUCT_INT8 = Path(__file__).with_name("product_int8.onnx")
+"""The same with `a` uint8 about 128, `b` int8 and `c` uint8 about 128, each with a scale (in 1/255, 1/127 and 1)."""
 PRODUCT_SIDE = 1536
 
 TOLERANCE = 0.002

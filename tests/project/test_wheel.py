@@ -19,6 +19,7 @@ MUST_HAVE = (
     *("dlgsanet/weights/nano-x4.safetensors", "dlgsanet/py.typed"),
     *("export/py.typed", "runtimes/py.typed", "benchmarks/py.typed"),
     *("runtimes/probe_network/tiny.onnx", "runtimes/probe_network/product.onnx"),
+    "runtimes/probe_network/product_int8.onnx",
 )
 MUST_HAVE_SUCH = (
     "dlgsanet/kernels/*/*.c",

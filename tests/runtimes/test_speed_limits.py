@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from runtimes import speed_limits as limits
+from runtimes.backends.openvino import product as openvino_product
+from runtimes.runner.work_by_precision import Layer
 from runtimes.speed_limits import copy_limit, product_limits
 
 
@@ -20,8 +22,24 @@ def test_every_engine_multiplies(monkeypatch: pytest.MonkeyPatch) -> None:
         assert np.allclose(product, a @ b, rtol=1e-4)
 
 
+@pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
+def test_integers_are_multiplied_as_integers(monkeypatch: pytest.MonkeyPatch, backend: str) -> None:
+    pytest.importorskip(backend)
+    found = product_limits([(backend, "int8")], 1)
+    if backend == "openvino" and not found:
+        pytest.skip("this CPU has no int8 in OpenVINO")
+    task = found[backend, "int8"].task
+    a, b = task.args  # type: ignore[attr-defined]
+    assert (a.dtype, b.dtype) == (np.uint8, np.int8)
+    (product,) = result if isinstance(result := task(), list) else result.values()  # type: ignore[attr-defined]
+    zero = 128.0 if product.dtype == np.uint8 else 0.0
+    exact = (a.astype(np.float64) - 128) / 255 @ (b.astype(np.float64) / 127)
+    assert np.abs(product - zero - exact).max() < 0.51
+    assert exact.std() > 6
+
+
 def test_what_cannot_run_is_left_out() -> None:
-    assert product_limits([("onnxruntime", "int8"), ("fake", "fp32")], 1) == {}
+    assert product_limits([("onnxruntime", "bf16"), ("fake", "fp32")], 1) == {}
 
 
 @pytest.mark.parametrize("threads", [1, 3])
@@ -33,4 +51,10 @@ def test_a_copy_reads_and_writes_all_bytes(monkeypatch: pytest.MonkeyPatch, thre
 
 
 def test_precisions_without_a_product_are_left_out() -> None:
-    assert product_limits([("openvino", "int8"), ("openvino", "int8-mixed"), ("onnxruntime", "int8")], 1) == {}
+    assert product_limits([("openvino", "int8-mixed"), ("openvino", "int8w"), ("onnxruntime", "int8w")], 1) == {}
+
+
+def test_an_engine_that_does_not_multiply_integers_has_no_such_peak(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("openvino")
+    monkeypatch.setattr(openvino_product, "layers", lambda compiled: iter((Layer("fp32", 1),)))
+    assert product_limits([("openvino", "int8")], 1) == {}

@@ -4,7 +4,6 @@ lists."""
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from dlgsanet.errors import BackendError, InputError, UnavailableError
+from runtimes.backends.backend import Multiply
 from runtimes.backends.onnxruntime import ENGINE
 from runtimes.backends.onnxruntime.devices import require_provider
 from runtimes.backends.onnxruntime.layers import integer_precision, layers, profiled
@@ -22,11 +22,13 @@ from runtimes.bundle.integrity import read_verified, verify
 from runtimes.bundle.manifest import Artifact
 from runtimes.file_formats.onnx_file import OnnxFacts, convolution_weights, read_facts, tensor_names, with_outputs
 from runtimes.machine.processor import available_threads
-from runtimes.probe_network import PRODUCT
+from runtimes.probe_network import PRODUCT, PRODUCT_INT8
 from runtimes.runner.contract import RunInfo, Runner, RunOptions
 from runtimes.runner.ports import require_host_ports, require_port, require_taps
 from runtimes.runner.tiling import Array
 from runtimes.runner.work_by_precision import by_precision
+
+_PRODUCTS = {"fp32": PRODUCT, "int8": PRODUCT_INT8}
 
 
 class OnnxRuntimeRunner(Runner):
@@ -139,14 +141,14 @@ class OnnxRuntimeRunner(Runner):
         self._session = None
 
 
-def open_product(precision: str, threads: int) -> Callable[[Array, Array], object]:
-    """The product of two matrices (`runtimes.probe_network.PRODUCT`) on the CPU, in fp32. Raises UnavailableError for
+def open_product(precision: str, threads: int) -> Multiply:
+    """The product of two matrices (`runtimes.probe_network`) on the CPU, in fp32 or int8. Raises UnavailableError for
     other precisions, and without the engine."""
-    if precision != "fp32":
+    if (model := _PRODUCTS.get(precision)) is None:
         raise UnavailableError(f"no matrix product is known for {ENGINE.name} in {precision}")
     ort = ENGINE.load()
     options = _session_options(ort, CPU, threads, None)
-    session = ort.InferenceSession(PRODUCT.read_bytes(), options, providers=[CPU])
+    session = ort.InferenceSession(model.read_bytes(), options, providers=[CPU])
     return lambda a, b: session.run(["c"], {"a": a, "b": b})
 
 

@@ -25,7 +25,7 @@ def _probe(engine: ModuleType) -> tuple[Device, ...]:
 
 
 def _product(precision: str, threads: int) -> Multiply:
-    from runtimes.backends.openvino.runner import open_product
+    from runtimes.backends.openvino.product import open_product
 
     return open_product(precision, threads)
 

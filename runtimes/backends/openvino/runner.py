@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from importlib import import_module
 from importlib.metadata import version
@@ -10,16 +10,15 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from dlgsanet.errors import BackendError, InputError, UnavailableError
+from dlgsanet.errors import BackendError, InputError
 from runtimes.backends.openvino import ENGINE
 from runtimes.backends.openvino.devices import native_precisions, require_openvino_device
-from runtimes.backends.openvino.layers import PRECISION_HINT, TAP, TYPES, layers, precision_of
+from runtimes.backends.openvino.layers import PRECISION_HINT, TAP, layers, precision_of
 from runtimes.backends.openvino.probe import prove
 from runtimes.backends.openvino.protocols import Compiled, IrModel, Port, Request
 from runtimes.bundle.integrity import read_verified, require_only
 from runtimes.bundle.manifest import Artifact
 from runtimes.machine.processor import available_threads
-from runtimes.probe_network import PRODUCT
 from runtimes.runner.blame import blame
 from runtimes.runner.contract import RunInfo, Runner, RunOptions
 from runtimes.runner.ports import require_host_ports, require_port, require_taps
@@ -30,8 +29,6 @@ CPU = "CPU"
 
 HINTS = (PRECISION_HINT, "EXECUTION_MODE_HINT", "DYNAMIC_QUANTIZATION_GROUP_SIZE")
 """Settings that a bundle may pin; others (cache folders, plugins) are none of its business."""
-
-_PRODUCTS = ("fp32", "fp16", "bf16")  # INT8 needs a quantized graph, not a hint
 
 
 class OpenVinoRunner(Runner):
@@ -150,25 +147,6 @@ class OpenVinoRunner(Runner):
 
     def _close(self) -> None:
         self._request = self._compiled = None
-
-
-def open_product(precision: str, threads: int) -> Callable[[Array, Array], object]:
-    """The product of two matrices (`runtimes.probe_network.PRODUCT`) on the CPU, in a precision named as in artifact
-    ids.
-
-    Raises UnavailableError without the engine, or where the CPU would compute in another precision.
-    """
-    if precision not in _PRODUCTS:
-        raise UnavailableError(f"no matrix product is known for {ENGINE.name} in {precision}")
-    openvino = ENGINE.load()
-    core = openvino.Core()
-    if precision not in native_precisions(core.get_property(CPU, "OPTIMIZATION_CAPABILITIES")):
-        raise UnavailableError(f"this CPU has no {precision} in OpenVINO")
-    hint = next(name for name, ours in TYPES.items() if ours == precision)
-    settings = {PRECISION_HINT: hint, "NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": threads}
-    compiled = core.compile_model(core.read_model(PRODUCT.read_bytes(), b""), CPU, settings)
-    request = compiled.create_infer_request()
-    return lambda a, b: request.infer({"a": a, "b": b})
 
 
 def _shapes(ports: Sequence[Port]) -> dict[str, tuple[int, ...]]:
