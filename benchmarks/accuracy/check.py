@@ -15,7 +15,7 @@ from benchmarks.accuracy.crops import Shelf, make_crop
 from benchmarks.accuracy.diagnosis import Signs, diagnosis, signs
 from benchmarks.accuracy.error_maps import WorstImages
 from benchmarks.accuracy.figures import Standard, Tiled, bicubic, require_finite, standard, to_8_bits
-from benchmarks.accuracy.ladder import WHOLE, Ladder
+from benchmarks.accuracy.ladder import Ladder
 from benchmarks.accuracy.verdicts import Conditions, Seen, require_limit
 from benchmarks.gates.accuracy_gates import Verdict
 from benchmarks.gates.limits import DEFAULT, LimitTable
@@ -25,7 +25,6 @@ from benchmarks.records.pictures import Crop, ErrorMap
 from benchmarks.subjects.datasets import Dataset, Sample
 from benchmarks.subjects.reference import ReferenceOutputs
 from benchmarks.subjects.subject import Origin, Subject, ending
-from benchmarks.subjects.torch_peers import peer_id
 from dlgsanet.errors import EdgeError, UnavailableError
 from dlgsanet.imaging.files import to_nchw
 from dlgsanet.metrics import Protocol
@@ -125,7 +124,7 @@ def check(
     tilings = {tile: _Tiling(conditions.protocol(tile)) for tile in _tiles(subjects)}
     enlarged: list[Tiled] = []
     shelf = Shelf()
-    rungs = Ladder(subjects) if ladder else None
+    rungs = Ladder(subjects, reference) if ladder else None
     with ExitStack() as stack:
         runs = [_open(subject, stack, step) for subject in subjects]
         for sample in dataset.samples():
@@ -133,7 +132,7 @@ def check(
             outputs, drop = _one_image(sample, runs, tilings, reference, step)
             if rungs:
                 rungs.add(sample, outputs, conditions)
-            outputs.pop(WHOLE, None)
+            outputs.pop(reference.whole_name, None)
             if outputs and shelf.wants(drop):
                 shelf = shelf.put(make_crop(sample, dataset, origin.sha256, outputs), drop)
         _probe(runs, dataset, reference, origin.scale, step)
@@ -211,7 +210,7 @@ def _one_image(
     name = sample.item.name
     step(f"{name}: reference, whole image")
     whole = reference.whole(sample)
-    outputs: dict[str, Array] = {} if whole is None else {WHOLE: whole}
+    outputs: dict[str, Array] = {} if whole is None else {reference.whole_name: whole}
     drops = [0.0]
     for tile, tiling in tilings.items():
         alive = [run for run in runs if run.subject.tile == tile and run.over is None]
@@ -225,7 +224,7 @@ def _one_image(
         tiling.tiled.append(Tiled(target.psnr_db, target.ssim, target.rgb_psnr_db))
         if whole is not None:
             tiling.whole.append(standard(sample, whole, tiling.protocol).row(target.output))
-        outputs[peer_id("reference", tile)] = target.output
+        outputs[reference.tiled_name(tile)] = target.output
         for run in alive:
             step(f"{name}: {run.subject.artifact}")
             sr = _one_output(run, target, reference.overlap)

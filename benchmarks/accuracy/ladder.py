@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 
 from benchmarks.accuracy.figures import finite, mean
 from benchmarks.accuracy.verdicts import Conditions
-from benchmarks.records.identity import REFERENCE, Identity
+from benchmarks.records.identity import Identity
 from benchmarks.records.inside import RungRecord
 from benchmarks.subjects.datasets import Sample
+from benchmarks.subjects.reference import ReferenceOutputs
 from benchmarks.subjects.subject import Subject
-from benchmarks.subjects.torch_peers import REFERENCE_FAMILY, peer_id
 from dlgsanet import metrics
 from dlgsanet.errors import UnavailableError
 from dlgsanet.imaging.files import to_hwc
@@ -23,7 +23,6 @@ from runtimes.backends.backend import Backend
 from runtimes.backends.registry import find_backend
 from runtimes.runner.tiling import Array, Tile
 
-WHOLE = f"{REFERENCE_FAMILY}-whole"
 _SIXTEEN = ("bf16", "fp16")
 _INT8 = ("int8", "int8w")
 _FROM_SIXTEEN = ("int8-mixed", "pal8", "pal6", "pal4")  # what is computed in 16 bits, with smaller weights
@@ -56,14 +55,15 @@ class _Figures:
 class Ladder:
     """Collects the figures image by image; `records` are their means."""
 
-    def __init__(self, subjects: Sequence[Subject]) -> None:
+    def __init__(self, subjects: Sequence[Subject], reference: ReferenceOutputs) -> None:
         self._tiles = sorted({subject.tile for subject in subjects})
-        self._rungs = {tile: rungs([it for it in subjects if it.tile == tile], tile) for tile in self._tiles}
+        self._rungs = {tile: rungs([it for it in subjects if it.tile == tile], tile, reference) for tile in self._tiles}
         self._figures: dict[tuple[Tile, str], _Figures] = {}
 
     def add(self, sample: Sample, outputs: Mapping[str, Array], conditions: Conditions) -> None:
-        """One image: 1 x 3 x sH x sW outputs by name, WHOLE among them where it was computed. Outputs that are missing
-        (not run here) are stepped over: what follows is compared with the last one that is there."""
+        """One image: 1 x 3 x sH x sW outputs by name, the reference's of the whole image among them where it was
+        computed. Outputs that are missing (not run here) are stepped over: what follows is compared with the last one
+        that is there."""
         for tile in self._tiles:
             present: dict[str, str | None] = {}
             for rung in self._rungs[tile]:
@@ -104,15 +104,15 @@ class Ladder:
         return tuple(found)
 
 
-def rungs(subjects: Sequence[Subject], tile: Tile) -> list[Rung]:
+def rungs(subjects: Sequence[Subject], tile: Tile, reference: ReferenceOutputs) -> list[Rung]:
     """All outputs of one tile size, each after the one that it was made from."""
-    tiled = peer_id("reference", tile)
+    whole, tiled = reference.whole_name, reference.tiled_name(tile)
     names = {(it.backend, it.precision): it.artifact for it in subjects if not it.pictures}
     written = [(it.backend, "fp32") for it in subjects if _entry(it).as_written]
     ordered = sorted(subjects, key=lambda it: (not _entry(it).as_written, _rank(it.precision)))
     return [
-        Rung(WHOLE, None, REFERENCE),
-        Rung(tiled, WHOLE, REFERENCE),
+        Rung(whole, None, reference.identity),
+        Rung(tiled, whole, reference.identity),
         *(Rung(it.artifact, _before(it, names, written, tiled), it) for it in ordered),
     ]
 

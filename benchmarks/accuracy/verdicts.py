@@ -10,11 +10,10 @@ from benchmarks.accuracy.figures import Summary, Tiled, finite, mean, summarise
 from benchmarks.gates.accuracy_gates import Figures, Verdict, judge, judge_checkpoint, judge_tiling
 from benchmarks.gates.limits import DEFAULT, LimitTable
 from benchmarks.records.accuracy import AccuracyRecord, ImageRow
-from benchmarks.records.identity import REFERENCE, Identity
+from benchmarks.records.identity import Identity
 from benchmarks.subjects.datasets import Dataset
 from benchmarks.subjects.reference import ReferenceOutputs
 from benchmarks.subjects.subject import Origin, Subject
-from benchmarks.subjects.torch_peers import peer_id
 from dlgsanet.metrics import Protocol
 from runtimes.runner.contract import RunInfo
 from runtimes.runner.fidelity.likeness import Likeness, ProbeFigures
@@ -124,7 +123,7 @@ def reference(
 def _tiling(tile: Tile, whole: Sequence[ImageRow], tiled: Sequence[Tiled], conditions: Conditions) -> AccuracyRecord:
     """`whole` compares its tiled output with the whole image's."""
     blank = replace(
-        _blank(peer_id("reference", tile), REFERENCE, tile, conditions),
+        _blank(conditions.reference.tiled_name(tile), conditions.reference.identity, tile, conditions),
         reference="the whole image at once",
         psnr_db=finite(mean(it.psnr_db for it in tiled)) if tiled else None,
         ssim=mean(it.ssim for it in tiled) if tiled else None,
@@ -133,7 +132,7 @@ def _tiling(tile: Tile, whole: Sequence[ImageRow], tiled: Sequence[Tiled], condi
     )
     missing = len(tiled) - len(whole)
     if not whole:
-        why = "it needs torch and images that fit the memory at once"
+        why = f"it needs {conditions.reference.identity.backend} and images that it takes whole"
         return replace(blank, gate="not run", reason=f"what tiling costs was not measured: {why}")
     summary = summarise(whole)
     verdict = judge_tiling(summary.drop_db, conditions.limits.tiling_db)

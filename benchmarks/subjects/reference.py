@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.records.identity import Identity
 from benchmarks.subjects.datasets import Dataset, Sample
 from benchmarks.subjects.torch_peers import reference_function
 from dlgsanet.errors import InputError, UnavailableError
@@ -30,12 +31,28 @@ WHOLE_LIMIT = 512 * 512
 
 class ReferenceOutputs(ABC):
     """`description` says in the output and the records what it is; `overlap` is in LR pixels. `probes`: files of the
-    bundle with outputs of the probe tiles, checked by their hashes, by tile."""
+    bundle with outputs of the probe tiles, checked by their hashes, by tile. `engine` computes, or computed, it."""
 
-    def __init__(self, description: str, overlap: int, probes: Mapping[Tile, Path] | None = None) -> None:
+    def __init__(
+        self,
+        description: str,
+        overlap: int,
+        probes: Mapping[Tile, Path] | None = None,
+        engine: str = TORCH.name,
+    ) -> None:
         self.description = description
         self.overlap = overlap
+        self.identity = Identity(role="reference", backend=engine)
         self._probes = probes or {}
+
+    @property
+    def whole_name(self) -> str:
+        """What records call it for a whole image at once."""
+        return f"{self.identity.backend}-reference-whole"
+
+    def tiled_name(self, tile: Tile) -> str:
+        """What records call it in tiles of this size."""
+        return f"{self.identity.backend}-reference-{tile[0]}x{tile[1]}"
 
     @abstractmethod
     def tiled(self, sample: Sample, tile: Tile) -> Array:
@@ -70,8 +87,9 @@ class ComputedReference(ReferenceOutputs):
         overlap: int = DEFAULT_OVERLAP,
         probes: Mapping[Tile, Path] | None = None,
         takes: Callable[[Tile], bool] = lambda size: True,
+        engine: str = TORCH.name,
     ) -> None:
-        super().__init__(description, overlap, probes)
+        super().__init__(description, overlap, probes, engine)
         self._function = function
         self._scale = scale
         self._takes = takes
@@ -125,8 +143,9 @@ def open_reference(bundle: str | Path, manifest: Manifest, dataset: Dataset, thr
         function = reference_function(bundle, manifest, threads)
     except UnavailableError as error:
         if all(item.sr for item in dataset.items):
-            description = f"the outputs stored in the bundle (no {_runs(manifest)} here)"
-            return StoredReference(description, manifest.reference.overlap, probes)
+            engine = (ONNX_RUNTIME if manifest.source.foreign else TORCH).name
+            description = f"the outputs stored in the bundle (no {engine} here)"
+            return StoredReference(description, manifest.reference.overlap, probes, engine)
         raise UnavailableError(f"{error}; or leave --data away to use the bundle's own parity pack") from error
     description = f"recomputed here with torch {version(TORCH.module)}"
     return ComputedReference(function, manifest.scale, description, probes=probes)
@@ -139,11 +158,9 @@ def _foreign(
     verify(bundle, {path: manifest.reference.files[path]})
     run = open_untouched(bundle / path, foreign, threads)
     description = f"recomputed here by {ONNX_RUNTIME.name} from the untouched file"
-    return ComputedReference(run, manifest.scale, description, probes=probes, takes=foreign.takes)
-
-
-def _runs(manifest: Manifest) -> str:
-    return (ONNX_RUNTIME if manifest.source.foreign else TORCH).name
+    return ComputedReference(
+        run, manifest.scale, description, probes=probes, takes=foreign.takes, engine=ONNX_RUNTIME.name
+    )
 
 
 def _stored_probes(bundle: str | Path, manifest: Manifest) -> dict[Tile, Path]:

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from dlgsanet.network.model import DLGSANet
 
 PEERS = {"official": Identity(role="peer", backend=TORCH.name), "reference": REFERENCE}
-REFERENCE_FAMILY = f"{TORCH.name}-reference"
 MEMORY_FORMATS = ("contiguous", "channels_last")
 _TRIALS = 3
 

@@ -8,7 +8,7 @@ from typing import cast
 import numpy as np
 import pytest
 
-from benchmarks.accuracy.ladder import WHOLE, Ladder, rungs
+from benchmarks.accuracy.ladder import Ladder, rungs
 from benchmarks.accuracy.verdicts import Conditions
 from benchmarks.subjects.datasets import Dataset, Item, Sample
 from benchmarks.subjects.reference import StoredReference
@@ -17,7 +17,8 @@ from dlgsanet.imaging.files import to_nchw
 from runtimes.runner.contract import Runner
 
 TILE = (16, 16)
-TILED = "torch-reference-16x16"
+TILED, WHOLE = "torch-reference-16x16", "torch-reference-whole"
+STORED = StoredReference("stored", 4)
 
 
 def subject(name: str) -> Subject:
@@ -28,7 +29,9 @@ def subject(name: str) -> Subject:
 
 
 def chain(*names: str) -> dict[str, str | None]:
-    return {step.name.removesuffix("-16x16"): step.before for step in rungs([subject(name) for name in names], TILE)}
+    return {
+        step.name.removesuffix("-16x16"): step.before for step in rungs([subject(name) for name in names], TILE, STORED)
+    }
 
 
 def test_every_step_names_the_one_it_was_made_from() -> None:
@@ -45,7 +48,7 @@ def test_small_weights_come_from_fp16_and_pictures_from_arrays() -> None:
     picture = Subject(
         "coreml-fp16-image-16x16", "fp16", TILE, cast(Runner, None), pictures=True, role="artifact", backend="coreml"
     )
-    found = {step.name: step.before for step in rungs([*map(subject, names), picture], TILE)}
+    found = {step.name: step.before for step in rungs([*map(subject, names), picture], TILE, STORED)}
     assert found["coreml-pal4-16x16"] == found["coreml-int8w-16x16"] == "coreml-fp16-16x16"
     assert found["coreml-fp16-16x16"] == "coreml-fp32-16x16" and found["coreml-fp32-16x16"] == TILED
     assert found[picture.artifact] == "coreml-fp16-16x16"
@@ -72,11 +75,11 @@ def sample() -> Sample:
 @pytest.fixture
 def context() -> Conditions:
     data = Dataset("set", 2, (), "given", "", "a" * 64)
-    return Conditions(data, StoredReference("stored", 4), Origin("m", "b" * 64, 2), None)
+    return Conditions(data, STORED, Origin("m", "b" * 64, 2), None)
 
 
 def test_figures_follow_from_the_pictures(sample: Sample, context: Conditions) -> None:
-    ladder = Ladder([subject("openvino-fp32"), subject("openvino-bf16")])
+    ladder = Ladder([subject("openvino-fp32"), subject("openvino-bf16")], STORED)
     perfect = to_nchw(sample.hr).astype(np.float32)
     outputs = {TILED: perfect, "openvino-fp32-16x16": perfect, "openvino-bf16-16x16": perfect + np.float32(0.01)}
     ladder.add(sample, outputs, context)
@@ -88,7 +91,7 @@ def test_figures_follow_from_the_pictures(sample: Sample, context: Conditions) -
 
 
 def test_an_identical_image_does_not_hide_the_others(sample: Sample, context: Conditions) -> None:
-    ladder = Ladder([subject("openvino-fp32")])
+    ladder = Ladder([subject("openvino-fp32")], STORED)
     perfect = to_nchw(sample.hr).astype(np.float32)
     for error in (0.0, 0.01):
         ladder.add(sample, {TILED: perfect, "openvino-fp32-16x16": perfect + np.float32(error)}, context)
@@ -96,7 +99,7 @@ def test_an_identical_image_does_not_hide_the_others(sample: Sample, context: Co
 
 
 def test_an_artifact_that_did_not_run_is_stepped_over(sample: Sample, context: Conditions) -> None:
-    ladder = Ladder([subject("openvino-fp32"), subject("openvino-bf16")])
+    ladder = Ladder([subject("openvino-fp32"), subject("openvino-bf16")], STORED)
     perfect = to_nchw(sample.hr).astype(np.float32)
     ladder.add(sample, {TILED: perfect, "openvino-bf16-16x16": perfect + np.float32(0.1)}, context)
     _, bf16 = ladder.records(context)

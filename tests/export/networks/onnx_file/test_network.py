@@ -38,6 +38,9 @@ def test_a_file_becomes_a_bundle_that_check_passes(onnx_file: MakeFile, tmp_path
         assert run(lr).shape == (1, 3, 60, 80)
     found = measure(plan_check(CheckOptions(bundle, below_bicubic=True)), PLAIN)
     assert [record.gate for record in found.result.records if record.role == "artifact"] == ["pass", "pass"]
+    assert [record.artifact for record in found.result.records if record.role == "reference"] == [
+        "onnxruntime-reference-24x24"
+    ]
 
 
 def test_int8_layers_are_chosen_by_what_each_loses(onnx_file: MakeFile, tmp_path: Path) -> None:
