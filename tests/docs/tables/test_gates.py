@@ -4,7 +4,7 @@ from dataclasses import fields, replace
 
 import pytest
 
-from benchmarks.gates.limits import GATES, Limits
+from benchmarks.gates.limits import GATES, INT8, Limits
 from docs.tables import gates
 from runtimes.runner.fidelity.likeness import Likeness, ProbeFigures
 from tests.benchmarks.records.result_examples import accuracy
@@ -32,6 +32,14 @@ def test_what_was_seen_is_within_the_limits() -> None:
                     precision,
                     field.name,
                 )
+
+
+def test_the_limits_of_int8_are_two_to_three_times_what_was_seen() -> None:
+    """Of sizes: decibels have no such ratio."""
+    for field in fields(Limits):
+        seen = gates.worst_seen(field.name, ["int8", "int8-mixed"])
+        if not field.name.startswith("to_reference"):
+            assert seen is not None and 1.95 < getattr(INT8, field.name) / seen < 3.05, (field.name, seen)
 
 
 def test_the_table_says_the_worst_in_brackets(monkeypatch: pytest.MonkeyPatch) -> None:
