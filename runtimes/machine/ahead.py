@@ -118,13 +118,11 @@ def ahead(make: Callable[[], Iterator[T]], depth: int = DEPTH) -> Iterator[Itera
 
 
 @contextmanager
-def behind(
-    consume: Callable[[Iterator[T]], None], depth: int = DEPTH, last: T | None = None
-) -> Iterator[Callable[[T], None]]:
+def behind(consume: Callable[[Iterator[T]], None], depth: int = DEPTH, *last: T) -> Iterator[Callable[[T], None]]:
     """A function that hands items to `consume`, which runs in a thread; the block's end waits for it.
 
     A block that ends with an error abandons it: the iterator that it reads raises then, and does not end. With `last`
-    it ends all the same, behind what was handed over and this one.
+    it ends all the same, behind what was handed over and these.
     """
     channel: _Channel[T] = _Channel(depth)
     worker = _Worker(lambda: consume(channel.items()), channel.leave)
@@ -145,12 +143,12 @@ def behind(
         yield put
         channel.end()
     except BaseException:
-        if last is None:
+        if not last:
             channel.leave()
-        else:
-            with suppress(_Abandoned):
-                channel.put(last)
-            channel.end()
+        with suppress(_Abandoned):
+            for item in last:
+                channel.put(item)
+        channel.end()
         worker.join()
         raise
     fail()

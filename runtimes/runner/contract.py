@@ -12,6 +12,8 @@ from typing import TypeVar
 import numpy as np
 
 from dlgsanet.errors import BackendError, ExitCode, InputError, UnavailableError
+from dlgsanet.imaging.pixels import Pixels
+from runtimes.machine.ahead import ahead
 from runtimes.runner.overlap import DEFAULT_OVERLAP
 from runtimes.runner.tiling import Array, Stream, nearest_tile, stream_rows, upscale_stream
 
@@ -168,16 +170,17 @@ class Runner(ABC):
 
     def rows(
         self,
-        lr: Array,
+        lr: Pixels,
         overlap: int = DEFAULT_OVERLAP,
         on_tile: Callable[[], None] | None = None,
         through: Callable[[Stream], Stream] = lambda run: run,
     ) -> Iterator[tuple[int, Array]]:
         """Like calling, for one image, but yields `(y0, strip)` of finished HR rows: memory of one row of
-        tiles. `on_tile` is called after every tile. `through` puts something between tiler and engine, such as
-        `TileMemory.stream`."""
+        tiles. `lr` may also be the samples of a file, uint8 or uint16, which become floats tile by tile. `on_tile` is
+        called after every tile. `through` puts something between tiler and engine, such as `TileMemory.stream`."""
         self._require_open()
-        _require_image(lr)
+        if lr.dtype not in (np.uint8, np.uint16):
+            _require_image(lr)
 
         def stream(tiles: Iterator[Array]) -> Iterator[Array]:
             for sr in through(self._checked_each)(tiles):
@@ -227,8 +230,10 @@ class Runner(ABC):
         """Run the engine once on a checked tile."""
 
     def _infer_each(self, tiles: Iterator[Array]) -> Iterator[Array]:
-        """Run the engine on checked tiles, in order; backends that can work ahead of what they give override it."""
-        return map(self._infer, tiles)
+        """Run the engine on checked tiles, in order, in a thread of its own: it has the next tile while the last one's
+        answer is used. Backends whose engine takes several requests override it."""
+        with ahead(lambda: map(self._infer, tiles), depth=1) as answers:
+            yield from answers
 
     @abstractmethod
     def _close(self) -> None:
@@ -273,7 +278,7 @@ class Runner(ABC):
             raise OutputError(f"{name}: the output is {low:g} everywhere though the input is not constant")
 
 
-def _require_image(lr: Array) -> None:
+def _require_image(lr: Pixels) -> None:
     """Refuse what is not a batch of NCHW float32 RGB images in [0, 1]."""
     if not isinstance(lr, np.ndarray):
         raise InputError(f"expected a NumPy array, found {type(lr).__name__}; convert it, as a tensor with .numpy()")

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlgsanet.errors import BackendError, InputError
+from dlgsanet.imaging.pixels import Pixels
 from runtimes.runner.overlap import DEFAULT_OVERLAP
 
 Array = NDArray[np.float32]
@@ -38,13 +39,21 @@ away."""
 class Span:
     """One tile on one axis: LR pixels from `start`; its weight is not zero on the HR pixels [low, high) only.
 
-    `weight` has high - low values in (0, 1].
+    `weight` has high - low values in (0, 1]: it rises, is 1, and falls.
     """
 
     start: int
     low: int
     high: int
     weight: Array
+
+    def pieces(self) -> list[tuple[slice, Array | None]]:
+        """Where it rises, where it is 1 (None in place of the weights), and where it falls, as far as there are any."""
+        ones = np.flatnonzero(self.weight == 1)
+        first, last = (int(ones[0]), int(ones[-1]) + 1) if ones.size else (len(self.weight), len(self.weight))
+        rise, fall = slice(0, first), slice(last, len(self.weight))
+        found = [(rise, self.weight[rise]), (slice(first, last), None), (fall, self.weight[fall])]
+        return [(part, weight) for part, weight in found if part.start < part.stop]
 
 
 def middle_tile(picture: Array, tile: tuple[int, int]) -> Array:
@@ -103,14 +112,14 @@ def one_by_one(infer: Infer) -> Stream:
 
 def upscale_stream(run: Stream, lr: Array, scale: int, tile: tuple[int, int], overlap: int = DEFAULT_OVERLAP) -> Array:
     """As `upscale_tiled`, with all tiles of all images through one stream."""
-    batch, channels, height, width = _require_nchw(lr)
+    batch, channels, height, width = _require_nchw(lr, np.float32)
     rows = axis_spans(height, tile[0], overlap, scale)
     columns = axis_spans(width, tile[1], overlap, scale)
     out = np.zeros((batch, channels, height * scale, width * scale), np.float32)
     places = list(itertools.product(range(batch), rows, columns))
     answers = run(_cut(lr[image : image + 1], tile, row, column) for image, row, column in places)
     for (image, row, column), sr in zip(places, answers, strict=True):
-        out[image, :, row.low : row.high, column.low : column.high] += _weighted(sr, scale, tile, row, column)[0]
+        _blend(out[image : image + 1, :, row.low : row.high, column.low : column.high], sr, scale, tile, row, column)
     return out
 
 
@@ -126,10 +135,11 @@ def iter_rows(
 
 
 def stream_rows(
-    run: Stream, lr: Array, scale: int, tile: tuple[int, int], overlap: int = DEFAULT_OVERLAP
+    run: Stream, lr: Pixels, scale: int, tile: tuple[int, int], overlap: int = DEFAULT_OVERLAP
 ) -> Iterator[tuple[int, Array]]:
-    """As `iter_rows`, with all tiles through one stream."""
-    batch, channels, height, width = _require_nchw(lr)
+    """As `iter_rows`, with all tiles through one stream. Samples of 8 or 16 bits become floats in [0, 1] tile by
+    tile."""
+    batch, channels, height, width = _require_nchw(lr, np.float32, np.uint8, np.uint16)
     if batch != 1:
         raise InputError(f"expected one image to stream, found a batch of {batch}: call it once for each image")
     rows = axis_spans(height, tile[0], overlap, scale)
@@ -143,27 +153,38 @@ def stream_rows(
         strip = np.zeros((1, channels, max(row.high, done + carried.shape[2]) - done, width * scale), np.float32)
         strip[:, :, : carried.shape[2]] = carried
         for column in columns:
-            piece = _weighted(next(answers), scale, tile, row, column)
-            strip[:, :, row.low - done : row.high - done, column.low : column.high] += piece
+            place = strip[:, :, row.low - done : row.high - done, column.low : column.high]
+            _blend(place, next(answers), scale, tile, row, column)
         carried = strip[:, :, finished - done :].copy()
         yield done, strip[:, :, : finished - done]
         done = finished
 
 
-def _cut(lr: Array, tile: tuple[int, int], row: Span, column: Span) -> Array:
-    """One tile of one image, mirrored beyond its edges."""
+def _cut(lr: Pixels, tile: tuple[int, int], row: Span, column: Span) -> Array:
+    """One tile of one image, mirrored beyond its edges, as floats."""
     ys = _reflected(row.start, tile[0], lr.shape[2])
     xs = _reflected(column.start, tile[1], lr.shape[3])
-    return np.ascontiguousarray(lr[:, :, ys][:, :, :, xs])
+    cut = np.ascontiguousarray(lr[:, :, ys][:, :, :, xs])
+    floats: Array = cut.astype(np.float32, copy=False)
+    if cut.dtype != np.float32:
+        floats /= np.float32(255 if cut.dtype == np.uint8 else 65535)
+    return floats
 
 
-def _weighted(sr: Array, scale: int, tile: tuple[int, int], row: Span, column: Span) -> Array:
-    """The part of an upscaled tile that counts, times its weights."""
+def _blend(place: Array, sr: Array, scale: int, tile: tuple[int, int], row: Span, column: Span) -> None:
+    """Add the part of an upscaled tile that counts, times its weights, to its place; where they are 1 nothing is
+    multiplied."""
     if sr.shape[2:] != (tile[0] * scale, tile[1] * scale):
         raise BackendError(f"expected {tile[0]}x{tile[1]} pixels upscaled x{scale}, found an output of {sr.shape}")
     y, x = row.start * scale, column.start * scale
     part = sr[:, :, row.low - y : row.high - y, column.low - x : column.high - x]
-    return part * (row.weight[:, None] * column.weight[None, :])
+    for ys, down in row.pieces():
+        for xs, across in column.pieces():
+            piece = part[:, :, ys, xs]
+            if down is not None or across is not None:
+                down_or_1 = np.ones(1, np.float32) if down is None else down
+                piece = piece * (down_or_1[:, None] * (1 if across is None else across))
+            place[:, :, ys, xs] += piece
 
 
 def _reflected(start: int, tile: int, length: int) -> NDArray[np.intp]:
@@ -177,8 +198,8 @@ def _reflected(start: int, tile: int, length: int) -> NDArray[np.intp]:
     return np.where(index < length, index, period - index) if length > 1 else np.zeros(tile, np.intp)
 
 
-def _require_nchw(lr: Array) -> tuple[int, int, int, int]:
-    if lr.ndim != 4 or lr.dtype != np.float32 or 0 in lr.shape:
+def _require_nchw(lr: Pixels, *dtypes: type) -> tuple[int, int, int, int]:
+    if lr.ndim != 4 or lr.dtype not in dtypes or 0 in lr.shape:
         raise InputError(f"expected a non-empty NCHW float32 image, found {lr.dtype} of shape {lr.shape}")
     return lr.shape[0], lr.shape[1], lr.shape[2], lr.shape[3]
 

@@ -38,6 +38,9 @@ class UpscaleOptions:
         str | None, typer.Option("--format", help="Pictures: png (default), jpg, webp, tiff, or same as the input.")
     ] = None
     quality: Annotated[int | None, typer.Option(min=1, max=100, help="JPEG: default 95. WebP: lossy then.")] = None
+    compression: Annotated[
+        int | None, typer.Option(min=0, max=9, help="PNG: 0 to 9; the more, the smaller and slower; default 3.")
+    ] = None
     strip: Annotated[bool, typer.Option("--strip", help="Pictures: leave out EXIF, XMP and resolution.")] = False
     skip_existing: Annotated[
         bool, typer.Option("--skip-existing", help="Pictures: go on where a run stopped; outputs there are kept.")
@@ -72,6 +75,7 @@ class UpscaleOptions:
         given = {
             "--format": self.form is not None,
             "--quality": self.quality is not None,
+            "--compression": self.compression is not None,
             "--strip": self.strip,
             "--skip-existing": self.skip_existing,
             "--keep-going": self.keep_going,

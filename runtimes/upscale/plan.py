@@ -56,6 +56,7 @@ class PictureJob:
     height: int
     width: int
     quality: int | None = None
+    compression: int | None = None
     strip: bool = False
 
 
@@ -192,7 +193,7 @@ def _job(source: Path, target: Path, options: UpscaleOptions, scale: int) -> Pic
         what = f"{found.width * scale}x{found.height * scale} pixels"
     if what:
         raise cannot_keep(what, source, target)
-    return PictureJob(source, target, found.height, found.width, options.quality, options.strip)
+    return PictureJob(source, target, found.height, found.width, options.quality, options.compression, options.strip)
 
 
 def cannot_keep(what: str, source: Path, target: Path) -> InputError:

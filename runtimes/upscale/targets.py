@@ -105,6 +105,9 @@ def require_format(options: UpscaleOptions) -> None:
     named = names_a_file(options) and options.output.suffix.lower() in (*SUFFIXES["jpg"], *SUFFIXES["webp"])
     if options.quality is not None and form not in kinds and not named:
         raise InputError("--quality is for JPEG and WebP; give --format jpg, webp or same, too")
+    other = names_a_file(options) and options.output.suffix.lower() not in SUFFIXES["png"]
+    if options.compression is not None and (form not in (None, "png", "same") or other):
+        raise InputError("--compression is for PNG; leave it out, or give --format png")
 
 
 def require_known(form: str | None) -> None:

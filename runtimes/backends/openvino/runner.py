@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from importlib import import_module
 from importlib.metadata import version
@@ -10,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from dlgsanet.errors import BackendError, InputError
+from dlgsanet.errors import BackendError, EdgeError, InputError
 from runtimes.backends.openvino import ENGINE
 from runtimes.backends.openvino.devices import native_precisions, require_openvino_device
 from runtimes.backends.openvino.layers import PRECISION_HINT, TAP, layers, precision_of
@@ -128,12 +130,42 @@ class OpenVinoRunner(Runner):
         try:
             found = self._running.infer({self._artifact.input.name: tile})
         except RuntimeError as error:
-            said = f"{self._artifact.id}: OpenVINO failed: {error}"
-            on_cpu = self._on_cpu  # other devices fail for reasons of their own, such as memory
-            raise (blame(said, partial(prove, ENGINE.load().Core(), CPU)) if on_cpu else BackendError(said)) from error
+            raise self._failed(error) from error
         # The request owns the memory and the next run overwrites it.
         sr: Array = np.array(found[self._artifact.output.name])
         return sr
+
+    def _infer_each(self, tiles: Iterator[Array]) -> Iterator[Array]:
+        """Two requests in flight: one runs while the other gets its tile and gives its answer."""
+        assert self._compiled is not None
+        requests = (self._running, self._compiled.create_infer_request())
+        waiting: deque[Request] = deque()
+        try:
+            for turn, tile in enumerate(tiles):
+                ready = self._answer(waiting.popleft()) if len(waiting) == len(requests) else None
+                request = requests[turn % len(requests)]
+                request.start_async({self._artifact.input.name: tile})
+                waiting.append(request)
+                if ready is not None:
+                    yield ready
+            while waiting:
+                yield self._answer(waiting.popleft())
+        finally:
+            for request in waiting:  # somebody wants no more
+                with suppress(RuntimeError):
+                    request.wait()
+
+    def _answer(self, request: Request) -> Array:
+        try:
+            request.wait()
+        except RuntimeError as error:
+            raise self._failed(error) from error
+        return np.array(request.get_output_tensor(0).data, np.float32)
+
+    def _failed(self, error: RuntimeError) -> EdgeError:
+        said = f"{self._artifact.id}: OpenVINO failed: {error}"
+        # devices other than the CPU fail for reasons of their own, such as memory
+        return blame(said, partial(prove, ENGINE.load().Core(), CPU)) if self._on_cpu else BackendError(said)
 
     def _inspect(self, tile: Array) -> tuple[Array, dict[str, Array]]:
         sr = self._infer(tile)

@@ -83,3 +83,22 @@ def test_a_block_that_fails_never_lets_the_work_behind_finish():
         put(1)
         raise KeyboardInterrupt
     assert not finished.is_set() and threading.active_count() == before
+
+
+def test_a_block_that_fails_may_end_the_work_behind_with_a_last_word():
+    done = []
+    with pytest.raises(KeyboardInterrupt), behind(lambda items: done.extend(items), 2, "cut") as put:
+        for item in range(5):
+            put(item)
+        raise KeyboardInterrupt
+    assert done == [0, 1, 2, 3, 4, "cut"]
+
+
+def test_a_last_word_to_work_that_has_failed_hides_no_error():
+    def fail(items):
+        next(items)
+        raise ValueError("disk full")
+
+    with pytest.raises(ValueError, match="disk full"), behind(fail, 1, "cut") as put:
+        for item in range(100):
+            put(item)

@@ -18,6 +18,7 @@ from runtimes.backends.torch.runner import TorchRunner
 from runtimes.bundle.manifest import Artifact, read_manifest
 from runtimes.machine.processor import available_threads
 from runtimes.runner.contract import OutputError, Runner, RunOptions
+from runtimes.runner.tiling import upscale_tiled
 from tests.runtimes.backends.coreml.fake_coreml import pretend
 from tests.runtimes.backends.tensorrt.fakes.fake_cuda import FakeCuda
 from tests.runtimes.backends.tensorrt.fakes.fake_engines import TABLE, built, install
@@ -121,6 +122,22 @@ def test_any_size_and_batch(make: Make, picture):
     np.testing.assert_array_equal(sr[:1], one)
     np.testing.assert_array_equal(np.concatenate([strip for _, strip in strips], axis=2), one)
     assert [y0 for y0, _ in strips] == list(np.cumsum([0] + [strip.shape[2] for _, strip in strips])[:-1])
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_samples_of_a_file_give_what_their_floats_give(make: Make, dtype: type):
+    peak = np.iinfo(dtype).max
+    samples = np.random.default_rng(2).integers(0, peak, (1, 3, 21, 37), dtype, endpoint=True)
+    with make() as run:
+        plain = upscale_tiled(run.infer, samples.astype(np.float32) / np.float32(peak), run.scale, (16, 16), 4)
+        strips = [strip for _, strip in run.rows(samples, overlap=4)]
+    assert np.array_equal(np.concatenate(strips, axis=2), plain)  # and the engine's requests are kept apart
+
+
+def test_who_wants_no_more_rows_may_leave(make: Make, picture):
+    with make() as run:
+        first = next(run.rows(picture, overlap=4))[1].copy()
+        assert np.array_equal(next(run.rows(picture, overlap=4))[1], first)
 
 
 def test_info_says_what_runs(make: Make):

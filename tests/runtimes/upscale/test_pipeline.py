@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from threading import Event
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from dlgsanet.command_line.voice import Voice
 from dlgsanet.errors import BackendError, InputError
+from dlgsanet.imaging.encode import Looks, Put
 from dlgsanet.imaging.files import write_picture
 from runtimes.backends.torch.runner import TorchRunner
 from runtimes.machine.stage_clock import STAGES, StageClock
 from runtimes.runner.contract import Runner
-from runtimes.upscale import run as running
-from runtimes.upscale.plan import PictureJob, PicturePlan, UpscalePlan
-from runtimes.upscale.run import run_upscale
+from runtimes.upscale import pictures
+from runtimes.upscale.options import UpscaleOptions
+from runtimes.upscale.plan import PictureJob, PicturePlan, UpscalePlan, plan_jobs
+from runtimes.upscale.run import Upscaled, run_upscale
+from runtimes.upscale.targets import list_sources, name_targets
 from tests.runtimes.upscale.plain_way import upscale_picture
 
 RNG = np.random.default_rng(8)
@@ -44,7 +48,7 @@ def jobs(tmp_path: Path) -> tuple[PictureJob, ...]:
     return tuple(made)
 
 
-def go(jobs: tuple[PictureJob, ...], infer=twice, keep_going: bool = False) -> running.Upscaled:
+def go(jobs: tuple[PictureJob, ...], infer=twice, keep_going: bool = False) -> Upscaled:
     return run_upscale(UpscalePlan(PicturePlan(jobs), opened(infer), 4, keep_going), Voice(quiet=True))
 
 
@@ -59,22 +63,43 @@ def test_files_are_the_same_as_one_after_the_other(jobs: tuple[PictureJob, ...])
     assert [job.target.read_bytes() for job in jobs] == plain
 
 
-def test_the_next_is_computed_while_one_is_written(jobs: tuple[PictureJob, ...], monkeypatch) -> None:
-    second, real = Event(), running.write_picture
+def test_rows_are_written_while_the_next_are_computed(jobs: tuple[PictureJob, ...], monkeypatch) -> None:
+    """In one picture of four tiles in two rows, and from one picture to the next."""
+    started, third, real = Event(), Event(), pictures.new_picture
+    count = 0
 
     def infer(x: np.ndarray) -> np.ndarray:
-        if started:
-            second.set()
+        nonlocal count
+        count += 1
+        if count > 2:
+            assert started.wait(20)  # the first row of tiles is given away before the second is there
+            third.set()
         return twice(x)
 
-    def write(target: Path, *rest: object) -> None:
-        started.append(target)
-        assert second.wait(20)  # one after the other, this never comes
-        real(target, *rest)
+    @contextmanager
+    def new_picture(path: Path, looks: Looks) -> Iterator[Put]:
+        started.set()
+        assert third.wait(20)  # one after the other, this never comes
+        with real(path, looks) as put:
+            yield put
 
-    started: list[Path] = []
-    monkeypatch.setattr(running, "write_picture", write)
+    monkeypatch.setattr(pictures, "new_picture", new_picture)
     assert len(go(jobs[:2], infer).jobs) == 2
+
+
+def test_every_picture_is_decoded_once(jobs: tuple[PictureJob, ...], monkeypatch) -> None:
+    decoders, real = [], Image._getdecoder
+    monkeypatch.setattr(Image, "_getdecoder", lambda *words: decoders.append(words[1]) or real(*words))
+    sources = (jobs[0].source, *(jobs[0].source.with_suffix(f".{suffix}") for suffix in ("bmp", "tif", "jpg")))
+    with Image.open(sources[0]) as image:
+        for source in sources[1:]:
+            image.save(source)
+    decoders.clear()
+    options = UpscaleOptions(sources, sources[0].parent / "large", model="m")
+    targets = name_targets(list_sources(options.inputs, options.output), options, 2)
+    assert len(go(plan_jobs(targets, options, 2).jobs).jobs) == 4
+    # a JPEG is read twice more, to see whether its scans are whole
+    assert sorted(decoders) == ["jpeg"] * 3 + ["raw"] * 2 + ["zip"]
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), BackendError("engine died")])
@@ -95,14 +120,14 @@ def test_what_was_computed_is_written_when_a_later_one_stops(
 
 
 def test_a_picture_that_cannot_be_written_or_read_is_told(jobs: tuple[PictureJob, ...], monkeypatch) -> None:
-    real = running.write_picture
+    real = pictures.new_picture
 
-    def write(target: Path, *rest: object) -> None:
-        if target == jobs[0].target:
+    def new_picture(path: Path, looks: Looks) -> AbstractContextManager[Put]:
+        if path == jobs[0].target:
             raise InputError("disk full")
-        real(target, *rest)
+        return real(path, looks)
 
-    monkeypatch.setattr(running, "write_picture", write)
+    monkeypatch.setattr(pictures, "new_picture", new_picture)
     jobs[2].source.write_bytes(b"gone")
     with pytest.raises(InputError, match="disk full"):
         go(jobs)

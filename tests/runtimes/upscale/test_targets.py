@@ -101,6 +101,17 @@ def test_quality_is_taken(tmp_path: Path) -> None:
         assert small.stat().st_size < large.stat().st_size / 2
 
 
+def test_compression_is_taken_for_png_alone(tmp_path: Path) -> None:
+    write_picture(tmp_path / "a.png", RNG.random((40, 40, 3)))
+    for compression in (0, 9):
+        upscale(tmp_path / "a.png", "-o", tmp_path / f"{compression}", "--compression", compression)
+    large, small = (tmp_path / f"{compression}" / "a_x2.png" for compression in (0, 9))
+    assert small.stat().st_size < 0.9 * large.stat().st_size
+    for words in (["-o", tmp_path / "out", "--format", "jpg"], ["-o", tmp_path / "out.webp"]):
+        with pytest.raises(InputError, match="--compression is for PNG"):
+            upscale(tmp_path / "a.png", *words, "--compression", 9)
+
+
 def test_a_run_goes_on_where_another_stopped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "in"
     for name in ("a.png", "b.png"):

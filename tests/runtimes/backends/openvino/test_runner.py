@@ -47,6 +47,34 @@ def test_the_reported_precision_is_the_one_that_ran(bundle, kit, lr, precision):
     assert "fp32" in info.device_precisions
 
 
+def test_two_requests_are_in_flight(bundle, lr):
+    """The next tile has begun before the first answer is given, and each answer is its own."""
+    taken = []
+
+    def tiles():
+        for turn in range(5):
+            taken.append(turn)
+            yield lr * np.float32(turn / 4)
+
+    with open_runner(bundle, NAME, threads=1) as run:
+        expected = [run.infer(lr * np.float32(turn / 4)) for turn in range(5)]
+        answers = run._infer_each(tiles())
+        found = [next(answers)]
+        assert taken == [0, 1, 2]
+        found += answers
+    assert all(np.array_equal(one, other) for one, other in zip(found, expected, strict=True))
+
+
+def test_a_request_that_fails_is_said(bundle, lr):
+    with open_runner(bundle, NAME, threads=1) as run:
+        request = SimpleNamespace(
+            start_async=lambda inputs: None, wait=lambda: (_ for _ in ()).throw(RuntimeError("no"))
+        )
+        run._request = request
+        with pytest.raises(InputError, match="OpenVINO failed: no"):
+            list(run._infer_each(iter([lr, lr, lr])))
+
+
 def test_a_precision_that_did_not_run_is_a_mismatch(bundle, kit):
     """The planted fault: an artifact called bf16 whose hint says f32."""
     kit.rewrite(bundle, index(bundle, "openvino-bf16-16x16"), hints={HINT: "f32"})
