@@ -40,11 +40,9 @@ def model_card(manifest: Manifest) -> str:
         *_int8(manifest.artifacts),
         *_calibration(manifest.calibration),
         "## Use",
-        "```\n"
-        "dlgsanet check BUNDLE\n"
-        "dlgsanet bench BUNDLE\n"
-        f"dlgsanet upscale PICTURE -o OUT --bundle BUNDLE --artifact {first.id}\n"
-        "```",
+        "```\ndlgsanet check BUNDLE\ndlgsanet bench BUNDLE\ndlgsanet upscale PICTURE -o OUT --bundle BUNDLE\n```",
+        "`upscale` times what can run on the machine, once, and takes the fastest that shows what it showed here; "
+        f"`--artifact {first.id}` or another of the table takes that one.",
         "## Parity pack",
         "`reference/` holds the file and photographs with their LR and what the reference makes of them "
         f"tile by tile (overlap {manifest.reference.overlap} LR pixels), so that `check` works without torch.",

@@ -1,27 +1,52 @@
-"""Which artifact of a bundle upscales, where none was named."""
+"""Which artifact of a bundle upscales, where none was named: the fastest good one, timed here once."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+import hashlib
+import json
+import platform
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from dlgsanet.errors import UnavailableError
+from dlgsanet.errors import BackendError, InputError, UnavailableError
+from dlgsanet.storage import json_text, typed_json
+from dlgsanet.storage.atomic import sha256_file, write_text
+from dlgsanet.storage.cache_folder import user_cache
 from runtimes import open_runner
-from runtimes.bundle.manifest import read_manifest
+from runtimes.backends.registry import find_backend
+from runtimes.bundle.manifest import LOW_RANK, MANIFEST, Manifest, read_manifest
+from runtimes.machine.processor import available_threads, cpu_name
 from runtimes.runner.contract import Runner, RunOptions
+from runtimes.upscale.trial import FamilyTime, try_all
 
 Say = Callable[[str], None]
+
+NEAR = 1.05
+"""Of artifacts whose times differ by no more the first of the manifest is taken: the more exact ones come first, and a
+next timing could turn them round."""
+
+_MOST_BYTES = 1 << 20
+_WHAT = "what was timed"
+
+
+@dataclass(frozen=True)
+class KeptTimes:
+    """What is kept of the timings on one machine."""
+
+    trials: tuple[FamilyTime, ...]
 
 
 @contextmanager
 def chosen_runner(bundle: Path, prefix: str | None, options: RunOptions, say: Say) -> Iterator[Runner]:
-    """Open the artifact that `prefix` means, or the first of the bundle that this machine can run as it is
-    meant.
+    """Open the artifact that `prefix` means, or the fastest of the bundle that this machine runs as it is meant.
 
-    `say` gets one line with the choice. Without a prefix an artifact is passed over, with its reason said,
-    when its backend or device is missing here or the engine changes its precision. Raises as `open_runner`,
-    and UnavailableError when none can run.
+    `say` gets one line with the choice. Without a prefix what the bundle has is timed, once for a machine and its
+    versions; passed over, with its reason said, is what is missing here, crashes, runs in another precision, shows less
+    than when it was exported, or is approximate in any precision. Raises as `open_runner`, and UnavailableError when
+    none can run.
     """
     if prefix is not None:
         with open_runner(bundle, prefix, device=options.device, threads=options.threads) as run:
@@ -29,20 +54,81 @@ def chosen_runner(bundle: Path, prefix: str | None, options: RunOptions, say: Sa
                 say(f"note: {run.info.precision_mismatch}")
             yield run
         return
-    families = dict.fromkeys(artifact.family for artifact in read_manifest(bundle).artifacts)
-    reasons = []
-    for family in families:
+    trials = _trials(bundle, read_manifest(bundle), options, say)
+    reasons = [trial.reason for trial in trials if trial.ms is None]
+    for trial in ranked(trials):
         with ExitStack() as stack:
             try:
-                runner = open_runner(bundle, family, device=options.device, threads=options.threads)
+                runner = open_runner(bundle, trial.family, device=options.device, threads=options.threads)
                 run = stack.enter_context(runner)
-                reason = run.info.precision_mismatch
-            except UnavailableError as error:
-                reason = str(error)
-            if reason is None:
-                say(f"using {run.info.artifact} on {run.info.device} ({run.info.reported_precision})")
-                yield run
-                return
-        reasons.append(reason)
-        say(f"passed over {family}: {reason}")
+            except (UnavailableError, BackendError) as error:
+                say(f"passed over {trial.family}: {error}")
+                reasons.append(str(error))
+                continue
+            say(f"using {run.info.artifact} on {run.info.device} ({run.info.reported_precision}){_why(trial, trials)}")
+            yield run
+            return
     raise UnavailableError(f"no artifact of '{bundle}' can run here: {'; '.join(reasons) or 'it has none'}")
+
+
+def ranked(trials: Sequence[FamilyTime]) -> list[FamilyTime]:
+    """Those that run, the one to take first."""
+    timed = [(trial.ms, trial) for trial in trials if trial.ms is not None]
+    best = min((ms for ms, _ in timed), default=0.0)
+    return [trial for _, trial in sorted(timed, key=lambda it: 0.0 if it[0] <= NEAR * best else it[0])]
+
+
+def _why(taken: FamilyTime, trials: Sequence[FamilyTime]) -> str:
+    others = [trial for trial in trials if trial.ms is not None and trial is not taken]
+    if not others:
+        return ", the only one that runs here"
+    next_best = min(others, key=lambda it: it.ms or 0.0)
+    return (
+        f", the fastest of {len(others) + 1} here: {taken.ms:.3g} ms a tile, {next_best.family} {next_best.ms:.3g}; "
+        "--artifact takes another"
+    )
+
+
+def _trials(bundle: Path, manifest: Manifest, options: RunOptions, say: Say) -> Sequence[FamilyTime]:
+    """Of every family in the order of the manifest, from the cache or timed now."""
+    variants = {artifact.family: artifact.variant for artifact in manifest.artifacts}
+    place = user_cache() / "fastest" / f"{_key(bundle, manifest, options)}.json"
+    families = [family for family, variant in variants.items() if variant != LOW_RANK]
+    if (known := _recall(place, families)) is not None:
+        return known
+    say(f"timing {len(families)} artifacts of this bundle, once on this machine")
+    found = try_all(bundle, families, options, lambda family: None)
+    for trial in found:
+        if trial.ms is None:
+            say(f"passed over {trial.family}: {trial.reason}")
+    for family in variants.keys() - set(families):
+        say(f"passed over {family}: it is approximate in any precision; take it by --artifact")
+    if ranked(found):
+        with suppress(InputError):  # a home that cannot be written: timed again next time
+            write_text(place, typed_json.encode(KeptTimes(found)))
+    return found
+
+
+def _recall(place: Path, families: Sequence[str]) -> tuple[FamilyTime, ...] | None:
+    try:
+        tried = typed_json.decode(KeptTimes, json_text.read(place, _MOST_BYTES, _WHAT, "delete it"), _WHAT, "delete it")
+    except InputError:  # not there, damaged, or of another version
+        return None
+    return tried.trials if [trial.family for trial in tried.trials] == list(families) else None
+
+
+def _key(bundle: Path, manifest: Manifest, options: RunOptions) -> str:
+    """All that the times depend on: the bundle, the machine, how it is to run, and the engines' versions."""
+    engines = {artifact.backend for artifact in manifest.artifacts}
+    versions = {name: _version(name) for name in sorted(engines)}
+    machine = [cpu_name(), available_threads(), platform.platform(), platform.python_version()]
+    told = [sha256_file(bundle / MANIFEST), machine, options.device, options.threads, versions]
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:32]
+
+
+def _version(backend: str) -> str:
+    """Of the engine, without importing it; empty where it is not there."""
+    try:
+        return version(find_backend(backend).engine.module.replace("_", "-"))
+    except (PackageNotFoundError, UnavailableError):
+        return ""

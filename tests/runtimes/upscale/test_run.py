@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -30,6 +31,12 @@ from runtimes.upscale.targets import PictureSource
 
 pytest.importorskip("onnxruntime")
 RNG = np.random.default_rng(11)
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What is timed here is no business of the user's."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
 
 
 @pytest.fixture
@@ -78,14 +85,14 @@ def test_alpha_bits_and_grey_are_kept(bundle, tmp_path):
     assert len(np.unique(np.rint(deep.rgb * 65535) % 257)) > 100
 
 
-def test_the_first_artifact_that_runs_is_chosen_and_named(bundle, photo, tmp_path, capsys, kit):
-    assert command(bundle, photo, "-o", tmp_path / "out", artifact=None) == 0
-    assert "using onnxruntime-fp32 on CPUExecutionProvider (fp32)" in capsys.readouterr().err
+def test_the_fastest_artifact_that_runs_is_chosen_and_named(bundle, photo, tmp_path, capsys, kit):
     kit.rewrite(bundle, 0, backend="tensorrt", id="tensorrt-fp32-16x16")
-    assert command(bundle, photo, "-o", tmp_path / "out2", artifact=None) == 0
+    assert command(bundle, photo, "-o", tmp_path / "out", artifact=None) == 0
     said = capsys.readouterr().err
     assert "passed over tensorrt-fp32" in said
-    assert "using openvino-fp32 on CPU" in said
+    assert re.search(r"using o\w+-\w+-16x\d\d on CPU\w* \(\w+\), the ", said)
+    assert command(bundle, photo, "-o", tmp_path / "out2", artifact=None) == 0
+    assert "timing" not in capsys.readouterr().err
 
 
 def test_an_artifact_that_runs_in_another_precision_is_not_chosen(bundle, photo, tmp_path, capsys, kit):

@@ -1,0 +1,104 @@
+"""Without --artifact the fastest that is good is taken, and timed once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dlgsanet.errors import UnavailableError
+from runtimes.runner.contract import RunOptions
+from runtimes.upscale import choice
+from runtimes.upscale.choice import chosen_runner, ranked
+from runtimes.upscale.trial import FamilyTime
+
+pytest.importorskip("onnxruntime")
+pytest.importorskip("openvino")
+
+timed: list[list[str]] = []  # the families of each round
+
+
+@pytest.fixture
+def times(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, float]:
+    """ms by family, in place of what would be measured; others cannot run."""
+    found: dict[str, float] = {}
+
+    def try_all(bundle, families, options, say):
+        timed.append(list(families))
+        return tuple(FamilyTime(it, found.get(it), "" if it in found else "not here") for it in families)
+
+    timed.clear()
+    monkeypatch.setattr(choice, "try_all", try_all)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return found
+
+
+def chosen(bundle: Path, said: list[str], **options: object) -> str:
+    with chosen_runner(bundle, None, RunOptions(threads=1, **options), said.append) as run:
+        return run.info.artifact
+
+
+def test_the_fastest_is_taken_with_a_word_why_and_timed_once(bundle: Path, times: dict[str, float]) -> None:
+    times |= {"onnxruntime-fp32": 9.0, "openvino-fp32": 4.0}
+    said: list[str] = []
+    assert chosen(bundle, said).startswith("openvino-fp32")
+    assert "the fastest of 2 here: 4 ms a tile, onnxruntime-fp32 9; --artifact takes another" in said[-1]
+    assert "passed over openvino-bf16: not here" in said
+    times["openvino-fp32"] = 99.0  # nobody asks again
+    again: list[str] = []
+    assert chosen(bundle, again).startswith("openvino-fp32")
+    assert again == said[-1:] and len(timed) == 1
+
+
+@pytest.mark.parametrize("damage", ["", "{", '{"trials": []}', '{"trials": [{"family": 3}]}'])
+def test_a_damaged_memory_is_made_anew(bundle: Path, times: dict[str, float], tmp_path: Path, damage: str) -> None:
+    times |= {"onnxruntime-fp32": 9.0}
+    chosen(bundle, [])
+    (kept,) = (tmp_path / "cache" / "dlgsanet" / "fastest").iterdir()
+    whole = kept.read_text()
+    kept.write_text(damage)
+    chosen(bundle, [])
+    assert kept.read_text() == whole and len(timed) == 2
+
+
+def test_another_bundle_or_another_way_to_run_is_timed_anew(bundle: Path, times: dict[str, float]) -> None:
+    times |= {"onnxruntime-fp32": 9.0}
+    chosen(bundle, [])
+    with chosen_runner(bundle, None, RunOptions(threads=2), lambda line: None):
+        pass
+    manifest = bundle / "manifest.json"
+    manifest.write_text(manifest.read_text() + "\n")
+    chosen(bundle, [])
+    assert len(timed) == 3
+
+
+def test_a_home_that_cannot_be_written_stops_nothing(bundle: Path, times, monkeypatch, tmp_path: Path) -> None:
+    times |= {"onnxruntime-fp32": 9.0}
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    assert chosen(bundle, []).startswith("onnxruntime-fp32")
+
+
+def test_one_that_does_not_open_gives_way_to_the_next(bundle: Path, times: dict[str, float], kit) -> None:
+    kit.rewrite(bundle, 0, backend="tensorrt", id="tensorrt-fp32-16x16")
+    times |= {"tensorrt-fp32": 1.0, "openvino-fp32": 4.0}
+    said: list[str] = []
+    assert chosen(bundle, said).startswith("openvino-fp32")
+    assert any(line.startswith("passed over tensorrt-fp32: ") for line in said)
+
+
+def test_where_none_runs_all_reasons_are_said(bundle: Path, times: dict[str, float]) -> None:
+    with pytest.raises(UnavailableError, match="can run here: not here; not here"):
+        chosen(bundle, [])
+
+
+def test_near_ones_stand_in_the_order_of_the_manifest() -> None:
+    trials = [
+        FamilyTime("a", 10.0),
+        FamilyTime("b", 9.7),
+        FamilyTime("c", None, "no"),
+        FamilyTime("d", 20.0),
+        FamilyTime("e", 15.0),
+    ]
+    assert [trial.family for trial in ranked(trials)] == ["a", "b", "e", "d"]
+    assert ranked([]) == []
