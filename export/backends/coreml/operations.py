@@ -6,69 +6,17 @@ precision of the program, shapes and axes as tuples of integers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from dlgsanet.errors import BackendError
+from dlgsanet.errors import BackendError, InputError
+from export.backends.coreml.calls import Call, int32
+from export.backends.coreml.operations_of_others import OPERATORS_OF_OTHERS
 
 if TYPE_CHECKING:
-    from coremltools.converters.mil import Builder
     from coremltools.converters.mil.mil import Var
-
-Ints = tuple[int, ...]
-Constant = NDArray[np.generic] | np.generic | str
-"""What a program may hold as it is: numbers, or the name of a mode."""
-
-
-@dataclass(frozen=True)
-class Call:
-    """One ONNX node: its inputs as MIL variables (`ints` holds those that are shapes or axes, `arrays` those that are
-    constants as they are stored), its attributes."""
-
-    mb: type[Builder]
-    share: Callable[[Constant], Var]  # a constant as one variable, however often it is used
-    name: str
-    inputs: Sequence[Var]
-    ints: Sequence[Ints | None]
-    arrays: Sequence[NDArray[np.generic] | None]
-    attributes: Mapping[str, int | Sequence[int] | str]
-    half: bool
-    blockwise: bool  # iOS 18 has another operator for quantized weights
-
-    @property
-    def mb_float(self) -> type:
-        """The program's type of floats."""
-        return np.float16 if self.half else np.float32
-
-    def array(self, index: int) -> NDArray[np.generic]:
-        found = self.arrays[index]
-        if found is None:
-            raise BackendError(f"{self.name}: expected a constant, found a tensor: please report this")
-        return found
-
-    def number(self, attribute: str, default: int | None = None) -> int:
-        found = self.attributes.get(attribute, default)
-        assert isinstance(found, int)
-        return found
-
-    def numbers(self, attribute: str) -> Ints:
-        found = self.attributes[attribute]
-        assert not isinstance(found, (int, str))
-        return tuple(found)
-
-    def integers(self, index: int) -> Ints:
-        found = self.ints[index]
-        if found is None:
-            raise BackendError(f"{self.name}: expected integers that are constant, found a tensor: please report this")
-        return found
-
-
-def _int32(values: int | Sequence[int]) -> NDArray[np.int32]:
-    return np.asarray(values, np.int32)
 
 
 def _conv(call: Call) -> Var:
@@ -79,10 +27,10 @@ def _conv(call: Call) -> Var:
         x=call.inputs[0],
         weight=call.inputs[1],
         pad_type=call.share("custom"),
-        pad=call.share(_int32([top, bottom, left, right])),
-        strides=call.share(_int32(strides)),
-        dilations=call.share(_int32(call.numbers("dilations"))),
-        groups=call.share(_int32(call.number("group"))),
+        pad=call.share(int32([top, bottom, left, right])),
+        strides=call.share(int32(strides)),
+        dilations=call.share(int32(call.numbers("dilations"))),
+        groups=call.share(int32(call.number("group"))),
         name=call.name,
         **given,
     )
@@ -106,7 +54,7 @@ def _reduce(kind: str) -> Callable[[Call], Var]:
     def write(call: Call) -> Var:
         return getattr(call.mb, kind)(
             x=call.inputs[0],
-            axes=call.share(_int32(call.integers(1))),
+            axes=call.share(int32(call.integers(1))),
             keep_dims=call.share(np.bool_(call.number("keepdims"))),
             name=call.name,
         )
@@ -120,42 +68,47 @@ def _matmul(call: Call) -> Var:
 
 
 def _gelu(call: Call) -> Var:
-    return call.mb.gelu(x=call.inputs[0], mode=call.share("EXACT"), name=call.name)
+    mode = "TANH_APPROXIMATION" if call.attributes.get("approximate") == "tanh" else "EXACT"
+    return call.mb.gelu(x=call.inputs[0], mode=call.share(mode), name=call.name)
 
 
 def _reshape(call: Call) -> Var:
-    return call.mb.reshape(x=call.inputs[0], shape=call.share(_int32(call.integers(1))), name=call.name)
+    return call.mb.reshape(x=call.inputs[0], shape=call.share(int32(call.integers(1))), name=call.name)
 
 
 def _transpose(call: Call) -> Var:
-    return call.mb.transpose(x=call.inputs[0], perm=call.share(_int32(call.numbers("perm"))), name=call.name)
+    return call.mb.transpose(x=call.inputs[0], perm=call.share(int32(call.numbers("perm"))), name=call.name)
 
 
 def _concat(call: Call) -> Var:
-    axis, no = call.share(_int32(call.number("axis"))), call.share(np.bool_(False))
+    axis, no = call.share(int32(call.number("axis"))), call.share(np.bool_(False))
     return call.mb.concat(values=list(call.inputs), axis=axis, interleave=no, name=call.name)
 
 
 def _softmax(call: Call) -> Var:
-    return call.mb.softmax(x=call.inputs[0], axis=call.share(_int32(call.number("axis"))), name=call.name)
+    return call.mb.softmax(x=call.inputs[0], axis=call.share(int32(call.number("axis"))), name=call.name)
 
 
 def _split(call: Call) -> Var:
     return call.mb.split(
         x=call.inputs[0],
-        split_sizes=call.share(_int32(call.integers(1))),
-        axis=call.share(_int32(call.number("axis"))),
+        split_sizes=call.share(int32(call.integers(1))),
+        axis=call.share(int32(call.number("axis"))),
         name=call.name,
     )
 
 
 def _slice(call: Call) -> Var:
-    """One axis from start to stop; the others keep all they have."""
-    (start,), (stop,), (axis,) = (call.integers(index) for index in (1, 2, 3))
-    begin, end = [0] * len(call.inputs[0].shape), list(call.inputs[0].shape)
-    begin[axis], end[axis] = start, stop
+    """Axes from start to stop, one by one; the others keep all they have."""
+    shape = call.inputs[0].shape
+    begin, end = [0] * len(shape), list(shape)
+    if len(call.inputs) > 4 and set(call.integers(4)) != {1}:
+        raise InputError(f"{call.name}: no form of a slice with steps is known for Core ML: leave coreml out of --to")
+    for start, stop, axis in zip(*(call.integers(index) for index in (1, 2, 3)), strict=True):
+        size = shape[axis]
+        begin[axis], end[axis] = (min(max(side + size if side < 0 else side, 0), size) for side in (start, stop))
     return call.mb.slice_by_index(
-        x=call.inputs[0], begin=call.share(_int32(begin)), end=call.share(_int32(end)), name=call.name
+        x=call.inputs[0], begin=call.share(int32(begin)), end=call.share(int32(end)), name=call.name
     )
 
 
@@ -167,7 +120,7 @@ def _pad(call: Call) -> Var:
     zero = call.share(np.zeros((), call.inputs[0].dtype.__name__.replace("fp", "float")))
     return call.mb.pad(
         x=call.inputs[0],
-        pad=call.share(_int32(pairs)),
+        pad=call.share(int32(pairs)),
         mode=call.share("constant"),
         constant_val=zero,
         name=call.name,
@@ -177,7 +130,7 @@ def _pad(call: Call) -> Var:
 def _depth_to_space(call: Call) -> Var:
     if call.attributes["mode"] != "CRD":
         raise BackendError(f"{call.name}: expected DepthToSpace of mode CRD, found {call.attributes['mode']}")
-    factor = call.share(_int32(call.number("blocksize")))
+    factor = call.share(int32(call.number("blocksize")))
     return call.mb.pixel_shuffle(x=call.inputs[0], upscale_factor=factor, name=call.name)
 
 
@@ -225,6 +178,7 @@ def _blockwise(call: Call, axis: int) -> Var:
 
 
 OPERATORS: dict[str, Callable[[Call], Var]] = {
+    **OPERATORS_OF_OTHERS,
     "Abs": _unary("abs"),
     "Add": _binary("add"),
     "Concat": _concat,

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlgsanet.errors import BackendError, InputError
-from export.backends.coreml.operations import OPERATORS, Call, Constant, Ints
+from export.backends.coreml.calls import Call, Constant, Ints
+from export.backends.coreml.operations import OPERATORS
 from export.graph.block_tensors import block_of
 from export.graph.graph import Graph
 
@@ -135,8 +136,8 @@ class _Translator:
     def _value(self, name: str) -> Var | None:
         if name in self.values:
             return self.values[name]
-        array = self.arrays[name]
-        if array.dtype != np.float32:
+        array = self.arrays.get(name)  # an input that is left out has an empty name
+        if array is None or array.dtype != np.float32:
             return None  # shapes and axes: see `_ints`
         return self._float(array)
 

@@ -14,6 +14,7 @@ import onnx
 
 from dlgsanet.errors import InputError
 from dlgsanet.storage.typed_json import decode, to_json
+from export.networks.onnx_file.convolutions import with_stated_convolutions
 from export.networks.onnx_file.half import in_fp32
 from export.networks.onnx_file.naming import named
 from export.networks.onnx_file.pixels import with_picture_ports
@@ -130,6 +131,15 @@ def _merged(model: onnx.ModelProto, job: FixJob) -> onnx.ModelProto:
     return onnx_ir.to_proto(made)
 
 
+def _stated(model: onnx.ModelProto, job: FixJob) -> onnx.ModelProto:
+    """Every attribute that has a default, and those of convolutions, which follow from their weights."""
+    import onnx_ir
+    from onnx_ir.passes.common import AddDefaultAttributesPass
+
+    made: onnx.ModelProto = onnx_ir.to_proto(AddDefaultAttributesPass()(onnx_ir.from_proto(model)).model)
+    return with_stated_convolutions(made)
+
+
 def _in_fp32(model: onnx.ModelProto, job: FixJob) -> onnx.ModelProto:
     return in_fp32(model) if job.foreign.dtype == "float16" else model
 
@@ -148,6 +158,7 @@ PASSES: dict[str, Change] = {
     "widen-fp16": _in_fp32,
     "fold-constants": _folded,
     "merge-operators": _merged,
+    "state-defaults": _stated,
     "picture-ports": _with_picture_ports,
     "name-nodes": _named,
 }

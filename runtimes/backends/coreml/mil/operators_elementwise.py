@@ -84,6 +84,29 @@ def inverse(a: Arguments) -> Anything:
     return 1 / (a["x"] + np.float32(a.get("epsilon", 1e-4)))
 
 
+def leaky_relu(a: Arguments) -> Anything:
+    """x, or alpha x below 0."""
+    return np.asarray(np.where(a["x"] >= 0, a["x"], np.float32(a["alpha"]) * a["x"]))
+
+
+def prelu(a: Arguments) -> Anything:
+    """x, or alpha x below 0, with an alpha for each channel (axis 1)."""
+    x = a["x"]
+    slopes = np.asarray(a["alpha"], np.float32).reshape(1, -1, *[1] * (x.ndim - 2))
+    return np.asarray(np.where(x > 0, x, slopes * x))
+
+
+def elu(a: Arguments) -> Anything:
+    """x, or alpha (exp(x) - 1) at most 0."""
+    x = a["x"]
+    return np.asarray(np.where(x > 0, x, np.float32(a["alpha"]) * np.expm1(np.minimum(x, 0))))
+
+
+def sigmoid_hard(a: Arguments) -> Anything:
+    """min(max(alpha x + beta, 0), 1)."""
+    return np.asarray(np.clip(np.float32(a["alpha"]) * a["x"] + np.float32(a["beta"]), 0, 1))
+
+
 def clip(a: Arguments) -> Anything:
     """min(max(x, alpha), beta)."""
     return np.clip(a["x"], a["alpha"], a["beta"])
@@ -129,20 +152,24 @@ ELEMENTWISE: dict[str, Operator] = {
     "cast": (cast, ("x", "dtype"), ()),
     "clip": (clip, ("x", "alpha", "beta"), ()),
     "dequantize": (dequantize, ("input", "scale"), ("zero_point", "axis")),
+    "elu": (elu, ("x", "alpha"), ()),
     "erf": (_erf, ("x",), ()),
     "exp": (unary(np.exp), ("x",), ()),
     "gelu": (gelu, ("x",), ("mode",)),
     "identity": (unary(lambda x: x), ("x",), ()),
     "inverse": (inverse, ("x",), ("epsilon",)),
+    "leaky_relu": (leaky_relu, ("x", "alpha"), ()),
     "maximum": (binary(np.maximum), ("x", "y"), ()),
     "minimum": (binary(np.minimum), ("x", "y"), ()),
     "mul": (binary(np.multiply), ("x", "y"), ()),
+    "prelu": (prelu, ("x", "alpha"), ()),
     "quantize": (quantize, ("input", "scale", "output_dtype"), ("zero_point", "axis")),
     "real_div": (binary(np.divide), ("x", "y"), ()),
     "relu": (unary(lambda x: np.maximum(x, 0)), ("x",), ()),
     "round": (unary(np.rint), ("x",), ()),
     "rsqrt": (rsqrt, ("x",), ("epsilon",)),
     "sigmoid": (unary(sigmoid), ("x",), ()),
+    "sigmoid_hard": (sigmoid_hard, ("x", "alpha", "beta"), ()),
     "sqrt": (unary(np.sqrt), ("x",), ()),
     "square": (unary(np.square), ("x",), ()),
     "sub": (binary(np.subtract), ("x", "y"), ()),

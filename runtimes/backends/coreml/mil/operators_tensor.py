@@ -145,6 +145,41 @@ def pixel_shuffle(a: Arguments) -> Anything:
     return parts.reshape(n, c // (r * r), h * r, w * r)
 
 
+def upsample_nearest(a: Arguments) -> Anything:
+    """The last two axes by whole factors, every pixel repeated."""
+    rows, cols = _whole_factors(a)
+    return np.repeat(np.repeat(a["x"], rows, axis=-2), cols, axis=-1)
+
+
+def upsample_bilinear(a: Arguments) -> Anything:
+    """The last two axes by whole factors; align_corners=False: sample i lies at max(0, (i + 1/2) / factor - 1/2)."""
+    if bool(a.get("align_corners", True)):
+        raise InputError("upsample_bilinear: align_corners is not understood; export again")
+    rows, cols = _whole_factors(a)
+    return _between(_between(a["x"], rows, -2), cols, -1)
+
+
+def _between(x: Anything, factor: int, axis: int) -> Anything:
+    size = x.shape[axis]
+    places = np.clip((np.arange(size * factor) + 0.5) / factor - 0.5, 0, size - 1)
+    low = np.floor(places).astype(np.intp)
+    share = (places - low).astype(np.float32)
+    shape = [1] * x.ndim
+    shape[axis] = -1
+    share = share.reshape(shape)
+    near, far = np.take(x, low, axis), np.take(x, np.minimum(low + 1, size - 1), axis)
+    return np.asarray(near * (1 - share) + far * share)
+
+
+def _whole_factors(a: Arguments) -> tuple[int, int]:
+    rows, cols = float(a.get("scale_factor_height", 1)), float(a.get("scale_factor_width", 1))
+    if rows < 1 or cols < 1 or rows != int(rows) or cols != int(cols):
+        raise InputError(f"upsample: factors {rows:g} and {cols:g} are not understood; export again")
+    if a["x"].size * rows * cols > MAX_ELEMENTS:
+        raise InputError(f"upsample: {rows:g} x {cols:g} times {a['x'].shape} is more than any tile; export again")
+    return int(rows), int(cols)
+
+
 TENSORS: dict[str, Operator] = {
     "concat": (concat, ("values", "axis"), ("interleave",)),
     "expand_dims": (expand_dims, ("x", "axes"), ()),
@@ -167,5 +202,9 @@ TENSORS: dict[str, Operator] = {
     "split": (split, ("x", "axis"), ("split_sizes", "num_splits")),
     "squeeze": (squeeze, ("x",), ("axes",)),
     "transpose": (transpose, ("x", "perm"), ()),
+    "upsample_bilinear": (
+        upsample_bilinear, ("x",), ("scale_factor_height", "scale_factor_width", "align_corners")
+    ),
+    "upsample_nearest_neighbor": (upsample_nearest, ("x",), ("scale_factor_height", "scale_factor_width")),
 }  # fmt: skip
 """Kind -> (function, required parameters, optional parameters)."""

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
+from onnx import helper
 
 from benchmarks.accuracy.options import CheckOptions
 from benchmarks.accuracy.plan import plan_check
@@ -76,10 +78,19 @@ def test_a_graph_that_is_not_the_files_writes_nothing(
         (ExportOptions(("onnxruntime-fp32",), (TILE,), tune=True), "--tune is for DLGSANet"),
         (ExportOptions(("onnxruntime-fp32",), (TILE,), basis_rank=3), "--basis-rank is for DLGSANet"),
         (ExportOptions(("onnxruntime-fp32",), ((32, 32),)), "takes 24x24 alone, found a tile of 32x32"),
-        (ExportOptions(("coreml-fp32",), (TILE,)), r"no form of Resize \(resize_1.Resize\) is known for Core ML"),
     ],
 )
 def test_what_cannot_be_is_refused(onnx_file: MakeFile, tmp_path: Path, options: ExportOptions, words: str) -> None:
     with pytest.raises(InputError, match=words):
         export_bundle(onnx_file(sides=TILE), tmp_path / "b", options)
+    assert not (tmp_path / "b").exists()
+
+
+def test_an_operator_that_core_ml_lacks_is_refused_before_the_work(onnx_file: MakeFile, tmp_path: Path) -> None:
+    def with_sine(model: onnx.ModelProto) -> None:
+        model.graph.node[-1].CopyFrom(helper.make_node("Sin", ["sr_planes"], ["large"]))
+
+    options = ExportOptions(("onnxruntime-fp32", "coreml-fp32"), (TILE,), top=1.0)
+    with pytest.raises(InputError, match=r"no form of Sin \(sin_1.Sin\) is known for Core ML: leave coreml out"):
+        export_bundle(onnx_file(with_sine), tmp_path / "b", options)
     assert not (tmp_path / "b").exists()
