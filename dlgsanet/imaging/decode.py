@@ -6,7 +6,7 @@ import io
 import os
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,31 +17,34 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from dlgsanet.errors import InputError
-from dlgsanet.imaging.colour_space import ColourSpace, declared_by
-from dlgsanet.imaging.formats import jpeg, png, tiff
+from dlgsanet.imaging.colour_space import Chunk, ColourSpace, declared_by
+from dlgsanet.imaging.formats import heif, jpeg, png, tiff
 from dlgsanet.imaging.formats.gif_webp import GIF_SIGNATURES, is_webp, require_gif, require_webp
+from dlgsanet.imaging.formats.heif import Heif
 from dlgsanet.imaging.formats.jpeg import Jpeg
 from dlgsanet.imaging.formats.libtiff_voice import silenced
 from dlgsanet.imaging.formats.png import Png
 from dlgsanet.imaging.formats.png16 import read_png16
 from dlgsanet.imaging.formats.refusal import NotReadError
 from dlgsanet.imaging.formats.tiff import Tiff
+from dlgsanet.imaging.formats.tiff16 import is_tiff16, read_tiff16
 from dlgsanet.imaging.limits import TooLargeError, bound_text, require_file_bytes, require_pixels
 from dlgsanet.imaging.metadata import NOTHING, Metadata, described_by
 from dlgsanet.imaging.pixels import Pixels
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "PPM", "GIF")
+"""Those that every Pillow reads."""
 
-# What Pillow's decoders raise on broken files.
+# What Pillow's decoders and libheif raise on broken files.
 _DECODE_ERRORS = (
     OSError, SyntaxError, ValueError, TypeError, LookupError, OverflowError, EOFError, AssertionError,
-    ZeroDivisionError, struct.error, zlib.error,
+    ZeroDivisionError, struct.error, zlib.error, RuntimeError,
 )  # fmt: skip
 _ORIENTATION_TAG = 0x0112
 _COLOUR_MODES = {"RGB": "RGB", "RGBX": "RGB", "RGBA": "RGBA", "RGBa": "RGBA", "P": "RGB", "PA": "RGBA"}
 _GREY_MODES = {"1": "L", "L": "L", "LA": "LA", "La": "LA"}
 _WITH_ALPHA = {"L": "LA", "RGB": "RGBA"}
-_Facts: TypeAlias = Png | Jpeg | Tiff | None
+_Facts: TypeAlias = Png | Jpeg | Tiff | Heif | None
 
 
 @dataclass(frozen=True)
@@ -78,13 +81,12 @@ def read_announced(path: Path) -> Announced:
         with _open(io.BytesIO(seen), facts) as image:
             require_pixels(image.width, image.height)
             _refuse_several_frames(image, path)
-            if not isinstance(facts, Png):
-                _refuse_lossy(image, facts, path)
+            bits = _bits(image, facts, path)
             orientation = Image.Image.getexif(image).get(_ORIENTATION_TAG, 1)  # a PNG's own decodes it
-            width, height = image.size if facts is None else (facts.width, facts.height)
+            width, height = image.size if facts is None or isinstance(facts, Heif) else (facts.width, facts.height)
     if _lies(orientation):
         width, height = height, width
-    return Announced(height, width, 16 if isinstance(facts, Png) and facts.depth == 16 else 8)
+    return Announced(height, width, bits)
 
 
 def read_samples(path: Path) -> Samples:
@@ -115,7 +117,8 @@ def _explained(path: Path) -> Iterator[None]:
     try:
         yield
     except UnidentifiedImageError as error:
-        raise InputError(f"expected {' '.join(FORMATS)}, found something else or damaged: {path}") from error
+        known = " ".join((*FORMATS, heif.AVIF, heif.HEIC))
+        raise InputError(f"expected {known}, found something else or damaged: {path}") from error
     except TooLargeError as error:
         raise _too_large(path, str(error)) from error
     except Image.DecompressionBombError as error:
@@ -141,6 +144,8 @@ def _inspect(data: bytes, whole: bool) -> _Facts:
         return jpeg.read_jpeg(data)
     if data.startswith(tiff.SIGNATURES):
         return tiff.read_tiff(data, whole)
+    if (kind := heif.kind_of(data)) is not None:
+        return heif.read_heif(data, kind)
     if is_webp(data):
         require_webp(data)
     elif data.startswith(GIF_SIGNATURES) and whole:
@@ -157,16 +162,13 @@ def _decode(data: bytes, facts: _Facts, path: Path) -> Samples:
     with _open(stream, facts) as image:
         require_pixels(image.width, image.height)
         _refuse_several_frames(image, path)
-        if isinstance(facts, Png):
-            pixels = _png_pixels(image, facts, stream)
-        else:
-            _refuse_lossy(image, facts, path)
-            pixels = _pixels(image)
+        pixels = _whole_pixels(image, facts, stream, path)
         if isinstance(facts, Jpeg):
             jpeg.require_whole_scans(data, facts, np.asarray(image))
         orientation = image.getexif().get(_ORIENTATION_TAG, 1)  # after decoding: Pillow turns TIFFs by itself
-        space = declared_by(image, data, facts.declared if isinstance(facts, Png) else ())
+        space = declared_by(image, data, _declared(image, facts))
         about, lost = described_by(image)
+        lost += heif.beside(image)
     pixels = _upright(pixels, orientation)
     channels = pixels.shape[2]
     colour, alpha = (pixels[..., :-1], pixels[..., -1]) if channels in (2, 4) else (pixels, None)
@@ -176,9 +178,40 @@ def _decode(data: bytes, facts: _Facts, path: Path) -> Samples:
     return Samples(np.ascontiguousarray(colour), alpha, channels <= 2, space, about)
 
 
+def _declared(image: Image.Image, facts: _Facts) -> Iterable[Chunk]:
+    """What the file states of its colours beside profile and EXIF; in HEIF a profile outranks it."""
+    if isinstance(facts, Heif):
+        return () if image.info.get("icc_profile") else heif.colour_chunks(facts)
+    return facts.declared if isinstance(facts, Png) else ()
+
+
+def _whole_pixels(image: ImageFile.ImageFile, facts: _Facts, stream: io.BytesIO, path: Path) -> Pixels:
+    """(H, W, C) of the file's own depth. Raises InputError and NotReadError for what would be cut."""
+    if isinstance(facts, Png):
+        return _png_pixels(image, facts, stream)
+    deep = _bits(image, facts, path) == 16
+    if deep and isinstance(facts, Tiff):
+        return read_tiff16(image, stream, facts)
+    return heif.deep_heic(stream.getvalue()) if deep else _pixels(image)
+
+
+def _bits(image: ImageFile.ImageFile, facts: _Facts, path: Path) -> int:
+    """Of a sample when it is read, 8 or 16. Raises InputError and NotReadError for what would be cut."""
+    if isinstance(facts, Png):
+        return 16 if facts.depth == 16 else 8
+    if isinstance(facts, Heif):
+        return 16 if facts.bits > 8 else 8
+    if isinstance(facts, Tiff) and is_tiff16(image, facts):
+        return 16
+    _refuse_lossy(image, facts, path)
+    return 8
+
+
 def _open(stream: BinaryIO, facts: _Facts) -> ImageFile.ImageFile:
+    if isinstance(facts, Heif) and facts.kind == heif.HEIC:
+        return heif.open_heic(stream)
     try:
-        image = Image.open(stream, formats=FORMATS)
+        image = Image.open(stream, formats=(heif.AVIF,) if isinstance(facts, Heif) else FORMATS)
     except UnidentifiedImageError as error:
         if not isinstance(facts, Tiff):
             raise
@@ -204,7 +237,7 @@ def _refuse_lossy(image: ImageFile.ImageFile, facts: _Facts, path: Path) -> None
         odd = " with more than 8 bits"
     if odd or image.mode not in {**_COLOUR_MODES, **_GREY_MODES}:
         found = f"{image.format} of mode {image.mode}{odd}"
-        raise InputError(f"expected 8-bit RGB or grey, or PNG, found {found} in {path}; convert it to PNG")
+        raise InputError(f"expected 8-bit RGB or grey, PNG or TIFF, found {found} in {path}; convert it to PNG")
 
 
 def _is_deep_ppm(image: ImageFile.ImageFile) -> bool:

@@ -16,6 +16,7 @@ from PIL import Image
 from dlgsanet.errors import InputError
 from dlgsanet.imaging.colour_space import Chunk, png_chunks
 from dlgsanet.imaging.formats.png_encoder import DEFAULT_COMPRESSION, PngEncoder
+from dlgsanet.imaging.formats.tiff16 import tiff16_bytes
 from dlgsanet.imaging.metadata import NOTHING, Metadata
 from dlgsanet.imaging.pixels import Pixels
 from dlgsanet.storage import atomic
@@ -31,6 +32,9 @@ _WRITERS: dict[str, tuple[str, dict[str, Any]]] = {
     ".tif": ("TIFF", {"compression": "tiff_adobe_deflate"}),
     ".tiff": ("TIFF", {"compression": "tiff_adobe_deflate"}),
 }
+DEEP = (".png", ".tif", ".tiff")
+"""Suffixes of the formats that hold 16 bits."""
+
 _ALPHA_SUFFIXES = frozenset({".png", ".webp", ".tif", ".tiff"})
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # BT.601, full range
 
@@ -74,7 +78,8 @@ def new_picture(path: Path, looks: Looks) -> Iterator[Put]:
                 yield lambda rows: encoder.rows(_laid_out(rows, looks))
                 encoder.end()
             return
-        whole, at = np.empty((looks.height, looks.width, looks.channels), np.uint8), 0
+        depth = np.uint8 if looks.bits == 8 else np.uint16
+        whole, at = np.empty((looks.height, looks.width, looks.channels), depth), 0
 
         def put(rows: Pixels) -> None:
             nonlocal at
@@ -84,7 +89,7 @@ def new_picture(path: Path, looks: Looks) -> Iterator[Put]:
         yield put
         if at != looks.height:
             raise ValueError(f"expected {looks.height} rows, found {at}")
-        temporary.write_bytes(_by_pillow(whole, path, looks))
+        temporary.write_bytes(_encoded(whole, path, looks))
 
 
 def _require_writable(target: Path, looks: Looks) -> None:
@@ -92,8 +97,8 @@ def _require_writable(target: Path, looks: Looks) -> None:
     suffix, bits = target.suffix.lower(), looks.bits
     if suffix not in _WRITERS:
         raise InputError(f"cannot write {target}: expected one of {' '.join(_WRITERS)}, found {suffix!r}")
-    if bits not in (8, 16) or (bits == 16 and suffix != ".png"):
-        raise InputError(f"cannot write {target} with {bits} bits: expected 8, or 16 in a .png")
+    if bits not in (8, 16) or (bits == 16 and suffix not in DEEP):
+        raise InputError(f"cannot write {target} with {bits} bits: expected 8, or 16 in {' '.join(DEEP)}")
     if looks.alpha and suffix not in _ALPHA_SUFFIXES:
         raise InputError(f"cannot write {target}: {suffix} keeps no transparency; use .png")
     if looks.chunks and suffix != ".png":
@@ -115,7 +120,7 @@ def _laid_out(rows: Pixels, looks: Looks) -> Pixels:
     return np.concatenate([luma, rows[..., 3:]], axis=2)
 
 
-def _by_pillow(samples: NDArray[np.uint8], target: Path, looks: Looks) -> bytes:
+def _encoded(samples: NDArray[np.uint8 | np.uint16], target: Path, looks: Looks) -> bytes:
     form, fixed = _WRITERS[target.suffix.lower()]
     options = {**fixed, **looks.about.options(form)}
     if looks.quality is not None and form in ("JPEG", "WEBP"):
@@ -123,6 +128,10 @@ def _by_pillow(samples: NDArray[np.uint8], target: Path, looks: Looks) -> bytes:
     pixels = samples[..., 0] if samples.shape[2] == 1 else samples
     encoded = io.BytesIO()  # not the file: Pillow reports a full disk only as an encoder error
     try:
+        if looks.bits == 16:
+            return tiff16_bytes(
+                samples.astype(np.uint16, copy=False), looks.icc, looks.about.tiff_tags(), looks.about.dpi
+            )
         Image.fromarray(pixels).save(encoded, form, icc_profile=looks.icc, **options)
     except (OSError, ValueError) as error:  # larger than the format allows
         raise InputError(

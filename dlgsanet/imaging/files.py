@@ -1,6 +1,6 @@
 """Pictures in and out of files: 8 and 16 bits, grey, palette, alpha, EXIF orientation.
 
-Nothing is lost in silence: what cannot be kept (CMYK, several frames, more than 8 bits except in PNG) is
+Nothing is lost in silence: what cannot be kept (CMYK, several frames, more than 8 bits except in PNG and TIFF) is
 refused.
 """
 
@@ -18,6 +18,7 @@ from dlgsanet.errors import InputError
 from dlgsanet.imaging.colour_space import Chunk, ColourSpace
 from dlgsanet.imaging.decode import read_samples
 from dlgsanet.imaging.encode import Looks, new_picture
+from dlgsanet.imaging.formats import heif
 from dlgsanet.imaging.metadata import NOTHING, Metadata
 from dlgsanet.imaging.pixels import Pixels
 
@@ -25,15 +26,15 @@ SUFFIXES = (
     ".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm",
     ".pbm", ".pnm", ".pfm",
 )  # fmt: skip
-"""Of the formats that are read: what counts as a picture in a folder. The content says what it is."""
+"""Of the formats that are always read: what counts as a picture in a folder. The content says what it is."""
 
 OTHER_SUFFIXES = (
-    ".avif", ".avifs", ".heic", ".heif", ".hif", ".jxl", ".jp2", ".j2k", ".jpf", ".jpx", ".jpm", ".j2c", ".tga", ".ico",
+    ".avifs", ".jxl", ".jp2", ".j2k", ".jpf", ".jpx", ".jpm", ".j2c", ".tga", ".ico",
     ".icns", ".cur", ".dib", ".psd", ".psb", ".xcf", ".kra", ".svg", ".eps", ".exr", ".hdr", ".dds", ".pcx", ".sgi",
     ".qoi", ".jxr", ".wdp", ".dng", ".raw", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf", ".pef", ".srw",
     ".fits", ".flif", ".bpg", ".wmf", ".emf",
 )  # fmt: skip
-"""Of pictures in formats that are not read."""
+"""Of pictures in formats that are never read."""
 
 _NAMED = 8  # files spelt out
 
@@ -98,7 +99,7 @@ def write_picture(
     about: Metadata = NOTHING,
     quality: int | None = None,
 ) -> None:
-    """Write a picture atomically; the suffix chooses the format, 16 bits need `.png`.
+    """Write a picture atomically; the suffix chooses the format, 16 bits need one of DEEP.
 
     `rgb` HWC (and `alpha` HW) are float in [0, 1] (clipped, rounded), or uint8 with bits=8, or uint16 with
     bits=16. `grey` writes one channel, the BT.601 luma. `chunks` declare colours, in a `.png` alone.
@@ -128,16 +129,16 @@ def list_images(folder: str | Path) -> list[Path]:
     if not place.is_dir():
         found = "a file" if place.exists() else "nothing"
         raise InputError(f"expected a folder of images at {place}, found {found}; check the path")
-    images = _with_suffix(place, SUFFIXES)
+    images = images_in(place)
     if not images:
         found = passed_over_line(place) or "found none"
-        raise InputError(f"expected images ({' '.join(SUFFIXES)}) in {place}, {found}")
+        raise InputError(f"expected images ({' '.join(suffixes_read())}) in {place}, {found}")
     return images
 
 
 def passed_over(folder: str | Path) -> list[str]:
     """The names of a folder's files that have a picture's suffix and are not read."""
-    return [path.name for path in _with_suffix(Path(folder), OTHER_SUFFIXES)]
+    return [path.name for path in _with_suffix(Path(folder), (*OTHER_SUFFIXES, *_installable()))]
 
 
 def passed_over_line(folder: str | Path) -> str:
@@ -145,7 +146,18 @@ def passed_over_line(folder: str | Path) -> str:
     names = passed_over(folder)
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     shown = ", ".join(names[:_NAMED])
-    return f"{folder}: {len(names)} in formats that are not read: {shown}{more}" if names else ""
+    advice = f" ({heif.EXTRA})" if any(Path(name).suffix.lower() in _installable() for name in names) else ""
+    return f"{folder}: {len(names)} in formats that are not read{advice}: {shown}{more}" if names else ""
+
+
+def suffixes_read() -> tuple[str, ...]:
+    """Of the formats that are read here."""
+    return (*SUFFIXES, *(suffix for kind in heif.SUFFIXES if heif.is_read(kind) for suffix in heif.SUFFIXES[kind]))
+
+
+def _installable() -> tuple[str, ...]:
+    """Of the formats that an extra would read."""
+    return tuple(suffix for kind in heif.SUFFIXES if not heif.is_read(kind) for suffix in heif.SUFFIXES[kind])
 
 
 def folders_within(root: Path, without: Path | None = None) -> list[Path]:
@@ -161,7 +173,7 @@ def folders_within(root: Path, without: Path | None = None) -> list[Path]:
 
 def images_in(folder: Path) -> list[Path]:
     """The picture files directly in a folder, as `list_images`; there may be none."""
-    return _with_suffix(folder, SUFFIXES)
+    return _with_suffix(folder, suffixes_read())
 
 
 def _with_suffix(folder: Path, suffixes: Sequence[str]) -> list[Path]:

@@ -70,7 +70,7 @@ class Metadata:
         if self.dpi is not None and form in ("JPEG", "TIFF", "BMP"):
             options["dpi"] = self.dpi
         if form == "TIFF" and (self.exif or self.xmp):
-            options["exif"] = self._tiff_tags()
+            options["exif"] = self.tiff_tags()
             options["compression"] = "raw"  # libtiff, which compresses for Pillow, takes no EXIF directories
         if form in ("JPEG", "WEBP") and self.exif is not None:
             options["exif"] = self.exif
@@ -81,7 +81,8 @@ class Metadata:
             options["extra"] = b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body
         return options
 
-    def _tiff_tags(self) -> Image.Exif:
+    def tiff_tags(self) -> Image.Exif:
+        """EXIF and XMP as tags of a TIFF file."""
         tags = Image.Exif()
         if self.exif is not None:
             tags.load(self.exif)

@@ -12,6 +12,7 @@ from typing import Protocol
 from dlgsanet.command_line.voice import Voice
 from dlgsanet.errors import InputError, UnavailableError
 from dlgsanet.imaging.decode import read_announced
+from dlgsanet.imaging.encode import DEEP
 from dlgsanet.imaging.files import folders_within, passed_over_line
 from dlgsanet.storage.atomic import require_writable_folder
 from runtimes.backends.torch.runner import TorchRunner
@@ -187,7 +188,7 @@ def _job(source: Path, target: Path, options: UpscaleOptions, scale: int) -> Pic
     """Look into a picture. Raises InputError, also where the output's format cannot hold it."""
     found = read_announced(source)
     suffix, what = target.suffix.lower(), ""
-    if found.bits > 8 and suffix != ".png":
+    if found.bits > 8 and suffix not in DEEP:
         what = "16 bits"
     if max(found.height, found.width) * scale > _LONGEST_SIDE.get(suffix, 2**31 - 1):
         what = f"{found.width * scale}x{found.height * scale} pixels"

@@ -23,7 +23,7 @@ SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _FILL_ORDER = 256, 257, 258, 259, 262, 266
 _STRIPS, _SAMPLES, _ROWS, _STRIP_BYTES, _PLANAR = 273, 277, 278, 279, 284
-_TILE_WIDTH, _TILE_HEIGHT, _TILES, _TILE_BYTES, _FORMAT, _JPEG_TABLES = 322, 323, 324, 325, 339, 347
+_TILE_WIDTH, _TILE_HEIGHT, _TILES, _TILE_BYTES, _EXTRA, _FORMAT, _JPEG_TABLES = 322, 323, 324, 325, 338, 339, 347
 _NAMES = {1: "unsigned", 2: "signed", 3: "float", 4: "unsigned", 5: "complex", 6: "complex"}
 _TYPES = {1: "B", 3: "H", 4: "I", 16: "Q"}
 _TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
@@ -33,6 +33,7 @@ _FAX = (RUN_LENGTHS, GROUP3, GROUP4)
 _READ = (_NONE, _LZW, _JPEG, _PACKBITS, _LZMA, _ZSTD, *_DEFLATE, *_FAX)
 _MOST_FAX = 8  # bytes of fax for a byte of pixels: a code has at most 13 bits and stands for at least two pixels
 _YCBCR = 6
+_PREMULTIPLIED = 1
 _FAX_OPTIONS = 292
 _PADDING = 64  # bytes that writers align to
 _PIECE = 1 << 20
@@ -40,13 +41,17 @@ _PIECE = 1 << 20
 
 @dataclass(frozen=True)
 class Tiff:
-    """What a TIFF file states of its first picture. `kind`: unsigned, signed, float or complex samples."""
+    """What a TIFF file states of its first picture. `kind`: unsigned, signed, float or complex samples; `planes` of
+    their own for each channel; `inverted`: 0 is white; `premultiplied`: colours that are darker where transparent."""
 
     width: int
     height: int
     bits: int
     kind: str
     compression: int
+    planes: bool = False
+    inverted: bool = False
+    premultiplied: bool = False
 
 
 @dataclass(frozen=True)
@@ -125,7 +130,9 @@ def read_tiff(data: bytes, whole: bool = True) -> Tiff:
     _require_present(data, parts, compression)
     if whole:
         _require_whole(data, tags, parts, compression)
-    return Tiff(width, height, bits[0], kinds.pop(), compression)
+    planes = samples > 1 and tags.number(_PLANAR, 1) == 2
+    inverted, premultiplied = tags.number(_PHOTOMETRIC, 1) == 0, tags.number(_EXTRA, 0) == _PREMULTIPLIED
+    return Tiff(width, height, bits[0], kinds.pop(), compression, planes, inverted, premultiplied)
 
 
 def _require_known(tags: _Tags, compression: int, bits: int) -> None:

@@ -139,8 +139,8 @@ def test_the_published_sets_open(data_dir: Path) -> None:
 
 def test_files_of_other_formats_are_noted_and_hidden_ones_are_none(tmp_path: Path) -> None:
     save(tmp_path / "own" / "a.png", 34, 41)
-    for name in ("b.heic", "._a.png"):
+    for name in ("b.psd", "._a.png"):
         (tmp_path / "own" / name).write_bytes(b"not for us")
     found = open_folder(tmp_path / "own", 4)
     assert [item.name for item in found.items] == ["a"]
-    assert found.notes == (f"{tmp_path / 'own'}: 1 in formats that are not read: b.heic",)
+    assert found.notes == (f"{tmp_path / 'own'}: 1 in formats that are not read: b.psd",)

@@ -160,10 +160,11 @@ def tiff16() -> bytes:
     return head.ljust(134, b"\0") + struct.pack("<3H", 16, 16, 16) + struct.pack("<3H", 1, 2, 3)
 
 
-def test_sixteen_bits_that_pillow_would_cut_are_refused(tmp_path):
+def test_sixteen_bits_that_pillow_would_cut_are_read_whole_or_refused(tmp_path):
     with Image.open(io.BytesIO(tiff16())) as image:
-        assert image.mode == "RGB"  # what makes the refusal necessary
-    assert "more than 8 bits" in refusal(tmp_path / "x.tif", tiff16())
+        assert image.mode == "RGB"  # what makes care necessary
+    (tmp_path / "x.tif").write_bytes(tiff16())
+    assert read_samples(tmp_path / "x.tif").colour.tolist() == [[[1, 2, 3]]]
     assert "more than 8 bits" in refusal(tmp_path / "x.ppm", b"P6 1 1 65535\n" + bytes(6))
     refusal(tmp_path / "x.pgm", b"P5 1 1 65535\n" + bytes(2))
     assert "more than 8 bits" in refusal(tmp_path / "y.ppm", b"P3 1 1 1023\n1 2 3\n")
@@ -244,7 +245,7 @@ def test_samples_of_sixteen_bits_in_planes_of_their_own_are_refused(tmp_path):
     data = b"II*\0" + struct.pack("<I", 32) + bytes(24) + struct.pack("<H", 11) + entries + bytes(4) + values
     with Image.open(io.BytesIO(data)) as image:
         assert image.mode == "RGB" and image.tile[0][3][0] == "R"  # what makes the tags necessary
-    assert "more than 8 bits" in refusal(tmp_path / "x.tif", data)
+    assert "16 bits in separate planes" in refusal(tmp_path / "x.tif", data)
 
 
 @pytest.mark.parametrize("compression", ["tiff_lzw", "packbits", "jpeg", "tiff_adobe_deflate", "zstd", "lzma"])

@@ -339,11 +339,11 @@ def test_folders_are_read_whole_and_what_is_passed_over_is_named(bundle, tmp_pat
     folder = tmp_path / "mixed"
     write_picture(folder / "a.png", RNG.random((12, 9, 3)))
     Image.new("RGB", (9, 12)).save(folder / "b.jfif", "JPEG")
-    for name in ("c.avif", "._a.png", "Thumbs.db"):
+    for name in ("c.jxl", "._a.png", "Thumbs.db"):
         (folder / name).write_bytes(b"not for us")
     assert command(bundle, folder, "-o", tmp_path / "out") == 0
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a_x2.png", "b_x2.png"]
-    assert f"{folder}: 1 in formats that are not read: c.avif\n" in capsys.readouterr().err
+    assert f"{folder}: 1 in formats that are not read: c.jxl\n" in capsys.readouterr().err
 
 
 def test_the_bound_on_pixels_can_be_set(bundle, photo, tmp_path, capsys):

@@ -92,6 +92,15 @@ def test_what_a_format_cannot_hold_is_refused(tmp_path: Path, bits: int, alpha: 
     assert not (tmp_path / "out").exists()
 
 
+def test_sixteen_bits_of_tiff_stay(tmp_path: Path) -> None:
+    pixels = RNG.integers(0, 65536, (7, 9, 3), np.uint16)
+    write_picture(tmp_path / "a.tif", pixels, bits=16)
+    upscale(tmp_path / "a.tif", "-o", tmp_path / "out", "--format", "same")
+    back = read_picture(tmp_path / "out" / "a_x2.tif")
+    assert back.bits == 16
+    assert np.array_equal(np.rint(back.rgb[::2, ::2].astype(np.float64) * 65535), pixels)
+
+
 def test_quality_is_taken(tmp_path: Path) -> None:
     write_picture(tmp_path / "a.png", RNG.random((40, 40, 3)))
     for form in ("jpg", "webp"):

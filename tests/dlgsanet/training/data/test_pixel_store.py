@@ -33,8 +33,8 @@ def test_pixels_are_kept_and_the_unusable_named(photographs: Path, tmp_path: Pat
 
 
 def test_other_formats_are_named_and_another_bound_is_another_store(photographs: Path, tmp_path: Path) -> None:
-    (photographs / "p3.avif").touch()
-    assert store(photographs, tmp_path).skipped[1:] == ("p3.avif: its format is not read",)
+    (photographs / "p3.jxl").touch()
+    assert store(photographs, tmp_path).skipped[1:] == ("p3.jxl: its format is not read",)
     with at_most(0.005):
         small = store(photographs, tmp_path)
     assert [image.name for image in small.images] == ["p1.png"]
