@@ -37,6 +37,13 @@ OTHER_SUFFIXES = (
 """Of pictures in formats that are never read."""
 
 _NAMED = 8  # files spelt out
+_OF_SYSTEMS = (
+    "__MACOSX",
+    "@eaDir",
+    "#recycle",
+    "$RECYCLE.BIN",
+    "System Volume Information",
+)  # thumbnails, deleted files
 
 
 @dataclass(frozen=True)
@@ -161,12 +168,12 @@ def _installable() -> tuple[str, ...]:
 
 
 def folders_within(root: Path, without: Path | None = None) -> list[Path]:
-    """A folder and all below it, sorted; hidden ones, links, and `without` are left out."""
+    """A folder and all below it, sorted; hidden ones, links, those of systems, and `without` are left out."""
     avoided = None if without is None else without.resolve()
     found = []
     for place, inner, _ in os.walk(root):
         found.append(Path(place))
-        below = [Path(place, name) for name in inner if name[0] != "."]
+        below = [Path(place, name) for name in inner if name[0] != "." and name not in _OF_SYSTEMS]
         inner[:] = [path.name for path in below if not path.is_symlink() and path.resolve() != avoided]
     return sorted(found)
 

@@ -42,12 +42,14 @@ kernels = "plain"
 @dataclass(frozen=True)
 class KilledVerb:
     """`words` hold {shared} and {out}. `read` gives a digest of each output that is there, and raises for one that is
-    not whole. `replaces`: an older output may stand in the place, and must at every moment."""
+    not whole. `replaces`: an older output may stand in the place, and must at every moment. `keeps`: what it says when
+    it goes on with finished work."""
 
     name: str
     words: tuple[str, ...]
     read: Callable[[Path], Outputs]
     replaces: bool = True
+    keeps: str | None = None
 
     def command(self, shared: Path, out: Path) -> list[str]:
         """The words of the process."""
@@ -63,6 +65,7 @@ def make_shared(shared: Path) -> None:
     from dlgsanet.imaging.files import write_picture
     from dlgsanet.network.config import ModelConfig
     from dlgsanet.network.model import DLGSANet
+    from runtimes.upscale.video.plan import SEGMENT_FRAMES
 
     torch.manual_seed(0)
     save_checkpoint(shared / "network.safetensors", DLGSANet(ModelConfig(12, 1, 1, 4)), {})
@@ -70,7 +73,11 @@ def make_shared(shared: Path) -> None:
     for index in range(3):
         write_picture(shared / "photos" / f"{index}.png", draw.random((40, 52, 3)))
     (shared / "run.toml").write_text(TOML.format(photos=shared / "photos"))
+    for place in ("", "depth", "depth/more"):
+        for index in range(3):
+            write_picture(shared / "folder" / place / f"{index}.png", draw.random((40, 52, 3)))
     _clip(shared / "clip.mkv", 10)
+    _clip(shared / "film.mkv", 3 * SEGMENT_FRAMES - 20)
     for words in (
         ("export", "network.safetensors", "--tile", "24", "--to", "onnxruntime-fp32", "-o", "bundle"),
         ("check", "bundle", "--below-bicubic", "--json", "result.json"),
@@ -162,7 +169,8 @@ def _export(name: str, *words: str) -> KilledVerb:
     return KilledVerb(name, (*start, "--to", *words), bundle)
 
 
-_UPSCALE = ("--bundle", "{shared}/bundle", "--threads", "1", "--force")
+_BUNDLE = ("--bundle", "{shared}/bundle", "--threads", "1")
+_UPSCALE = (*_BUNDLE, "--force")
 VERBS = {
     verb.name: verb
     for verb in (
@@ -174,6 +182,15 @@ VERBS = {
             "upscale video",
             ("upscale", "{shared}/clip.mkv", "-o", "{out}/large.mkv", "--codec", "ffv1", *_UPSCALE),
             video,
+        ),
+        KilledVerb(
+            "upscale folder", ("upscale", "{shared}/folder", "-o", "{out}", *_BUNDLE, "--skip-existing"), files, False,
+            "are there already and are kept",
+        ),
+        KilledVerb(
+            "upscale film",
+            ("upscale", "{shared}/film.mkv", "-o", "{out}/large.mkv", "--codec", "ffv1", *_UPSCALE),
+            video, False, "going on after",
         ),
         KilledVerb("train", ("train", "{shared}/run.toml", "-o", "{out}", "--cache", "{out}/cache"), training, False),
         KilledVerb("report", ("report", "{shared}/result.json", "-o", "{out}/page.html", "--force"), files),

@@ -34,12 +34,15 @@ SHARES = {
     "export": 7,
     "export onnxruntime-int8": 4,
     "export openvino-int8": 2,
-    "upscale pictures": 29,
-    "upscale video": 24,
+    "upscale pictures": 19,
+    "upscale video": 14,
+    "upscale folder": 10,
+    "upscale film": 10,
     "train": 10,
     "report": 18,
     "check": 6,
 }
+STILLBORN = "init_import_site"  # Python's own end, code 1, by a signal before it has come to the command
 LIVES_ON = 2.0  # seconds that what a process started may need to end behind it
 HANGS = 90.0  # seconds to end after a signal, on a machine with other work, too
 
@@ -62,6 +65,7 @@ class Finding:
     verb: str
     sent: signal.Signals
     wrong: tuple[str, ...]
+    went_on: bool | None = None
 
 
 class Run:
@@ -171,7 +175,7 @@ def judge(verb: KilledVerb, struck: Struck, known: Usual) -> list[str]:
     if run.survivors():
         wrong.append("outlived")
     code = run.process.wait()
-    if code not in allowed(struck.sent, struck.listened):
+    if code not in allowed(struck.sent, struck.listened) and STILLBORN not in run.said.read_text():
         wrong.append("wrong_codes")
     try:
         found = verb.read(run.room / "out")
@@ -214,15 +218,20 @@ def moment(verb: KilledVerb, shared: Path, known: Usual, seed: int, number: int)
         room = Path(folder) / "room"
         struck = strike(verb, shared, room, known, draw)
         wrong = [*judge(verb, struck, known), *again(verb, shared, room, known)]
-    print(f"{verb.name} {number}: {struck.what}: {', '.join(wrong) or 'right'}", flush=True)
-    return Finding(verb.name, struck.sent, tuple(wrong))
+        went_on = None if verb.keeps is None else verb.keeps in (room / "said").read_text()
+    print(
+        f"{verb.name} {number}: {struck.what}: {', '.join(wrong) or 'right'}{', went on' * bool(went_on)}", flush=True
+    )
+    return Finding(verb.name, struck.sent, tuple(wrong), went_on)
 
 
 def row(verb: str, findings: Sequence[Finding]) -> KillRow:
     """The sum of a verb's moments."""
     sent = Counter(each.sent for each in findings)
     wrong = Counter(name for each in findings for name in each.wrong)
-    return KillRow(verb, *(sent[number] for number in SIGNALS), *(wrong[name] for name in WRONG))
+    going = [each.went_on for each in findings if each.went_on is not None]
+    went_on = sum(going) if going else None
+    return KillRow(verb, *(sent[number] for number in SIGNALS), *(wrong[name] for name in WRONG), went_on)
 
 
 def kill(moments: dict[str, int], seed: int, folder: Path) -> list[KillRow]:

@@ -94,8 +94,9 @@ def test_a_process_listens_once_it_answers_sigterm(tmp_path: Path) -> None:
 def test_rows_count() -> None:
     found = [
         Finding("x", signal.SIGINT, ("debris",)),
-        Finding("x", signal.SIGKILL, ()),
+        Finding("x", signal.SIGKILL, (), True),
         Finding("x", signal.SIGINT, ()),
     ]
     counted = row("x", found)
+    assert counted.went_on == 1 and row("x", found[:1]).went_on is None
     assert (counted.sigkill, counted.sigterm, counted.sigint, counted.debris, counted.outlived) == (1, 0, 2, 1, 0)

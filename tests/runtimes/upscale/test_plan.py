@@ -120,7 +120,7 @@ def test_names_that_get_too_long_are_refused(tmp_path: Path) -> None:
 
 
 def test_folders_keep_their_tree_and_the_output_is_no_input(photo: Path, tmp_path: Path) -> None:
-    for name in ("b/deep/c.png", "out/b/old.png", ".hidden/d.png", "b/._c.png"):
+    for name in ("b/deep/c.png", "out/b/old.png", ".hidden/d.png", "b/._c.png", "b/@eaDir/e.png", "__MACOSX/f.png"):
         write_picture(tmp_path / name, np.zeros((8, 8, 3)))
     names = [str(target.relative_to(tmp_path / "out")) for target in named(tmp_path, tmp_path=tmp_path)]
     assert names == ["photo_x2.png", "b/deep/c_x2.png"]

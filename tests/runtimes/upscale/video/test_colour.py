@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from dlgsanet.errors import InputError
+from runtimes.upscale.video import colour
 from runtimes.upscale.video.colour import LAYOUTS, Colour, resolve, to_planes, to_rgb
 
 PATCHES = {"black": (0, 0, 0), "white": (1, 1, 1), "red": (1, 0, 0), "green": (0, 1, 0), "blue": (0, 0, 1)}
@@ -50,6 +51,31 @@ def test_round_trips_stay_within_the_rounding_of_the_samples(pixels, matrix, ful
     for values in np.random.default_rng(matrix).random((20, 3)):
         there = to_planes(patch(tuple(values), 5, 7), layout, colour)
         assert np.abs(to_rgb(there, layout, colour) - patch(tuple(values), 5, 7)).max() < most
+
+
+@pytest.mark.parametrize("rows", [1, 31, 33, 64, 95])
+@pytest.mark.parametrize("pixels", ["yuv420p", "yuv422p10le", "yuv444p"])
+def test_bands_of_rows_change_nothing(pixels, rows, monkeypatch):
+    layout, values = LAYOUTS[pixels], Colour(1, 1, 1, False)
+    rgb = np.random.default_rng(rows).random((3, rows, 37), np.float32)
+    banded = to_planes(rgb, layout, values)
+    monkeypatch.setattr(colour, "_BAND", 1000)
+    whole = to_planes(rgb, layout, values)
+    for one, other in zip(banded, whole, strict=True):
+        assert one.shape == other.shape and np.abs(one.astype(int) - other).max() <= 1  # the last bit of a sum
+        assert (one == other).mean() > 0.99
+
+
+@pytest.mark.parametrize("full", [False, True])
+@pytest.mark.parametrize("matrix", [1, 6])
+@pytest.mark.parametrize("pixels", ["yuv444p", "yuv444p10le"])
+def test_pictures_come_back_as_they_were(pixels, matrix, full):
+    layout, values = LAYOUTS[pixels], Colour(matrix, matrix, matrix, full)
+    there = to_planes(np.random.default_rng(matrix).random((3, 200, 300), np.float32), layout, values)
+    back = to_planes(to_rgb(there, layout, values)[0], layout, values)
+    for one, other in zip(there, back, strict=True):
+        assert np.abs(one.astype(int) - other).max() <= 1
+        assert (one != other).mean() <= 3e-4
 
 
 def test_chroma_lies_on_even_columns_and_between_rows():
