@@ -33,6 +33,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "exit-codes": reference.exit_codes,
     "fuzz": studies.fuzzing,
     "kills": studies.killing,
+    "kills-going-on": studies.killing_going_on,
     "front-page": front_page.front_page,
     "gates": gates.gates,
     "int8-choices": studies.int8_choices,

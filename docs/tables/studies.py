@@ -62,6 +62,11 @@ def killing() -> str:
     return kill_counts.kill_table(study(kill_counts.KillCounts, "kills.json").rows)
 
 
+def killing_going_on() -> str:
+    """What 200 kills of folders and videos found, whose next run goes on."""
+    return kill_counts.kill_table(study(kill_counts.KillCounts, "kills-going-on.json").rows)
+
+
 def overlap() -> str:
     """What tiling costs, by tile and overlap."""
     files = studies(tile_overlap.TileOverlap, "overlap-*.json")
