@@ -11,9 +11,11 @@ from dlgsanet.checkpoints.checkpoint import (
     save_checkpoint,
     shipped_names,
 )
+from dlgsanet.checkpoints.layouts import AnotherNetworkError
 
 __all__ = [
     "WEIGHTS",
+    "AnotherNetworkError",
     "Checkpoint",
     "build_model",
     "load_model",

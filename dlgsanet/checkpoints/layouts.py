@@ -19,6 +19,10 @@ _COUNTER = "n_averaged"  # beside the weights of torch's AveragedModel
 _AVERAGES = frozenset({"ema", "average", "averaged", "avg", "swa"})
 
 
+class AnotherNetworkError(InputError):
+    """The file holds tensors, and none is of this network."""
+
+
 @dataclass(frozen=True)
 class Found:
     """Tensors by the network's own names, and lines about how they were found."""
@@ -106,7 +110,7 @@ def _nothing(content: object, name: str) -> InputError:
         tree = inner
     names = sorted(map(str, tree)) if isinstance(tree, Mapping) else [type(tree).__name__]
     if isinstance(tree, Mapping) and any(isinstance(key, str) and isinstance(it, Tensor) for key, it in tree.items()):
-        return InputError(
+        return AnotherNetworkError(
             f"expected a DLGSANet checkpoint with {MARKER}, found {name} with {some(names)}: "
             "this is another network's file, or not whole"
         )

@@ -161,7 +161,11 @@ class ExportRequest(ExportOptions):
 
     model: Annotated[
         str,
-        typer.Argument(metavar="MODEL", help="A shipped name (nano-x4), a .safetensors or .pth file, or any .onnx."),
+        typer.Argument(
+            metavar="MODEL",
+            help="A shipped name (nano-x4), a .safetensors, .pth or .onnx file, or package.module:factory, whose code "
+            "is run.",
+        ),
     ]
     output: Annotated[Path, typer.Option("-o", "--output", metavar="BUNDLE", help="Folder to make.")]
     calibration_folder: Annotated[

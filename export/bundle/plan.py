@@ -36,7 +36,7 @@ def plan_export(model: str | Path, options: ExportOptions, say: Progress) -> Exp
     """
     rows = rows_of(options, say)
     require_packages(rows)
-    network = find_network(model, options.of_network)
+    network = find_network(model, options.of_network, say)
     for note in network.notes:
         say(note)
     targets = targets_of(rows, options)

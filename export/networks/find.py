@@ -4,20 +4,30 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dlgsanet.checkpoints import read_checkpoint
+from dlgsanet.checkpoints import AnotherNetworkError, read_checkpoint
 from dlgsanet.errors import InputError
 from export.networks.dlgsanet.network import DlgsaNetwork
-from export.networks.network import Network, NetworkOptions
+from export.networks.network import Network, NetworkOptions, Say
 from export.networks.onnx_file.network import open_onnx
+from export.networks.torch_module.factory import is_factory
+from export.networks.torch_module.network import open_module
 
 ONNX = ".onnx"
 
 
-def find_network(model: str | Path, options: NetworkOptions) -> Network:
-    """Read what a user calls a network: a shipped name, or a file. Raises InputError."""
+def find_network(model: str | Path, options: NetworkOptions, say: Say) -> Network:
+    """Read what a user calls a network: a shipped name, a file, or a factory; `say` hears what takes long. Raises
+    InputError, and UnavailableError where the packages of its family are not here."""
     if str(model).lower().endswith(ONNX):
         return open_onnx(Path(model), options)
+    if is_factory(str(model)):
+        say(f"running the code of {model}")
+        return open_module("torch", str(model), options, say)
+    try:
+        checkpoint = read_checkpoint(model, options.activation)
+    except AnotherNetworkError:
+        return open_module("spandrel", str(model), options, say)
     for option, given in (("--scale", options.scale), ("--range", options.top)):
         if given is not None:
             raise InputError(f"{option} is for ONNX files, and a DLGSANet checkpoint says it itself: leave it out")
-    return DlgsaNetwork(read_checkpoint(model, options.activation))
+    return DlgsaNetwork(checkpoint)

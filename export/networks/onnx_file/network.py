@@ -4,39 +4,50 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 import onnx
 
-from dlgsanet.errors import GateError, InputError
+from dlgsanet.errors import InputError
 from dlgsanet.storage.atomic import sha256_file
 from export.graph.build import INPUT, OUTPUT
 from export.graph.graph import Graph
 from export.networks.network import NetworkOptions, Proven, Say
 from export.networks.onnx_file.fixing import FixJob, fixed
 from export.networks.onnx_file.looking import Looked, LookJob, look
-from export.pictures import photograph
+from export.networks.proof import certified
 from export.targets.table import Target
 from runtimes.backends.onnxruntime.untouched import UntouchedOnnx, open_untouched
-from runtimes.bundle.artifact_facts import BlockTensors, CaseError, Certificate, Cost, FormChoice
+from runtimes.bundle.artifact_facts import BlockTensors, Cost, FormChoice
 from runtimes.bundle.foreign import Foreign, Pixels
 from runtimes.bundle.manifest import Source
-from runtimes.runner.tiling import Array, Tile
+from runtimes.runner.tiling import Tile
 
 STORED = "reference/network.onnx"
 AS_IT_IS = "none"  # there is no dynamic convolution to lower
+PROVEN = ("the fixed graph", "the untouched file")
 OURS = Foreign("onnx", INPUT, OUTPUT, "float32", Pixels())
-LIMIT = 2e-5
-"""Largest error allowed in fp32, relative to the larger of 1 and the reference's largest output: both are rounded, and
-differently where constants were folded or norms merged."""
 
 
 def open_onnx(path: Path, options: NetworkOptions) -> OnnxFile:
     """Look at a file, in a process of its own. Raises InputError for what does not make one picture of one."""
-    return OnnxFile(path, look(LookJob(str(path), options.scale, options.top, options.channels)))
+    looked = look(LookJob(str(path), options.scale, options.top, options.channels))
+    return OnnxFile(path, looked, MadeFrom(path.stem, "an ONNX file", sha256_file(path)))
+
+
+@dataclass(frozen=True)
+class MadeFrom:
+    """What the file was made from, as messages and the manifest say it: a `name`, `what` kind of thing it is, its hash,
+    and facts about it. `holder` keeps the file while it is needed."""
+
+    name: str
+    what: str
+    sha256: str
+    facts: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    holder: object = None
 
 
 @dataclass(frozen=True)
@@ -45,14 +56,15 @@ class OnnxFile:
 
     path: Path
     looked: Looked
+    origin: MadeFrom
 
     @property
     def name(self) -> str:
-        return self.path.stem
+        return self.origin.name
 
     @property
     def notes(self) -> tuple[str, ...]:
-        return self.looked.notes
+        return (*self.looked.notes, *self.origin.notes)
 
     def refuse(self, options: NetworkOptions, tiles: Sequence[Tile]) -> None:
         """Raise InputError for what only DLGSANet has, and for a tile that the network does not take."""
@@ -64,7 +76,7 @@ class OnnxFile:
         }
         for option in (name for name, given in asked.items() if given):
             raise InputError(
-                f"{option} is for DLGSANet checkpoints, and {self.path.name} is an ONNX file: leave it out"
+                f"{option} is for DLGSANet checkpoints, and {self.name} is {self.origin.what}: leave it out"
             )
         foreign = self.looked.foreign
         for height, width in tiles:
@@ -78,7 +90,8 @@ class OnnxFile:
     def prepare(self, options: NetworkOptions, say: Say) -> PreparedOnnxFile:
         """Open the file as the reference."""
         foreign = self.looked.foreign
-        source = Source(self.name, sha256_file(self.path), {"family": foreign.family}, {}, foreign)
+        config = {"family": foreign.family, **self.origin.facts}
+        source = Source(self.name, self.origin.sha256, config, {}, foreign)
         return PreparedOnnxFile(self.path, self.looked.scale, source, open_untouched(self.path, foreign), say)
 
 
@@ -109,7 +122,7 @@ class PreparedOnnxFile:
             job = FixJob(str(self.path), foreign, target.tile, self.scale, target.graph_opset, str(graph))
             report = fixed(job, f"{self.path.name} could not be fixed to {size}")
             self.say(f"proving {size} against the file")
-            certificate = _certified(self.reference, open_untouched(graph, OURS), target.tile)
+            certificate = certified(self.reference, open_untouched(graph, OURS), target.tile, PROVEN)
             return Proven(Graph(onnx.load(graph)), certificate, AS_IT_IS, report.applied)
 
     def cost(self, target: Target) -> Cost:
@@ -125,30 +138,3 @@ class PreparedOnnxFile:
         (bundle / STORED).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(self.path, bundle / STORED)
         return (STORED,)
-
-
-def _certified(reference: Callable[[Array], Array], found_by: Callable[[Array], Array], tile: Tile) -> Certificate:
-    """Raises GateError at the first case whose error is above LIMIT or not a number."""
-    cases = {}
-    for name, lr in _inputs(tile).items():
-        expected, found = reference(lr), found_by(lr)
-        error = float(np.abs(found - expected).max())
-        cases[name] = CaseError(error, error / max(1.0, float(np.abs(expected).max())))
-        if not cases[name].max_rel <= LIMIT:  # so that NaN fails as well
-            raise GateError(
-                f"the fixed graph differs from the untouched file by {cases[name].max_rel:.1e} on input '{name}' at "
-                f"tile {tile[0]}x{tile[1]}, at most {LIMIT:.0e} was expected: nothing was written; please report this"
-            )
-    return Certificate("float32", LIMIT, max(case.max_rel for case in cases.values()), cases)
-
-
-def _inputs(tile: Tile) -> dict[str, Array]:
-    shape = (1, 3, *tile)
-    noise = np.random.default_rng(0).random(shape, np.float32)
-    near, zero = np.float32(0.5) + np.float32(1e-3) * noise, np.zeros(shape, np.float32)
-    return {
-        "random": noise,
-        "near-zero-variance": near,
-        "all-zero": zero,
-        "real": photograph(tile),
-    }
