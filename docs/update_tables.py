@@ -64,6 +64,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "weights": front_page.weights,
     "work": lambda: inside_tables.work(studies.inside()),
     "worth": latency.worth,
+    "videos": studies.videos,
 }
 
 

@@ -24,14 +24,15 @@ def open_runner(
     cuda_graph: bool = False,
     taps: tuple[str, ...] = (),
     resting: bool = False,
+    streams: int = 1,
 ) -> Runner:
     """Return a runner for an artifact of `bundle`, or for all tiles of a family; enter it to take the device.
 
     `artifact_prefix` is any unambiguous beginning of an artifact's id; where it leaves several tiles, each
     image runs on the tile nearest to it. `device` is CPU, GPU, NPU or an ONNX Runtime execution provider;
     `threads` None means all cores that this process may use; `cuda_graph` is for TensorRT engines, `taps`
-    are tensors for `inspect`, `resting` is for runs that nobody times (see `RunOptions`). `run(lr)` maps
-    N x 3 x H x W float32 in [0, 1] to the same, upscaled.
+    are tensors for `inspect`, `resting` is for runs that nobody times, `streams` for many tiles (see `RunOptions`).
+    `run(lr)` maps N x 3 x H x W float32 in [0, 1] to the same, upscaled.
     Raises InputError (no such bundle or artifact), UnavailableError (a backend without a runner here); on entering
     also InputError for a file whose hash does not match and UnavailableError for a missing backend or device.
     """
@@ -42,6 +43,6 @@ def open_runner(
 
     manifest = read_manifest(bundle)
     artifacts = select(manifest, artifact_prefix)
-    options = RunOptions(device, threads, cuda_graph, taps, resting)
+    options = RunOptions(device, threads, cuda_graph, taps, resting, streams)
     runners = [backend_runner(Path(bundle), artifact, manifest.scale, options) for artifact in artifacts]
     return runners[0] if len(runners) == 1 else FamilyRunner(artifacts[0].family, runners)

@@ -30,7 +30,7 @@ BACKENDS = {
     "coremltools": ("backends/coreml/",),
     "tensorrt": ("backends/tensorrt/",),
     "tensorrt_rtx": ("backends/tensorrt/",),
-    "av": ("runtimes/upscale/video/",),
+    "av": ("runtimes/upscale/video/", STUDIES),
 }
 TORCH_FREE = (
     "runtimes",

@@ -15,7 +15,7 @@ from benchmarks.studies import (
     tile_sizes,
 )
 from benchmarks.studies.gpu import rtx_kernels
-from benchmarks.studies.peers import plane
+from benchmarks.studies.peers import plane, video_speed
 from benchmarks.studies.planted_faults import study as planted_faults
 from benchmarks.studies.training import schedule, speed
 from docs.tables.results import results, studies, study
@@ -65,6 +65,11 @@ def killing() -> str:
 def killing_going_on() -> str:
     """What 200 kills of folders and videos found, whose next run goes on."""
     return kill_counts.kill_table(study(kill_counts.KillCounts, "kills-going-on.json").rows)
+
+
+def videos() -> str:
+    """Frames a second of the whole way, the engine alone, and vs-mlrt."""
+    return video_speed.table(studies(video_speed.VideoSpeed, "video-speed-*.json"))
 
 
 def overlap() -> str:

@@ -47,13 +47,15 @@ class RunOptions:
     the CPU (None: all cores that this process may use). `cuda_graph`: launch an engine's kernels as one graph. `taps`:
     tensors inside the network that `inspect` gives, too; what is compiled then is a twin of the artifact, with more
     outputs. `resting`: threads that wait for work sleep at once, which costs less CPU time: for runs that nobody
-    times."""
+    times. `streams`: tiles that a CPU engine may run at once, each on its share of the threads; more of them come in
+    a second, and each one later."""
 
     device: str = "CPU"
     threads: int | None = None
     cuda_graph: bool = False
     taps: tuple[str, ...] = ()
     resting: bool = False
+    streams: int = 1
 
     def __post_init__(self) -> None:
         if self.threads is not None and self.threads < 1:

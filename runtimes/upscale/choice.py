@@ -49,7 +49,7 @@ def chosen_runner(bundle: Path, prefix: str | None, options: RunOptions, say: Sa
     none can run.
     """
     if prefix is not None:
-        with open_runner(bundle, prefix, device=options.device, threads=options.threads) as run:
+        with _opened(bundle, prefix, options) as run:
             if run.info.precision_mismatch:
                 say(f"note: {run.info.precision_mismatch}")
             yield run
@@ -59,7 +59,7 @@ def chosen_runner(bundle: Path, prefix: str | None, options: RunOptions, say: Sa
     for trial in ranked(trials):
         with ExitStack() as stack:
             try:
-                runner = open_runner(bundle, trial.family, device=options.device, threads=options.threads)
+                runner = _opened(bundle, trial.family, options)
                 run = stack.enter_context(runner)
             except (UnavailableError, BackendError) as error:
                 say(f"passed over {trial.family}: {error}")
@@ -69,6 +69,10 @@ def chosen_runner(bundle: Path, prefix: str | None, options: RunOptions, say: Sa
             yield run
             return
     raise UnavailableError(f"no artifact of '{bundle}' can run here: {'; '.join(reasons) or 'it has none'}")
+
+
+def _opened(bundle: Path, prefix: str, options: RunOptions) -> Runner:
+    return open_runner(bundle, prefix, device=options.device, threads=options.threads, streams=options.streams)
 
 
 def ranked(trials: Sequence[FamilyTime]) -> list[FamilyTime]:

@@ -124,6 +124,7 @@ class OpenVinoRunner(Runner):
         }
         if device == CPU:
             settings["INFERENCE_NUM_THREADS"] = threads
+            settings["NUM_STREAMS"] = min(self._options.streams, threads)
         return settings
 
     def _infer(self, tile: Array) -> Array:
@@ -136,9 +137,10 @@ class OpenVinoRunner(Runner):
         return sr
 
     def _infer_each(self, tiles: Iterator[Array]) -> Iterator[Array]:
-        """Two requests in flight: one runs while the other gets its tile and gives its answer."""
+        """One request more in flight than run at once: it gets its tile and gives its answer meanwhile."""
         assert self._compiled is not None
-        requests = (self._running, self._compiled.create_infer_request())
+        more = (self._compiled.create_infer_request() for _ in range(self._options.streams))
+        requests = (self._running, *more)
         waiting: deque[Request] = deque()
         try:
             for turn, tile in enumerate(tiles):

@@ -106,6 +106,18 @@ def test_threads_are_pinned(bundle):
         open_runner(bundle, NAME, threads=0)
 
 
+def test_streams_run_tiles_at_once_and_change_no_bit(bundle, lr):
+    tiles = [np.roll(lr, shift, axis=3) for shift in range(7)]
+    with open_runner(bundle, NAME, threads=2) as run:
+        one_by_one = [run.infer(tile) for tile in tiles]
+    with open_runner(bundle, NAME, threads=2, streams=2) as run:
+        assert run._compiled.get_property("NUM_STREAMS") == 2 and run.info.threads == 2
+        at_once = list(run._infer_each(iter(tiles)))
+    assert all(np.array_equal(one, other) for one, other in zip(one_by_one, at_once, strict=True))
+    with open_runner(bundle, NAME, threads=1, streams=2) as run:
+        assert run._compiled.get_property("NUM_STREAMS") == 1
+
+
 @pytest.mark.parametrize("device", ["AUTO", "auto:CPU", "MULTI:CPU", "HETERO:CPU"])
 def test_devices_that_choose_by_themselves_are_refused(bundle, device):
     with pytest.raises(InputError, match="chooses by itself"):

@@ -80,6 +80,15 @@ def test_the_whole_command(clip, clips, bundle, tmp_path, capsys):
     assert code == 2 and "exists already" in err
 
 
+def test_videos_ask_for_several_tiles_at_once(clip, bundle, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr("runtimes.upscale.choice.open_runner", lambda *words, **options: asked.append(options))
+    main(
+        ["upscale", str(clip), "-o", str(tmp_path / "a.mp4"), "--bundle", str(bundle), "--artifact", "onnxruntime-fp32"]
+    )
+    assert [options["streams"] for options in asked] == [2]
+
+
 def test_pictures_take_no_options_of_videos(bundle, tmp_path, capsys, clip):
     import numpy as np
 
