@@ -8,6 +8,7 @@ from dataclasses import replace
 from rich.text import Text
 
 from benchmarks.gates.speed_gates import judge_requirement
+from benchmarks.latency.job import plan_job, time_job
 from benchmarks.latency.options import BenchOptions
 from benchmarks.latency.plan import BenchPlan, contestants, plan_bench
 from benchmarks.latency.roofline import products, with_shares
@@ -31,11 +32,11 @@ def run_bench(options: BenchOptions, voice: Voice = PLAIN) -> None:
     what was asked for by name, could run here. InputError: wrong options, a bundle that cannot be used, or a damaged
     artifact.
     """
+    if options.job is not None:
+        _run_job(options, voice)
+        return
     plan = plan_bench(options)
-    environment = describe_environment(options.machine)
-    voice.detail(environment.line())
-    if environment.busy:
-        voice.note(f"warning: {environment.busy}")
+    environment = _described(options, voice)
     timed = measure(plan, environment, voice)
     ratios = compare_all(timed.timings, plan.origin.sha256)
     console = out(stderr=options.json == STDOUT)
@@ -52,6 +53,23 @@ def run_bench(options: BenchOptions, voice: Voice = PLAIN) -> None:
     for record in required:
         console.print(Text(ratio_line(record)), soft_wrap=True)
     conclude(timed, required, plan.asked)
+
+
+def _run_job(options: BenchOptions, voice: Voice) -> None:
+    plan_job(options)
+    environment = _described(options, voice)
+    result = new_result(environment, (time_job(options, voice),))
+    kinds.show(out(stderr=options.json == STDOUT), result)
+    if options.json is not None:
+        write_result(options.json, result)
+
+
+def _described(options: BenchOptions, voice: Voice) -> Environment:
+    environment = describe_environment(options.machine)
+    voice.detail(environment.line())
+    if environment.busy:
+        voice.note(f"warning: {environment.busy}")
+    return environment
 
 
 def measure(plan: BenchPlan, environment: Environment, voice: Voice) -> Timed:

@@ -26,6 +26,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "accuracy-all": accuracy.accuracy_all,
     "basis-rank": studies.ranks,
     "blocks": lambda: inside_tables.blocks(studies.inside()),
+    "compiling": latency.compiling,
     "coreml": coreml.coreml,
     "coreml-cards": coreml.coreml_cards,
     "coverage": coverage.coverage,

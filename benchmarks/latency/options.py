@@ -26,8 +26,8 @@ class BenchOptions:
         typer.Option(
             "--peer",
             metavar="NAME",
-            help="Also time the same network in torch: `official` (dynamic convolution through F.unfold) or "
-            "`reference` (ours); may be repeated.",
+            help="Also time the same network in torch: `official` (dynamic convolution through F.unfold), "
+            "`reference` (ours), `official-compiled` or `reference-compiled` (by torch.compile); may be repeated.",
             show_default=False,
         ),
     ] = ()
@@ -58,5 +58,25 @@ class BenchOptions:
             show_default=False,
         ),
     ] = ()
+    job: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="INPUT",
+            help="Time a whole job of `upscale` in place of tiles: a picture, a folder or a video, by one artifact.",
+            show_default=False,
+        ),
+    ] = None
     json: Json = None
     machine: Machine = None
+
+    def for_tiles(self) -> list[str]:
+        """The options given that mean nothing for a whole job."""
+        given = {
+            "--peer": bool(self.peers),
+            "--peers": self.peer_folder is not None,
+            "--limits": self.limits,
+            "--cuda-graph": self.cuda_graph,
+            "--runs": self.runs != RUNS,
+            "--require": bool(self.require),
+        }
+        return [name for name, is_given in given.items() if is_given]

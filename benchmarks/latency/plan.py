@@ -12,7 +12,7 @@ from benchmarks.latency.rounds import tile_pictures
 from benchmarks.records.result_file import require_place
 from benchmarks.subjects import peer_files
 from benchmarks.subjects.subject import Contestant, Origin, choose, origin_of
-from benchmarks.subjects.torch_peers import PEERS, open_peer, peer_id, try_formats
+from benchmarks.subjects.torch_peers import PEERS, is_compiled, open_peer, peer_id, try_formats
 from dlgsanet.errors import InputError, UnavailableError, unknown
 from runtimes import open_runner
 from runtimes.backends.references import interpreters
@@ -38,8 +38,10 @@ class BenchPlan:
 
     @property
     def asked(self) -> list[str]:
-        """Beginnings of the names that must run here: what was asked for by name, or anything at all."""
-        return [*(self.options.artifacts or ("",)), *(f"{PEERS[peer].backend}-{peer}" for peer in self.options.peers)]
+        """Beginnings of the names that must run here: what was asked for by name, or anything at all. A peer that has
+        to be compiled need not: not every machine has a compiler."""
+        peers = (peer for peer in self.options.peers if not is_compiled(peer))
+        return [*(self.options.artifacts or ("",)), *(f"{PEERS[peer].backend}-{peer}" for peer in peers)]
 
 
 def plan_bench(options: BenchOptions) -> BenchPlan:

@@ -1,7 +1,8 @@
 """`bench`: how long one tile takes, for every artifact and peer, in interleaved rounds.
 
-Each contestant first loads and runs in a process of its own, which tells its load time and memory and keeps a
-crash away from the others; then all of them are timed here, together, so that no pipe is in the figures.
+Each contestant first loads and runs in a process of its own, which tells its load time, its memory and its time with
+no other engine beside it, and keeps a crash away from the others; then all of them are timed here, together, so that
+no pipe is in the figures.
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.gates.accuracy_gates import Verdict, precision_fault
-from benchmarks.gates.speed_gates import Timing
+from benchmarks.gates.speed_gates import Timing, stated_ratio
 from benchmarks.latency.options import MIN_RUNS, RUNS
 from benchmarks.latency.roofline import limit_record
 from benchmarks.records.latency import LatencyRecord, LimitRecord, RatioRecord
-from benchmarks.records.statistics import compare, median_interval, percentile
-from benchmarks.subjects.isolated_runner import IsolatedRunner
+from benchmarks.records.statistics import median_interval, percentile
+from benchmarks.subjects.isolated_runner import IsolatedRunner, TimeAlone, tell_compiling
 from benchmarks.subjects.subject import Contestant, Origin, ending
 from dlgsanet.errors import EdgeError, InputError
 from dlgsanet.imaging.files import read_rgb8, to_nchw
@@ -33,6 +34,8 @@ from runtimes.runner.work_by_precision import shares
 from runtimes.speed_limits import Limit
 
 WARMUP = 3
+ALONE = 10
+"""Runs of each in the process of its own, where no other engine is open."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,8 @@ class _Entry:
     contestant: Contestant
     load_ms: float | None = None
     peak_rss_mb: float | None = None
+    alone_ms: tuple[float, ...] = ()
+    compile_ms: float | None = None
     info: RunInfo | None = None
     mac_shares: Mapping[str, float] = field(default_factory=dict)
     over: Verdict | None = None
@@ -94,7 +99,7 @@ def bench(
     entries = []
     for contestant in contestants:
         step(f"{contestant.name}: loading in a process of its own")
-        entries.append(_footprint(contestant, pictures[contestant.tile], origin.scale))
+        entries.append(_footprint(contestant, pictures[contestant.tile], origin.scale, runs))
     with ExitStack() as stack:
         opened = [_open(entry, stack, pictures[entry.contestant.tile]) for entry in entries]
         tasks = {entry.contestant.name: task for entry, task in opened if task}
@@ -117,35 +122,16 @@ def steps(contestants: Sequence[Contestant], runs: int = RUNS) -> int:
 
 def timing(record: LatencyRecord) -> Timing:
     """The raw times of a record."""
-    return Timing(record.artifact, record.tile, record.samples_ms, role=record.role, backend=record.backend)
+    return Timing(
+        record.artifact, record.tile, record.samples_ms, record.alone_ms, role=record.role, backend=record.backend
+    )
 
 
 def compare_all(timings: Sequence[Timing], model_sha256: str) -> list[RatioRecord]:
     """Every pair of one tile size, in the order given: the ratio of times and what may be said of it."""
-    records = []
-    for one, other in combinations(timings, 2):
-        if one.tile != other.tile:
-            continue  # another tile is other work: their times say nothing about each other
-        ratio, order = compare(one.samples_ms, other.samples_ms)
-        records.append(
-            RatioRecord(
-                artifact=one.name,
-                other=other.name,
-                model_sha256=model_sha256,
-                tile=one.tile,
-                ratio=ratio.value,
-                ratio_low=ratio.low,
-                ratio_high=ratio.high,
-                order=order,
-                gate="stated",
-                reason="",
-                role=one.role,
-                backend=one.backend,
-                other_role=other.role,
-                other_backend=other.backend,
-            )
-        )
-    return records
+    # another tile is other work: their times say nothing about each other
+    pairs = (pair for pair in combinations(timings, 2) if pair[0].tile == pair[1].tile)
+    return [stated_ratio(one, other, model_sha256) for one, other in pairs]
 
 
 def tile_pictures(bundle: str | Path, manifest: Manifest, tiles: Sequence[Tile]) -> dict[Tile, Array]:
@@ -168,8 +154,8 @@ def _fitted(picture: Array, tile: Tile) -> Array:
     return np.ascontiguousarray(wide[:, :, : tile[0], : tile[1]])
 
 
-def _footprint(contestant: Contestant, picture: Array, scale: int) -> _Entry:
-    """Load and run once in a child: load time, peak memory, and whether it survives."""
+def _footprint(contestant: Contestant, picture: Array, scale: int, runs: int) -> _Entry:
+    """Load and run in a child: load time, peak memory, times alone, and whether it survives."""
     entry = _Entry(contestant)
     child = IsolatedRunner(contestant.name, scale, (contestant.tile,), contestant.opener)
     try:
@@ -177,7 +163,12 @@ def _footprint(contestant: Contestant, picture: Array, scale: int) -> _Entry:
             if run.info.lacking:  # another precision would run: its time would be a false number
                 return replace(entry, info=run.info, over=Verdict("not run", run.info.lacking))
             run.infer(picture)
-            entry = replace(entry, load_ms=run.load_ms, peak_rss_mb=run.peak_rss_mb(), info=run.info)
+            compiling = run.ask(tell_compiling, "telling what compiling took")
+            if compiling is not None:
+                entry = replace(entry, compile_ms=compiling.first_ms)
+            load_ms = run.load_ms - (compiling.now_ms if compiling else 0.0)
+            entry = replace(entry, load_ms=load_ms, info=run.info, peak_rss_mb=run.peak_rss_mb())
+            entry = replace(entry, alone_ms=run.ask(TimeAlone(picture, WARMUP, min(runs, ALONE)), "being timed"))
             return replace(entry, mac_shares=shares(run.macs()))
     except EdgeError as error:
         return _gone(entry, error)
@@ -200,6 +191,10 @@ def _parts(device_ms: Mapping[str, float]) -> str:
     """What the device's own clock says, in words: transfers apart from computing."""
     parts = ", ".join(f"{part} {value:.2f}" for part, value in device_ms.items())
     return f"by the device's own events, medians in ms: {parts}" if parts else ""
+
+
+def _compiling(took_ms: float | None) -> str:
+    return "" if took_ms is None else f"compiling took {took_ms / 1e3:.0f} s, which is in no time here"
 
 
 def _gone(entry: _Entry, error: EdgeError) -> _Entry:
@@ -226,8 +221,10 @@ def _record(entry: _Entry, samples: Sequence[float], origin: Origin) -> LatencyR
         device=info.device if info else None,
         reported_precision=info.reported_precision if info else None,
         threads=info.threads if info else None,
-        note="; ".join(filter(None, (contestant.note, _parts(entry.device_ms)))),
+        note="; ".join(filter(None, (contestant.note, _compiling(entry.compile_ms), _parts(entry.device_ms)))),
         mac_shares=entry.mac_shares,
+        compile_ms=entry.compile_ms,
+        alone_ms=entry.alone_ms if samples else (),
     )
     return with_samples(record, samples, origin.scale) if samples else record
 

@@ -25,9 +25,9 @@ class Identity:
         return self.role == "artifact"
 
     @property
-    def is_baseline(self) -> bool:
-        """Whether it is what users of the official code have today: its form, in PyTorch."""
-        return (self.role, self.backend) == ("peer", TORCH.name)
+    def is_torch(self) -> bool:
+        """Whether it is the same network in PyTorch, in whichever form."""
+        return self.backend == TORCH.name
 
 
 REFERENCE = Identity(role="reference", backend=TORCH.name)

@@ -16,7 +16,7 @@ from benchmarks.gates.int8_worth import int8_lines
 from benchmarks.latency import roofline
 from benchmarks.records.accuracy import AccuracyRecord
 from benchmarks.records.inside import BlockRecord, DiagnosisRecord, RungRecord
-from benchmarks.records.latency import LatencyRecord, LimitRecord, RatioRecord
+from benchmarks.records.latency import JobRecord, LatencyRecord, LimitRecord, RatioRecord
 from benchmarks.records.made_of import KernelRecord, LayersRecord
 from benchmarks.records.result_file import Record, ResultFile, kind_of
 from benchmarks.report import terminal, terminal_blocks
@@ -31,6 +31,12 @@ def _latency(result: ResultFile) -> Shown:
     yield from terminal.reasons(records)
     yield from (f"{record.artifact}: {record.note}" for record in records if record.note)
     yield from terminal.mac_lines(records)
+
+
+def _jobs(result: ResultFile) -> Shown:
+    for record in result.of(JobRecord):
+        yield terminal.job_table(record)
+        yield from terminal.job_lines(record)
 
 
 def _limits(result: ResultFile) -> Shown:
@@ -93,6 +99,7 @@ KINDS = (
     Kind(LatencyRecord, _latency, "latency.html.j2"),
     Kind(LimitRecord, _limits, None),
     Kind(RatioRecord, _ratios, None),
+    Kind(JobRecord, _jobs, "job.html.j2"),
     Kind(AccuracyRecord, _accuracy, "accuracy.html.j2"),
     Kind(DiagnosisRecord, _diagnoses, "diagnosis.html.j2"),
     Kind(RungRecord, _rungs, "rung.html.j2"),

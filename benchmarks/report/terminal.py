@@ -11,8 +11,9 @@ from rich.text import Text
 from benchmarks.records.accuracy import AccuracyRecord
 from benchmarks.records.gate_name import GateName
 from benchmarks.records.inside import DiagnosisRecord, RungRecord
-from benchmarks.records.latency import LatencyRecord, RatioRecord
+from benchmarks.records.latency import JobRecord, LatencyRecord, RatioRecord, to_best_torch
 from dlgsanet.command_line.console import PlainConsole
+from runtimes.machine.power import said
 
 _WIDTH = 160  # of the widest table
 _STYLES: dict[GateName, str] = {"pass": "green", "fail": "bold red", "stated": "yellow", "not run": "yellow"}
@@ -96,7 +97,7 @@ def latency_table(records: Sequence[LatencyRecord]) -> Table:
     """One row for each artifact or peer, median with its 95 % interval."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("artifact", no_wrap=True)
-    for name in ("p50 ms", "95 % interval", "p95", "p99", "output MP/s", "load ms", "peak MB"):
+    for name in ("p50 ms", "95 % interval", "p95", "p99", "alone", "output MP/s", "load ms", "peak MB"):
         table.add_column(name, justify="right", no_wrap=True)
     for name in ("device", "precision", "gate"):
         table.add_column(name, no_wrap=True)
@@ -109,6 +110,7 @@ def latency_table(records: Sequence[LatencyRecord]) -> Table:
             interval,
             number(record.p95_ms, ".2f"),
             number(record.p99_ms, ".2f"),
+            number(record.alone_p50_ms, ".2f"),
             number(record.output_megapixels_per_s, ".2f"),
             number(record.load_ms, ".0f"),
             number(record.peak_rss_mb, ".0f"),
@@ -117,6 +119,45 @@ def latency_table(records: Sequence[LatencyRecord]) -> Table:
         )
         table.add_row(Text(record.artifact), *map(Text, cells), _gate(record.gate))
     return table
+
+
+def job_table(record: JobRecord) -> Table:
+    """Where the time of a whole job went."""
+    title = f"{record.model} by {record.artifact}: {job_name(record)}"
+    table = Table(box=None, header_style="bold", pad_edge=False, title=title, title_justify="left")
+    table.add_column("stage", no_wrap=True)
+    table.add_column("s", justify="right", no_wrap=True)
+    table.add_column("of the time", justify="right", no_wrap=True)
+    for stage, seconds in job_stages(record):
+        table.add_row(stage, f"{seconds:.3f}", f"{100 * seconds / record.seconds:.0f} %")
+    return table
+
+
+def job_name(record: JobRecord) -> str:
+    """`folder of 40 pictures, 55.30 megapixels`."""
+    counts = {"picture": "picture", "folder": f"folder of {record.images} pictures"}
+    return f"{counts.get(record.job, f'video of {record.images} frames')}, {record.input_megapixels:.2f} megapixels"
+
+
+def job_stages(record: JobRecord) -> list[tuple[str, float]]:
+    """Every stage with its seconds, then what the engine's thread waited."""
+    stages = [(stage, value / 1e3) for stage, value in record.stages_ms.items()]
+    return [*stages, ("waiting for others", record.waiting_ms / 1e3)]
+
+
+def job_lines(record: JobRecord) -> list[str]:
+    """Speed, energy and circumstances of a job."""
+    energy = "" if record.joules is None else f"{record.joules:.0f} J by "
+    per_megapixel = "" if record.joules is None else f", {record.joules / record.output_megapixels:.2f} J a megapixel"
+    share = f"the engine has {100 * record.engine_share:.0f} % of it"
+    rate = f", {record.images_per_s:.2f} {'frames' if record.job == 'video' else 'pictures'}/s"
+    return [
+        f"{record.seconds:.2f} s after {record.start_seconds:.2f} s to the first: {record.output_megapixels_per_s:.2f} "
+        f"output megapixels/s{rate if record.images > 1 else ''}; {share}",
+        f"energy: {energy}{record.energy_source}{per_megapixel}",
+        f"power: {record.supply or 'mains or battery not told by this system'}",
+        f"temperature before: {said(record.celsius_before)}; after: {said(record.celsius_after)}",
+    ]
 
 
 def ladder_table(rungs: Sequence[RungRecord]) -> Table:
@@ -198,9 +239,10 @@ def ratio_line(record: RatioRecord) -> str:
 
 
 def shown_ratios(ratios: Sequence[RatioRecord]) -> list[RatioRecord]:
-    """Those against the official form if it was timed, else every pair; requirements always."""
-    official = [ratio for ratio in ratios if ratio.other_identity.is_baseline]
-    return [ratio for ratio in ratios if not official or ratio in official or ratio.required is not None]
+    """Those against the fastest form of torch if any was timed, else every pair; requirements always."""
+    best = to_best_torch(ratios)
+    required = [ratio for ratio in ratios if ratio.required is not None]
+    return [*best.values(), *required] if best else list(ratios)
 
 
 def number(value: float | None, form: str) -> str:

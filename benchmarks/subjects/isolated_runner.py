@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from dlgsanet.errors import BackendError, EdgeError
-from runtimes.machine.clock import now_ms
+from runtimes.machine.clock import now_ms, time_interleaved
 from runtimes.machine.exit_name import exit_name
 from runtimes.machine.memory import peak_rss_mb
 from runtimes.machine.start import HOME, killed_with_parent
-from runtimes.runner.contract import RunInfo, Runner
+from runtimes.runner.contract import Compiling, RunInfo, Runner
 from runtimes.runner.tiling import Array
 
 Answer = TypeVar("Answer", covariant=True)
@@ -75,6 +75,24 @@ def tell_memory(run: Runner) -> float | None:
     return peak_rss_mb()
 
 
+def tell_compiling(run: Runner) -> Compiling | None:
+    """Say what a compiler took when the runner was opened."""
+    return run.compiling()
+
+
+@dataclass(frozen=True)
+class TimeAlone:
+    """Time one tile in the child, with nothing open beside it; it has run there with all checks."""
+
+    tile: Array
+    warmup: int
+    runs: int
+
+    def __call__(self, run: Runner) -> tuple[float, ...]:
+        task = {"alone": lambda: run.infer(self.tile, checked=False)}
+        return tuple(time_interleaved(task, warmup=self.warmup, runs=self.runs)["alone"])
+
+
 class IsolatedRunner(Runner):
     """Runs `opener()` in a child process; `opener` and what it holds must be picklable.
 
@@ -93,10 +111,10 @@ class IsolatedRunner(Runner):
     def peak_rss_mb(self) -> float | None:
         """Largest memory that the child has held so far, in 10^6 bytes; None where the system does not
         say."""
-        return self._ask(tell_memory, "telling its memory")
+        return self.ask(tell_memory, "telling its memory")
 
     def macs(self) -> dict[str, int]:
-        return self._ask(tell_macs, "telling what it runs")
+        return self.ask(tell_macs, "telling what it runs")
 
     def _open(self) -> RunInfo:
         context = multiprocessing.get_context("spawn")
@@ -112,10 +130,10 @@ class IsolatedRunner(Runner):
         return opened.info
 
     def _infer(self, tile: Array) -> Array:
-        return self._ask(Infer(tile), "running")
+        return self.ask(Infer(tile), "running")
 
     def _inspect(self, tile: Array) -> tuple[Array, dict[str, Array]]:
-        return self._ask(Inspect(tile), "running")
+        return self.ask(Inspect(tile), "running")
 
     def _close(self) -> None:
         if self._pipe is not None:
@@ -129,7 +147,8 @@ class IsolatedRunner(Runner):
                 self._process.join()
         self._pipe = self._process = None
 
-    def _ask(self, request: Question[Answer], doing: str) -> Answer:
+    def ask(self, request: Question[Answer], doing: str) -> Answer:
+        """What the child answers; `doing`, for an error, is what it is asked for."""
         assert self._pipe is not None
         try:
             self._pipe.send(request)

@@ -1,7 +1,8 @@
-"""The networks in torch that artifacts are held against; the only file of this room that imports torch.
+"""The networks in torch that artifacts are held against; beside torch_compiled.py, no other file of this room imports
+torch.
 
 `reference`: our reference network. `official`: the same weights with the dynamic convolution through
-F.unfold, which is what a CPU user of the official code has today.
+F.unfold, which is what a CPU user of the official code has today. Each also as torch.compile makes it.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchmarks.records.identity import REFERENCE, Identity
+from benchmarks.subjects.torch_compiled import CompiledRunner, compiled
 from dlgsanet.errors import InputError, UnavailableError, unknown
 from runtimes.backends.torch import ENGINE as TORCH
 from runtimes.backends.torch.runner import TorchRunner
@@ -26,9 +28,12 @@ from runtimes.runner.contract import Runner
 from runtimes.runner.tiling import Array, Tile
 
 if TYPE_CHECKING:
+    from torch.nn import Module
+
     from dlgsanet.network.model import DLGSANet
 
-PEERS = {"official": Identity(role="peer", backend=TORCH.name), "reference": REFERENCE}
+_PEER = Identity(role="peer", backend=TORCH.name)
+PEERS = {"official": _PEER, "official-compiled": _PEER, "reference": REFERENCE, "reference-compiled": _PEER}
 MEMORY_FORMATS = ("contiguous", "channels_last")
 _TRIALS = 3
 
@@ -52,6 +57,11 @@ class Formats:
             f"memory format {self.better} (trial: contiguous {self.contiguous_ms:.1f} ms, "
             f"channels_last {self.channels_last_ms:.1f} ms)"
         )
+
+
+def is_compiled(peer: str) -> bool:
+    """Whether torch.compile makes this peer."""
+    return peer.endswith("-compiled")
 
 
 def peer_id(peer: str, tile: Tile) -> str:
@@ -106,19 +116,21 @@ def open_peer(
     if memory_format not in MEMORY_FORMATS:
         raise unknown("memory format", memory_format, MEMORY_FORMATS)
     manifest = read_manifest(bundle)
-    function = _as_function(_model(bundle, manifest, peer, threads), memory_format)
-    return TorchRunner(
-        function,
-        manifest.scale,
-        tile,
-        peer_id(peer, tile),
-        threads=threads or available_threads(),
-        versions={TORCH.module: version(TORCH.module)},
-    )
+    model = _model(bundle, manifest, peer, threads)
+    using = threads or available_threads()
+    versions = {TORCH.module: version(TORCH.module)}
+    name = peer_id(peer, tile)
+    if not is_compiled(peer):
+        function = _as_function(model, memory_format)
+        return TorchRunner(function, manifest.scale, tile, name, threads=using, versions=versions)
+    function = _as_function(compiled(model, using), memory_format)
+    made_of = f"{manifest.source.config}, {memory_format}"  # weights are no part of what is compiled
+    return CompiledRunner(function, manifest.scale, tile, name, threads=using, versions=versions, made_of=made_of)
 
 
 def try_formats(bundle: str | Path, peer: str, tile: Tile, threads: int | None, picture: Array) -> Formats:
-    """Time a peer in both memory formats, interleaved; errors as `open_peer`."""
+    """Time a peer in both memory formats, interleaved; errors as `open_peer`, and UnavailableError for one that cannot
+    be compiled."""
     medians = {}
     runners = {form: open_peer(bundle, peer, tile, threads, form) for form in MEMORY_FORMATS}
     with runners[MEMORY_FORMATS[0]] as plain, runners[MEMORY_FORMATS[1]] as last:
@@ -147,10 +159,10 @@ def _model(bundle: str | Path, manifest: Manifest, peer: str, threads: int | Non
     model = load_model(Path(bundle) / path)
     if model.scale != manifest.scale:
         raise InputError(f"bundle '{bundle}': its checkpoint is x{model.scale}, its manifest says x{manifest.scale}")
-    return official_form(model) if peer == "official" else model
+    return official_form(model) if peer.startswith("official") else model
 
 
-def _as_function(model: DLGSANet, memory_format: str) -> Callable[[Array], Array]:
+def _as_function(model: Module, memory_format: str) -> Callable[[Array], Array]:
     import torch
 
     layout = torch.channels_last if memory_format == "channels_last" else torch.contiguous_format

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from benchmarks.gates.int8_worth import int8_lines
-from benchmarks.records.latency import LatencyRecord, LimitRecord, RatioRecord
-from docs.tables.results import results
+from benchmarks.records.latency import LatencyRecord, LimitRecord, RatioRecord, to_best_torch, to_torch
+from benchmarks.records.result_file import ResultFile
+from docs.tables.results import BASELINE, TILE, results
 from runtimes.file_formats.markdown import markdown_table
 
-Speed = tuple[float, float, float]  # ratio and its 95 % interval
+MEDIANS = ("median in the rounds, ms (95 % interval)", "alone, ms")
+RATIOS = ("times as fast as the best torch", "as the official form, eager")
 
 
 def latency() -> str:
-    """Time per tile of everything that ran in one interleaved run, and the ratio to the official form."""
-    head = (
-        "artifact", "median, ms (95 % interval)", "p95, ms", "output MP/s", "peak memory, MB", "as fast as torch today"
-    )  # fmt: skip
+    """Time per tile of everything that ran in one interleaved run, and the ratios to torch."""
+    head = ("artifact", *MEDIANS, "output MP/s", "peak memory, MB", *RATIOS)
     rows = []
     for file in results("nano-x4-bench-*.json"):
-        speeds = _speeds(file.of(RatioRecord))
+        speeds = _against_torch(file)
         rows += [_latency_row(record, speeds) for record in file.of(LatencyRecord)]
     return markdown_table(head, rows)
 
@@ -27,21 +27,18 @@ def latency() -> str:
 def peers() -> str:
     """tiny x4 and everything that it is held against, timed in the same rounds."""
     (file,) = results("tiny-x4-bench-128.json")
-    speeds = _speeds(file.of(RatioRecord))
+    speeds = _against_torch(file)
     rows: list[tuple[str, ...]] = []
     for record in file.of(LatencyRecord):
         if record.p50_ms is None:
             rows.append((record.artifact, "not run here"))
             continue
-        speed = "1"
-        if record.artifact in speeds:
-            ratio, low, _ = speeds[record.artifact]
-            speed = f"{ratio:.2f} (at least {low:.2f})"
         peak = record.roofline.peak_share if record.roofline else None
         share = "" if peak is None else f"{100 * peak:.0f} %"
-        rows.append((record.artifact, _median(record), speed, share))
+        speed = speeds.get(record.artifact, ("", ""))
+        rows.append((record.artifact, _median(record), _alone(record), *speed, share))
     limits = ", ".join(f"{it.name} {it.per_second / 1e9:.0f} G{it.unit}/s" for it in file.of(LimitRecord))
-    table = markdown_table(("one 128x128 tile", "median, ms (95 % interval)", "x torch today", "share of peak"), rows)
+    table = markdown_table(("one 128x128 tile", *MEDIANS, *RATIOS, "share of peak"), rows)
     return f"{table}\n\nLimits on {file.environment.machine}: {limits}."
 
 
@@ -62,28 +59,42 @@ def worth() -> str:
     return "\n".join(lines)
 
 
-def _speeds(ratios: Sequence[RatioRecord]) -> dict[str, Speed]:
-    """How many times as fast as the official form each artifact is; a pair is kept in either order."""
-    forward = {
-        it.artifact: (1 / it.ratio, 1 / it.ratio_high, 1 / it.ratio_low)
-        for it in ratios
-        if it.other_identity.is_baseline
-    }
-    return forward | {it.other: (it.ratio, it.ratio_low, it.ratio_high) for it in ratios if it.is_baseline}
+def _speed(ratio: RatioRecord | None) -> str:
+    """How many times as fast, with the ends of the interval."""
+    return f"{1 / ratio.ratio:.2f} ({1 / ratio.ratio_high:.2f} to {1 / ratio.ratio_low:.2f})" if ratio else ""
 
 
-def _latency_row(record: LatencyRecord, speeds: Mapping[str, Speed]) -> tuple[str, ...]:
+def _against_torch(file: ResultFile) -> Mapping[str, tuple[str, str]]:
+    """By name: how many times as fast as the best form of torch, and as the official form as it comes."""
+    best, everything = to_best_torch(file.of(RatioRecord)), to_torch(file.of(RatioRecord))
+    eager = {it.artifact: it for it in everything if it.other.startswith(f"{BASELINE}-{TILE}")}
+    return {name: (_speed(ratio), _speed(eager.get(name))) for name, ratio in best.items()}
+
+
+def compiling() -> str:
+    """What torch.compile took, and which form is the best."""
+    lines = []
+    for file in results("*-x4-bench-128.json"):
+        took = {it.artifact: it.compile_ms for it in file.of(LatencyRecord) if it.compile_ms is not None}
+        forms = [it for it in file.of(LatencyRecord) if it.is_torch and it.best_ms is not None]
+        best = min(forms, key=lambda it: it.best_ms or 0.0)
+        said = ", ".join(f"{name} {took_ms / 1e3:.0f} s" for name, took_ms in took.items())
+        lines.append(f"- {best.model}: the fastest is {best.artifact}, {best.best_ms:.1f} ms. Compiling took: {said}.")
+    return "\n".join(lines)
+
+
+def _latency_row(record: LatencyRecord, speeds: Mapping[str, tuple[str, str]]) -> tuple[str, ...]:
     name = f"{record.model} {record.artifact}"
     if record.p50_ms is None or record.p95_ms is None:
         return name, "not run here"
-    speed = "1" if record.is_baseline else ""
-    if record.artifact in speeds:
-        ratio, low, high = speeds[record.artifact]
-        speed = f"{ratio:.1f} ({low:.1f} to {high:.1f})"
     memory = f"{record.peak_rss_mb:.0f}" if record.peak_rss_mb is not None else ""
     pixels = f"{record.output_megapixels_per_s:.1f}"
-    return name, _median(record), f"{record.p95_ms:.1f}", pixels, memory, speed
+    return name, _median(record), _alone(record), pixels, memory, *speeds.get(record.artifact, ("", ""))
 
 
 def _median(record: LatencyRecord) -> str:
     return f"{record.p50_ms:.1f} ({record.p50_low_ms:.1f} to {record.p50_high_ms:.1f})"
+
+
+def _alone(record: LatencyRecord) -> str:
+    return f"{record.alone_p50_ms:.1f}" if record.alone_p50_ms is not None else ""

@@ -11,6 +11,7 @@ from dlgsanet.checkpoints import WEIGHTS
 from dlgsanet.storage.atomic import sha256_file
 
 RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "results"
+TILE = "128x128"
 BASELINE = "torch-official"
 """The same checkpoint with its dynamic convolution through `F.unfold`: what a CPU user has today."""
 

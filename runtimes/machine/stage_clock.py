@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from math import inf
 from threading import Lock, local
 from typing import Literal, ParamSpec, TypeVar, get_args
 
@@ -25,16 +26,17 @@ class StageClock:
         self._lock = Lock()
         self._threads: list[_ThreadTimes] = []
         self._local = local()
+        self._first, self._last = inf, -inf
 
     @contextmanager
     def stage(self, stage: Stage) -> Iterator[None]:
         """The block is this stage's."""
         times = self._here()
-        times.turn_to(stage)
+        self._first = min(self._first, times.turn_to(stage))
         try:
             yield
         finally:
-            times.turn_back()
+            self._last = max(self._last, times.turn_back())
 
     def each(self, stage: Stage, items: Iterable[T]) -> Iterator[T]:
         """The same items; what it takes to make them is this stage's."""
@@ -63,6 +65,10 @@ class StageClock:
     def engine(self, run: Callable[[Iterator[T]], Iterator[T]]) -> Callable[[Iterator[T]], Iterator[T]]:
         """The same stream of tiles through an engine: taking tiles is `cut`, the rest `engine`."""
         return lambda tiles: self.each("engine", run(self.each("cut", tiles)))
+
+    def span_ms(self) -> float:
+        """From the beginning of the first stage to the end of the last."""
+        return max(self._last - self._first, 0.0)
 
     def busy_ms(self) -> dict[Stage, float]:
         """Every stage that has run, in the order of STAGES."""
@@ -94,16 +100,19 @@ class _ThreadTimes:
         self._inside: list[Stage] = []
         self._since = 0.0
 
-    def turn_to(self, stage: Stage) -> None:
-        self._count()
+    def turn_to(self, stage: Stage) -> float:
+        now = self._count()
         self._inside.append(stage)
+        return now
 
-    def turn_back(self) -> None:
-        self._count()
+    def turn_back(self) -> float:
+        now = self._count()
         self._inside.pop()
+        return now
 
-    def _count(self) -> None:
+    def _count(self) -> float:
         now = now_ms()
         if self._inside:
             self.busy_ms[self._inside[-1]] += now - self._since
         self._since = now
+        return now

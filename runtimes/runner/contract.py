@@ -105,6 +105,14 @@ class RunInfo:
         )
 
 
+@dataclass(frozen=True)
+class Compiling:
+    """What a compiler took, in ms: when the runner was opened, and when its cache did not have it yet."""
+
+    now_ms: float
+    first_ms: float
+
+
 class Runner(ABC):
     """One artifact on one device: `with runner as run: sr = run(lr)`.
 
@@ -196,6 +204,10 @@ class Runner(ABC):
         """What the device's own clock says of the last runs, medians in ms by part (upload, compute, download); empty
         where it has none."""
         return {}
+
+    def compiling(self) -> Compiling | None:
+        """What a compiler took when this was opened; None where none ran."""
+        return None
 
     def tile_for(self, image_hw: tuple[int, int], overlap: int = DEFAULT_OVERLAP) -> tuple[int, int]:
         """The tile (H, W) used for this image: the nearest one, or the whole image where any size is

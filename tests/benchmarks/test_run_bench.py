@@ -82,7 +82,7 @@ def test_the_exit_follows_the_worst_and_what_was_measured_is_kept(
         ({"peers": ("oficial",)}, "did you mean official"),
         ({"artifacts": ("nothing",)}, "unknown artifact"),
         ({"require": ("fake-fp32<fakr-fp32",)}, "unknown name in --require 'fakr-fp32'"),
-        ({"require": ("fake-fp32<0.9*torch-official",)}, "add --peer official"),
+        ({"require": ("fake-fp32<0.9*torch-official",)}, "add it as a --peer"),
         ({"require": ("fake-fp32<fake-fp32-8x8",)}, "one twice"),
     ],
 )

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.gates.speed_gates import Requirement, Timing, judge_requirement, parse_requirement
+from benchmarks.gates.speed_gates import Requirement, Timing, judge_requirement, parse_requirement, stated_ratio
 from dlgsanet.errors import ExitCode, InputError, UnavailableError
 
 SHA = "d" * 64
@@ -98,3 +98,27 @@ def test_what_was_not_timed_here_is_unavailable_and_no_pass() -> None:
     missing = {"tensorrt-fp16-8x8": "no GPU"}
     with pytest.raises(UnavailableError, match="tensorrt-fp16-8x8 was not measured here: no GPU"):
         judge_requirement(parse_requirement("tensorrt-fp16<torch-official"), TIMINGS, missing, SHA)
+
+
+def torch_timing(ms: float, alone: float) -> Timing:
+    found, apart = timing("torch-official", ms), timing("torch-official", alone, seed=9)
+    return Timing(found.name, found.tile, found.samples_ms, apart.samples_ms, role="peer", backend="torch")
+
+
+def alone(it: Timing, ms: float) -> Timing:
+    return Timing(it.name, it.tile, it.samples_ms, timing("", ms, seed=8).samples_ms, role="artifact", backend="e")
+
+
+def test_beside_torch_each_counts_with_its_better_measurement() -> None:
+    artifact = alone(timing("openvino-fp32", 25), 20)
+    ratio = stated_ratio(artifact, torch_timing(120, 100), SHA)
+    assert ratio.apart and ratio.ratio == pytest.approx(20 / 100, rel=0.02)
+    ratio = stated_ratio(artifact, torch_timing(120, 130), SHA)
+    assert ratio.apart and ratio.ratio == pytest.approx(20 / 120, rel=0.02)
+    in_rounds = stated_ratio(alone(artifact, 30), torch_timing(120, 130), SHA)
+    assert not in_rounds.apart and in_rounds.ratio == pytest.approx(25 / 120, rel=0.02)
+
+
+def test_artifacts_are_compared_in_their_rounds() -> None:
+    ratio = stated_ratio(alone(timing("a", 10), 5), alone(timing("b", 20), 20), SHA)
+    assert not ratio.apart and ratio.ratio == pytest.approx(0.5, rel=0.02)

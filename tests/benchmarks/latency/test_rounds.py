@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from benchmarks.gates.speed_gates import Timing
-from benchmarks.latency.rounds import WARMUP, Timed, bench, compare_all, steps
+from benchmarks.latency.rounds import ALONE, WARMUP, Timed, bench, compare_all, steps
 from benchmarks.records.latency import LatencyRecord
 from benchmarks.subjects.subject import Contestant, Origin
 from dlgsanet.errors import InputError
@@ -40,6 +40,8 @@ def test_fast_and_slow_are_timed_in_the_same_rounds(nearest: Nearest) -> None:
     assert slow.p50_low_ms <= slow.p50_ms <= slow.p50_high_ms <= slow.p99_ms and slow.p50_ms <= slow.p95_ms
     assert slow.output_megapixels_per_s == pytest.approx(256 / 1e3 / slow.p50_ms)
     assert slow.load_ms is not None and slow.gate == "pass"
+    assert len(slow.alone_ms) == ALONE and slow.alone_p50_ms and slow.alone_p50_ms >= 2
+    assert slow.best_ms == min(slow.p50_ms, slow.alone_p50_ms)
     assert slow.peak_rss_mb is None or 20 < slow.peak_rss_mb < 200
     (ratio,) = compare_all(timed.timings, MODEL.sha256)
     assert (ratio.artifact, ratio.order, ratio.gate) == ("fast-fp32-8x8", "faster", "stated")
@@ -88,3 +90,13 @@ def test_what_the_device_times_itself_is_noted(nearest: Nearest, monkeypatch: py
     monkeypatch.setattr(Runner, "device_ms", lambda run: parts)
     timed = bench([contestant(nearest, "a-fp32-8x8")], PICTURES, MODEL, runs=5)
     assert record(timed, "a-fp32-8x8").note == "by the device's own events, medians in ms: upload 0.25, compute 3.00"
+
+
+def test_compiling_is_no_part_of_loading(nearest: Nearest) -> None:
+    compiled = record(
+        bench([contestant(nearest, "a-fp32-8x8", fault="compiles")], PICTURES, MODEL, runs=5), "a-fp32-8x8"
+    )
+    plain = record(bench([contestant(nearest, "a-fp32-8x8")], PICTURES, MODEL, runs=5), "a-fp32-8x8")
+    assert compiled.compile_ms == 30_000 and "compiling took 30 s" in compiled.note
+    assert compiled.load_ms and plain.load_ms and compiled.load_ms < plain.load_ms + 900
+    assert plain.compile_ms is None

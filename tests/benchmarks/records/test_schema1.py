@@ -58,9 +58,9 @@ def test_every_record_says_what_it_is_once_upgraded() -> None:
     found = parse_result(json.dumps(old()), "old.json")
     bf16, official = found.of(LatencyRecord)
     assert (bf16.role, bf16.backend, bf16.roofline) == ("artifact", "openvino", Roofline(3, 4, 0.5, 0.6))
-    assert official.is_baseline and official.roofline is None
+    assert official.is_torch and official.roofline is None
     (ratio,) = found.of(RatioRecord)
-    assert ratio.is_artifact and ratio.other_identity.is_baseline
+    assert ratio.is_artifact and ratio.against_torch
 
 
 @pytest.mark.parametrize("place", COMMITTED, ids=lambda path: path.stem)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.records.statistics import Interval, compare, median_interval, percentile, ratio_interval
+from benchmarks.records.statistics import Interval, compare, compare_apart, median_interval, percentile, ratio_interval
 
 TIMES = st.lists(st.floats(0.01, 1e4), min_size=1, max_size=40)
 
@@ -48,6 +48,21 @@ def test_faster_and_slower_are_said_when_the_intervals_separate() -> None:
     assert compare(fast, slow)[1] == "faster"
     assert compare(slow, fast)[1] == "slower"
     assert compare(fast, fast)[1] == "not separable"
+
+
+def test_times_of_different_runs_are_compared_by_their_medians() -> None:
+    random = np.random.default_rng(7)
+    fast, slow = random.normal(10, 0.1, 10).tolist(), random.normal(20, 0.2, 30).tolist()
+    ratio, order = compare_apart(fast, slow)
+    assert order == "faster" and ratio.low < 0.5 < ratio.high and ratio.high - ratio.low < 0.02
+    assert compare_apart(slow, fast)[1] == "slower"
+    assert compare_apart(fast, random.normal(10, 0.1, 30).tolist())[1] == "not separable"
+
+
+@given(TIMES, TIMES)
+def test_the_interval_of_different_runs_holds_their_ratio(samples: list[float], other: list[float]) -> None:
+    ratio, _ = compare_apart(samples, other)
+    assert ratio.low <= ratio.value <= ratio.high
 
 
 def test_intervals_that_touch_do_not_separate() -> None:

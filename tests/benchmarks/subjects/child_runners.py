@@ -9,7 +9,7 @@ import time
 import numpy as np
 
 from dlgsanet.errors import InputError, UnavailableError
-from runtimes.runner.contract import RunInfo, Runner
+from runtimes.runner.contract import Compiling, RunInfo, Runner
 from runtimes.runner.tiling import Array
 
 
@@ -39,7 +39,12 @@ class NearestRunner(Runner):
             raise FileNotFoundError("no such library")
         if self._fault == "crash on opening":
             os.kill(os.getpid(), signal.SIGSEGV)
+        if self._fault == "compiles":
+            time.sleep(1)
         return RunInfo(self._name, "fake", "CPU", "fp32", self._reported, 1, {}, self._native)
+
+    def compiling(self) -> Compiling | None:
+        return Compiling(1000.0, 30_000.0) if self._fault == "compiles" else None
 
     def _infer(self, tile: Array) -> Array:
         if self._fault == "crash":

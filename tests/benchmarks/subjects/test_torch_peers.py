@@ -72,6 +72,19 @@ def test_a_peer_is_timed_in_its_better_format(bundle: Path) -> None:
     assert "channels_last (trial: contiguous 2.0 ms, channels_last 1.0 ms)" in Formats(2.0, 1.0).note
 
 
+@pytest.mark.parametrize("form", ["official", "reference"])
+def test_a_compiled_peer_computes_the_same_function(
+    bundle: Path, model: DLGSANet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "cache"))
+    calls: list[dict[str, object]] = []
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda self, **options: calls.append(options))
+    with open_peer(bundle, f"{form}-compiled", TILE, 1) as run:
+        assert np.abs(run.infer(LR) - expected(model)).max() < 1e-5
+        assert run.info.artifact == f"torch-{form}-compiled-8x8" and run.compiling() is not None
+    assert calls == [{"dynamic": False, "options": {"cpp.threads": 1}}]
+
+
 def test_unknown_peers_and_formats_are_refused(bundle: Path) -> None:
     with pytest.raises(InputError, match="did you mean official"):
         open_peer(bundle, "offical", TILE, 1)

@@ -26,6 +26,11 @@ def test_a_stage_inside_another_counts_for_itself_alone(now: list[float]) -> Non
         now[0] += 2
     now[0] += 100
     assert clock.busy_ms() == {"engine": 10, "blend": 3}
+    assert clock.span_ms() == 13
+
+
+def test_nothing_timed_took_no_time() -> None:
+    assert StageClock().span_ms() == StageClock().beside_engine_ms() == 0 and not StageClock().busy_ms()
 
 
 def test_a_stage_that_fails_is_left(now: list[float]) -> None:

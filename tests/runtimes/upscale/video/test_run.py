@@ -164,6 +164,6 @@ def test_the_work_left_behind_is_said(clip, plans, tmp_path, capsys):
 
 def test_every_stage_is_timed(clip, plans, tmp_path):
     clock = StageClock()
-    done = run_video(plans.plan(clip, tmp_path / "a.mp4"), QUIET, clock)
+    run_video(plans.plan(clip, tmp_path / "a.mp4"), QUIET, clock)
     assert tuple(clock.busy_ms()) == STAGES
-    assert clock.beside_engine_ms() <= 1e3 * done.seconds + clock.busy_ms()["encode"]
+    assert clock.beside_engine_ms() <= clock.span_ms()
