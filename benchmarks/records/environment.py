@@ -71,6 +71,22 @@ class Environment:
         )  # fmt: skip
 
     @property
+    def is_unnamed(self) -> bool:
+        """Whether it has the name that a machine gets without --machine."""
+        return self.machine == default_name(self.cpu, self.threads)
+
+    def differences(self, other: Environment) -> list[str]:
+        """What makes them two machines, beside their names: `numpy 2.4 and 2.5`."""
+        pairs: dict[str, tuple[object, object]] = {
+            name.replace("_", " "): (getattr(self, name), getattr(other, name))
+            for name in ("cpu", "cores", "threads", "memory_gb", "system", "architecture", "python", "project")
+        }
+        pairs["instruction sets"] = self.instruction_sets, other.instruction_sets
+        for name in sorted({*self.packages, *other.packages}):
+            pairs[name] = self.packages.get(name, "none"), other.packages.get(name, "none")
+        return [f"{name} {one} and {two}" for name, (one, two) in pairs.items() if one != two]
+
+    @property
     def busy(self) -> str | None:
         """One line when other work disturbed the measurement, else None."""
         if self.load_average is None or self.load_average <= _BUSY * self.threads:
@@ -81,13 +97,18 @@ class Environment:
         )
 
 
+def default_name(cpu: str, threads: int) -> str:
+    """What a machine is called without --machine."""
+    return f"{cpu}, {threads} {'core' if threads == 1 else 'cores'}"
+
+
 def describe_environment(machine: str | None = None) -> Environment:
     """Describe this machine; `machine` is what the user calls it, by default board or processor and its
     cores."""
     cpu, threads = _board() or cpu_name(), available_threads()
     return Environment(
         project=__version__,
-        machine=machine or f"{cpu}, {threads} {'core' if threads == 1 else 'cores'}",
+        machine=machine or default_name(cpu, threads),
         cpu=cpu,
         cores=os.cpu_count() or threads,
         threads=threads,

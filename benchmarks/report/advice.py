@@ -7,18 +7,20 @@ from dataclasses import dataclass, replace
 
 from benchmarks.records.accuracy import AccuracyRecord, DatasetNote
 from benchmarks.records.environment import Environment
-from benchmarks.records.latency import LatencyRecord, LimitRecord, RatioRecord
+from benchmarks.records.latency import JobRecord, LatencyRecord, LimitRecord, RatioRecord, to_best_torch
 from benchmarks.records.pictures import Crop, ErrorMap
 from benchmarks.records.result_file import R, Record, ResultFile, figure
 
 
 @dataclass(frozen=True)
 class Machine:
-    """One environment and all that was measured in it, the newest of each figure."""
+    """One environment and all that was measured in it, the newest of each figure. `notes`: which results without a
+    name were counted to it, or why it stands apart from another."""
 
     label: str
     environments: tuple[Environment, ...]
     records: tuple[Record, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def environment(self) -> Environment:
@@ -38,7 +40,7 @@ class Machine:
 @dataclass(frozen=True)
 class Advice:
     """The artifact to use on one machine. `like` are others that it is not separable from; `speedup` is
-    against the official form in torch, None where that was not timed or the intervals do not separate."""
+    against the fastest form in torch, None where none was timed or the intervals do not separate."""
 
     artifact: str
     latency: LatencyRecord
@@ -58,23 +60,51 @@ class MeasuredModel:
 
 
 def machines(files: Sequence[ResultFile]) -> list[Machine]:
-    """Files of one environment become one machine; of a figure measured twice the newest stands."""
+    """Files of one environment become one machine; of a figure measured twice the newest stands.
+
+    Results without --machine are counted to the one named machine that differs in nothing else.
+    """
     grouped: dict[tuple[object, ...], list[ResultFile]] = {}
     for result in sorted(files, key=lambda it: it.created):
         grouped.setdefault(result.environment.identity(), []).append(result)
-    found = [_machine(group) for group in grouped.values()]
+    found = [_machine(group) for group in _joined(list(grouped.values()))]
     labels = [machine.label for machine in found]
-    return [
+    numbered = [
         replace(it, label=f"{it.label} ({labels[: i + 1].count(it.label)})") if labels.count(it.label) > 1 else it
         for i, it in enumerate(found)
     ]
+    return [replace(it, notes=(*it.notes, *_apart(it, numbered[:i]))) for i, it in enumerate(numbered)]
+
+
+def _joined(groups: list[list[ResultFile]]) -> list[list[ResultFile]]:
+    named = [group for group in groups if not group[0].environment.is_unnamed]
+    kept = []
+    for group in groups:
+        mine = group[0].environment
+        same = [it for it in named if mine.is_unnamed and not mine.differences(it[0].environment)]
+        if len(same) == 1:
+            same[0].extend(group)
+        else:
+            kept.append(group)
+    return kept
+
+
+def _apart(machine: Machine, others: Sequence[Machine]) -> list[str]:
+    """Why it was not joined with another of its name, or with a named one where it has none."""
+    notes = []
+    for other in others:
+        one, two = other.environment, machine.environment
+        if one.machine == two.machine or (one.is_unnamed != two.is_unnamed and one.cpu == two.cpu):
+            why = "; ".join(one.differences(two)) or "more than one --machine fits, name it when measuring"
+            notes.append(f"not joined with {other.label}: {why}")
+    return notes
 
 
 def models(files: Sequence[ResultFile]) -> list[MeasuredModel]:
     """The checkpoints that were measured, in the order of their names."""
     names: dict[str, str] = {}
     for result in files:
-        for record in (*result.of(AccuracyRecord), *result.of(LatencyRecord)):
+        for record in (*result.of(AccuracyRecord), *result.of(LatencyRecord), *result.of(JobRecord)):
             names.setdefault(record.model_sha256, record.model)
     crops = [crop for result in files for crop in result.crops]
     maps = {(it.artifact, it.dataset, it.image, it.model_sha256): it for result in files for it in result.error_maps}
@@ -115,12 +145,13 @@ def advise(machine: Machine) -> Advice | None:
         if it is not best
         and "not separable" in (orders.get((best.artifact, it.artifact)), orders.get((it.artifact, best.artifact)))
     ]
+    speedup = to_best_torch(ratios).get(best.artifact)
     return Advice(
         best.artifact,
         best,
         tuple(it for it in machine.of(AccuracyRecord) if it.artifact == best.artifact),
         tuple(like),
-        _speedup(ratios, best.artifact),
+        speedup if speedup is not None and speedup.order == "faster" else None,
     )
 
 
@@ -133,12 +164,12 @@ def _passed(records: Sequence[AccuracyRecord]) -> set[str]:
     return {name for name, found in gates.items() if found == {"pass"}}
 
 
-def _speedup(ratios: Sequence[RatioRecord], artifact: str) -> RatioRecord | None:
-    against = (it for it in ratios if it.artifact == artifact and it.other_identity.is_baseline)
-    return next((it for it in against if it.order == "faster"), None)
-
-
 def _machine(group: Sequence[ResultFile]) -> Machine:
-    """`group` is sorted by time, so later records replace earlier ones."""
-    newest = {figure(record): record for result in group for record in result.records}
-    return Machine(group[0].environment.machine, tuple(result.environment for result in group), tuple(newest.values()))
+    """The environments begin with the one that names it; later records replace earlier ones."""
+    environments = sorted((result.environment for result in group), key=lambda it: it.is_unnamed)
+    by_time = sorted(group, key=lambda it: it.created)
+    newest = {figure(record): record for result in by_time for record in result.records}
+    unnamed = sum(it.is_unnamed for it in environments)
+    counted = f"{unnamed} result file{'s' if unnamed > 1 else ''} without --machine counted to it: nothing else differs"
+    notes = (counted,) if unnamed and not environments[0].is_unnamed else ()
+    return Machine(environments[0].machine, tuple(environments), tuple(newest.values()), notes)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import re
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -99,6 +100,29 @@ def latency_chart(strips: Sequence[Strip], style: Mapping[str, Style], label: st
         axes.set_ylim(-0.6, len(shown) - 0.4)
         samples = [sample for strip in shown for sample in strip.samples_ms]
         _time_axis(axes, [strip.median.value for strip in shown], samples)
+        return _svg(figure, label)
+
+
+def machines_chart(rows: Mapping[str, Mapping[str, Interval]], style: Mapping[str, Style], label: str) -> str:
+    """Machines from top to bottom, the medians of what was timed on each with their intervals; SVG text."""
+    names = list(dict.fromkeys(name for times in rows.values() for name in times))
+    with mpl.rc_context(_SETTINGS):
+        figure = Figure(figsize=(8.6, 1.1 + max(0.5 * len(rows), 0.26 * len(names))), layout="constrained")
+        axes = figure.add_subplot()
+        for name in names:
+            places = [place for place, times in enumerate(rows.values()) if name in times]
+            found = [times[name] for times in rows.values() if name in times]
+            values = [it.value for it in found]
+            spread = [[it.value - it.low for it in found], [it.high - it.value for it in found]]
+            look = style[name]
+            axes.errorbar(values, places, xerr=spread, fmt=look.marker, ms=8, color=look.colour, label=name, alpha=0.85)
+        axes.set_yticks(range(len(rows)), [textwrap.fill(name, 22) for name in rows])
+        axes.set_ylim(len(rows) - 0.5, -0.5)
+        medians = [it.value for times in rows.values() for it in times.values()]
+        _time_axis(
+            axes, medians, [end for times in rows.values() for it in times.values() for end in (it.low, it.high)]
+        )
+        axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=9)
         return _svg(figure, label)
 
 
@@ -200,6 +224,7 @@ def _svg(figure: Figure, label: str) -> str:
     figure.savefig(stream, format="svg", transparent=True, metadata=metadata)
     text = stream.getvalue()
     text = text[text.index("<svg") :].replace(_INK, "currentColor")
+    text = re.sub(r"\d+\.\d{3,}", lambda number: f"{float(number[0]):.2f}", text)  # a hundredth of a point is enough
     prefix = re.sub(r"\W+", "-", label)
     text = re.sub(r'\b(id="|url\(#|href="#)', rf"\g<1>{prefix}-", text)
     return re.sub(r'width="[\d.]+pt" height="[\d.]+pt"', 'aria-hidden="true" focusable="false"', text, count=1)

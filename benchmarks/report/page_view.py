@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmarks.gates.int8_worth import int8_lines
@@ -10,7 +10,7 @@ from benchmarks.records.accuracy import AccuracyRecord
 from benchmarks.records.identity import Role
 from benchmarks.records.inside import BlockRecord, BlockRow
 from benchmarks.records.latency import LatencyRecord, RatioRecord
-from benchmarks.records.pictures import Crop
+from benchmarks.records.pictures import Crop, ErrorMap
 from benchmarks.records.result_file import Record, kind_of
 from benchmarks.records.statistics import Interval
 from benchmarks.report import charts
@@ -18,6 +18,7 @@ from benchmarks.report import terminal as show
 from benchmarks.report.advice import Advice, Machine, MeasuredModel, advise
 from benchmarks.report.charts import BlockLine, Point, Strip, Style
 from benchmarks.report.kinds import KINDS
+from benchmarks.report.sheets import Sheet, make_sheet
 from benchmarks.report.terminal_blocks import by_name, line, worst
 
 
@@ -102,13 +103,15 @@ class MachineView:
 
 @dataclass(frozen=True)
 class ModelView:
-    """One checkpoint: an overview (artifacts x machines), then the details."""
+    """One checkpoint: an overview (artifacts x machines), charts `across` machines, then the details."""
 
     model: MeasuredModel
     machines: tuple[MachineView, ...]
     overview: tuple[tuple[str, tuple[Cell, ...]], ...]
     tables: tuple[AccuracyTable, ...]
-    crops: tuple[Crop, ...]
+    across: tuple[Chart, ...]
+    crops: tuple[tuple[Crop, Sheet], ...]
+    error_maps: tuple[tuple[str, tuple[tuple[ErrorMap, Sheet], ...]], ...]
 
 
 def model_view(model: MeasuredModel, everywhere: Sequence[Machine]) -> ModelView:
@@ -117,9 +120,37 @@ def model_view(model: MeasuredModel, everywhere: Sequence[Machine]) -> ModelView
     roles = roles_of(mine)
     names = list(roles)
     style = charts.styles(names)
-    views = tuple(_machine_view(machine, style, f"m{model.sha256[:6]}-{i}") for i, machine in enumerate(mine))
+    key = f"m{model.sha256[:6]}"
+    views = tuple(_machine_view(machine, style, f"{key}-{i}") for i, machine in enumerate(mine))
     overview = tuple((name, tuple(_cell(machine, name, role) for machine in mine)) for name, role in roles.items())
-    return ModelView(model, views, overview, _tables(mine), merge_crops(model.crops))
+    crops = [(it, make_sheet(f"{key}-crop-{i}", it.box, it.pictures)) for i, it in enumerate(merge_crops(model.crops))]
+    across = tuple(_across(mine, style, key))
+    return ModelView(model, views, overview, _tables(mine), across, tuple(crops), _error_maps(model, key))
+
+
+def _error_maps(model: MeasuredModel, key: str) -> tuple[tuple[str, tuple[tuple[ErrorMap, Sheet], ...]], ...]:
+    """By artifact, each with its three pictures."""
+    found: dict[str, list[tuple[ErrorMap, Sheet]]] = {}
+    for i, it in enumerate(model.error_maps):
+        pictures = {"artifact": it.picture, "reference": it.reference, "error": it.error}
+        found.setdefault(it.artifact, []).append((it, make_sheet(f"{key}-error-{i}", it.box, pictures)))
+    return tuple((name, tuple(maps)) for name, maps in sorted(found.items()))
+
+
+def _across(machines: Sequence[Machine], style: Mapping[str, Style], key: str) -> Iterator[Chart]:
+    """A chart for every tile that was timed on more than one machine."""
+    timed = {machine.label: [it for it in machine.of(LatencyRecord) if it.samples_ms] for machine in machines}
+    for tile in sorted({it.tile for records in timed.values() for it in records}):
+        rows = {name: [it for it in records if it.tile == tile] for name, records in timed.items()}
+        rows = {name: records for name, records in rows.items() if records}
+        if len(rows) < 2:
+            continue
+        size = f"{tile[0]}x{tile[1]}"
+        shown = {name: {it.artifact: _interval(it) for it in records} for name, records in rows.items()}
+        fastest = {name: min(times.items(), key=lambda it: it[1].value) for name, times in shown.items()}
+        alt = "; ".join(f"{name}: fastest is {it} with {time.value:.2f} ms" for name, (it, time) in fastest.items())
+        svg = charts.machines_chart(shown, style, f"{key}-across-{size}")
+        yield Chart(f"One tile of {size} LR pixels across machines", alt, svg)
 
 
 def roles_of(machines: Sequence[Machine]) -> dict[str, Role]:

@@ -10,10 +10,12 @@ from types import ModuleType
 import pytest
 from rich.table import Table
 
-from benchmarks.records.latency import LatencyRecord
+from benchmarks.records.latency import JobRecord, LatencyRecord
 
 pytest.importorskip("jinja2")
 pytest.importorskip("matplotlib")
+
+import itertools
 
 from benchmarks.commands import ReportOptions
 from benchmarks.records.accuracy import AccuracyRecord
@@ -53,6 +55,11 @@ class Page(html.parser.HTMLParser):
     def handle_data(self, data: str) -> None:
         if self.open and self.open[-1] != "style":
             self.text += data
+
+
+def crops(page: Page) -> list[str]:
+    """What a screen reader says of every crop, in order."""
+    return [attrs["aria-label"] or "" for tag, attrs in page.tags if tag == "svg" and attrs.get("class") == "crop"]
 
 
 def test_the_advice_is_the_fastest_whose_gate_passed_on_that_machine(examples: ModuleType) -> None:
@@ -132,12 +139,13 @@ def test_the_page_is_self_contained_and_says_what_to_use(examples: ModuleType) -
     text = render(examples.two_machines())
     page = Page(text)
     sources = [attrs.get("src") or "" for _, attrs in page.tags]
-    assert all(source.startswith("data:image/png;base64,") for source in sources if source)
+    sources += [attrs.get("href") or "" for tag, attrs in page.tags if tag == "image"]
+    assert all(source.startswith("data:image/webp;base64,") for source in sources if source) and any(sources)
     assert not {"script", "link", "iframe", "object"} & {tag for tag, _ in page.tags}
     assert not re.search(r"https?://(?!www\.w3\.org/)", text)
     assert "url(http" not in text and "@import" not in text
     assert "openvino-bf16-128x128" in page.text and "13." in page.text
-    assert sum(tag == "svg" for tag, _ in page.tags) == 4
+    assert sum(tag == "figcaption" for tag, _ in page.tags) == 5 + len(crops(page))
     ids = [attrs["id"] for _, attrs in page.tags if "id" in attrs]
     assert len(ids) == len(set(ids))
 
@@ -223,7 +231,10 @@ def test_blocks_and_error_maps_are_shown(examples: ModuleType) -> None:
     assert "most is added by g0.b0.gsa, sr" in page.text and "41.5 / 43.2" in page.text
     assert "blocks not shown: <b>other</b>" in page.text and "<b>other" not in text  # escaped
     assert "baby, 33.5 dB to the reference" in page.text and "20 levels of 255 and more" in page.text
-    assert sum(tag == "img" for tag, _ in page.tags) >= 3 and "- / -" in page.text
+    assert [label for label in crops(page) if "baby" in label] == [
+        f"baby by {name}, {picture}" for picture in ("artifact", "reference", "error")
+    ]
+    assert "- / -" in page.text
 
 
 def test_artifacts_with_other_blocks_stand_side_by_side(examples: ModuleType) -> None:
@@ -249,3 +260,78 @@ def test_the_page_has_bicubic_and_what_eyes_see(examples: ModuleType) -> None:
     text = Page(render([examples.checked(examples.BOARD, [measured])])).text
     assert "27.125" in text and "0.71234" in text
     assert "a-fp32-128x128, levels of 255: shift +0.010 -0.500 0.000" in text
+
+
+def test_results_without_a_name_are_counted_to_the_one_named_machine(examples: ModuleType) -> None:
+    named = examples.checked(examples.BOARD, [examples.accuracy("a-fp32-128x128")])
+    unnamed = replace(examples.BOARD, machine="Small CPU, 4 cores")
+    speed = examples.timed(unnamed, [examples.latency("a-fp32-128x128", 9)])
+    for files in ([named, speed], [speed, named]):
+        (machine,) = machines(files)
+        assert machine.label == "Board" and advise(machine) is not None
+        assert "1 result file without --machine counted to it" in machine.notes[0]
+    assert "counted to it" in Page(render([named, speed])).text
+
+
+def test_why_results_are_not_joined_is_said(examples: ModuleType) -> None:
+    board = examples.checked(examples.BOARD, [examples.accuracy("a-fp32-128x128")])
+    other = replace(examples.BOARD, machine="Small CPU, 4 cores", packages={"numpy": "2.4.6"})
+    speed = examples.timed(other, [examples.latency("a-fp32-128x128", 9)])
+    assert [machine.notes for machine in machines([board, speed])][1] == (
+        "not joined with Board: numpy 1.26.4 and 2.4.6",
+    )
+    desk = replace(board, environment=replace(examples.BOARD, machine="Desk"))
+    speed = replace(speed, environment=replace(other, packages=examples.BOARD.packages))
+    (_, _, unnamed) = machines([board, desk, speed])
+    assert unnamed.label == "Small CPU, 4 cores" and len(unnamed.notes) == 2
+    assert all("more than one --machine fits" in note for note in unnamed.notes)
+
+
+def test_machines_stand_side_by_side_in_a_chart(examples: ModuleType) -> None:
+    files = examples.two_machines()
+    label = "One tile of 128x128 LR pixels across machines"
+    assert label in render(files)
+    assert label not in render([it for it in files if it.environment.machine == "Desktop"])
+
+
+def test_the_page_can_be_walked_without_eyes(examples: ModuleType) -> None:
+    page = Page(render(examples.two_machines()))
+    tags = [tag for tag, _ in page.tags]
+    for landmark in ("header", "nav", "main", "footer", "h1"):
+        assert tags.count(landmark) == 1
+    levels = [int(tag[1]) for tag in tags if re.fullmatch(r"h[1-6]", tag)]
+    assert levels[0] == 1 and all(below <= above + 1 for above, below in itertools.pairwise(levels))
+    assert tags.count("table") == tags.count("caption")
+    assert all("scope" in attrs for tag, attrs in page.tags if tag == "th")
+    scrolling = [attrs for _, attrs in page.tags if attrs.get("class") == "scroll"]
+    assert scrolling and all(it.get("tabindex") == "0" and it.get("aria-label") and it.get("role") for it in scrolling)
+    charts = [attrs["aria-label"] or "" for attrs in scrolling if attrs["role"] == "img"]
+    assert len(charts) == 5 and all(" ms" in label for label in charts)
+    targets = {attrs["id"] for _, attrs in page.tags if "id" in attrs}
+    links = [attrs["href"] or "" for tag, attrs in page.tags if tag == "a"]
+    assert links[0] == "#use" and {link.removeprefix("#") for link in links} <= targets
+
+
+def test_a_whole_job_is_shown(examples: ModuleType) -> None:
+    base = examples.timed(examples.BOARD, [examples.latency("a-fp32-128x128", 9)])
+    job = JobRecord(
+        "a-fp32-128x128",
+        "nano-x4",
+        examples.SHA,
+        "folder",
+        40,
+        55.3,
+        884.7,
+        0.9,
+        50.0,
+        {"decode": 2000.0, "engine": 40_000.0},
+        1500.0,
+        "RAPL: package-0",
+        1000.0,
+        **examples.what("a-fp32-128x128"),
+    )
+    text = Page(render([replace(base, records=(*base.records, job))])).text
+    assert "folder of 40 pictures, 55.30 megapixels" in text and "waiting for others" in text
+    assert "17.69 output megapixels/s, 0.80 pictures/s; the engine has 80 % of it" in text
+    assert "1000 J by RAPL: package-0, 1.13 J a megapixel" in text and "not told by this system" in text
+    assert "what to use" in Page(render([new_result(examples.BOARD, (job,))])).text
