@@ -16,7 +16,9 @@ from tests.benchmarks.bundles import TILE, make_bundle
 
 def test_it_holds_what_was_asked_for(tmp_path: Path) -> None:
     folder = make_bundle(tmp_path / "bundle", (None, "slow"))
-    made = plan_bench(BenchOptions(folder, peers=("official", "official-compiled"), require=("fake-fp32-8x8<torch-official",)))
+    made = plan_bench(
+        BenchOptions(folder, peers=("official", "official-compiled"), require=("fake-fp32-8x8<torch-official",))
+    )
     assert [it.id for it in made.artifacts] == ["fake-fp32-8x8", "fake-fp32-slow-8x8"]
     assert made.tiles == [TILE] and made.pictures[TILE].shape == (1, 3, *TILE)
     assert [it.text for it in made.requirements] == ["fake-fp32-8x8<torch-official"]
