@@ -10,6 +10,7 @@ import re
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 
 import matplotlib as mpl
 import numpy as np
@@ -25,6 +26,12 @@ _COLOURS = ("#0080c8", "#d55e00", "#00936b", "#b5659a", "#c98500", "#3f9fd6", "#
 _MARKERS = "osD^vPX*"
 _LOG_FROM = 6.0  # largest over smallest median from which a linear axis would hide the small ones
 _MIN_SPAN_DB = 0.04  # a narrower PSNR axis would make noise look like a difference
+_WIDTH = 6.6  # inches: narrow enough that a telephone shows the whole of it with words that can be read
+_COMMENT = re.compile(r"<!--.*?-->\s*", re.DOTALL)
+_TAG = re.compile(r"<[^>]*>")
+_NUMBER = re.compile(r"\d+\.\d{3,}")  # a hundredth of a point is enough
+_MARKS = re.compile(r"(<g\b[^>]*)>((?:\s*<use\b[^>]*/>)+)\s*</g>")
+_LOOK = re.compile(r' style="[^"]*"')
 _SETTINGS = {
     "svg.fonttype": "none",
     "svg.hashsalt": "dlgsanet",
@@ -92,7 +99,7 @@ def latency_chart(strips: Sequence[Strip], style: Mapping[str, Style], label: st
     text."""
     shown = sorted(strips, key=lambda strip: strip.median.value, reverse=True)
     with mpl.rc_context(_SETTINGS):
-        figure = Figure(figsize=(8.6, 0.9 + 0.52 * len(shown)), layout="constrained")
+        figure = Figure(figsize=(_WIDTH, 0.9 + 0.52 * len(shown)), layout="constrained")
         axes = figure.add_subplot()
         for row, strip in enumerate(shown):
             _strip(axes, row, strip, style[strip.name])
@@ -107,7 +114,7 @@ def machines_chart(rows: Mapping[str, Mapping[str, Interval]], style: Mapping[st
     """Machines from top to bottom, the medians of what was timed on each with their intervals; SVG text."""
     names = list(dict.fromkeys(name for times in rows.values() for name in times))
     with mpl.rc_context(_SETTINGS):
-        figure = Figure(figsize=(8.6, 1.1 + max(0.5 * len(rows), 0.26 * len(names))), layout="constrained")
+        figure = Figure(figsize=(_WIDTH, 1.2 + 0.5 * len(rows) + _legend_height(len(names))), layout="constrained")
         axes = figure.add_subplot()
         for name in names:
             places = [place for place, times in enumerate(rows.values()) if name in times]
@@ -122,7 +129,7 @@ def machines_chart(rows: Mapping[str, Mapping[str, Interval]], style: Mapping[st
         _time_axis(
             axes, medians, [end for times in rows.values() for it in times.values() for end in (it.low, it.high)]
         )
-        axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=9)
+        _legend_below(figure, axes)
         return _svg(figure, label)
 
 
@@ -130,7 +137,7 @@ def psnr_chart(points: Sequence[Point], reference_db: float | None, style: Mappi
     """PSNR against HR over the median latency; the advised artifact is ringed, failed gates are crossed;
     SVG."""
     with mpl.rc_context(_SETTINGS):
-        figure = Figure(figsize=(8.6, 3.6), layout="constrained")
+        figure = Figure(figsize=(_WIDTH, 3.0 + _legend_height(len(points) + 1)), layout="constrained")
         axes = figure.add_subplot()
         for point in points:
             _point(axes, point, style[point.name])
@@ -142,14 +149,14 @@ def psnr_chart(points: Sequence[Point], reference_db: float | None, style: Mappi
         ends = [end for point in points for end in (point.median.low, point.median.high)]
         _time_axis(axes, [point.median.value for point in points], ends)
         axes.grid(True, color=_INK, alpha=0.12, lw=0.8)
-        axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=9, labelspacing=0.9)
+        _legend_below(figure, axes)
         return _svg(figure, label)
 
 
 def block_chart(lines: Sequence[BlockLine], blocks: Sequence[str], style: Mapping[str, Style], label: str) -> str:
     """Signal to error over the blocks, above with all that came before, below of each block alone; SVG text."""
     with mpl.rc_context(_SETTINGS):
-        figure = Figure(figsize=(8.6, 6.4), layout="constrained")
+        figure = Figure(figsize=(_WIDTH, 6.0 + _legend_height(len(lines))), layout="constrained")
         upper, lower = figure.subplots(2, 1, sharex=True)
         for axes, words in ((upper, "behind the block, dB"), (lower, "of the block alone, dB")):
             for line in lines:
@@ -159,8 +166,18 @@ def block_chart(lines: Sequence[BlockLine], blocks: Sequence[str], style: Mappin
             axes.set_ylabel(words)
             axes.grid(True, color=_INK, alpha=0.12, lw=0.8)
         lower.set_xticks(range(len(blocks)), blocks, rotation=90, fontsize=8)
-        upper.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=9, labelspacing=0.9)
+        _legend_below(figure, upper)
         return _svg(figure, label)
+
+
+def _legend_height(names: int) -> float:
+    """Inches that the names take, two in a row."""
+    return 0.24 * -(-names // 2)
+
+
+def _legend_below(figure: Figure, axes: Axes) -> None:
+    handles, names = axes.get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower left", ncol=2, fontsize=9)
 
 
 def _strip(axes: Axes, row: int, strip: Strip, style: Style) -> None:
@@ -177,8 +194,8 @@ def _strip(axes: Axes, row: int, strip: Strip, style: Style) -> None:
 def _point(axes: Axes, point: Point, style: Style) -> None:
     time = point.median
     spread = [[time.value - time.low], [time.high - time.value]]
-    name = f"{point.name}\n(advised)" if point.advised else point.name
-    name = name if point.passed else f"{point.name}\n(gate not passed)"
+    name = f"{point.name} (advised)" if point.advised else point.name
+    name = name if point.passed else f"{point.name} (gate not passed)"
     axes.errorbar(
         time.value,
         point.psnr_db,
@@ -223,8 +240,21 @@ def _svg(figure: Figure, label: str) -> str:
     metadata = {"Date": None, "Creator": None, "Format": None, "Type": None}
     figure.savefig(stream, format="svg", transparent=True, metadata=metadata)
     text = stream.getvalue()
-    text = text[text.index("<svg") :].replace(_INK, "currentColor")
-    text = re.sub(r"\d+\.\d{3,}", lambda number: f"{float(number[0]):.2f}", text)  # a hundredth of a point is enough
-    prefix = re.sub(r"\W+", "-", label)
-    text = re.sub(r'\b(id="|url\(#|href="#)', rf"\g<1>{prefix}-", text)
-    return re.sub(r'width="[\d.]+pt" height="[\d.]+pt"', 'aria-hidden="true" focusable="false"', text, count=1)
+    text = _COMMENT.sub("", text[text.index("<svg") :]).replace(_INK, "currentColor")
+    text = _TAG.sub(lambda tag: _NUMBER.sub(lambda number: f"{float(number[0]):.2f}", tag[0]), text)
+    text = _MARKS.sub(_styled_once, text)
+    return _own_ids(text, label).replace("<svg", '<svg aria-hidden="true" focusable="false"', 1)
+
+
+def _styled_once(marks: re.Match[str]) -> str:
+    """Marks of one look, with their look told by the group that holds them."""
+    looks = set(_LOOK.findall(marks[2]))
+    return marks[0] if len(looks) != 1 else f"{marks[1]}{looks.pop()}>{_LOOK.sub('', marks[2])}</g>"
+
+
+def _own_ids(text: str, label: str) -> str:
+    """Short ids that no other chart of the page has."""
+    prefix = f"c{sha256(label.encode()).hexdigest()[:6]}"
+    names = dict.fromkeys(re.findall(r'\bid="([^"]+)"', text))
+    short = {name: f"{prefix}-{number}" for number, name in enumerate(names)}
+    return re.sub(r'\b(id="|url\(#|href="#)([^")]+)', lambda found: f"{found[1]}{short.get(found[2], found[2])}", text)

@@ -21,6 +21,8 @@ from benchmarks.report.kinds import KINDS
 from benchmarks.report.sheets import Sheet, make_sheet
 from benchmarks.report.terminal_blocks import by_name, line, worst
 
+MapView = tuple[ErrorMap, tuple[Sheet, ...]]
+
 
 @dataclass(frozen=True)
 class Fact:
@@ -111,7 +113,7 @@ class ModelView:
     tables: tuple[AccuracyTable, ...]
     across: tuple[Chart, ...]
     crops: tuple[tuple[Crop, Sheet], ...]
-    error_maps: tuple[tuple[str, tuple[tuple[ErrorMap, Sheet], ...]], ...]
+    error_maps: tuple[tuple[str, tuple[MapView, ...]], ...]
 
 
 def model_view(model: MeasuredModel, everywhere: Sequence[Machine]) -> ModelView:
@@ -128,12 +130,13 @@ def model_view(model: MeasuredModel, everywhere: Sequence[Machine]) -> ModelView
     return ModelView(model, views, overview, _tables(mine), across, tuple(crops), _error_maps(model, key))
 
 
-def _error_maps(model: MeasuredModel, key: str) -> tuple[tuple[str, tuple[tuple[ErrorMap, Sheet], ...]], ...]:
-    """By artifact, each with its three pictures."""
-    found: dict[str, list[tuple[ErrorMap, Sheet]]] = {}
+def _error_maps(model: MeasuredModel, key: str) -> tuple[tuple[str, tuple[MapView, ...]], ...]:
+    """By artifact, each with its pictures; the error is like neither of the others."""
+    found: dict[str, list[MapView]] = {}
     for i, it in enumerate(model.error_maps):
-        pictures = {"artifact": it.picture, "reference": it.reference, "error": it.error}
-        found.setdefault(it.artifact, []).append((it, make_sheet(f"{key}-error-{i}", it.box, pictures)))
+        pair = make_sheet(f"{key}-map-{i}", it.box, {"artifact": it.picture, "reference": it.reference})
+        error = make_sheet(f"{key}-error-{i}", it.box, {"error": it.error})
+        found.setdefault(it.artifact, []).append((it, (pair, error)))
     return tuple((name, tuple(maps)) for name, maps in sorted(found.items()))
 
 
