@@ -53,15 +53,7 @@ def time_job(options: BenchOptions, voice: Voice = PLAIN) -> JobRecord:
     before, clock = temperatures(), StageClock()
     with tempfile.TemporaryDirectory(prefix="dlgsanet-job-") as folder, energy_meter() as meter:
         start = now_ms()
-        wanted = UpscaleOptions(
-            inputs=(job,),
-            output=Path(folder) / "large",
-            bundle=options.bundle,
-            artifact=options.artifacts[0] if options.artifacts else None,
-            device=options.device,
-            threads=options.threads,
-        )
-        plan = plan_upscale(wanted, None, voice)
+        plan = plan_upscale(_wanted(options, job, Path(folder) / "large"), None, voice)
         did = _run(plan, voice, clock)
         took_ms, energy = now_ms() - start, meter.read()
     manifest = read_manifest(options.bundle)
@@ -89,6 +81,17 @@ def time_job(options: BenchOptions, voice: Voice = PLAIN) -> JobRecord:
         reported_precision=did.info.reported_precision,
         threads=did.info.threads,
         peak_rss_mb=peak_rss_mb(),
+    )
+
+
+def _wanted(options: BenchOptions, job: Path, output: Path) -> UpscaleOptions:
+    return UpscaleOptions(
+        inputs=(job,),
+        output=output,
+        bundle=options.bundle,
+        artifact=options.artifacts[0] if options.artifacts else None,
+        device=options.device,
+        threads=options.threads,
     )
 
 

@@ -29,8 +29,7 @@ _CACHE = "TORCHINDUCTOR_CACHE_DIR"
 def compiled(model: Module, threads: int) -> Module:
     """The model, compiled for one size of input when it is first called, into a cache of ours unless the user named
     one: the next process that asks for the same loads it from there."""
-
-    os.environ.setdefault(_CACHE, str(user_cache() / "torch-compile"))
+    os.environ.setdefault(_CACHE, str(user_cache() / "inductor"))
     model.compile(dynamic=False, options={"cpp.threads": threads})
     return model
 

@@ -54,9 +54,8 @@ def test_all_stages_of_a_folder_are_told(options: Callable[..., BenchOptions]) -
     assert record.input_megapixels == pytest.approx(3 * 600e-6)
     assert record.output_megapixels == pytest.approx(3 * 2400e-6)
     assert tuple(record.stages_ms) == STAGES
-    assert record.stages_ms["engine"] <= 1e3 * record.seconds and record.start_seconds > 0
-    mine = sum(record.stages_ms[stage] for stage in ("cut", "copies", "engine", "blend"))
-    assert mine + record.waiting_ms == pytest.approx(1e3 * record.seconds, rel=0.01)
+    assert record.start_seconds > 0 and record.waiting_ms >= 0
+    assert record.stages_ms["engine"] + record.waiting_ms <= 1e3 * record.seconds
     assert record.joules is not None or "not told by this system" in record.energy_source
 
 
