@@ -15,7 +15,7 @@ from benchmarks.records.latency import JobRecord, LatencyRecord, RatioRecord, to
 from dlgsanet.command_line.console import PlainConsole
 from runtimes.machine.power import said
 
-_WIDTH = 160  # of the widest table
+_WIDTH = 184  # of the widest table
 _STYLES: dict[GateName, str] = {"pass": "green", "fail": "bold red", "stated": "yellow", "not run": "yellow"}
 
 

@@ -71,7 +71,7 @@ class CompiledRunner(TorchRunner):
                     f"torch.compile needs a C++ compiler that works, found: {str(error).strip().splitlines()[0]}"
                 ) from error
             times.append(now_ms() - start)
-        took_ms = max(times[0] - times[1], 0.0)
+        took_ms = max(times[0] - times[1], 0.001)  # records hold times above zero
         self._compiling = Compiling(took_ms, _first_time(self._made_of, took_ms))
         return info
 
