@@ -72,6 +72,7 @@ def export(request: ExportRequest, voice: Voice) -> None:
 
 
 def _facts(manifest: Manifest, output: Path) -> dict[str, object]:
+    from dlgsanet.storage.typed_json import to_json
     from runtimes.bundle.integrity import stored_bytes
 
     artifacts = [
@@ -81,6 +82,7 @@ def _facts(manifest: Manifest, output: Path) -> dict[str, object]:
             "bytes": stored_bytes(output, artifact.files),
             "lowering": artifact.lowering,
             "rewrites": list(artifact.rewrites),
+            "frames": [to_json(frame) for frame in artifact.frames],
         }
         for artifact in manifest.artifacts
     ]
@@ -103,6 +105,9 @@ def _show(manifest: Manifest, output: Path, voice: Voice) -> None:
         counted.add(artifact.path)
         table.add_row(artifact.id, shown, artifact.lowering, str(len(artifact.rewrites)), error)
     console.print(table)
+    for artifact in manifest.artifacts:
+        for frame in artifact.frames:
+            voice.note(f"{artifact.id}: {frame.shown}")
     kinds = sorted({artifact.certificate.arithmetic for artifact in manifest.artifacts if artifact.certificate})
     voice.note(f"certificate: largest error against the reference in {' and '.join(kinds)}, relative to the output")
     voice.note(f"next: dlgsanet check {shlex.quote(str(output))}")

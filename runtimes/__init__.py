@@ -29,7 +29,7 @@ def open_runner(
     """Return a runner for an artifact of `bundle`, or for all tiles of a family; enter it to take the device.
 
     `artifact_prefix` is any unambiguous beginning of an artifact's id; where it leaves several tiles, each
-    image runs on the tile nearest to it. `device` is CPU, GPU, NPU or an ONNX Runtime execution provider;
+    image runs in the tile in which it costs least. `device` is CPU, GPU, NPU or an ONNX Runtime execution provider;
     `threads` None means all cores that this process may use; `cuda_graph` is for TensorRT engines, `taps`
     are tensors for `inspect`, `resting` is for runs that nobody times, `streams` for many tiles (see `RunOptions`).
     `run(lr)` maps N x 3 x H x W float32 in [0, 1] to the same, upscaled.
@@ -45,4 +45,6 @@ def open_runner(
     artifacts = select(manifest, artifact_prefix)
     options = RunOptions(device, threads, cuda_graph, taps, resting, streams)
     runners = [backend_runner(Path(bundle), artifact, manifest.scale, options) for artifact in artifacts]
-    return runners[0] if len(runners) == 1 else FamilyRunner(artifacts[0].family, runners)
+    if len(runners) == 1:
+        return runners[0]
+    return FamilyRunner(artifacts[0].family, runners, {artifact.tile: artifact.pixel_cost for artifact in artifacts})

@@ -11,12 +11,12 @@ from benchmarks.studies import (
     int8_on_text,
     lowering_ablation,
     nncf_settings,
-    tile_overlap,
-    tile_sizes,
 )
 from benchmarks.studies.gpu import rtx_kernels
 from benchmarks.studies.peers import plane, video_speed
 from benchmarks.studies.planted_faults import study as planted_faults
+from benchmarks.studies.tiles import overlap as tile_overlap
+from benchmarks.studies.tiles import sizes as tile_sizes
 from benchmarks.studies.training import schedule, speed
 from docs.tables.results import results, studies, study
 from tests.fuzz import counts, kill_counts
@@ -74,8 +74,7 @@ def videos() -> str:
 
 def overlap() -> str:
     """What tiling costs, by tile and overlap."""
-    files = studies(tile_overlap.TileOverlap, "overlap-*.json")
-    return tile_overlap.table([row for file in files for row in file.rows])
+    return tile_overlap.table(studies(tile_overlap.TileOverlap, "overlap-*.json"))
 
 
 def training() -> str:

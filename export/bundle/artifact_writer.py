@@ -16,10 +16,16 @@ from export.quantization.calibration_tiles import CalibrationSet, calibration_se
 from export.quantization.layer_choice import Int8
 from export.quantization.options import CalibrationOptions
 from export.targets.outputs import Stamp, ports
+from export.targets.row import Row
 from export.targets.table import Target
 from runtimes.bundle.artifact_facts import Cost, FormChoice
 from runtimes.bundle.int8_choice import Int8Choice
 from runtimes.bundle.manifest import SCHEMA, Artifact, Calibration, artifact_id
+from runtimes.bundle.tile_choice import TileChoice
+from runtimes.runner.tiling import Tile
+
+TileChoices = Mapping[tuple[Row, Tile], TileChoice]
+"""Row and tile -> the frames that it was chosen for."""
 
 
 @dataclass
@@ -32,6 +38,7 @@ class ArtifactWriter:
     calibration: CalibrationOptions
     say: Callable[[str], None]
     int8: Int8
+    tiles: TileChoices
     _choices: dict[Target, FormChoice] = field(default_factory=dict)
     _proven: dict[tuple[object, ...], Proven] = field(default_factory=dict)
     _tiles: dict[tuple[int, int], CalibrationSet] = field(default_factory=dict)
@@ -69,7 +76,7 @@ class ArtifactWriter:
             calibration_sha256=self._calibration(target).sha256 if target.row.calibrated else None,
             certificate=proven.certificate,
             graph=self._cost(target, proven, written.cost),
-            choice=replace(choice, int8=layers),
+            choice=replace(choice, int8=layers, tile=self.tiles.get((target.row, target.tile))),
         )
 
     def _cost(self, target: Target, proven: Proven, told: Cost) -> Cost:

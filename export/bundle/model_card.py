@@ -37,6 +37,7 @@ def model_card(manifest: Manifest) -> str:
         "relative to the output, over random, extreme and real inputs: it proves the rewriting. What a precision costs "
         "is measured on the device by `dlgsanet check`.",
         "Input `lr` and output `sr` are NCHW float32 RGB with 0 black and 1 white; the output is not clamped.",
+        *_frames(manifest.artifacts),
         *_int8(manifest.artifacts),
         *_calibration(manifest.calibration),
         "## Use",
@@ -96,6 +97,24 @@ def _artifact_line(artifact: Artifact) -> tuple[str, ...]:
     if artifact.function is not None:
         name += f", function `{artifact.function}` of `{artifact.path}`"
     return (name, tile, artifact.lowering, hints, artifact.certificate.shown if artifact.certificate else "")
+
+
+def _frames(artifacts: Sequence[Artifact]) -> list[str]:
+    """What the tiles were chosen for, and what a frame costs in them."""
+    lines = [
+        (
+            f"`{artifact.id}`",
+            f"{frame.frame[1]} x {frame.frame[0]}",
+            f"{frame.tiles}, sharing {frame.overlap} pixels" if frame.tiles > 1 else "1",
+            f"{frame.computed:.2f}",
+            "not timed" if frame.cost is None else f"{frame.cost:.2f}",
+        )
+        for artifact in artifacts
+        for frame in artifact.frames
+    ]
+    head = ("artifact", "frame (width x height)", "tiles", "pixels computed", "time")
+    told = "Per pixel of the frame; time against a pixel of one 128 x 128 tile, on the machine that exported."
+    return ["## Frames", markdown_table(head, lines), told] if lines else []
 
 
 def _int8(artifacts: Sequence[Artifact]) -> list[str]:

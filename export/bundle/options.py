@@ -14,10 +14,12 @@ from dlgsanet.network.config import ACTIVATIONS
 from export.backends.coreml.shapes import FIXED, SHAPES
 from export.networks.network import NetworkOptions
 from export.quantization.options import CALIBRATION_TILES, MAX_DROP_DB, CalibrationOptions
-from export.targets.choice import parse_tile, target_names
+from export.targets.choice import AUTO, parse_frame, parse_tile, target_names
 from export.targets.row import DEFAULT_DEPLOYMENT, DEFAULT_OPSET, DEFAULT_TILE, DEPLOYMENTS, LOWERINGS
 from export.targets.table import TargetOptions, precisions
 
+AUTO_FRAME = (1080, 1920)
+"""What stands for large pictures, (H, W) in LR pixels."""
 ORDERS = ("rgb", "bgr")
 TOPS = {"1": 1.0, "255": 255.0}
 
@@ -45,7 +47,9 @@ class ExportOptions:
     """What to export.
 
     `targets` are names of `export.targets.table.TARGETS` (`openvino-bf16`) or backends; none means the default targets
-    whose packages are installed here; `precisions` keeps only those. `tiles` are (H, W) in LR pixels. `lowering`
+    whose packages are installed here; `precisions` keeps only those. `tiles` are (H, W) in LR pixels, or AUTO; for each
+    of the `frames` (H, W) every target gets the tile in which it costs least on this machine. Without tiles and frames
+    the tile is DEFAULT_TILE, AUTO is that for a frame of AUTO_FRAME. `lowering`
     replaces each target's default form of the dynamic convolution, `tune` by the one that is fastest on this machine;
     `activation` replaces the attention's activation that the checkpoint states. `basis_rank` (a rank or `auto`)
     compresses the filters' basis, which is approximate, and holds `max_drop` dB on calibration images. `calibration`
@@ -66,12 +70,15 @@ class ExportOptions:
         Words(commas=True),
     ] = ()
     tiles: Annotated[
-        tuple[tuple[int, int], ...],
+        tuple[tuple[int, int] | str, ...],
         typer.Option(
-            "--tile", metavar="SIZE", help="LR pixels, 128 or 128x96 (height x width); may be repeated, as --to."
+            "--tile",
+            metavar="SIZE",
+            help=f"LR pixels, 128 or 128x96 (height x width), or {AUTO}: the fastest here for large pictures; may be "
+            "repeated, as --to.",
         ),
         Words(parse_tile, commas=True),
-    ] = (DEFAULT_TILE,)
+    ] = ()
     lowering: Annotated[
         str | None,
         typer.Option(
@@ -129,7 +136,16 @@ class ExportOptions:
         ),
         Words(commas=True),
     ] = ()
-
+    frames: Annotated[
+        tuple[tuple[int, int], ...],
+        typer.Option(
+            "--frame",
+            metavar="SIZE",
+            help="LR pixels of pictures or a video, 1920x1080 (width x height): the tile that is fastest for them "
+            "here, timed; may be repeated, as --to.",
+        ),
+        Words(parse_frame, commas=True),
+    ] = ()
     scale: Annotated[
         int | None, typer.Option(metavar="N", help="ONNX files: the scale that the network must have.")
     ] = None
@@ -145,14 +161,26 @@ class ExportOptions:
     ] = "rgb"
 
     @property
+    def fixed_tiles(self) -> tuple[tuple[int, int], ...]:
+        """The tiles that every target gets."""
+        fixed = tuple(tile for tile in self.tiles if not isinstance(tile, str))
+        return fixed if self.tiles or self.frames else (DEFAULT_TILE,)
+
+    @property
+    def planned_frames(self) -> tuple[tuple[int, int], ...]:
+        """The frames that tiles are chosen for."""
+        return (*self.frames, *([AUTO_FRAME] if AUTO in self.tiles else []))
+
+    @property
     def of_targets(self) -> TargetOptions:
         """The part that is about targets alone."""
         return TargetOptions(self.opset, self.image, self.deployment, self.shapes)
 
     @property
     def of_network(self) -> NetworkOptions:
-        """The part that is about the network alone."""
-        return NetworkOptions(**{each.name: getattr(self, each.name) for each in fields(NetworkOptions)})
+        """The part that is about the network alone; its tiles are those that are known before any is timed."""
+        same = {each.name: getattr(self, each.name) for each in fields(NetworkOptions)}
+        return NetworkOptions(**{**same, "tiles": self.fixed_tiles or (DEFAULT_TILE,)})
 
 
 @dataclass(frozen=True, kw_only=True)

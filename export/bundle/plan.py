@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,18 +14,32 @@ from export.networks.network import Network
 from export.targets.choice import install_line, installed_targets, parse_targets, require_packages
 from export.targets.row import Row
 from export.targets.table import Target
+from export.tuning.tile_shapes import Shape, shapes_for
 from runtimes.runner.overlap import DEFAULT_OVERLAP
+from runtimes.runner.tiling import Tile
 
 Progress = Callable[[str], None]
+Wanted = Sequence[tuple[Row, Tile]]
 
 
 @dataclass(frozen=True)
 class ExportPlan:
-    """An export whose network is read and whose targets can all be."""
+    """An export whose network is read and whose targets can all be: the `rows` at fixed tiles, and for each frame of
+    `shapes` each row in the best of these."""
 
     options: ExportOptions
     network: Network
-    targets: tuple[Target, ...]
+    rows: tuple[Row, ...]
+    shapes: Mapping[Tile, tuple[Shape, ...]]
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """The targets at fixed tiles."""
+        return self.with_tiles(())
+
+    def with_tiles(self, chosen: Wanted) -> tuple[Target, ...]:
+        """The targets at fixed tiles and at those that were chosen for frames."""
+        return expand([*fixed(self.rows, self.options), *chosen], self.options)
 
 
 def plan_export(model: str | Path, options: ExportOptions, say: Progress) -> ExportPlan:
@@ -39,7 +53,10 @@ def plan_export(model: str | Path, options: ExportOptions, say: Progress) -> Exp
     network = find_network(model, options.of_network, say)
     for note in network.notes:
         say(note)
-    targets = targets_of(rows, options)
+    shapes = {frame: shapes_of(frame, options, network) for frame in dict.fromkeys(options.planned_frames)}
+    likely = [(row, found[0].tile) for found in shapes.values() for row in rows]
+    targets = expand([*fixed(rows, options), *likely], options)
+    refuse(targets, options)
     network.refuse(options.of_network, tuple(dict.fromkeys(target.tile for target in targets)))
     if options.search and not any(row.calibrated and not backend_of(row.backend).not_timed for row in rows):
         raise InputError("--search chooses INT8 layers, and no such target is asked for: add --precision int8-mixed")
@@ -48,7 +65,7 @@ def plan_export(model: str | Path, options: ExportOptions, say: Progress) -> Exp
             "--calibration is for INT8 targets and --basis-rank, and neither is asked for: add --precision int8 or "
             "leave it out"
         )
-    return ExportPlan(options, network, targets)
+    return ExportPlan(options, network, rows, shapes)
 
 
 def rows_of(options: ExportOptions, say: Progress) -> tuple[Row, ...]:
@@ -63,23 +80,43 @@ def rows_of(options: ExportOptions, say: Progress) -> tuple[Row, ...]:
     return rows
 
 
-def targets_of(rows: Sequence[Row], options: ExportOptions) -> tuple[Target, ...]:
-    """Every row at every tile, refused here if any of them cannot be."""
-    tiles = tuple(dict.fromkeys(options.tiles))
-    if not tiles or not rows:
-        raise InputError("expected at least one target and one tile, found none: give --to and --tile")
-    targets = tuple(
+def fixed(rows: Sequence[Row], options: ExportOptions) -> Wanted:
+    """Every row at every tile that was given."""
+    return [(row, tile) for tile in options.fixed_tiles for row in rows]
+
+
+def expand(wanted: Wanted, options: ExportOptions) -> tuple[Target, ...]:
+    """The targets of rows at tiles, each once. Raises InputError for a tile that is none."""
+    return tuple(
         target
-        for tile in tiles
-        for row in rows
+        for row, tile in dict.fromkeys(wanted)
         for target in backend_of(row.backend).expand(row, tile, options.of_targets)
     )
+
+
+def refuse(targets: Sequence[Target], options: ExportOptions) -> None:
+    """Raise InputError where there are none, or any of them cannot be with these options."""
+    if not targets:
+        raise InputError("expected at least one target and one tile, found none: give --to and --tile")
     for backend in backends():
         backend.refuse(options.of_targets, targets)
-    for tile in tiles:
+    for tile in dict.fromkeys(target.tile for target in targets):
         if min(tile) <= DEFAULT_OVERLAP:
             raise InputError(
                 f"expected a tile larger than the {DEFAULT_OVERLAP} LR pixels that neighbouring tiles share, found "
                 f"{tile[0]}x{tile[1]}: give a larger --tile"
             )
-    return targets
+
+
+def shapes_of(frame: Tile, options: ExportOptions, network: Network) -> tuple[Shape, ...]:
+    """The tiles to be timed for a frame. Raises InputError where none can be exported here."""
+
+    def fits(tile: Tile) -> bool:
+        try:
+            network.refuse(options.of_network, (tile,))
+        except InputError:
+            return False
+        return True
+
+    network.refuse(options.of_network, ())  # for what is wrong with any tile
+    return shapes_for(frame, network.side_step, fits)

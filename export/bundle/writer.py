@@ -15,15 +15,15 @@ from export.backends.backend import Finished
 from export.backends.registry import backends, timed_tools, tools
 from export.bundle.artifact_writer import ArtifactWriter
 from export.bundle.birth import with_births
+from export.bundle.frame_tiles import FrameTiles
 from export.bundle.model_card import model_card
 from export.bundle.options import ExportOptions
 from export.bundle.parity_pack import write_pack, write_probes
-from export.bundle.plan import ExportPlan, Progress, plan_export
+from export.bundle.plan import ExportPlan, Progress, plan_export, refuse
 from export.machine.fingerprint import fingerprint, installed
 from export.networks.network import PreparedNetwork
 from export.quantization.layer_choice import Int8
 from export.quantization.layer_search import SearchLimits
-from export.targets.table import Target
 from runtimes.bundle.manifest import MANIFEST, SCHEMA, Artifact, Manifest, PackEntry, Reference, manifest_json
 from runtimes.runner.overlap import DEFAULT_OVERLAP
 
@@ -46,7 +46,7 @@ def write_bundle(plan: ExportPlan, out: str | Path, say: Progress) -> Manifest:
     """Run a plan: `say` hears each step. Raises InputError (place), GateError and BackendError."""
     with new_directory(out, force=plan.options.force, marker=MANIFEST) as bundle:
         network = plan.network.prepare(plan.options.of_network, say)
-        manifest = _write(bundle, network, plan.targets, plan.options, say)
+        manifest = _write(bundle, network, plan, say)
         manifest = with_births(bundle, manifest, say)
         say("writing the manifest")
         (bundle / "README.md").write_text(model_card(manifest), encoding="utf-8")
@@ -54,21 +54,23 @@ def write_bundle(plan: ExportPlan, out: str | Path, say: Progress) -> Manifest:
     return manifest
 
 
-def _write(
-    bundle: Path, network: PreparedNetwork, targets: Sequence[Target], options: ExportOptions, say: Progress
-) -> Manifest:
+def _write(bundle: Path, network: PreparedNetwork, plan: ExportPlan, say: Progress) -> Manifest:
+    options = plan.options
     versions = {"dlgsanet-edge": __version__, "python": platform.python_version(), **installed(tools())}
+    tiles = FrameTiles(network, options.of_targets, say).choose_all(plan.rows, plan.shapes)
+    targets = plan.with_tiles(list(tiles))
+    refuse(targets, options)
     with tempfile.TemporaryDirectory() as temporary:
         limits = SearchLimits(options.max_drop) if options.search else None
         int8 = Int8(user_cache() if options.search else Path(temporary), limits, say, fingerprint(timed_tools()))
-        writer = ArtifactWriter(bundle, network, versions, options.calibration, say, int8)
+        writer = ArtifactWriter(bundle, network, versions, options.calibration, say, int8, tiles)
         for target in targets:
             writer.require(target)
         artifacts = tuple(writer.write(target) for target in targets)
     artifacts = _finished(bundle, network.source.name, artifacts, options, say)
-    tiles = tuple(dict.fromkeys(target.tile for target in targets))
-    entries = write_pack(network.reference, network.scale, tiles, bundle, say)
-    probes = write_probes(network.reference, tiles, bundle, say)
+    sizes = tuple(dict.fromkeys(target.tile for target in targets))
+    entries = write_pack(network.reference, network.scale, sizes, bundle, say)
+    probes = write_probes(network.reference, sizes, bundle, say)
     return Manifest(
         schema=SCHEMA,
         name=network.source.name,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -38,8 +39,15 @@ def trial_runner(
     hints: Mapping[str, str] | None = None,
 ) -> Runner:
     """A runner of files that are in no bundle; `hints` replace those of the target."""
+    artifact = trial_artifact(folder, name, written, target, scale)
+    artifact = artifact if hints is None else replace(artifact, hints=dict(hints))
+    return backend_runner(folder, artifact, scale, RunOptions(threads=threads))
+
+
+def trial_artifact(folder: Path, name: str, written: Written, target: Target, scale: int) -> Artifact:
+    """Files that are in no bundle, as a manifest would have them."""
     lr, sr = ports(target, scale)
-    artifact = Artifact(
+    return Artifact(
         id=name,
         backend=target.backend,
         precision=target.precision,
@@ -51,11 +59,10 @@ def trial_runner(
         output=sr,
         lowering=name,
         rewrites=(),
-        hints=dict(target.row.hints if hints is None else hints),
+        hints=dict(target.row.hints),
         calibration_sha256=None,
         certificate=None,
     )
-    return backend_runner(folder, artifact, scale, RunOptions(threads=threads))
 
 
 def medians(samples: Mapping[str, Sequence[float]]) -> dict[str, float]:

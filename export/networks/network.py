@@ -96,6 +96,9 @@ class PreparedNetwork(Protocol):
         """Its graph for a target in this form. Raises GateError where it is not exact, BackendError where there is no
         graph of it."""
 
+    def draft(self, target: Target, lowering: str) -> Graph:
+        """The same graph without its proof, to be timed."""
+
     def cost(self, target: Target) -> Cost:
         """What is known of it besides its graph."""
 
@@ -115,6 +118,9 @@ class Network(Protocol):
     @property
     def notes(self) -> tuple[str, ...]:
         """Lines about how it was read."""
+
+    def side_step(self, side: int) -> int:
+        """The step in pixels of the grid that it works on in a tile of this side: the coarser, the cheaper a pixel."""
 
     def refuse(self, options: NetworkOptions, tiles: Sequence[Tile]) -> None:
         """Raise InputError for what cannot be."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 
 from dlgsanet.errors import InputError, UnavailableError, unknown
@@ -83,12 +84,28 @@ def install_line(row: Row) -> str:
     return f"pip install 'dlgsanet-edge[{row.extras}]'"
 
 
-def parse_tile(text: str) -> tuple[int, int]:
-    """`128` or `128x96` (H x W) as (H, W); InputError for anything else, or a side below 1."""
+AUTO = "auto"
+"""In place of a tile: the best for large pictures."""
+
+
+def parse_tile(text: str) -> tuple[int, int] | str:
+    """`128` or `128x96` (H x W) as (H, W), or AUTO; InputError for anything else, or a side below 1."""
+    if text == AUTO:
+        return AUTO
     parts = text.lower().split("x")
     if len(parts) > 2 or not all(part.isascii() and part.lstrip("+-").isdigit() for part in parts):
-        raise InputError(f"expected a tile such as 128 or 128x96 (height x width), found {text!r}: correct --tile")
+        raise InputError(
+            f"expected a tile such as 128, 128x96 (height x width) or auto, found {text!r}: correct --tile"
+        )
     sides = [int(part) for part in parts]
     if min(sides) < 1:
         raise InputError(f"expected a tile of at least 1x1 LR pixels, found {text}: give --tile 128 or 128x96")
     return sides[0], sides[-1]
+
+
+def parse_frame(text: str) -> tuple[int, int]:
+    """`1920x1080` (width x height, as frames are called) as (H, W); InputError for anything else."""
+    found = re.fullmatch(r"([1-9]\d{0,5})x([1-9]\d{0,5})", text.lower(), re.ASCII)
+    if found is None:
+        raise InputError(f"expected a frame such as 1920x1080 (width x height), found {text!r}: correct --frame")
+    return int(found[2]), int(found[1])

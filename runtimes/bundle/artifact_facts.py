@@ -8,6 +8,7 @@ from typing import Literal
 
 from dlgsanet.storage.typed_json import LEFT_OUT, REST, Text, Whole
 from runtimes.bundle.int8_choice import Int8Choice
+from runtimes.bundle.tile_choice import TileChoice
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ class Birth:
 @dataclass(frozen=True)
 class FormChoice:
     """A lowering and how it was chosen; `ms` are the medians of all candidates, fastest first, where measured on
-    `machine`. `int8`: how the INT8 layers were chosen, where there are any."""
+    `machine`. `int8`: how the INT8 layers were chosen, where there are any; `tile`: how the tile was, where it was."""
 
     lowering: Text
     how: Literal["default", "given", "measured"]
@@ -116,3 +117,4 @@ class FormChoice:
     machine: Mapping[str, object] = field(default_factory=dict)
     reason: str = ""
     int8: Int8Choice | None = field(default=None, metadata=LEFT_OUT)
+    tile: TileChoice | None = field(default=None, metadata=LEFT_OUT)

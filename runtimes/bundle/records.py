@@ -11,6 +11,7 @@ from dlgsanet.storage.typed_json import LEFT_OUT, NOT_EMPTY, REQUIRED, Count, Te
 from runtimes.bundle.artifact_facts import Birth, Certificate, Cost, FormChoice
 from runtimes.bundle.field_types import FunctionName, InsidePath, Range, Sha256, Tile, one_of
 from runtimes.bundle.foreign import Foreign
+from runtimes.bundle.tile_choice import FramePlan
 
 SCHEMA: Final = 1
 LOW_RANK = "lowrank"  # variant whose basis was compressed: approximate in any precision
@@ -63,6 +64,17 @@ class Artifact:
     def family(self) -> str:
         """The id without the tile: artifacts of one family differ in nothing else."""
         return "-".join(part for part in (self.backend, self.precision, self.variant) if part)
+
+    @property
+    def frames(self) -> tuple[FramePlan, ...]:
+        """The frames that its tile was chosen for."""
+        return self.choice.tile.frames if self.choice and self.choice.tile else ()
+
+    @property
+    def pixel_cost(self) -> float:
+        """What a pixel takes in this tile, as far as it was timed when it was exported (`TileChoice`); else 1."""
+        chosen = self.choice.tile if self.choice else None
+        return 1.0 if chosen is None else chosen.pixel_costs.get(f"{self.tile[0]}x{self.tile[1]}", 1.0)
 
 
 @dataclass(frozen=True)

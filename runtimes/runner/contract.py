@@ -210,8 +210,8 @@ class Runner(ABC):
         return None
 
     def tile_for(self, image_hw: tuple[int, int], overlap: int = DEFAULT_OVERLAP) -> tuple[int, int]:
-        """The tile (H, W) used for this image: the nearest one, or the whole image where any size is
-        taken."""
+        """The tile (H, W) used for this image: the one in which it costs least, or the whole image where any size
+        is taken."""
         return nearest_tile(self.tiles, image_hw, overlap) if self.tiles else image_hw
 
     def inspect(self, tile: Array) -> tuple[Array, dict[str, Array]]:

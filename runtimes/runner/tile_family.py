@@ -1,26 +1,31 @@
-"""Several tiles of one artifact family as one runner: each image goes to the tile nearest to it."""
+"""Several tiles of one artifact family as one runner: each image goes to the tile in which it costs least."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from itertools import chain
 
 from runtimes.runner.contract import RunInfo, Runner
-from runtimes.runner.tiling import Array
+from runtimes.runner.overlap import DEFAULT_OVERLAP
+from runtimes.runner.tiling import Array, Tile, nearest_tile
 
 
 class FamilyRunner(Runner):
-    """Runs every image on that member whose tile computes the fewest pixels; `info` is the largest
-    member's."""
+    """Runs every image on that member in whose tile it costs least; `info` is the largest member's."""
 
-    def __init__(self, name: str, members: Sequence[Runner]) -> None:
-        """`members` are runners of one artifact in one tile each; `name` is what they are called together."""
+    def __init__(self, name: str, members: Sequence[Runner], pixel_costs: Mapping[Tile, float] | None = None) -> None:
+        """`members` are runners of one artifact in one tile each; `name` is what they are called together.
+        `pixel_costs`: what a pixel takes in each tile, where that is known."""
         super().__init__(members[0].scale, [tile for member in members for tile in member.tiles])
         self._name = name
+        self._pixel_costs = pixel_costs or {}
         self._members = {tile: member for member in members for tile in member.tiles}
         self._stack = ExitStack()
+
+    def tile_for(self, image_hw: Tile, overlap: int = DEFAULT_OVERLAP) -> Tile:
+        return nearest_tile(self.tiles, image_hw, overlap, self._pixel_costs)
 
     def _open(self) -> RunInfo:
         for member in self._members.values():

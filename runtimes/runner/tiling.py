@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,8 @@ Tile = tuple[int, int]
 Infer = Callable[[Array], Array]
 Stream = Callable[[Iterator[Array]], Iterator[Array]]
 """Tiles in, upscaled tiles out, one for one and in order; it may take a tile or two ahead of what it gives."""
+
+_EQUAL: Mapping[Tile, float] = MappingProxyType({})
 
 FEATHER = 0.5
 """Part of the overlap over which one tile fades into the next; the rest, half on each side, is thrown
@@ -223,10 +226,13 @@ def _axis_count(length: int, tile: int, overlap: int) -> int:
 
 
 def nearest_tile(
-    tiles: Sequence[tuple[int, int]], image_hw: tuple[int, int], overlap: int = DEFAULT_OVERLAP
+    tiles: Sequence[tuple[int, int]],
+    image_hw: tuple[int, int],
+    overlap: int = DEFAULT_OVERLAP,
+    pixel_costs: Mapping[tuple[int, int], float] = _EQUAL,
 ) -> tuple[int, int]:
-    """Return the tile that computes the fewest pixels for this image; of equal ones the largest (fewer
-    seams).
+    """Return the tile in which this image costs least: pixels computed, times what a pixel takes in that tile
+    (`pixel_costs`, 1 where it is not known); of equal ones the largest (fewer seams).
 
     Tiles that are too small for the overlap are left out; if all are, the largest is returned, and tiling
     with it says what is wrong. Raises ValueError without tiles.
@@ -235,9 +241,9 @@ def nearest_tile(
     def fits(tile: tuple[int, int]) -> bool:
         return all(length <= size or overlap < size for length, size in zip(image_hw, tile, strict=True))
 
-    def cost(tile: tuple[int, int]) -> tuple[int, int]:
-        area = tile[0] * tile[1]
-        return tile_count(image_hw, tile, overlap) * area, -area
+    def cost(tile: tuple[int, int]) -> tuple[float, int]:
+        area = math.prod(tile)
+        return tile_count(image_hw, tile, overlap) * area * pixel_costs.get(tile, 1.0), -area
 
     fitting = [tile for tile in tiles if fits(tile)]
     return min(fitting, key=cost) if fitting else max(tiles, key=math.prod)

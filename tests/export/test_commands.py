@@ -44,6 +44,7 @@ def test_export_writes_a_bundle_and_says_what_is_in_it(
         (["--tile", "0"], 2, "at least 1x1"),
         (["--tile", "-1"], 2, "at least 1x1"),
         (["--tile", "100000"], 2, "GiB are free"),
+        (["--frame", "1080"], 2, "expected a frame such as 1920x1080"),
         (["--lowering", "unfolded"], 2, "unknown lowering"),
         (["--activation", "tanh"], 2, "unknown attention activation"),
         (["--calibration", "photos"], 2, "--calibration is for INT8 targets"),
@@ -92,10 +93,14 @@ def test_targets_are_called_as_people_call_them(monkeypatch: pytest.MonkeyPatch,
 
 def test_what_is_typed_is_what_export_gets(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert request(monkeypatch).options == ExportOptions()
-    words = "--to ov,ort --precision fp32 --tile 128,64x48 --basis-rank 3 --max-drop 0.1 --calibration d --search"
+    words = (
+        "--to ov,ort --precision fp32 --tile 128,64x48,auto --frame 320x180 "
+        "--basis-rank 3 --max-drop 0.1 --calibration d --search"
+    )
     wanted = ExportOptions(
         ("ov", "ort"),
-        ((128, 128), (64, 48)),
+        ((128, 128), (64, 48), "auto"),
+        frames=((180, 320),),
         precisions=("fp32",),
         basis_rank=3,
         max_drop=0.1,
@@ -104,7 +109,7 @@ def test_what_is_typed_is_what_export_gets(monkeypatch: pytest.MonkeyPatch, tmp_
     )
     assert request(monkeypatch, *words.split()).options == wanted
     (tmp_path / "mine.toml").write_text(
-        '[export]\nto = ["ov", "ort"]\ntile = ["128", "64x48"]\nprecision = "fp32"\n'
+        '[export]\nto = ["ov", "ort"]\ntile = ["128", "64x48", "auto"]\nframe = "320x180"\nprecision = "fp32"\n'
         'basis-rank = 3\nmax-drop = 0.1\ncalibration = "d"\nsearch = true\n'
     )
     assert request(monkeypatch, "--options", str(tmp_path / "mine.toml")).options == wanted

@@ -24,9 +24,12 @@ from export.quantization.calibration_tiles import image_paths
 from export.rewriting.certificate import certify
 from export.rewriting.low_rank_basis import Compression, compress
 from export.rewriting.lowerings import lowering
+from export.rewriting.passes.attention_by_cells import cell_of
+from export.rewriting.passes.tlc_windows import windows_for
 from export.rewriting.rewrite import rewrite
 from export.targets.table import Target
 from export.tuning.lowering_choice import Tuner, default_choice
+from export.tuning.lowering_trials import Variant, build_graph
 from runtimes.bundle.artifact_facts import BlockTensors, Cost, FormChoice
 from runtimes.bundle.manifest import LOW_RANK, Source
 from runtimes.runner.tiling import Array, Tile
@@ -48,6 +51,10 @@ class DlgsaNetwork:
     @property
     def notes(self) -> tuple[str, ...]:
         return self.checkpoint.notes
+
+    def side_step(self, side: int) -> int:
+        """That of the attention's windows: a step of 1 where they share no grid."""
+        return cell_of(windows_for((side, side), self.checkpoint.config.tlc_size))[0]
 
     def refuse(self, options: NetworkOptions, tiles: Sequence[Tile]) -> None:
         """Raise InputError for a lowering that there is not, options that contradict one another, and a tile that does
@@ -121,6 +128,10 @@ class PreparedDlgsaNetwork:
         )
         along = tuple(result.model.reflected_along or ()) or None
         return Proven(Graph(graph), certificate, result.lowering, result.rewrites, along)
+
+    def draft(self, target: Target, lowering: str) -> Graph:
+        """As `prove` writes it."""
+        return build_graph(self.exported, target, Variant(self.source.name, lowering))
 
     def cost(self, target: Target) -> Cost:
         """Multiply-adds of the network itself, and its compressed basis."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -15,7 +16,7 @@ from dlgsanet.storage.atomic import sha256_file
 from export.graph.build import INPUT, OUTPUT
 from export.graph.graph import Graph
 from export.networks.network import NetworkOptions, Proven, Say
-from export.networks.onnx_file.fixing import FixJob, fixed
+from export.networks.onnx_file.fixing import FixJob, FixReport, fixed
 from export.networks.onnx_file.looking import Looked, LookJob, look
 from export.networks.proof import certified
 from export.targets.table import Target
@@ -65,6 +66,10 @@ class OnnxFile:
     @property
     def notes(self) -> tuple[str, ...]:
         return (*self.looked.notes, *self.origin.notes)
+
+    def side_step(self, side: int) -> int:
+        """Multiples of what it takes suit it; vectors and cells are as long as powers of two."""
+        return math.gcd(side, 16) if side % self.looked.foreign.multiple == 0 else 1
 
     def refuse(self, options: NetworkOptions, tiles: Sequence[Tile]) -> None:
         """Raise InputError for what only DLGSANet has, and for a tile that the network does not take."""
@@ -118,12 +123,22 @@ class PreparedOnnxFile:
         self.say(f"fixing the graph to {size}")
         with tempfile.TemporaryDirectory() as folder:
             graph = Path(folder) / "graph.onnx"
-            foreign = self.reference.foreign
-            job = FixJob(str(self.path), foreign, target.tile, self.scale, target.graph_opset, str(graph))
-            report = fixed(job, f"{self.path.name} could not be fixed to {size}")
+            report = self._fixed(target, graph)
             self.say(f"proving {size} against the file")
             certificate = certified(self.reference, open_untouched(graph, OURS), target.tile, PROVEN)
             return Proven(Graph(onnx.load(graph)), certificate, AS_IT_IS, report.applied)
+
+    def draft(self, target: Target, lowering: str) -> Graph:
+        """The graph fixed to the tile."""
+        with tempfile.TemporaryDirectory() as folder:
+            graph = Path(folder) / "graph.onnx"
+            self._fixed(target, graph)
+            return Graph(onnx.load(graph))
+
+    def _fixed(self, target: Target, graph: Path) -> FixReport:
+        height, width = target.tile
+        job = FixJob(str(self.path), self.reference.foreign, target.tile, self.scale, target.graph_opset, str(graph))
+        return fixed(job, f"{self.path.name} could not be fixed to {height}x{width}")
 
     def cost(self, target: Target) -> Cost:
         """Nothing is known but the graph."""

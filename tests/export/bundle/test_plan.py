@@ -9,8 +9,9 @@ import torch
 
 from dlgsanet.checkpoints import read_checkpoint
 from dlgsanet.errors import InputError
-from export.bundle.options import ExportOptions
+from export.bundle.options import AUTO_FRAME, ExportOptions
 from export.bundle.plan import plan_export
+from export.networks.dlgsanet import memory_estimate
 from export.quantization.options import CalibrationOptions
 
 TILE = (24, 20)
@@ -44,6 +45,40 @@ def test_precisions_keep_only_those(checkpoint: Path) -> None:
     assert [(it.backend, it.precision) for it in plan.targets] == [("openvino", "bf16")]
 
 
+def test_tiles_are_given_or_chosen_for_frames() -> None:
+    assert ExportOptions().fixed_tiles == ExportOptions(tiles=()).fixed_tiles == ((128, 128),)
+    assert ExportOptions(frames=((90, 160),)).fixed_tiles == ()
+    assert ExportOptions(frames=((90, 160),)).of_network.tiles == ((128, 128),)
+    both = ExportOptions(tiles=(TILE, "auto"), frames=((90, 160),))
+    assert both.fixed_tiles == (TILE,) and both.planned_frames == ((90, 160), AUTO_FRAME)
+    assert both.of_network.tiles == (TILE,)
+
+
+def test_a_frame_has_tiles_to_try_for_every_row(checkpoint: Path) -> None:
+    options = ExportOptions(("onnxruntime-fp32", "openvino-fp32"), (TILE,), frames=((90, 160),))
+    plan = plan_export(checkpoint, options, lambda line: None)
+    assert [row.name for row in plan.rows] == ["onnxruntime-fp32", "openvino-fp32"]
+    assert [it.tile for it in plan.targets] == [TILE, TILE]
+    (shapes,) = plan.shapes.values()
+    chosen = plan.with_tiles([(plan.rows[1], shapes[0].tile), (plan.rows[0], TILE)])
+    assert [(it.backend, it.tile) for it in chosen[2:]] == [("openvino", shapes[0].tile)]  # each target once
+
+
+def test_tiles_that_cannot_be_exported_here_are_not_tried(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    options = ExportOptions(("onnxruntime-fp32",), frames=((180, 320),))
+    (free,) = plan_export(checkpoint, options, lambda line: None).shapes.values()
+    largest = max(shape.tile[0] * shape.tile[1] for shape in free)
+    config = read_checkpoint(checkpoint).config
+    monkeypatch.setattr(
+        memory_estimate, "available_bytes", lambda: memory_estimate.export_bytes(config, (1, largest)) - 1
+    )
+    (scarce,) = plan_export(checkpoint, options, lambda line: None).shapes.values()
+    assert scarce and max(shape.tile[0] * shape.tile[1] for shape in scarce) < largest
+    monkeypatch.setattr(memory_estimate, "available_bytes", lambda: 0)
+    with pytest.raises(InputError, match="frames of 320x180"):
+        plan_export(checkpoint, options, lambda line: None)
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -52,6 +87,8 @@ def test_precisions_keep_only_those(checkpoint: Path) -> None:
         (ExportOptions(("openvino",), precisions=("fp23",)), "unknown precision"),
         (ExportOptions(("openvino-fp32",), tune=True, lowering="basis"), "give one of them"),
         (ExportOptions(("openvino-fp32",), search=True), "--search chooses INT8 layers"),
+        (ExportOptions(("openvino-fp32",), frames=((90, 160),), image=True), "--image is about Core ML"),
+        (ExportOptions(("openvino-fp32",), frames=((90, 160),), lowering="unfolded"), "unknown lowering"),
         (ExportOptions(("openvino-fp32",), calibration=CalibrationOptions("photos")), "--calibration is for INT8"),
     ],
 )

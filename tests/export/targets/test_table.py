@@ -9,7 +9,15 @@ from dlgsanet.errors import InputError, UnavailableError
 from export.rewriting.lowerings import FORMS
 from export.targets import choice, table
 from export.targets import row as row_names
-from export.targets.choice import default_targets, parse_targets, parse_tile, require_packages, target_names
+from export.targets.choice import (
+    AUTO,
+    default_targets,
+    parse_frame,
+    parse_targets,
+    parse_tile,
+    require_packages,
+    target_names,
+)
 from export.targets.row import Row
 from export.targets.table import REFUSED, TARGETS, Target, backends, precisions
 from export.targets.views import table_json, targets_table
@@ -145,3 +153,11 @@ def test_the_markdown_table_and_the_json_hold_every_row() -> None:
 def test_to_accepts_rows_and_backends() -> None:
     for name in target_names():
         assert parse_targets([name], [])
+
+
+def test_frames_are_width_by_height_and_tiles_may_be_chosen() -> None:
+    assert parse_frame("1920x1080") == (1080, 1920) and parse_frame("320X180") == (180, 320)
+    assert parse_tile("auto") == AUTO
+    for text in ("1920", "0x10", "10x0", "1920x1080x3", "-3x4", "x", "auto", "\u0663x4", "10000000x1"):
+        with pytest.raises(InputError, match="correct --frame"):
+            parse_frame(text)

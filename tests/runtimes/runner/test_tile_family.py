@@ -34,6 +34,14 @@ def test_each_image_goes_to_the_nearest_tile(kit):
             run.infer(np.zeros((1, 3, 24, 16), np.float32))
 
 
+def test_a_tile_whose_pixels_cost_more_is_left_to_images_that_need_it(kit):
+    members = [TorchRunner(kit.numpy, 2, tile, f"tiny-{tile[1]}") for tile in ((16, 16), (16, 32))]
+    dear = FamilyRunner("tiny", members, {(16, 16): 1.0, (16, 32): 1.2})
+    assert FamilyRunner("tiny", members).tile_for((16, 32), 0) == (16, 32)
+    assert dear.tile_for((16, 32), 0) == (16, 16)
+    assert dear.tile_for((16, 32), 8) == (16, 32)  # three tiles of 16 then
+
+
 @pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
 def test_a_family_of_a_bundle(bundle, kit, picture, backend):
     pytest.importorskip(backend)

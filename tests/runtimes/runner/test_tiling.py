@@ -182,7 +182,31 @@ def test_nearest_tile_computes_the_fewest_pixels():
     assert nearest_tile([(16, 16), (64, 64)], (17, 17), 16) == (64, 64)  # the first cannot hold the overlap
     assert nearest_tile([(16, 16)], (17, 17), 16) == (16, 16)
     with pytest.raises(InputError, match="overlap 16"):
-        tile_count((17, 17), (16, 16))
+        tile_count((17, 17), (16, 16), 16)
+
+
+@given(
+    image_hw=st.tuples(st.integers(1, 700), st.integers(1, 700)),
+    costs=st.dictionaries(
+        st.tuples(st.integers(9, 200), st.integers(9, 200)), st.floats(0.5, 2.0), min_size=1, max_size=5
+    ),
+    overlap=st.integers(0, 8),
+)
+@settings(max_examples=200, deadline=None)
+def test_the_best_of_several_tiles_costs_no_more_than_any_of_them(image_hw, costs, overlap):
+    def cost(tile):
+        return tile_count(image_hw, tile, overlap) * tile[0] * tile[1] * costs[tile]
+
+    chosen = nearest_tile(list(costs), image_hw, overlap, costs)
+    assert chosen in costs
+    assert all(cost(chosen) <= cost(tile) for tile in costs)
+
+
+def test_what_a_pixel_costs_counts():
+    tiles = [(64, 64), (128, 128)]
+    assert nearest_tile(tiles, (128, 128), 0) == (128, 128)
+    assert nearest_tile(tiles, (128, 128), 0, {(128, 128): 1.2}) == (64, 64)
+    assert nearest_tile(tiles, (128, 128), 0, {(64, 64): 1.0, (128, 128): 1.0}) == (128, 128)
 
 
 def test_a_large_photograph_streams():

@@ -16,6 +16,8 @@ from benchmarks.run_check import measure
 from dlgsanet.command_line.voice import PLAIN
 from dlgsanet.errors import GateError, InputError
 from export import ExportOptions, export_bundle
+from export.bundle import frame_tiles
+from export.networks.network import NetworkOptions
 from export.networks.onnx_file import network as onnx_network
 from export.quantization.options import CalibrationOptions
 from runtimes import open_runner
@@ -94,3 +96,21 @@ def test_an_operator_that_core_ml_lacks_is_refused_before_the_work(onnx_file: Ma
     with pytest.raises(InputError, match=r"no form of Sin \(sin_1.Sin\) is known for Core ML: leave coreml out"):
         export_bundle(onnx_file(with_sine), tmp_path / "b", options)
     assert not (tmp_path / "b").exists()
+
+
+def test_frames_get_tiles_of_multiples_that_the_file_takes(
+    onnx_file: MakeFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = onnx_network.open_onnx(onnx_file(), NetworkOptions(top=1.0))
+    assert [network.side_step(side) for side in (96, 40, 33)] == [16, 8, 1]
+    monkeypatch.setattr(frame_tiles, "YARDSTICK", TILE)
+    options = ExportOptions(("onnxruntime-fp32",), frames=((30, 40),), top=1.0)
+    (artifact,) = export_bundle(onnx_file(), tmp_path / "b", options).artifacts
+    (plan,) = artifact.frames
+    assert plan.cost is not None and artifact.tile in (TILE, (32, 40))
+
+
+def test_a_file_of_one_size_has_no_tile_for_other_frames(onnx_file: MakeFile, tmp_path: Path) -> None:
+    options = ExportOptions(("onnxruntime-fp32",), frames=((90, 160),), top=1.0)
+    with pytest.raises(InputError, match="frames of 160x90 fits"):
+        export_bundle(onnx_file(sides=TILE), tmp_path / "b", options)

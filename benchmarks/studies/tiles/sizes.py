@@ -1,7 +1,7 @@
 """How time and memory grow with the tile, and which tile is best: from a `bench` result with several tiles.
 
-`python -m benchmarks.studies.tile_sizes RESULT.json --plot FILE.png` prints the tables of docs/studies/lowerings.md and
-draws them. Measures nothing.
+`python -m benchmarks.studies.tiles.sizes RESULT.json --plot FILE.png` prints the tables of docs/studies/lowerings.md
+and draws them. Measures nothing.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """How the default overlap was chosen: what tiling costs against the whole image, for each overlap.
 
-Run by `python -m benchmarks.studies.tile_overlap`; its result is committed, and the table in docs/guides/tiling.md is
+Run by `python -m benchmarks.studies.tiles.overlap`; its result is committed, and the table in docs/guides/tiling.md is
 made from it.
 """
 
@@ -76,16 +76,17 @@ def _row(dataset: Dataset, way: tuple[int, int], rows: Sequence[ImageRow], work:
     return OverlapRow(dataset.name, *way, work, total.drop_db, total.worst_drop_db, total.to_reference_db)
 
 
-def table(rows: Sequence[OverlapRow]) -> str:
-    """The rows in Markdown."""
+def table(files: Sequence[TileOverlap]) -> str:
+    """The rows of all files in Markdown."""
     head = (
-        "images", "tile", "overlap", "computed per pixel", "mean drop, dB", "worst drop, dB", "dB to the whole image"
+        "network", "images", "tile", "overlap", "computed per pixel", "mean drop, dB", "worst drop, dB",
+        "dB to the whole image",
     )  # fmt: skip
     cells = []
-    for row in rows:
+    for model, row in ((file.model, row) for file in files for row in file.rows):
         near = "identical" if row.to_whole_db is None else f"{row.to_whole_db:.1f}"
         drops = (f"{row.tiling_drop_db:.4f}", f"{row.worst_drop_db:.4f}")
-        cells.append((row.dataset, str(row.tile), str(row.overlap), f"{row.work:.2f}", *drops, near))
+        cells.append((model, row.dataset, str(row.tile), str(row.overlap), f"{row.work:.2f}", *drops, near))
     return markdown_table(head, cells)
 
 
@@ -101,8 +102,9 @@ def main(
     sets = [open_folder(folder, reference.scale) for folder in data or ()] or [open_photographs(reference.scale)]
     console = Console(stderr=True)
     rows = [row for dataset in sets for row in study(reference, dataset, console)]
-    write_study(output, TileOverlap(model, {dataset.name: dataset.sha256 for dataset in sets}, tuple(rows)))
-    Console().print(table(rows), markup=False, soft_wrap=True)
+    found = TileOverlap(model, {dataset.name: dataset.sha256 for dataset in sets}, tuple(rows))
+    write_study(output, found)
+    Console().print(table([found]), markup=False, soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.records.latency import LatencyRecord
-from benchmarks.studies.tile_sizes import draw, frame_ms, growth, growth_table, measured, table
+from benchmarks.studies.tiles.sizes import draw, frame_ms, growth, growth_table, measured, table
 from dlgsanet.errors import InputError
 
 Record = Callable[..., LatencyRecord]
@@ -21,11 +21,11 @@ def test_a_power_law_is_recovered(record: Record) -> None:
 
 
 def test_the_best_tile_of_a_frame_is_marked(record: Record) -> None:
-    """64 pixels are faster for each pixel here, but most of them are overlap."""
-    records = [record(64, 10.0), record(128, 42.0)]
-    assert frame_ms(records[0]) == 10.0 * 4 * 7 and frame_ms(records[1]) == 42.0 * 2 * 3
+    """32 pixels are faster for each pixel here, but most of them are overlap."""
+    records = [record(32, 2.5), record(128, 42.0)]
+    assert frame_ms(records[0]) == 2.5 * 8 * 13 and frame_ms(records[1]) == 42.0 * 2 * 3
     lines = table(records).splitlines()
-    assert "**252**" in lines[3] and "280" in lines[2] and "**" not in lines[2]
+    assert "**252**" in lines[3] and "260" in lines[2] and "**" not in lines[2]
     assert "| 0.95 |" in lines[2] and "| 1.00 |" in lines[3]
     assert growth_table(records).count("\n") == 2
 
