@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from runtimes.backends.tensorrt.building.run import Built
     from runtimes.doctor import Report
     from runtimes.upscale.plan import LoadModel
+    from runtimes.upscale.video.run import VideoDone
 
 
 @dataclass(frozen=True)
@@ -170,11 +171,16 @@ def _upscale(options: UpscaleOptions, voice: Voice, load_model: LoadModel | None
     from runtimes.upscale.plan import UpscalePlan, plan_upscale
     from runtimes.upscale.run import Upscaled, run_upscale
     from runtimes.upscale.standard import DASH, through_files
-    from runtimes.upscale.video.run import run_video
 
+    done: Upscaled | VideoDone
     with at_most(options.max_megapixels), through_files(options) as given:
         plan = plan_upscale(given, load_model, voice)
-        done = run_upscale(plan, voice) if isinstance(plan, UpscalePlan) else run_video(plan, voice)
+        if isinstance(plan, UpscalePlan):
+            done = run_upscale(plan, voice)
+        else:
+            from runtimes.upscale.video.run import run_video  # pictures are to start without what videos need
+
+            done = run_video(plan, voice)
     if options.as_json:
         _print_json(done.facts())
     elif options.output != DASH:

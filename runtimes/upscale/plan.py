@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from dlgsanet.command_line.voice import Voice
 from dlgsanet.errors import InputError, UnavailableError
@@ -22,8 +22,10 @@ from runtimes.runner.tiling import Array, Tile
 from runtimes.upscale.choice import chosen_runner
 from runtimes.upscale.options import UpscaleOptions
 from runtimes.upscale.targets import PictureSource, list_sources, name_targets
-from runtimes.upscale.video.plan import VideoPlan, plan_video
 from runtimes.upscale.video.sniff import is_video
+
+if TYPE_CHECKING:
+    from runtimes.upscale.video.plan import VideoPlan
 
 LARGEST: Tile = (256, 256)
 """LR pixels that `upscale --model` gives to the reference at once: about 1.5 GB for tiny x4."""
@@ -113,6 +115,8 @@ def plan_upscale(options: UpscaleOptions, load_model: LoadModel | None, voice: V
         reference = _reference(load_model, str(options.model), parse_largest(options.tile), voice)
         runner, scale = reference, reference.scale
     if video:
+        from runtimes.upscale.video.plan import plan_video
+
         if options.for_pictures():
             raise InputError(f"{' and '.join(options.for_pictures())}: for pictures only; leave it out for a video")
         return plan_video(options, runner, scale, voice)

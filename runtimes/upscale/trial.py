@@ -19,9 +19,6 @@ from runtimes.bundle.manifest import Artifact, Manifest, read_manifest, select
 from runtimes.machine.child import Job, Say, ask, serve
 from runtimes.machine.clock import time_interleaved
 from runtimes.runner.contract import Runner, RunOptions
-from runtimes.runner.fidelity.birth import shown, worse
-from runtimes.runner.fidelity.probe_store import load_probes
-from runtimes.runner.fidelity.probes import probe
 
 PROBES = ("text", "colours")
 """Tiles of which the bundle holds the reference's output, and each artifact's figures at its export."""
@@ -98,6 +95,11 @@ def _ms(bundle: Path, manifest: Manifest, artifact: Artifact, options: RunOption
 
 def _require_as_at_birth(bundle: Path, manifest: Manifest, artifact: Artifact, run: Runner) -> None:
     """Raises BackendError where the stored probe tiles come out worse than they did when the artifact was exported."""
+    # not at the top: whoever asks reads this module, too, and needs none of it
+    from runtimes.runner.fidelity.birth import shown, worse
+    from runtimes.runner.fidelity.probe_store import load_probes
+    from runtimes.runner.fidelity.probes import probe
+
     height, width = artifact.tile
     place = manifest.reference.probes.get(f"{height}x{width}")
     if place is None:

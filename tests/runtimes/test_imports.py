@@ -94,3 +94,12 @@ def test_engines_are_never_imported_by_a_statement():
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             assert not [name for name in names if name.partition(".")[0] in ABSENT], path
+
+
+def test_pictures_start_without_what_videos_need() -> None:
+    code = (
+        "import sys, runtimes.upscale.plan, runtimes.upscale.run; "
+        "print(*(name for name in sys.modules if name.startswith(('runtimes.upscale.video.', 'runtimes.runner.fid'))))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.split() == ["runtimes.upscale.video.sniff"]
