@@ -35,6 +35,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "fuzz": studies.fuzzing,
     "kills": studies.killing,
     "kills-going-on": studies.killing_going_on,
+    "frames": studies.frames,
     "front-page": front_page.front_page,
     "gates": gates.gates,
     "int8-choices": studies.int8_choices,

@@ -15,6 +15,7 @@ from benchmarks.studies import (
 from benchmarks.studies.gpu import rtx_kernels
 from benchmarks.studies.peers import plane, video_speed
 from benchmarks.studies.planted_faults import study as planted_faults
+from benchmarks.studies.tiles import frames as tile_frames
 from benchmarks.studies.tiles import overlap as tile_overlap
 from benchmarks.studies.tiles import sizes as tile_sizes
 from benchmarks.studies.training import schedule, speed
@@ -75,6 +76,11 @@ def videos() -> str:
 def overlap() -> str:
     """What tiling costs, by tile and overlap."""
     return tile_overlap.table(studies(tile_overlap.TileOverlap, "overlap-*.json"))
+
+
+def frames() -> str:
+    """What whole frames cost in the tiles chosen for them."""
+    return tile_frames.table(studies(tile_frames.FrameCosts, "frames-*.json"))
 
 
 def training() -> str:
