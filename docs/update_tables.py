@@ -67,6 +67,8 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "work": lambda: inside_tables.work(studies.inside()),
     "worth": latency.worth,
     "videos": studies.videos,
+    "zoo": studies.zoo,
+    "zoo-reasons": studies.zoo_reasons,
 }
 
 

@@ -19,6 +19,7 @@ from benchmarks.studies.tiles import frames as tile_frames
 from benchmarks.studies.tiles import overlap as tile_overlap
 from benchmarks.studies.tiles import sizes as tile_sizes
 from benchmarks.studies.training import schedule, speed
+from benchmarks.studies.zoo import study as zoo_study
 from docs.tables.results import results, studies, study
 from tests.fuzz import counts, kill_counts
 
@@ -134,3 +135,13 @@ def faults() -> str:
 def each_fault() -> str:
     """Planted faults by fault."""
     return planted_faults.faults_table(study(planted_faults.PlantedFaults, "planted-faults.json"))
+
+
+def zoo() -> str:
+    """Architectures of others through every target."""
+    return zoo_study.table(study(zoo_study.Zoo, "zoo.json"))
+
+
+def zoo_reasons() -> str:
+    """Why a cell of it does not pass."""
+    return zoo_study.reasons_table(study(zoo_study.Zoo, "zoo.json"))

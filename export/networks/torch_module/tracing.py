@@ -102,20 +102,29 @@ def _changing(loaded: LoadedModule, job: TraceJob) -> tuple[int, Certificate]:
 
 
 def _fixed(loaded: LoadedModule, job: TraceJob) -> tuple[int, Certificate]:
-    try:
-        _export(loaded, job, job.tiles[0], None)
-    except BackendError as error:
-        raise InputError(f"{error}: give the network as an ONNX file") from error
-    return 1, _proof(loaded.module, job, job.tiles[0])
+    """By recording a run, which takes networks that torch's exporter cannot, and else by the exporter."""
+    reasons = []
+    for recorded in (True, False):
+        try:
+            _export(loaded, job, job.tiles[0], None, recorded)
+            return 1, _proof(loaded.module, job, job.tiles[0])
+        except BackendError as error:
+            reasons.append(str(error))
+    raise InputError(f"{reasons[0]}: give the network as an ONNX file")
 
 
-def _export(loaded: LoadedModule, job: TraceJob, size: Tile, changing: tuple[Mapping[int, object], ...] | None) -> None:
-    """By torch's exporter; at one size by recording a run, which takes networks that the other cannot."""
+def _export(
+    loaded: LoadedModule,
+    job: TraceJob,
+    size: Tile,
+    changing: tuple[Mapping[int, object], ...] | None,
+    recorded: bool = False,
+) -> None:
     try:
         with torch.no_grad():
             torch.onnx.export(
-                loaded.module, (torch.from_numpy(photograph(size)),), job.file, input_names=[INPUT],
-                output_names=[OUTPUT], opset_version=OPSET, dynamo=changing is not None, external_data=False,
+                OfOneInput(loaded.module).eval(), (torch.from_numpy(photograph(size)),), job.file, input_names=[INPUT],
+                output_names=[OUTPUT], opset_version=OPSET, dynamo=not recorded, external_data=False,
                 verbose=False, dynamic_shapes=changing,
             )  # fmt: skip
     except Exception as error:
@@ -123,6 +132,18 @@ def _export(loaded: LoadedModule, job: TraceJob, size: Tile, changing: tuple[Map
         raise BackendError(
             f"torch.onnx.export does not take {shown(job.thing)} at {size[0]}x{size[1]}: {type(error).__name__}: {said}"
         ) from error
+
+
+class OfOneInput(nn.Module):
+    """A module without its further inputs, which have defaults: a recorded run would make inputs of them."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, lr: torch.Tensor) -> torch.Tensor:
+        found: torch.Tensor = self.module(lr)
+        return found
 
 
 def _proof(module: nn.Module, job: TraceJob, size: Tile) -> Certificate:

@@ -35,6 +35,11 @@ def test_a_file_for_one_size_computes_what_the_module_does(theirs: Theirs, tmp_p
     np.testing.assert_allclose(sr, expected, atol=1e-6)
 
 
+def test_inputs_with_defaults_are_left_out(theirs: Theirs, tmp_path: Path) -> None:
+    traced(job(theirs, "of_two_inputs", tmp_path / "a.onnx"))
+    assert [value.name for value in onnx.load(tmp_path / "a.onnx").graph.input] == ["lr"]
+
+
 def test_sizes_change_where_the_module_lets_them(theirs: Theirs, tmp_path: Path) -> None:
     assert traced(job(theirs, "network", tmp_path / "a.onnx", True)).multiple == 1
     (given,) = onnx.load(tmp_path / "a.onnx").graph.input

@@ -1,0 +1,1 @@
+"""Other people's architectures through every target."""
