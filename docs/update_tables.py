@@ -51,6 +51,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "peers": latency.peers,
     "planted-faults": studies.faults,
     "planted-faults-each": studies.each_fault,
+    "pipeline": studies.pipeline,
     "plane": studies.peers_plane,
     "recipe": reference.recipe,
     "records": reference.records,

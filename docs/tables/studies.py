@@ -4,15 +4,9 @@ from __future__ import annotations
 
 from benchmarks.records.latency import LatencyRecord
 from benchmarks.records.result_file import ResultFile
-from benchmarks.studies import (
-    basis_rank,
-    file_sizes,
-    int8_layer_scan,
-    int8_on_text,
-    lowering_ablation,
-    nncf_settings,
-)
+from benchmarks.studies import basis_rank, file_sizes, lowering_ablation, upscale_pipeline
 from benchmarks.studies.gpu import rtx_kernels
+from benchmarks.studies.int8 import layer_scan, nncf_settings, on_text
 from benchmarks.studies.peers import plane, video_speed
 from benchmarks.studies.planted_faults import study as planted_faults
 from benchmarks.studies.tiles import frames as tile_frames
@@ -36,12 +30,12 @@ def passes() -> str:
 
 def int8_layers() -> str:
     """What each kind of layer loses and gains in INT8."""
-    return int8_layer_scan.roles_table(studies(int8_layer_scan.LayerScan, "int8-layers-*.json"))
+    return layer_scan.roles_table(studies(layer_scan.LayerScan, "int8-layers-*.json"))
 
 
 def int8_choices() -> str:
     """The sets of layers that the searches ended with."""
-    return int8_layer_scan.candidates_table(studies(int8_layer_scan.LayerScan, "int8-layers-*.json"))
+    return layer_scan.candidates_table(studies(layer_scan.LayerScan, "int8-layers-*.json"))
 
 
 def int8_trials() -> str:
@@ -51,7 +45,7 @@ def int8_trials() -> str:
 
 def int8_text() -> str:
     """INT8 on text, by the share of drawn pages among the calibration tiles."""
-    return int8_on_text.table(studies(int8_on_text.Int8OnText, "int8-text-*.json"))
+    return on_text.table(studies(on_text.Int8OnText, "int8-text-*.json"))
 
 
 def fuzzing() -> str:
@@ -82,6 +76,11 @@ def overlap() -> str:
 def frames() -> str:
     """What whole frames cost in the tiles chosen for them."""
     return tile_frames.table(studies(tile_frames.FrameCosts, "frames-*.json"))
+
+
+def pipeline() -> str:
+    """What upscaling pictures costs beside the engine."""
+    return upscale_pipeline.table(study(upscale_pipeline.PipelineCost, "upscale-pipeline-nano-x4.json"))
 
 
 def training() -> str:

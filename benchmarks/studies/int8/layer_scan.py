@@ -1,4 +1,4 @@
-"""What each kind of layer loses and gains in INT8: `python -m benchmarks.studies.int8_layer_scan BUNDLE -o FILE`.
+"""What each kind of layer loses and gains in INT8: `python -m benchmarks.studies.int8.layer_scan BUNDLE -o FILE`.
 
 Keeps what a search (`dlgsanet export --search`) recorded in a bundle's manifest as a result; the tables in
 docs/studies/precision.md are made from the committed ones. Measures nothing itself.

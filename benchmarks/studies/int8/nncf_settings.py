@@ -1,4 +1,4 @@
-"""What other settings of NNCF do to `openvino-int8`: `python -m benchmarks.studies.nncf_settings nano-x4 IMAGES -o
+"""What other settings of NNCF do to `openvino-int8`: `python -m benchmarks.studies.int8.nncf_settings nano-x4 IMAGES -o
 FILE`.
 
 Each trial quantizes the default layers of the fp32 graph on the default calibration tiles. It is judged on whole images

@@ -1,5 +1,5 @@
 """What drawn pages among the calibration tiles do to INT8 on text and elsewhere:
-`python -m benchmarks.studies.int8_on_text nano-x4 openvino-int8 Set5/HR B100/HR -o FILE`.
+`python -m benchmarks.studies.int8.on_text nano-x4 openvino-int8 Set5/HR B100/HR -o FILE`.
 
 Each share of pages is calibrated anew, with as many tiles, and judged on whole images (tiled) against the float graph
 and HR: on the given folders, and on the pages of `benchmarks.subjects.text_pages`. The table in
@@ -19,7 +19,7 @@ import typer
 from numpy.typing import NDArray
 
 from benchmarks.records.study_file import StudyFile, write_study
-from benchmarks.studies.nncf_settings import judge
+from benchmarks.studies.int8.nncf_settings import judge
 from benchmarks.subjects.text_pages import text_pages
 from dlgsanet.checkpoints import load_model
 from dlgsanet.imaging.files import list_images, read_rgb8, to_nchw

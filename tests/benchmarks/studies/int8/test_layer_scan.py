@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.studies.int8_layer_scan import LayerScan, candidates_table, roles_table, searches
+from benchmarks.studies.int8.layer_scan import LayerScan, candidates_table, roles_table, searches
 from dlgsanet.errors import InputError
 from dlgsanet.storage.typed_json import decode, to_json
 from runtimes.bundle.manifest import MANIFEST

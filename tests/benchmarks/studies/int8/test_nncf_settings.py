@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from benchmarks.records.study_file import read_study, write_study
-from benchmarks.studies import nncf_settings as openvino_study
-from benchmarks.studies.nncf_settings import TRIALS, USED, NncfSettings, quantized, study, table
+from benchmarks.studies.int8 import nncf_settings as openvino_study
+from benchmarks.studies.int8.nncf_settings import TRIALS, USED, NncfSettings, quantized, study, table
 from dlgsanet.imaging.files import write_picture
 from export.backends.openvino.quantize import convolutions, dense_by_name
 from export.quantization.layers import CONV, chosen_by_default, role

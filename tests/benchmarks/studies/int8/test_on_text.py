@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks.records.study_file import read_study, write_study
-from benchmarks.studies.int8_on_text import Int8OnText, ShareRow, pages, pictures_of, study, table
+from benchmarks.studies.int8.on_text import Int8OnText, ShareRow, pages, pictures_of, study, table
 from dlgsanet.checkpoints import save_checkpoint
 from dlgsanet.imaging.files import write_picture
 from export.targets.table import Target
