@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from dlgsanet.checkpoints import AnotherNetworkError, read_checkpoint
-from dlgsanet.errors import InputError
+from dlgsanet.errors import InputError, UnavailableError
 from export.networks.dlgsanet.network import DlgsaNetwork
 from export.networks.network import Network, NetworkOptions, Say
 from export.networks.onnx_file.network import open_onnx
@@ -17,7 +17,7 @@ ONNX = ".onnx"
 
 def find_network(model: str | Path, options: NetworkOptions, say: Say) -> Network:
     """Read what a user calls a network: a shipped name, a file, or a factory; `say` hears what takes long. Raises
-    InputError, and UnavailableError where the packages of its family are not here."""
+    InputError, also where the package is missing that may know an unknown file, and says which."""
     if str(model).lower().endswith(ONNX):
         return open_onnx(Path(model), options)
     if is_factory(str(model)):
@@ -25,8 +25,11 @@ def find_network(model: str | Path, options: NetworkOptions, say: Say) -> Networ
         return open_module("torch", str(model), options, say)
     try:
         checkpoint = read_checkpoint(model, options.activation)
-    except AnotherNetworkError:
-        return open_module("spandrel", str(model), options, say)
+    except AnotherNetworkError as error:
+        try:
+            return open_module("spandrel", str(model), options, say)
+        except UnavailableError as missing:  # a damaged file of ours is likelier than a missing package
+            raise InputError(f"{error}; {missing}") from missing
     for option, given in (("--scale", options.scale), ("--range", options.top)):
         if given is not None:
             raise InputError(f"{option} is for ONNX files, and a DLGSANet checkpoint says it itself: leave it out")

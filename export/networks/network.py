@@ -12,15 +12,14 @@ from typing import TYPE_CHECKING, Protocol
 
 from export.quantization.options import MAX_DROP_DB, CalibrationOptions
 from export.targets.row import DEFAULT_TILE
-from runtimes.bundle.foreign import Channels
-from runtimes.runner.tiling import Tile
 
 if TYPE_CHECKING:
     from export.graph.graph import Graph
     from export.targets.table import Target
     from runtimes.bundle.artifact_facts import BlockTensors, Certificate, Cost, FormChoice
+    from runtimes.bundle.foreign import Channels
     from runtimes.bundle.manifest import Source
-    from runtimes.runner.tiling import Array
+    from runtimes.runner.tiling import Array, Tile
 
 Say = Callable[[str], None]
 

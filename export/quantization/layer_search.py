@@ -45,7 +45,7 @@ class SearchLimits:
 
     mean_db: float = MAX_DROP_DB
     worst_db: float = 0.15
-    ssim: float = 0.003
+    ssim: float = 0.0017
 
     def hold(self, loss: Loss) -> bool:
         """Sizes are judged, as in the gates: an unexplained gain is suspect too."""
