@@ -73,7 +73,7 @@ def test_it_is_small() -> None:
 def test_it_is_exported_checked_benched_and_reported(place: Path, run: Run) -> None:
     words = (
         ("export", "net.safetensors", "-o", "bundle", "--to", "toy", "--tile", "48"),
-        ("check", "bundle", "--data", "pictures", "--json", "check.json"),
+        ("check", "bundle", "--data", "pictures", "--below-bicubic", "--json", "check.json"),
         ("bench", "bundle", "--runs", "5", "--json", "bench.json"),
         ("report", "check.json", "bench.json", "-o", "page.html"),
     )
