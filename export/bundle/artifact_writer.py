@@ -96,7 +96,7 @@ class ArtifactWriter:
         return self._choices[target]
 
     def _prove(self, target: Target, lowering: str) -> Proven:
-        key = (target.tile, lowering, target.graph_opset, target.row.half_safe, target.row.without)
+        key = target.graph_key(lowering)
         if key not in self._proven:
             self._proven[key] = self.network.prove(target, lowering)
         return self._proven[key]

@@ -21,7 +21,7 @@ from runtimes.machine.child import Job, ask, serve
 from runtimes.runner.contract import RunInfo, Runner, RunOptions
 from runtimes.runner.fidelity.birth import shown
 from runtimes.runner.fidelity.probe_store import load_probes
-from runtimes.runner.fidelity.probes import probe
+from runtimes.runner.fidelity.probes import AT_BIRTH, probe
 from runtimes.runner.ports import PICTURE, from_pixels, to_pixels
 from runtimes.runner.tiling import Array
 
@@ -29,9 +29,6 @@ WHAT = "running the new artifacts"
 PHOTOGRAPHS = 1
 """Of the pack: the first has edges, texture and flat areas. Every tile costs a run of every artifact, and an export is
 not to become much slower."""
-
-PROBES = ("text", "colours")
-"""What is hardest for INT8, and all saturated colours."""
 
 
 def with_births(bundle: Path, manifest: Manifest, say: Callable[[str], None]) -> Manifest:
@@ -90,7 +87,7 @@ def _all_shown(bundle: Path, manifest: Manifest, artifact: Artifact, run: Runner
         yield one(entry.name, sr, np.load(bundle / entry.sr[name], allow_pickle=False))
     if name in manifest.reference.probes:
         shape = (1, 3, height * manifest.scale, width * manifest.scale)
-        stored = load_probes(bundle / manifest.reference.probes[name], PROBES, shape)
+        stored = load_probes(bundle / manifest.reference.probes[name], AT_BIRTH, shape)
         yield from (one(title, run.infer(probe(title, artifact.tile)), sr) for title, sr in stored.items())
 
 

@@ -73,7 +73,7 @@ class FrameTiles:
         return {tile: float(np.median(each / per_pixel[YARDSTICK])) for tile, each in per_pixel.items()}
 
     def _graph(self, target: Target, lowering: str) -> Graph:
-        key = (target.tile, lowering, target.graph_opset, target.row.half_safe, target.row.without)
+        key = target.graph_key(lowering)
         if key not in self._graphs:
             self._graphs[key] = self.network.draft(target, lowering)
         return self._graphs[key]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from dlgsanet.errors import UnavailableError
@@ -17,7 +17,7 @@ from export.quantization.layer_search import Search, SearchLimits
 from export.quantization.layer_sensitivity import CandidateOpener, yardstick
 from export.quantization.layers_by_loss import layers_by_loss
 from export.targets.table import Target
-from runtimes.bundle.int8_choice import DefaultLayers, Int8Choice
+from runtimes.bundle.int8_choice import DefaultLayers, Int8Choice, SearchedLayers
 
 
 @dataclass(frozen=True)
@@ -50,10 +50,10 @@ class Int8:
         """
         place = self.folder / f"int8-{quantizer.name}-{self._key(graph, learnt)}"
         calibrated = calibrate(place, quantizer, graph, learnt.tiles, self.say)
-        quantization, told = self._chosen(target, scale, calibrated, learnt, place, not_timed, known)
-        return replace(quantization, small_rest=known), told
+        choice = self._choice(target, scale, calibrated, learnt, place, not_timed, known)
+        return Quantization(calibrated, choice.layers, small_rest=known), choice
 
-    def _chosen(
+    def _choice(
         self,
         target: Target,
         scale: int,
@@ -62,31 +62,26 @@ class Int8:
         place: Path,
         not_timed: str,
         known: bool,
-    ) -> tuple[Quantization, Int8Choice]:
+    ) -> Int8Choice:
         if self.limits is None and known:
-            return self._default(calibrated, "see docs/studies/precision.md; --search measures them")
+            return _default(calibrated, "see docs/studies/precision.md; --search measures them")
         if not_timed:
-            return self._default(calibrated, f"not searched: {not_timed}")
+            return _default(calibrated, f"not searched: {not_timed}")
         try:
             if self.limits is None:
                 return self._by_loss(target, scale, calibrated, learnt, place)
             return self._searched(target, scale, calibrated, learnt, place, self.limits)
         except UnavailableError as error:
             self.say(f"{target.row.name}: default layers, not searched: {error}")
-            return self._default(calibrated, f"not searched: {error}")
-
-    def _default(self, calibrated: Calibrated, reason: str) -> tuple[Quantization, Int8Choice]:
-        layers = tuple(sorted(calibrated.maker().default))
-        return Quantization(calibrated, layers), DefaultLayers(layers, "default", reason)
+            return _default(calibrated, f"not searched: {error}")
 
     def _by_loss(
         self, target: Target, scale: int, calibrated: Calibrated, learnt: CalibrationSet, place: Path
-    ) -> tuple[Quantization, Int8Choice]:
+    ) -> DefaultLayers:
         bench = CandidateOpener(calibrated.maker(), target, scale)
         bench.require_device(())
         losses = Journal(place / "losses.jsonl")
-        chosen = layers_by_loss(bench, yardstick(bench, learnt.mirrored), losses, self.say)
-        return Quantization(calibrated, chosen.layers), chosen
+        return layers_by_loss(bench, yardstick(bench, learnt.mirrored), losses, self.say)
 
     def _searched(
         self,
@@ -96,7 +91,7 @@ class Int8:
         learnt: CalibrationSet,
         place: Path,
         limits: SearchLimits,
-    ) -> tuple[Quantization, Int8Choice]:
+    ) -> SearchedLayers:
         bench = CandidateOpener(calibrated.maker(), target, scale)
         bench.require_device(bench.maker.default)
         journals = Journal(place / "losses.jsonl"), Journal(place / f"{target.precision}.jsonl")
@@ -107,7 +102,7 @@ class Int8:
             f"{target.row.name}: {len(best.layers)} INT8 layers ({best.name}), {best.ms:.2f} ms against "
             f"{found.float_ms:.2f} without INT8, {best.loss.drop_db:.4f} dB lost"
         )
-        return Quantization(calibrated, best.layers), found.told
+        return found.told
 
     def _key(self, graph: Graph, learnt: CalibrationSet) -> str:
         digest = hashlib.sha256(json.dumps(dict(self.machine), sort_keys=True).encode())
@@ -115,3 +110,7 @@ class Int8:
         for pair in learnt.mirrored:
             digest.update(hashlib.sha256(pair.lr.tobytes() + pair.hr.tobytes()).digest())
         return digest.hexdigest()[:24]
+
+
+def _default(calibrated: Calibrated, reason: str) -> DefaultLayers:
+    return DefaultLayers(tuple(sorted(calibrated.maker().default)), "default", reason)

@@ -78,6 +78,10 @@ class Target:
         """The operator set of the ONNX graph that this target is made from."""
         return self.row.own_opset or self.opset
 
+    def graph_key(self, lowering: str) -> tuple[object, ...]:
+        """Targets of one key are made from one and the same graph."""
+        return self.tile, lowering, self.graph_opset, self.row.half_safe, self.row.without
+
 
 @dataclass(frozen=True)
 class TargetOptions:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +16,7 @@ from export.machine.candidate_runner import timed, trial_artifact
 from export.targets.table import Target
 from runtimes.backends.registry import backend_runner
 from runtimes.bundle.manifest import Artifact
-from runtimes.machine.child import Job, ask, serve
+from runtimes.machine.child import Job, Say, ask, serve
 from runtimes.machine.clock import time_interleaved
 from runtimes.runner.contract import RunOptions
 from runtimes.runner.tiling import Tile
@@ -26,7 +26,6 @@ WARMUP = 2
 RUNS = 7
 
 Times = Mapping[str, tuple[float, ...]]
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)

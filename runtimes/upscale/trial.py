@@ -20,9 +20,6 @@ from runtimes.machine.child import Job, Say, ask, serve
 from runtimes.machine.clock import time_interleaved
 from runtimes.runner.contract import Runner, RunOptions
 
-PROBES = ("text", "colours")
-"""Tiles of which the bundle holds the reference's output, and each artifact's figures at its export."""
-
 LEAST_DB = 30.0
 """An artifact that could not be run where it was exported has no figures of its own; beyond this it shows something
 else than the reference."""
@@ -98,13 +95,13 @@ def _require_as_at_birth(bundle: Path, manifest: Manifest, artifact: Artifact, r
     # not at the top: whoever asks reads this module, too, and needs none of it
     from runtimes.runner.fidelity.birth import shown, worse
     from runtimes.runner.fidelity.probe_store import load_probes
-    from runtimes.runner.fidelity.probes import probe
+    from runtimes.runner.fidelity.probes import AT_BIRTH, probe
 
     height, width = artifact.tile
     place = manifest.reference.probes.get(f"{height}x{width}")
     if place is None:
         return
-    stored = load_probes(bundle / place, PROBES, (1, 3, height * manifest.scale, width * manifest.scale))
+    stored = load_probes(bundle / place, AT_BIRTH, (1, 3, height * manifest.scale, width * manifest.scale))
     now = [shown(name, run.infer(probe(name, artifact.tile)), reference) for name, reference in stored.items()]
     before = artifact.birth.shown if artifact.birth else ()
     for line in worse(before, now):

@@ -18,11 +18,12 @@ from benchmarks.studies.zoo.study import TARGETS, Zoo, ZooCell
 from dlgsanet.errors import EdgeError
 from export.backends.registry import backend_of
 from export.bundle.artifact_writer import ArtifactWriter
+from export.graph.build import INPUT, OUTPUT
 from export.networks.network import NetworkOptions
 from export.networks.onnx_file.looking import Looked
 from export.networks.onnx_file.network import MadeFrom, OnnxFile, PreparedOnnxFile
 from export.networks.torch_module.spandrel_file import load_spandrel
-from export.networks.torch_module.tracing import INPUT, OUTPUT, TraceJob, traced
+from export.networks.torch_module.tracing import TraceJob, traced
 from export.quantization.layer_choice import Int8
 from export.quantization.options import CalibrationOptions
 from export.targets.choice import parse_targets

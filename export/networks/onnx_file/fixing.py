@@ -59,10 +59,11 @@ def fix(model: onnx.ModelProto, job: FixJob) -> tuple[onnx.ModelProto, FixReport
     """Run all passes. Raises InputError where a size or an operator set cannot be had."""
     applied: list[str] = []
     refused: dict[str, str] = {}
+    now = model.SerializeToString(deterministic=True)
     for name, change in PASSES.items():
-        before = model.SerializeToString(deterministic=True)
-        model = change(model, job)
-        if model.SerializeToString(deterministic=True) == before:
+        before, model = now, change(model, job)
+        now = model.SerializeToString(deterministic=True)
+        if now == before:
             refused[name] = "the network has nothing of the kind"
         else:
             applied.append(name)

@@ -16,6 +16,7 @@ from torch import nn
 
 from dlgsanet.errors import BackendError, EdgeError, InputError, shown
 from dlgsanet.storage.typed_json import decode, to_json
+from export.graph.build import INPUT, OUTPUT
 from export.networks.onnx_file.looking import TRIED
 from export.networks.proof import certified
 from export.networks.torch_module.factory import load_factory
@@ -30,7 +31,7 @@ from runtimes.machine.memory import limit_to_available
 from runtimes.runner.tiling import Array, Tile
 
 FAMILIES: Mapping[str, Callable[[str], LoadedModule]] = {"torch": load_factory, "spandrel": load_spandrel}
-INPUT, OUTPUT, OPSET = "lr", "sr", 18
+OPSET = 18
 
 
 @dataclass(frozen=True)

@@ -85,6 +85,9 @@ PROBES: Mapping[str, Callable[[Tile], Plane]] = {
 CORE = tuple(PROBES)[:7]
 """The probes of a short check."""
 
+AT_BIRTH = ("text", "colours")
+"""Those whose figures an artifact keeps from its export: what is hardest for INT8, and all saturated colours."""
+
 FEWEST = ("blue",)
 """For what takes seconds a tile: one that is both flat and saturated."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,16 +22,9 @@ from runtimes.machine.stage_clock import STAGES
 from runtimes.upscale.options import UpscaleOptions
 from runtimes.upscale.plan import plan_upscale
 from tests.benchmarks.bundles import make_bundle
+from tests.runtimes.upscale.twice import Twice
 
 QUIET = Voice(quiet=True)
-
-
-class Twice:
-    scale = 2
-    notes: Sequence[str] = ()
-
-    def __call__(self, lr: np.ndarray) -> np.ndarray:
-        return np.repeat(np.repeat(lr, 2, 2), 2, 3)
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from export import ExportOptions, export_bundle
 from export.bundle import birth as births_of
 from runtimes.bundle.manifest import Manifest, manifest_json, read_manifest
 from runtimes.runner.contract import RunInfo
+from runtimes.runner.fidelity.probes import AT_BIRTH
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +28,7 @@ def born(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_every_artifact_that_runs_here_has_its_figures(born: Path) -> None:
     fp32, elsewhere = read_manifest(born).artifacts
     assert fp32.birth is not None and not fp32.birth.not_run
-    assert [it.name for it in fp32.birth.shown] == [read_manifest(born).reference.entries[0].name, *births_of.PROBES]
+    assert [it.name for it in fp32.birth.shown] == [read_manifest(born).reference.entries[0].name, *AT_BIRTH]
     assert all(it.patch < 0.1 and (it.to_reference_db or 200) > 80 for it in fp32.birth.shown)
     assert fp32.birth.device == "CPUExecutionProvider" and "onnxruntime" in fp32.birth.versions
     assert elsewhere.birth is not None and not elsewhere.birth.shown and "GPU" in elsewhere.birth.not_run

@@ -9,31 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import typer
 from PIL import Image
 
 from dlgsanet.errors import InputError
 from dlgsanet.imaging.files import read_picture, write_picture
-from runtimes import commands
+from tests.runtimes.upscale.twice import upscale
 
 PIXELS = np.random.default_rng(8).integers(0, 256, (6, 5, 3), np.uint8)
-
-
-class Twice:
-    """Stands for the reference behind the front door."""
-
-    scale = 2
-    notes = ()
-
-    def __call__(self, lr: np.ndarray) -> np.ndarray:
-        return np.repeat(np.repeat(lr, 2, 2), 2, 3)
-
-
-def upscale(*words: object) -> None:
-    app = typer.Typer()
-    commands.register(app, lambda name: Twice())
-    given = ["upscale", *map(str, words), "--model", "m"]
-    typer.main.get_command(app).main(given, standalone_mode=False)
 
 
 @pytest.fixture(autouse=True)

@@ -7,34 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import typer
 from PIL import Image
 
 from dlgsanet.errors import InputError
 from dlgsanet.imaging.files import read_picture, write_picture
-from runtimes import commands
+from tests.runtimes.upscale.twice import upscale
 
 RNG = np.random.default_rng(5)
 XMP = (
     b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description tiff:Orientation="6" exif:PixelXDimension="9"/></x:xmpmeta>'
 )
-
-
-class Twice:
-    """Stands for the reference behind the front door."""
-
-    scale = 2
-    notes = ()
-
-    def __call__(self, lr: np.ndarray) -> np.ndarray:
-        return np.repeat(np.repeat(lr, 2, 2), 2, 3)
-
-
-def upscale(*words: object) -> None:
-    app = typer.Typer()
-    commands.register(app, lambda name: Twice())
-    given = ["upscale", *map(str, words), "--model", "m"]
-    typer.main.get_command(app).main(given, standalone_mode=False)
 
 
 @pytest.fixture

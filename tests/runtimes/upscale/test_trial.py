@@ -12,9 +12,9 @@ from runtimes.bundle.manifest import manifest_json, read_manifest
 from runtimes.runner.contract import RunOptions
 from runtimes.runner.fidelity.birth import shown
 from runtimes.runner.fidelity.probe_store import save_probes
-from runtimes.runner.fidelity.probes import probe
+from runtimes.runner.fidelity.probes import AT_BIRTH, probe
 from runtimes.upscale import trial as trying
-from runtimes.upscale.trial import PROBES, FamilyTime, TimingJob, trials, try_all
+from runtimes.upscale.trial import FamilyTime, TimingJob, trials, try_all
 
 pytest.importorskip("onnxruntime")
 
@@ -53,7 +53,7 @@ def test_one_that_crashes_is_passed_over_and_the_others_go_on(bundle: Path, monk
 def with_probes(bundle: Path, kit, error: float, born: bool) -> None:
     """The bundle with stored probe tiles, which its artifacts miss by `error`, or missed so little at their export."""
     manifest = read_manifest(bundle)
-    exact = {name: kit.numpy(probe(name, (16, 16))) for name in PROBES}
+    exact = {name: kit.numpy(probe(name, (16, 16))) for name in AT_BIRTH}
     save_probes(bundle / "reference" / "probes.bin", {name: sr + error for name, sr in exact.items()})
     birth = Birth("CPU", {}, tuple(shown(name, sr, sr + 1e-4) for name, sr in exact.items())) if born else None
     artifacts = tuple(replace(it, birth=birth) for it in manifest.artifacts)
