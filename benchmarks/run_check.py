@@ -39,7 +39,7 @@ def run_check(options: CheckOptions, voice: Voice = PLAIN) -> None:
     GateError: a gate failed. UnavailableError: nothing, or nothing of what was asked for by name, could run here.
     """
     plan = plan_check(options)
-    for line in plan.dataset.notes:
+    for line in plan.notes:
         voice.note(line)
     found = measure(plan, voice)
     _print(terminal.out(stderr=options.json == STDOUT), plan, found.result)

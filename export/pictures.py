@@ -2,34 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
-
 import numpy as np
 from numpy.typing import NDArray
 
-from dlgsanet.imaging.files import read_rgb8
-
-FOLDER = Path(__file__).parent / "photographs"
-
-
-@dataclass(frozen=True)
-class Photograph:
-    """A crop that ships with the package; `source` and `licence` as FOLDER's README has them in full."""
-
-    name: str
-    source: str
-    licence: str
-
-    def read(self) -> NDArray[np.uint8]:
-        """(H, W, 3); both sides are multiples of 12."""
-        return read_rgb8(FOLDER / f"{self.name}.png")
-
-
-PHOTOGRAPHS = (
-    Photograph("astronaut", "NASA Great Images database (Eileen Collins), through scikit-image", "public domain"),
-    Photograph("chelsea", "Stefan van der Walt (Chelsea the cat), through scikit-image", "CC0"),
-)
+from dlgsanet.imaging.photographs import PHOTOGRAPHS
 
 
 def photograph(tile: tuple[int, int]) -> NDArray[np.float32]:

@@ -8,8 +8,11 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.subjects.options import Artifacts, Bundle, Device, Json, Machine, Threads
+from benchmarks.subjects.options import Artifacts, Device, Json, Machine, Threads
+from dlgsanet.command_line.words import Words, completing, read_tile
 from dlgsanet.imaging.limits import DEFAULT_MEGAPIXELS, MaxMegapixels
+from runtimes.bundle.pixel_options import ChannelOrder, Top
+from runtimes.bundle.records import PRECISIONS
 
 
 @dataclass(frozen=True)
@@ -19,7 +22,31 @@ class CheckOptions:
     `crops=False` keeps pieces of the images out of the result file, where their terms forbid passing them on.
     """
 
-    bundle: Bundle
+    bundle: Annotated[
+        Path,
+        typer.Argument(
+            help="A bundle that `dlgsanet export` wrote, or an ONNX file with --reference.", show_default=False
+        ),
+    ]
+    reference: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="ONNX files: the network that the file should be.", show_default=False),
+    ] = None
+    tile: Annotated[
+        tuple[int, int] | None,
+        typer.Option(metavar="SIZE", help="ONNX files: LR pixels, 128 or 128x96 (height x width).", show_default=False),
+        Words(read_tile),
+    ] = None
+    precision: Annotated[
+        str | None,
+        typer.Option(
+            autocompletion=completing(PRECISIONS),
+            help="ONNX files: by whose limits; by that of most weights if not given.",
+            show_default=False,
+        ),
+    ] = None
+    top: Top = None
+    channels: ChannelOrder = "rgb"
     data: Annotated[
         Path | None,
         typer.Option(help="Folder of HR images, or one with HR/ and LRbicx<scale>/.", show_default=False),
@@ -55,3 +82,22 @@ class CheckOptions:
     crops: Annotated[
         bool, typer.Option(help="Keep small crops in --json, for the report; not for images you may not pass on.")
     ] = True
+
+    @property
+    def of_files(self) -> bool:
+        """Whether an ONNX file is to be checked."""
+        return self.bundle.suffix.lower() == ".onnx" and not self.bundle.is_dir()
+
+    def misplaced(self) -> list[str]:
+        """The options given that mean nothing for what is to be checked."""
+        if self.of_files:
+            given = {"--artifact": bool(self.artifacts), "--ladder": self.ladder, "--blocks": self.blocks}
+        else:
+            given = {
+                "--reference": self.reference is not None,
+                "--tile": self.tile is not None,
+                "--precision": self.precision is not None,
+                "--range": self.top is not None,
+                "--channels": self.channels != "rgb",
+            }
+        return [name for name, is_given in given.items() if is_given]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 
 from benchmarks.accuracy.blocks import Look, block_names
 from benchmarks.accuracy.options import CheckOptions
@@ -13,20 +12,21 @@ from benchmarks.accuracy.verdicts import require_limit
 from benchmarks.gates.limits import DEFAULT, LimitTable, read_limits
 from benchmarks.records.accuracy import DatasetNote
 from benchmarks.records.result_file import require_place
-from benchmarks.subjects.datasets import Dataset, open_folder, open_pack, open_photographs
+from benchmarks.subjects.datasets import Dataset, open_folder, open_pack, open_photographs, open_shipped
 from benchmarks.subjects.isolated_runner import IsolatedRunner
+from benchmarks.subjects.onnx_pair import PairQuestion, open_pair
 from benchmarks.subjects.reference import ReferenceOutputs, open_reference
 from benchmarks.subjects.subject import Origin, Subject, choose, origin_of
 from benchmarks.subjects.torch_peers import ArrayStep, reference_steps
-from dlgsanet.errors import EdgeError, InputError
+from dlgsanet.errors import EdgeError, InputError, unknown
 from dlgsanet.imaging.files import read_rgb8
 from dlgsanet.imaging.pixel_hash import content_hash
 from runtimes import open_runner
 from runtimes.backends.references import Judge, judges
 from runtimes.backends.registry import find_backend
 from runtimes.bundle.artifact_facts import Shown
-from runtimes.bundle.manifest import LOW_RANK, Artifact, Manifest, read_manifest
-from runtimes.runner.contract import Runner
+from runtimes.bundle.manifest import LOW_RANK, PRECISIONS, Artifact, Manifest, read_manifest
+from runtimes.runner.contract import Runner, RunOptions
 from runtimes.runner.ports import PICTURE
 
 
@@ -46,6 +46,7 @@ class CheckPlan:
     looks: tuple[Look, ...]
     network: tuple[ArrayStep, ...]
     limits: LimitTable
+    notes: tuple[str, ...] = ()
 
     @property
     def note(self) -> DatasetNote:
@@ -60,9 +61,35 @@ def plan_check(options: CheckOptions) -> CheckPlan:
     limits = DEFAULT if options.limits is None else read_limits(options.limits)
     if options.json is not None:
         require_place(options.json)
+    if misplaced := options.misplaced():
+        what, other = ("an ONNX file", "a bundle") if options.of_files else ("a bundle", "an ONNX file")
+        raise InputError(f"{misplaced[0]} is for {other}, and {options.bundle.name} is {what}: leave it out")
+    return _plan_pair(options, limits) if options.of_files else _plan_bundle(options, limits)
+
+
+def _plan_pair(options: CheckOptions, limits: LimitTable) -> CheckPlan:
+    if options.reference is None:
+        raise InputError(
+            f"expected --reference FILE, the network that {options.bundle.name} should be, found none; without one: "
+            f"dlgsanet export {options.bundle.name} -o bundle"
+        )
+    if options.precision not in (None, *PRECISIONS):
+        raise unknown("precision", options.precision, PRECISIONS)
+    run = RunOptions(options.device, options.threads, resting=True)
+    pair = open_pair(
+        PairQuestion(
+            *(options.bundle, options.reference, options.tile, options.precision, options.top, options.channels, run)
+        )
+    )
+    dataset = open_data(options, pair.origin.scale) or open_shipped(pair.origin.scale)
+    notes = (*pair.notes, *dataset.notes)
+    return CheckPlan(options, (), pair.origin, dataset, pair.reference, (pair.subject,), (), (), limits, notes)
+
+
+def _plan_bundle(options: CheckOptions, limits: LimitTable) -> CheckPlan:
     manifest = read_manifest(options.bundle)
     artifacts = choose(manifest, options.artifacts)
-    dataset = open_data(options.data, options.photographs, options.bundle, manifest)
+    dataset = open_data(options, manifest.scale) or open_pack(options.bundle, manifest)
     refuse_calibrated(dataset, manifest)
     reference = open_reference(options.bundle, manifest, dataset, options.threads)
     judged = [pair for artifact in artifacts for pair in _judged(artifact, options)]
@@ -83,6 +110,7 @@ def plan_check(options: CheckOptions) -> CheckPlan:
         tuple(looks),
         tuple(network),
         limits,
+        dataset.notes,
     )
 
 
@@ -92,13 +120,13 @@ def require_blocks(manifest: Manifest) -> None:
         raise InputError(f"--blocks looks at the blocks of DLGSANet, and {manifest.name} names none: leave it out")
 
 
-def open_data(folder: Path | None, photographs: bool, bundle: Path, manifest: Manifest) -> Dataset:
-    """The data set that was asked for, by default the bundle's parity pack."""
-    if folder is not None and photographs:
+def open_data(options: CheckOptions, scale: int) -> Dataset | None:
+    """The data set that was asked for; None where it is for the plan to choose."""
+    if options.data is not None and options.photographs:
         raise InputError("expected --data or --photographs, found both; give one")
-    if folder is not None:
-        return open_folder(folder, manifest.scale)
-    return open_photographs(manifest.scale) if photographs else open_pack(bundle, manifest)
+    if options.data is not None:
+        return open_folder(options.data, scale)
+    return open_photographs(scale) if options.photographs else None
 
 
 def refuse_calibrated(dataset: Dataset, manifest: Manifest) -> None:

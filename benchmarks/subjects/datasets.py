@@ -1,4 +1,5 @@
-"""What accuracy is measured on: a folder, the demo's photographs, or the parity pack that a bundle carries.
+"""What accuracy is measured on: a folder, the demo's photographs, the parity pack that a bundle carries, or the
+photographs that come with the package.
 
 Images are opened one at a time; only their names and hashes are held.
 """
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlgsanet.errors import InputError, UnavailableError
+from dlgsanet.imaging import photographs as shipped
 from dlgsanet.imaging.files import list_images, passed_over_line, read_rgb8
 from dlgsanet.imaging.resize import crop_to_multiple, downscale_matlab8
 from dlgsanet.metrics import Protocol
@@ -159,6 +161,13 @@ def open_photographs(scale: int) -> Dataset:
             raise InputError(f"expected {item.hr.name} in scikit-image, found none; install another version")
     terms = "; ".join(f"{Path(photo.file).stem}: {photo.source} ({photo.terms})" for photo in PHOTOGRAPHS)
     return Dataset("scikit-image photographs", scale, items, MADE_LR, terms, content_sha256(items))
+
+
+def open_shipped(scale: int) -> Dataset:
+    """The photographs that come with the package, those of every parity pack."""
+    items = tuple(Item(photo.name, photo.path) for photo in shipped.PHOTOGRAPHS)
+    terms = "; ".join(f"{photo.name}: {photo.source} ({photo.licence})" for photo in shipped.PHOTOGRAPHS)
+    return Dataset("shipped photographs", scale, items, MADE_LR, terms, content_sha256(items))
 
 
 def open_pack(bundle: str | Path, manifest: Manifest) -> Dataset:

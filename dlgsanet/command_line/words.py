@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
+from dlgsanet.errors import InputError
+
 
 @dataclass(frozen=True)
 class Words:
@@ -30,3 +32,16 @@ def completing(names: Collection[str]) -> Callable[[str], list[str]]:
         return [f"{before}{comma}{name}" for name in names if name.startswith(begun)]
 
     return complete
+
+
+def read_tile(text: str, other: str = "") -> tuple[int, int]:
+    """`128` or `128x96` (H x W) as (H, W); `other` is what else may stand there. Raises InputError for anything else,
+    or a side below 1."""
+    parts = text.lower().split("x")
+    if len(parts) > 2 or not all(part.isascii() and part.lstrip("+-").isdigit() for part in parts):
+        more = f" or {other}" if other else ""
+        raise InputError(f"expected a tile such as 128, 128x96 (height x width){more}, found {text!r}: correct --tile")
+    sides = [int(part) for part in parts]
+    if min(sides) < 1:
+        raise InputError(f"expected a tile of at least 1x1 LR pixels, found {text}: give --tile 128 or 128x96")
+    return sides[0], sides[-1]

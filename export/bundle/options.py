@@ -9,31 +9,18 @@ from typing import Annotated
 import typer
 
 from dlgsanet.command_line.words import Words, completing
-from dlgsanet.errors import unknown
 from dlgsanet.network.config import ACTIVATIONS
 from export.backends.coreml.shapes import FIXED, SHAPES
 from export.networks.network import NetworkOptions
 from export.quantization.options import CALIBRATION_TILES, MAX_DROP_DB, CalibrationOptions
 from export.targets.choice import AUTO, parse_frame, parse_tile, target_names
-from export.targets.row import DEFAULT_DEPLOYMENT, DEFAULT_OPSET, DEFAULT_TILE, DEPLOYMENTS, LOWERINGS
+from export.targets.row import DEFAULT_DEPLOYMENT, DEFAULT_OPSET, DEPLOYMENTS, LOWERINGS
 from export.targets.table import TargetOptions, precisions
+from runtimes.bundle.pixel_options import ChannelOrder, Top
+from runtimes.runner.overlap import DEFAULT_TILE
 
 AUTO_FRAME = (1080, 1920)
 """What stands for large pictures, (H, W) in LR pixels."""
-ORDERS = ("rgb", "bgr")
-TOPS = {"1": 1.0, "255": 255.0}
-
-
-def _top(text: str) -> float:
-    if text not in TOPS:
-        raise unknown("range", text, TOPS)
-    return TOPS[text]
-
-
-def _channels(text: str) -> str:
-    if text not in ORDERS:
-        raise unknown("order of channels", text, ORDERS)
-    return text
 
 
 def _rank(text: str) -> int | str | None:
@@ -149,16 +136,8 @@ class ExportOptions:
     scale: Annotated[
         int | None, typer.Option(metavar="N", help="ONNX files: the scale that the network must have.")
     ] = None
-    top: Annotated[
-        float | None,
-        typer.Option("--range", metavar="1|255", help="ONNX files: what white is, where it cannot be told."),
-        Words(_top),
-    ] = None
-    channels: Annotated[
-        str,
-        typer.Option(autocompletion=completing(ORDERS), help="ONNX files: order of the channels, rgb or bgr."),
-        Words(_channels),
-    ] = "rgb"
+    top: Top = None
+    channels: ChannelOrder = "rgb"
 
     @property
     def fixed_tiles(self) -> tuple[tuple[int, int], ...]:

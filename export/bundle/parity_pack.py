@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlgsanet.imaging.files import to_nchw, write_picture
+from dlgsanet.imaging.photographs import PHOTOGRAPHS
 from dlgsanet.imaging.resize import crop_to_multiple, downscale_matlab8
 from export.machine.threads import single_thread
-from export.pictures import PHOTOGRAPHS
 from runtimes.bundle.manifest import PackEntry
 from runtimes.runner.fidelity.probe_store import save_probes
 from runtimes.runner.fidelity.probes import CORE, probe

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from export.quantization.options import MAX_DROP_DB, CalibrationOptions
-from export.targets.row import DEFAULT_TILE
+from runtimes.runner.overlap import DEFAULT_TILE
 
 if TYPE_CHECKING:
     from export.graph.graph import Graph

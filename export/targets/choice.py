@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 
+from dlgsanet.command_line.words import read_tile
 from dlgsanet.errors import InputError, UnavailableError, unknown
 from export.targets.discovery import discover
 from export.targets.row import Row
@@ -89,18 +90,8 @@ AUTO = "auto"
 
 
 def parse_tile(text: str) -> tuple[int, int] | str:
-    """`128` or `128x96` (H x W) as (H, W), or AUTO; InputError for anything else, or a side below 1."""
-    if text == AUTO:
-        return AUTO
-    parts = text.lower().split("x")
-    if len(parts) > 2 or not all(part.isascii() and part.lstrip("+-").isdigit() for part in parts):
-        raise InputError(
-            f"expected a tile such as 128, 128x96 (height x width) or auto, found {text!r}: correct --tile"
-        )
-    sides = [int(part) for part in parts]
-    if min(sides) < 1:
-        raise InputError(f"expected a tile of at least 1x1 LR pixels, found {text}: give --tile 128 or 128x96")
-    return sides[0], sides[-1]
+    """A tile as `read_tile` knows it, or AUTO."""
+    return AUTO if text == AUTO else read_tile(text, AUTO)
 
 
 def parse_frame(text: str) -> tuple[int, int]:

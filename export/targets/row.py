@@ -14,7 +14,6 @@ UNFOLD = "unfold"  # the naive form, for comparison
 LOWERINGS = (BASIS, BASIS_FUSED, BASIS_GROUPED, SHIFT, BY_ROWS, CHANNELS_LAST, UNFOLD)
 """Forms of the dynamic convolution, see export.rewriting.lowerings."""
 
-DEFAULT_TILE = (128, 128)  # LR pixels
 OPSETS = (18, 19, 20, 21)  # ONNX operator sets that export.graph.build writes
 DEFAULT_OPSET = 18
 DEPLOYMENTS = ("iOS16", "iOS17", "iOS18")  # oldest systems: iOS17 is also macOS14, and so on

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from dlgsanet.errors import InputError, unknown
 from export.targets.discovery import discover
-from export.targets.row import DEFAULT_DEPLOYMENT, DEFAULT_OPSET, DEFAULT_TILE, DEPLOYMENTS, OPSETS, Row
+from export.targets.row import DEFAULT_DEPLOYMENT, DEFAULT_OPSET, DEPLOYMENTS, OPSETS, Row
+from runtimes.runner.overlap import DEFAULT_TILE
 
 TARGETS: tuple[Row, ...] = tuple(row for entry in discover().entries.values() for row in entry.rows)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from export.targets.row import DEFAULT_TILE, OPSETS
+from export.targets.row import OPSETS
 from export.targets.table import BROKEN, REFUSED, TARGETS
 from runtimes.file_formats.markdown import markdown_table
+from runtimes.runner.overlap import DEFAULT_TILE
 
 
 def targets_table() -> str:

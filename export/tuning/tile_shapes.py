@@ -16,8 +16,7 @@ from dataclasses import dataclass
 
 from dlgsanet.errors import InputError
 from export.rewriting.passes.attention_by_cells import LEAST_PIXELS
-from export.targets.row import DEFAULT_TILE
-from runtimes.runner.overlap import DEFAULT_OVERLAP
+from runtimes.runner.overlap import DEFAULT_OVERLAP, DEFAULT_TILE
 from runtimes.runner.tiling import Tile, tile_count
 
 YARDSTICK = DEFAULT_TILE

@@ -45,3 +45,10 @@ class Foreign:
     def takes(self, tile: tuple[int, int]) -> bool:
         """Whether the network has a form for pictures of this size."""
         return tile == self.fixed if self.fixed else not any(side % self.multiple for side in tile)
+
+    @property
+    def sizes(self) -> str:
+        """The sizes that it takes, in words."""
+        return (
+            f"{self.fixed[0]}x{self.fixed[1]} alone" if self.fixed else f"sides that are multiples of {self.multiple}"
+        )

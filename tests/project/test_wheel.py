@@ -14,7 +14,7 @@ import pytest
 from tests.project.repository import ROOMS, ROOT, files
 
 LARGEST = 1_250_000  # bytes of the wheel beside the networks' weights: code, photographs, templates
-TERMS = "export/photographs/README.md"  # of the photographs beside it
+TERMS = "dlgsanet/imaging/photographs/README.md"  # of the photographs beside it
 MUST_HAVE = (
     *("dlgsanet/weights/nano-x4.safetensors", "dlgsanet/py.typed"),
     *("export/py.typed", "runtimes/py.typed", "benchmarks/py.typed"),
@@ -24,7 +24,7 @@ MUST_HAVE = (
 MUST_HAVE_SUCH = (
     "dlgsanet/kernels/*/*.c",
     "dlgsanet/kernels/*/*.h",
-    "export/photographs/*.png",
+    "dlgsanet/imaging/photographs/*.png",
     "benchmarks/report/templates/*",
 )
 BUILD = """

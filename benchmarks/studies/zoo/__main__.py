@@ -20,7 +20,6 @@ from export.backends.registry import backend_of
 from export.bundle.artifact_writer import ArtifactWriter
 from export.graph.build import INPUT, OUTPUT
 from export.networks.network import NetworkOptions
-from export.networks.onnx_file.looking import Looked
 from export.networks.onnx_file.network import MadeFrom, OnnxFile, PreparedOnnxFile
 from export.networks.torch_module.spandrel_file import load_spandrel
 from export.networks.torch_module.tracing import TraceJob, traced
@@ -28,6 +27,7 @@ from export.quantization.layer_choice import Int8
 from export.quantization.options import CalibrationOptions
 from export.targets.choice import parse_targets
 from export.targets.table import TargetOptions
+from runtimes.backends.onnxruntime.look import Looked
 from runtimes.bundle.foreign import Foreign, Pixels
 from runtimes.runner.tiling import Array
 

@@ -11,9 +11,9 @@ import numpy as np
 from benchmarks.gates.accuracy_gates import Figures, judge
 from dlgsanet.errors import BackendError, InputError
 from dlgsanet.imaging.files import to_hwc, to_nchw
+from dlgsanet.imaging.photographs import PHOTOGRAPHS
 from dlgsanet.imaging.resize import downscale_matlab8
 from dlgsanet.metrics import psnr, psnr_float, ssim
-from export.pictures import PHOTOGRAPHS
 from runtimes.backends.registry import backend_runner, find_backend
 from runtimes.bundle.manifest import Artifact
 from runtimes.runner.contract import RunOptions

@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from dlgsanet.imaging.files import to_nchw
-from export.pictures import PHOTOGRAPHS
+from dlgsanet.imaging.photographs import PHOTOGRAPHS
 
 STEPS, RATE, SEED = 40, 2e-3, 0
 TILE = (32, 32)

@@ -9,6 +9,7 @@ from pathlib import Path
 from dlgsanet.checkpoints import Checkpoint, build_model, save_checkpoint
 from dlgsanet.errors import InputError
 from dlgsanet.imaging.files import read_rgb8
+from dlgsanet.imaging.photographs import PHOTOGRAPHS
 from dlgsanet.network.count import Size, true_macs
 from dlgsanet.network.model import DLGSANet
 from dlgsanet.numpy_model import NumpyModel
@@ -18,7 +19,6 @@ from export.graph.build import build_onnx
 from export.graph.graph import Graph
 from export.networks.dlgsanet.memory_estimate import require_memory
 from export.networks.network import NetworkOptions, Proven, Say
-from export.pictures import PHOTOGRAPHS
 from export.quantization.benchmark_images import benchmarks_among, warning
 from export.quantization.calibration_tiles import image_paths
 from export.rewriting.certificate import certify

@@ -6,7 +6,7 @@ or fill the memory.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,15 +18,14 @@ from dlgsanet.metrics import psnr_float
 from dlgsanet.storage.typed_json import decode, to_json
 from export.networks.onnx_file.reading import read_onnx
 from export.pictures import photograph
+from runtimes.backends.onnxruntime.look import ENGINES_OWN, Looked, LookJob
 from runtimes.backends.onnxruntime.session import Session
 from runtimes.backends.onnxruntime.untouched import UntouchedOnnx, open_session
-from runtimes.bundle.foreign import Channels, Foreign, Pixels
-from runtimes.machine.child import Job, ask, serve
+from runtimes.bundle.foreign import Foreign, Pixels
+from runtimes.machine.child import serve
 from runtimes.machine.memory import limit_to_available
 from runtimes.runner.tiling import Array
 
-WHAT = "looking at the network"
-TIMEOUT_S = 300.0
 TRIED = ((1, (37, 41)), (2, (38, 42)), (4, (36, 44)), (8, (40, 56)), (16, (48, 80)), (32, (96, 160)), (64, (64, 192)))
 """Multiple, and sides that are no multiples of more."""
 
@@ -35,35 +34,9 @@ CLEAR_DB = 0.3
 """By how much the picture of one range must be nearer to the original than that of the other."""
 
 
-@dataclass(frozen=True)
-class LookJob:
-    """The file, and what its user says of it."""
-
-    file: str
-    scale: int | None
-    top: float | None
-    channels: Channels
-
-
-@dataclass(frozen=True)
-class Looked:
-    """What was found."""
-
-    foreign: Foreign
-    scale: int
-    notes: tuple[str, ...]
-
-
-def look(job: LookJob) -> Looked:
-    """Ask a process of its own. Raises InputError saying what the file is, where it is no such network."""
-    told = ask(Job("export.networks.onnx_file.looking", to_json(job), WHAT, TIMEOUT_S))
-    found: Looked = decode(Looked, told, WHAT)
-    return found
-
-
 def looked(job: LookJob) -> Looked:
     """Run the file at a few small sizes."""
-    network = read_onnx(Path(job.file))
+    network = read_onnx(Path(job.file), (ENGINES_OWN,) if job.engines_own else ())
     session = open_session(Path(job.file), threads=1)
     pixels = Pixels(channels=job.channels, layout=network.layout)
     plain = Foreign("onnx", network.input.name, network.output.name, network.input.dtype, pixels, fixed=network.fixed)
@@ -73,7 +46,7 @@ def looked(job: LookJob) -> Looked:
     notes = ["x1: the network changes a picture and does not enlarge it"] if scale == 1 else []
     top = job.top
     if top is None:
-        top, note = _top(session, plain, size, scale)
+        top, note = _top(session, plain, size, scale, job.otherwise)
         notes += [note, "the order of its channels is taken to be RGB: --channels bgr says otherwise"]
     return Looked(replace(plain, multiple=multiple, pixels=replace(pixels, top=top)), scale, tuple(notes))
 
@@ -104,9 +77,11 @@ def _scale(sr: Array, size: tuple[int, int]) -> int:
     return scale
 
 
-def _top(session: Session, plain: Foreign, size: tuple[int, int], scale: int) -> tuple[float, str]:
+def _top(
+    session: Session, plain: Foreign, size: tuple[int, int], scale: int, otherwise: float | None
+) -> tuple[float, str]:
     """1 or 255: that for which a photograph comes out nearer to its original. In the wrong range a network fails, or
-    does nothing but enlarge. Raises InputError where there is no telling."""
+    does nothing but enlarge. Where there is no telling it is `otherwise`; without one, raises InputError."""
     hr = to_uint8(to_hwc(photograph((size[0] * scale, size[1] * scale))))
     lr = to_nchw(downscale_matlab8(hr, scale))
     near = {}
@@ -116,6 +91,8 @@ def _top(session: Session, plain: Foreign, size: tuple[int, int], scale: int) ->
         near[top] = psnr_float(sr, to_nchw(hr))
     best, other = sorted(near, key=lambda top: near[top], reverse=True)
     if near[best] - near[other] < CLEAR_DB:
+        if otherwise is not None:
+            return otherwise, f"its pixels are taken to be in [0, {otherwise:g}], as the reference's: it does not show"
         raise InputError(
             f"the range of the network's pixels cannot be told (a photograph in [0, 1] comes out {near[1.0]:.1f} dB "
             f"from its original, in [0, 255] {near[255.0]:.1f} dB): give --range 1 or --range 255"

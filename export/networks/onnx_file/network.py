@@ -17,9 +17,9 @@ from export.graph.build import INPUT, OUTPUT
 from export.graph.graph import Graph
 from export.networks.network import NetworkOptions, Proven, Say
 from export.networks.onnx_file.fixing import FixJob, FixReport, fixed
-from export.networks.onnx_file.looking import Looked, LookJob, look
 from export.networks.proof import certified
 from export.targets.table import Target
+from runtimes.backends.onnxruntime.look import Looked, LookJob, look
 from runtimes.backends.onnxruntime.untouched import UntouchedOnnx, open_untouched
 from runtimes.bundle.artifact_facts import BlockTensors, Cost, FormChoice
 from runtimes.bundle.foreign import Foreign, Pixels
@@ -86,10 +86,8 @@ class OnnxFile:
         foreign = self.looked.foreign
         for height, width in tiles:
             if not foreign.takes((height, width)):
-                one = f"{foreign.fixed[0]}x{foreign.fixed[1]} alone" if foreign.fixed else ""
-                takes = one or f"sides that are multiples of {foreign.multiple}"
                 raise InputError(
-                    f"{self.path.name} takes {takes}, found a tile of {height}x{width}: give another --tile"
+                    f"{self.path.name} takes {foreign.sizes}, found a tile of {height}x{width}: give another --tile"
                 )
 
     def prepare(self, options: NetworkOptions, say: Say) -> PreparedOnnxFile:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,8 +50,9 @@ class OnnxNetworkFile:
         return rows, cols
 
 
-def read_onnx(path: Path) -> OnnxNetworkFile:
-    """Read and judge a file by what it declares. Raises InputError naming what was found."""
+def read_onnx(path: Path, domains: Sequence[str] = ()) -> OnnxNetworkFile:
+    """Read and judge a file by what it declares; operators of these further `domains` are taken, too. Raises InputError
+    naming what was found."""
     try:
         data = read_regular(path, MOST_BYTES)
     except OSError as error:
@@ -60,12 +61,12 @@ def read_onnx(path: Path) -> OnnxNetworkFile:
         model = onnx.load_model_from_string(data)
     except Exception as error:  # protobuf has errors of its own in each version
         raise InputError(f"{path.name} is no ONNX file: export the network again") from error
-    _require_plain(model, path.name)
+    _require_plain(model, path.name, (*STANDARD, *domains))
     given, made = _ports(model)
     return OnnxNetworkFile(model, given, made, _layout(given))
 
 
-def _require_plain(model: onnx.ModelProto, name: str) -> None:
+def _require_plain(model: onnx.ModelProto, name: str, domains: Sequence[str]) -> None:
     opset = max((it.version for it in model.opset_import if it.domain in STANDARD), default=0)
     if not OPSETS[0] <= opset <= OPSETS[1]:
         raise InputError(f"{name}: expected operator set {OPSETS[0]} to {OPSETS[1]}, found {opset}: export it with one")
@@ -74,7 +75,7 @@ def _require_plain(model: onnx.ModelProto, name: str) -> None:
         what = f"{name}: node {shown(node.name or node.output[0])} is {shown(node.op_type)}"
         if node.op_type in CONTROL and node.domain in STANDARD:
             raise InputError(f"{what}, control flow that no backend here takes: export the network without it")
-        if node.domain not in STANDARD and (node.domain, node.op_type) not in local:
+        if node.domain not in domains and (node.domain, node.op_type) not in local:
             raise InputError(f"{what} of {shown(node.domain)}, not a standard operator: export the network without it")
     for tensor in model.graph.initializer:
         if tensor.data_location == TensorProto.EXTERNAL:

@@ -10,9 +10,9 @@ from pathlib import Path
 from dlgsanet.errors import InputError
 from dlgsanet.storage.atomic import sha256_file
 from export.networks.network import NetworkOptions, Say
-from export.networks.onnx_file.looking import Looked, LookJob, look
 from export.networks.onnx_file.network import MadeFrom, OnnxFile
 from export.networks.torch_module.tracing import trace
+from runtimes.backends.onnxruntime.look import Looked, LookJob, look
 
 
 def open_module(family: str, thing: str, options: NetworkOptions, say: Say) -> OnnxFile:

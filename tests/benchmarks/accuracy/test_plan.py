@@ -43,6 +43,11 @@ def test_it_holds_what_was_asked_for(tmp_path: Path) -> None:
         ({"data": Path("nowhere")}, "nowhere"),
         ({"max_drop_db": -1.0}, "limit"),
         ({"json": Path("bundle/manifest.json")}, "would be lost"),
+        ({"reference": Path("x.onnx")}, "--reference is for an ONNX file, and bundle is a bundle"),
+        ({"tile": (8, 8)}, "--tile is for an ONNX file"),
+        ({"precision": "fp16"}, "--precision is for an ONNX file"),
+        ({"top": 255.0}, "--range is for an ONNX file"),
+        ({"channels": "bgr"}, "--channels is for an ONNX file"),
     ],
 )
 def test_what_can_be_refused_is_refused(

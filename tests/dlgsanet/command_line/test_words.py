@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from dlgsanet.command_line.words import Words, completing
+from dlgsanet.command_line.words import Words, completing, read_tile
 from dlgsanet.errors import InputError
 
 
@@ -28,3 +28,11 @@ def test_shells_are_offered_names_also_after_a_comma() -> None:
     assert complete("") == ["openvino-fp32", "openvino-bf16", "coreml"]
     assert complete("openvino-b") == ["openvino-bf16"]
     assert complete("coreml,openvino-f") == ["coreml,openvino-fp32"]
+
+
+def test_a_tile_is_a_side_or_height_and_width() -> None:
+    assert (read_tile("128"), read_tile("128x96")) == ((128, 128), (128, 96))
+    with pytest.raises(InputError, match=r"128x96 \(height x width\), found 'auto': correct --tile"):
+        read_tile("auto")
+    with pytest.raises(InputError, match=r"\(height x width\) or auto, found 'x'"):
+        read_tile("x", "auto")

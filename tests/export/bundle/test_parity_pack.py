@@ -8,27 +8,18 @@ import pytest
 import torch
 
 from dlgsanet.imaging.files import read_rgb8, to_nchw
+from dlgsanet.imaging.photographs import PHOTOGRAPHS
 from dlgsanet.imaging.resize import downscale_matlab8
 from dlgsanet.network.model import DLGSANet
 from dlgsanet.numpy_model import NumpyModel
 from export.bundle import parity_pack
 from export.bundle.parity_pack import write_pack, write_probes
-from export.pictures import FOLDER, PHOTOGRAPHS
 from runtimes.runner.fidelity.probe_store import load_probes
 from runtimes.runner.fidelity.probes import CORE, PROBES, probe
 from runtimes.runner.overlap import DEFAULT_OVERLAP
 from runtimes.runner.tiling import upscale_tiled
 
 MakeModel = Callable[..., DLGSANet]
-
-
-def test_the_photographs_ship_small_with_their_terms_and_fit_every_scale() -> None:
-    terms = (FOLDER / "README.md").read_text(encoding="utf-8")
-    for photograph in PHOTOGRAPHS:
-        assert not any(side % 12 for side in photograph.read().shape[:2])
-        assert f"`{photograph.name}.png`" in terms and photograph.licence in terms
-    assert sum(path.stat().st_size for path in FOLDER.iterdir()) < 1 << 20
-    assert {path.stem for path in FOLDER.glob("*.png")} == {photograph.name for photograph in PHOTOGRAPHS}
 
 
 def test_the_stored_sr_is_the_reference_through_the_same_tiler(make_model: MakeModel, tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ import pytest
 from onnx import helper
 
 from dlgsanet.errors import InputError
-from export.networks.onnx_file.looking import LookJob, look, looked
+from export.networks.onnx_file.looking import looked
+from runtimes.backends.onnxruntime.look import LookJob, look
 
 MakeFile = Callable[..., Path]
 
