@@ -92,17 +92,15 @@ def build_onnx(model: nn.Module, *, name: str, tile: tuple[int, int], scale: int
     return made
 
 
-def require_valid(model: onnx.ModelProto) -> None:
-    """Raise BackendError if the model is not valid ONNX or holds a tensor of more than MAX_RANK dimensions."""
+def require_valid(model: onnx.ModelProto, most: int = MAX_RANK) -> None:
+    """Raise BackendError if the model is not valid ONNX or holds a tensor of more than `most` dimensions."""
     try:
         onnx.checker.check_model(model, full_check=True)
         rank = max_rank(model)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         raise BackendError(f"the ONNX graph is not valid: {error}; please report this") from error
-    if rank > MAX_RANK:
-        raise BackendError(
-            f"expected at most {MAX_RANK} dimensions in the ONNX graph, found {rank}: please report this"
-        )
+    if rank > most:
+        raise BackendError(f"expected at most {most} dimensions in the ONNX graph, found {rank}: please report this")
 
 
 def max_rank(model: onnx.ModelProto) -> int:

@@ -32,7 +32,7 @@ NUMPY = {
 _EXTERNAL = 1  # TensorProto.DataLocation
 _INTS_OF = {"fp16": np.uint16, "int8": np.int8, "uint8": np.uint8, "int32": np.int32}  # what int32_data holds
 
-Attribute = int | float | str | tuple[int, ...] | tuple[float, ...] | None
+_TRUTHS = ("Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Not", "And", "Or", "IsNaN", "IsInf")
 
 
 @dataclass(frozen=True)
@@ -64,9 +64,12 @@ class Tensor:
         return shaped
 
 
+Attribute = int | float | str | tuple[int, ...] | tuple[float, ...] | Tensor | None
+
+
 @dataclass(frozen=True)
 class Node:
-    """One operation. `attributes` holds numbers, text and lists of numbers; of others only the name (None)."""
+    """One operation. `attributes` holds numbers, text, lists of numbers and tensors; of others the name (None)."""
 
     name: str
     kind: str
@@ -144,18 +147,26 @@ def tensor_types(graph: Graph) -> dict[str, str]:
     types = {port.name: port.dtype for port in graph.inputs}
     types |= {tensor.name: tensor.dtype for tensor in graph.tensors.values()}
     for node in graph.nodes:
-        first = types.get(node.first, "unknown")
-        if node.kind == "Cast":
-            first = TYPES.get(_number(node.attributes.get("to")), "unknown")
-        elif node.kind == "QuantizeLinear":
-            zero = node.inputs[2] if len(node.inputs) > 2 else ""
-            first = types.get(zero, "unknown") if zero else "uint8"
-        elif node.kind == "DequantizeLinear":
-            first = types.get(node.inputs[1], "unknown") if len(node.inputs) > 1 else "unknown"
-        elif node.kind in ("Shape", "Size"):
-            first = "int64"
-        types |= dict.fromkeys(node.outputs, first)
+        types |= dict.fromkeys(node.outputs, _result_type(node, types))
     return types
+
+
+def _result_type(node: Node, types: Mapping[str, str]) -> str:
+    def of(index: int) -> str:
+        return types.get(node.inputs[index], "unknown") if index < len(node.inputs) else "unknown"
+
+    if node.kind == "Cast":
+        return TYPES.get(_number(node.attributes.get("to")), "unknown")
+    if node.kind in ("Constant", "ConstantOfShape"):
+        held = node.attributes.get("value")
+        return held.dtype if isinstance(held, Tensor) else "fp32"
+    if node.kind == "QuantizeLinear":
+        return of(2) if len(node.inputs) > 2 and node.inputs[2] else "uint8"
+    if node.kind in ("DequantizeLinear", "Where"):
+        return of(1)
+    if node.kind in _TRUTHS:
+        return "bool"
+    return "int64" if node.kind in ("Shape", "Size", "ArgMax", "ArgMin") else of(0)
 
 
 def _number(value: Attribute) -> int:
@@ -224,6 +235,8 @@ def _attribute(message: wire.Message) -> Attribute:
         return (_integers(message, 3) or (0,))[0]
     if kind == 3:
         return _text(message, 4)
+    if kind == 4:
+        return next(map(_tensor, _messages(message, 5)), None)
     if kind == 6:
         return _floats(message, 7)
     return _integers(message, 8) if kind == 7 else None

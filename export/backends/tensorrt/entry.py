@@ -10,6 +10,7 @@ from export.targets.row import BASIS_FUSED, Row
 from runtimes.backends.onnxruntime import ENGINE as ONNXRUNTIME
 
 if TYPE_CHECKING:
+    from export.graph.graph import Graph
     from export.quantization.calibrated_graph import Quantizer
     from export.targets.outputs import Written
     from export.targets.table import Target, TargetOptions
@@ -30,6 +31,12 @@ def _write_engine(order: Order) -> Written:
     from export.backends.tensorrt.write import write_engine
 
     return write_engine(order)
+
+
+def _refuse_graph(graph: Graph) -> None:
+    from export.backends.tensorrt.typed_graphs import require_known
+
+    require_known(graph)
 
 
 def _after(finished: Finished) -> tuple[Artifact, ...]:
@@ -89,6 +96,7 @@ BACKEND = Backend(
     refused={
         "bf16": "ONNX has bf16 convolutions from operator set 22 on, which TensorRT 10 does not read; use tensorrt-fp16"
     },
+    refuse_graph=_refuse_graph,
     after=_after,
     quantizer=_quantizer,
     not_timed=NOT_TIMED,
@@ -100,6 +108,7 @@ RTX_BACKEND = Backend(
     write=_write_engine,
     tools=("tensorrt-rtx",),
     expand=_expand_gpus,
+    refuse_graph=_refuse_graph,
     quantizer=_quantizer,
     not_timed=NOT_TIMED,
 )

@@ -2,13 +2,16 @@
 
 TensorRT 11 takes precision from the file alone, so every cast is written out. What stays in fp32 is found by its
 structure, not by its name: each sum over many values (a mean, an L2 norm) with what leads from it to the division that
-brings its result back to values of about one. The graph's input and output stay fp32, with a cast behind and before.
+brings its result back to values of about one, and each number that fp16 would lose. What an operator takes or gives in
+fp32 alone, by ONNX' own schema, stays so: the scales of a Resize. The graph's input and output stay fp32, with a cast
+behind and before.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 import onnx
@@ -16,13 +19,20 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from dlgsanet.errors import BackendError
+from runtimes.backends.tensorrt.lint.rules import SUMS
 
 HALF, SINGLE = TensorProto.FLOAT16, TensorProto.FLOAT
 HALF_MAX = float(np.finfo(np.float16).max)
-REDUCTIONS = ("ReduceMean", "ReduceSum", "ReduceSumSquare", "ReduceL2")
-"""Sums: the squares of 96 x 96 values overflow fp16 from a mean square of 7.1 on. A maximum cannot."""
+HALF_TINY = float(np.finfo(np.float16).smallest_normal)
+_ON_THE_WAY = (
+    "Add", "Clip", "Div", "Expand", "Max", "Min", "Mul", "Pow", "Reciprocal", "Sqrt", "Squeeze", "Sub", "Transpose",
+    "Unsqueeze",
+)  # fmt: skip
+"""Operators of a normalisation."""
 
-_ON_THE_WAY = ("Sub", "Mul", "Add", "Max", "Sqrt", "Div", "Transpose")  # operators of a normalisation
+_GUARDS = ("Add", "Clip", "Div", "Max", "Sub")
+"""Operators that an epsilon protects."""
+
 _NUMBERS = (HALF, SINGLE, TensorProto.DOUBLE, TensorProto.BFLOAT16)
 
 
@@ -40,7 +50,12 @@ def fp32_islands(model: onnx.ModelProto) -> frozenset[str]:
         for name in node.input:
             readers.setdefault(name, []).append(node)
     found: dict[str, onnx.NodeProto] = {}
-    waiting = [node for node in model.graph.node if node.op_type in REDUCTIONS]
+    tiny = {tensor.name for tensor in model.graph.initializer if _is_tiny(tensor)}
+    waiting = [
+        node
+        for node in model.graph.node
+        if node.op_type in SUMS or (node.op_type in _GUARDS and tiny.intersection(node.input))
+    ]
     while waiting:
         node = waiting.pop()
         if node.name in found:
@@ -58,6 +73,13 @@ def fp32_islands(model: onnx.ModelProto) -> frozenset[str]:
     return frozenset(found)
 
 
+def _is_tiny(tensor: onnx.TensorProto) -> bool:
+    """A lone number that is zero in fp16, or may be flushed to it."""
+    if tensor.data_type != SINGLE or any(size != 1 for size in tensor.dims):
+        return False
+    return 0 < abs(float(numpy_helper.to_array(tensor).reshape(()))) < HALF_TINY
+
+
 def to_half(model: onnx.ModelProto, keep: Collection[str]) -> onnx.ModelProto:
     """A copy of an fp32 model (opset below 23, no subgraphs) typed fp16, with the nodes named in `keep` in fp32.
 
@@ -65,7 +87,8 @@ def to_half(model: onnx.ModelProto, keep: Collection[str]) -> onnx.ModelProto:
     epsilon) that would become zero.
     """
     graph = model.graph
-    typed = _Typed(graph, keep)
+    (opset,) = (entry.version for entry in model.opset_import if not entry.domain)
+    typed = _Typed(graph, keep, opset, frozenset(_floats(model)))
     for node in graph.node:
         typed.add(node)
     made = helper.make_graph(typed.nodes, graph.name, graph.input, graph.output, list(typed.constants.values()))
@@ -80,6 +103,8 @@ class _Typed:
 
     graph: onnx.GraphProto
     keep: Collection[str]
+    opset: int
+    floats: Collection[str]  # tensors of the fp32 graph that hold numbers; the others stay as they are
     nodes: list[onnx.NodeProto] = field(default_factory=list)
     constants: dict[str, onnx.TensorProto] = field(default_factory=dict)
     types: dict[str, int] = field(default_factory=dict)
@@ -95,17 +120,20 @@ class _Typed:
     def add(self, node: onnx.NodeProto) -> None:
         """The node in its type, with casts before it where an input has another one."""
         wanted = SINGLE if node.name in self.keep else HALF
-        inputs = [self.as_type(name, wanted) if name else name for name in node.input]
+        given, made = _halves(node.op_type, self.opset)
         copied = onnx.NodeProto()
         copied.CopyFrom(node)
-        del copied.input[:]
-        copied.input.extend(inputs)
+        for index, name in enumerate(node.input):
+            if name:
+                copied.input[index] = self.as_type(name, wanted if _at(given, index) else SINGLE)
+        if wanted == HALF:
+            _retype(copied)
         self.nodes.append(copied)
-        if node.op_type == "QuantizeLinear":  # integers from here to DequantizeLinear
-            return
-        self.types |= dict.fromkeys(node.output, wanted)
         for index, name in enumerate(node.output):
-            if wanted == HALF and name in self._results:
+            if name not in self.floats:  # integers from QuantizeLinear to DequantizeLinear, conditions
+                continue
+            self.types[name] = kind = wanted if _at(made, index) else SINGLE
+            if kind == HALF and name in self._results:
                 copied.output[index] = inner = f"{name}.fp16"
                 self.types[inner] = HALF
                 self.nodes.append(helper.make_node("Cast", [inner], [name], name=f"{name}.fp32", to=SINGLE))
@@ -132,6 +160,34 @@ class _Typed:
             stored = half_constant(values, tensor.name) if wanted == HALF else values.astype(np.float32)
             self.constants[name] = numpy_helper.from_array(stored, name)
         return name
+
+
+def _floats(model: onnx.ModelProto) -> Iterator[str]:
+    graph = onnx.shape_inference.infer_shapes(model, strict_mode=True).graph
+    return (value.name for value in (*graph.value_info, *graph.output) if value.type.tensor_type.elem_type in _NUMBERS)
+
+
+@cache
+def _halves(kind: str, opset: int) -> tuple[tuple[bool, ...], tuple[bool, ...]]:
+    """Of each input and each output of an operator, whether it may be fp16 by ONNX' schema; the last one stands for
+    all that follow."""
+    schema = onnx.defs.get_schema(kind, opset)
+    inputs, outputs = (tuple("tensor(float16)" in it.types for it in of) for of in (schema.inputs, schema.outputs))
+    return inputs, outputs
+
+
+def _at(allowed: tuple[bool, ...], index: int) -> bool:
+    return allowed[min(index, len(allowed) - 1)]
+
+
+def _retype(node: onnx.NodeProto) -> None:
+    """The types and numbers that its attributes name, in fp16."""
+    for attribute in node.attribute:
+        if attribute.name in ("to", "dtype") and attribute.i == SINGLE:
+            attribute.i = HALF
+        if attribute.HasField("t") and attribute.t.data_type == SINGLE:
+            values = half_constant(numpy_helper.to_array(attribute.t), f"{node.name}.{attribute.name}")
+            attribute.t.CopyFrom(numpy_helper.from_array(values, attribute.t.name))
 
 
 def half_constant(values: NDArray[np.floating], name: str) -> NDArray[np.float16]:

@@ -77,11 +77,15 @@ def typed_forms(quantized: onnx.ModelProto) -> Mapping[str, onnx.ModelProto]:
     With fp32 scales the quantized convolutions and their Q/DQ stand between casts: they take and give fp32.
     """
     islands = fp32_islands(quantized)
-    halves = to_half(quantized, islands)
-    for entry in halves.opset_import:
+    newer = onnx.ModelProto()
+    newer.CopyFrom(quantized)
+    for entry in newer.opset_import:
         entry.version = max(entry.version, FP16_SCALES_OPSET)
-    halves.ir_version = helper.find_min_ir_version_for(halves.opset_import)
-    return {"": to_half(quantized, islands | set(_integer_part(quantized))), ".fp16-scales": halves}
+    newer.ir_version = helper.find_min_ir_version_for(newer.opset_import)
+    return {
+        "": to_half(quantized, islands | set(_integer_part(quantized))),
+        ".fp16-scales": to_half(newer, islands),
+    }
 
 
 def _integer_part(model: onnx.ModelProto) -> Iterator[str]:

@@ -14,16 +14,18 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from dlgsanet.errors import BackendError
+from dlgsanet.errors import BackendError, InputError
 from export.backends.tensorrt.half_precision import HALF_MAX, fp32_islands, to_half
 from export.backends.tensorrt.int8_forms import typed_forms, with_exact_scales
 from export.backends.tensorrt.value_ranges import by_block, largest_values
 from export.graph.build import require_valid
 from export.graph.graph import Graph
 from runtimes.backends.tensorrt.lint.lint import lint
+from runtimes.backends.tensorrt.lint.rules import OPERATORS
 from runtimes.bundle.artifact_facts import Cost
 from runtimes.file_formats.onnx_graph import read_graph, tensor_types
 
+MAX_RANK = 8  # nvinfer1::Dims::MAX_DIMS
 MAX_RANGE_USED = 0.5
 """Share of fp16's range that a picture may need: other pictures, and trained networks, differ by less than twice."""
 
@@ -47,7 +49,7 @@ def typed_graphs(
     """
     files = _forms(graph, precision, quantized)
     for suffix, made in files.items():
-        require_valid(made.model)
+        require_valid(made.model, MAX_RANK)
         require_no_fault(made.data, suffix or precision)
     cost = Cost()
     if precision != "fp32":
@@ -56,6 +58,16 @@ def typed_graphs(
     if quantized is not None:
         cost = replace(cost, int8_convolutions=_int8_convolutions(files[""].model.graph))
     return TypedGraphs(files, cost)
+
+
+def require_known(graph: Graph) -> None:
+    """Raise InputError naming the first operator that the linter does not know."""
+    for node in graph.model.graph.node:
+        if node.op_type not in OPERATORS:
+            raise InputError(
+                f"{node.op_type} ({node.name}) has not been seen to build for TensorRT: leave tensorrt out of --to, or "
+                "export the network without it"
+            )
 
 
 def _forms(graph: Graph, precision: str, quantized: Graph | None) -> Mapping[str, Graph]:

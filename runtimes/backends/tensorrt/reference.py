@@ -132,6 +132,10 @@ def rounding_written_out(data: bytes) -> bytes:
             tensor.CopyFrom(onnx.numpy_helper.from_array(wide, tensor.name))
     nodes = []
     for node in graph.node:
+        for attribute in node.attribute:
+            if attribute.t.data_type == _HALF:
+                wide = onnx.numpy_helper.to_array(attribute.t).astype("float32")
+                attribute.t.CopyFrom(onnx.numpy_helper.from_array(wide))
         if node.op_type == "Cast" and node.output[0] not in halves:
             _set_target(node, types[node.output[0]])
         nodes.append(node)

@@ -14,16 +14,27 @@ OPSETS = range(17, 20)
 """Read by every TensorRT from 10.3 on: 10.x parses operator sets 9 to 20."""
 
 OPERATORS = frozenset({
-    "Abs", "Add", "Cast", "Concat", "Conv", "DepthToSpace", "DequantizeLinear", "Div", "Erf", "LayerNormalization",
-    "MatMul", "Max", "Mul", "Pad", "QuantizeLinear", "ReduceL2", "ReduceMax", "ReduceMean", "ReduceSum", "Relu",
-    "Reshape", "Sigmoid", "Slice", "Softmax", "Split", "Sqrt", "Sub", "Transpose",
+    "Abs", "Add", "AveragePool", "BatchNormalization", "Cast", "Ceil", "Celu", "Clip", "Concat", "Conv",
+    "ConvTranspose", "Cos", "DepthToSpace", "DequantizeLinear", "Div", "Einsum", "Elu", "Erf", "Exp", "Expand",
+    "Flatten", "Floor", "Gather", "GatherElements", "GlobalAveragePool", "GlobalMaxPool", "Greater", "HardSigmoid",
+    "HardSwish", "Identity", "InstanceNormalization", "LayerNormalization", "LeakyRelu", "LpNormalization", "MatMul",
+    "Max", "MaxPool", "Min", "Mish", "Mul", "Neg", "PRelu", "Pad", "Pow", "QuantizeLinear", "Reciprocal", "ReduceL2",
+    "ReduceMax", "ReduceMean", "ReduceMin", "ReduceSum", "Relu", "Reshape", "Resize", "Round", "ScatterND", "Selu",
+    "Sigmoid", "Sign", "Sin", "Slice", "Softmax", "Softplus", "Softsign", "SpaceToDepth", "Split", "Sqrt", "Squeeze",
+    "Sub", "Sum", "Tanh", "ThresholdedRelu", "Tile", "Transpose", "Unsqueeze", "Where",
 })  # fmt: skip
-"""What this project's graphs are made of; each was built by TensorRT-RTX in every precision here."""
+"""What networks for pictures are made of; TensorRT-RTX 1.7 built each in fp32 and fp16, and those of Q/DQ graphs."""
 
-SUMS = ("ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceMean", "ReduceSum", "ReduceSumSquare")
+SUMS = (
+    "GlobalAveragePool", "LpNormalization", "ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceMean",
+    "ReduceSum", "ReduceSumSquare",
+)  # fmt: skip
 HALF_TINY = 2.0**-14  # the smallest normal fp16 number
 _ALLOWED_TYPES = ("fp32", "fp16", "int8", "int64", "bool")
-_SAME_TYPE = ("Add", "Concat", "Conv", "Div", "LayerNormalization", "MatMul", "Max", "Mul", "Pad", "Sub")
+_SAME_TYPE = (
+    "Add", "BatchNormalization", "Clip", "Concat", "Conv", "ConvTranspose", "Div", "Einsum", "InstanceNormalization",
+    "LayerNormalization", "MatMul", "Max", "Min", "Mul", "PRelu", "Pad", "Pow", "ScatterND", "Sub", "Sum", "Where",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from dlgsanet.checkpoints import load_model
 from dlgsanet.errors import BackendError, InputError
 from export.backends.tensorrt import compile_ahead as to_tensorrt_rtx
 from export.backends.tensorrt.entry import CAPABILITIES
+from export.backends.tensorrt.half_precision import fp32_islands, to_half
 from export.backends.tensorrt.typed_graphs import TypedGraphs
 from export.backends.tensorrt.without_bundle import make_onnx
 from export.bundle.options import ExportOptions
@@ -25,6 +26,7 @@ from runtimes.backends.tensorrt.compiling.compile import CompileJob, compile_eng
 from runtimes.backends.tensorrt.engine_record import EngineRecord, parse_record
 from runtimes.bundle.artifact_facts import Cost
 from runtimes.bundle.manifest import read_manifest
+from tests.export.backends.tensorrt.operator_cases import all_of_them
 
 pytest.importorskip("tensorrt_rtx")
 pytest.importorskip("skimage")
@@ -51,6 +53,14 @@ def compiled(data: bytes, folder: Path, name: str) -> tuple[bytes, object]:
         CompileJob("tensorrt_rtx", str(folder / "graph.onnx"), str(folder / name), sm="sm86"), 120.0, lambda step: None
     )
     return (folder / name).read_bytes(), made
+
+
+@pytest.mark.slow  # the compiler takes 3 s for each
+@pytest.mark.parametrize("half", [False, True], ids=["fp32", "fp16"])
+def test_it_takes_every_operator_that_the_linter_knows(half: bool, tmp_path: Path) -> None:
+    model = all_of_them()
+    typed = to_half(model, fp32_islands(model)) if half else model
+    assert compiled(typed.SerializeToString(), tmp_path, "engine")[0]
 
 
 def test_one_engine_for_every_gpu_and_precision(bundle):

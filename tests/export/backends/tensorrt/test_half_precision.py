@@ -20,8 +20,10 @@ from export.rewriting.rewrite import rewrite
 from export.targets.row import LOWERINGS
 from export.targets.table import Target
 from runtimes.backends.tensorrt.lint.lint import lint
+from runtimes.backends.tensorrt.lint.rules import OPERATORS
 from runtimes.backends.tensorrt.reference import rounding_written_out
 from runtimes.file_formats.onnx_graph import read_graph, tensor_types
+from tests.export.backends.tensorrt.operator_cases import CASES, SHAPE, Case, of_case
 
 TILE = (56, 16)  # taller than a window of 48: two windows
 
@@ -199,3 +201,82 @@ def test_every_result_is_rounded_once_in_the_reference() -> None:
         quotient = (product.astype(np.float32) / np.float32(divisor)).astype(np.float16)
         value = (quotient.astype(np.float32) + product.astype(np.float32)).astype(np.float16)
     assert np.array_equal(run(rounding_written_out(model.SerializeToString()), lr), value.astype(np.float32))
+
+
+def fp16_of(plain: onnx.ModelProto) -> onnx.ModelProto:
+    half = to_half(plain, fp32_islands(plain))
+    onnx.checker.check_model(half, full_check=True)
+    return half
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.kind)
+def test_every_operator_that_the_linter_knows_has_a_typed_form(case: Case) -> None:
+    """What the schema wants in fp32 stays so (the scales of Resize), and the numbers are near."""
+    plain = of_case(case)
+    half = fp16_of(plain)
+    assert lint(plain.SerializeToString()) == lint(half.SerializeToString()) == ()
+    lr = np.random.default_rng(2).random(SHAPE, np.float32) + np.float32(0.01)
+    expected = run(plain.SerializeToString(), lr)
+    found = run(rounding_written_out(half.SerializeToString()), lr)
+    np.testing.assert_allclose(found, expected, rtol=4e-3, atol=4e-3)
+
+
+def test_every_operator_has_a_case() -> None:
+    ours = {"Cast", "DequantizeLinear", "Greater", "QuantizeLinear"}  # between the others
+    assert {case.kind for case in CASES} | ours == OPERATORS
+
+
+def chain(*nodes: tuple[str, list[str]], **constants: np.ndarray) -> onnx.ModelProto:
+    """lr (1, 4, 8, 8) -> sr: each node is called by its kind, as is what it gives."""
+    made = [helper.make_node(kind, names, [kind], name=kind) for kind, names in nodes]
+    made[-1].output[0] = "sr"
+    ports = [helper.make_tensor_value_info(name, TensorProto.FLOAT, SHAPE) for name in ("lr", "sr")]
+    held = [numpy_helper.from_array(value, name) for name, value in constants.items()]
+    graph = helper.make_graph(made, "chain", ports[:1], ports[1:], held)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
+
+
+NORMALIZE = (
+    ("ReduceL2", ["lr", "axes"]),
+    ("Clip", ["ReduceL2", "eps"]),
+    ("Expand", ["Clip", "shape"]),
+    ("Div", ["lr", "Expand"]),
+)
+NUMBERS = {"axes": np.array([1]), "eps": np.float32(1e-12), "shape": np.array(SHAPE)}
+
+
+def test_normalize_as_torch_exports_it_is_one_island() -> None:
+    """F.normalize: norm, clamp, expand, quotient; 1e-12 would be zero in fp16."""
+    plain = chain(*NORMALIZE, **NUMBERS)
+    assert fp32_islands(plain) == {"ReduceL2", "Clip", "Expand", "Div"}
+    found = run(rounding_written_out(fp16_of(plain).SerializeToString()), np.zeros(SHAPE, np.float32))
+    assert np.isfinite(found).all()
+
+
+def test_an_epsilon_without_a_sum_is_an_island() -> None:
+    """Charbonnier: x / sqrt(x^2 + 1e-12)."""
+    nodes = (
+        ("Mul", ["lr", "lr"]),
+        ("Add", ["Mul", "eps"]),
+        ("Sqrt", ["Add"]),
+        ("Div", ["lr", "Sqrt"]),
+    )
+    plain = chain(*nodes, eps=np.float32(1e-12))
+    assert fp32_islands(plain) == {"Add", "Sqrt", "Div"}
+    assert lint(fp16_of(plain).SerializeToString()) == ()
+
+
+def test_truths_and_integers_are_not_cast() -> None:
+    plain = chain(
+        ("Greater", ["lr", "half"]),
+        ("Cast", ["Greater"]),
+        ("ReduceMean", ["Cast", "axes"]),
+        ("Where", ["Greater", "ReduceMean", "lr"]),
+        half=np.float32(0.5),
+        axes=np.array([1]),
+    )
+    plain.graph.node[1].attribute.append(helper.make_attribute("to", TensorProto.FLOAT))
+    half = fp16_of(plain)
+    types = tensor_types(read_graph(half.SerializeToString()))
+    assert (types["Greater"], types["Cast"]) == ("bool", "fp16")
+    assert lint(half.SerializeToString()) == ()

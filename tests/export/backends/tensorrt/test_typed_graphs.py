@@ -17,6 +17,7 @@ from onnx import numpy_helper
 
 from dlgsanet.__main__ import main
 from dlgsanet.errors import BackendError, InputError, UnavailableError
+from export.backends.registry import backend_of
 from export.backends.tensorrt.build_recipe import RELEASES, trtexec
 from export.backends.tensorrt.typed_graphs import require_head_room, typed_graphs
 from export.backends.tensorrt.without_bundle import make_onnx
@@ -30,6 +31,7 @@ from runtimes.backends.references import judges
 from runtimes.backends.tensorrt import REFERENCE, REFERENCE_FP16_SCALES
 from runtimes.backends.tensorrt.lint.lint import require_clean
 from runtimes.bundle.manifest import read_manifest
+from tests.export.backends.tensorrt.operator_cases import Case, of_case
 
 pytest.importorskip("skimage")
 TILE = (32, 24)
@@ -240,3 +242,9 @@ def test_changed_and_faulty_files_are_refused(bundle, tmp_path) -> None:
     (fake / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(InputError, match=r"tensorrt-fp16-32x24\.onnx: the model: found operator set 20"):
         open_runner(fake, NAMES[1], device=REFERENCE).__enter__()
+
+
+def test_an_operator_that_was_never_built_is_refused_before_the_work() -> None:
+    graph = Graph(of_case(Case("Atan")))
+    with pytest.raises(InputError, match=r"^Atan \(case\) has not been seen to build for TensorRT: leave tensorrt"):
+        backend_of("tensorrt").refuse_graph(graph)
