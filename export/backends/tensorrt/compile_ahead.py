@@ -12,10 +12,10 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from dlgsanet.errors import BackendError
+from dlgsanet.errors import BackendError, EdgeError, UnavailableError
 from export.backends.tensorrt.typed_graphs import TypedGraphs
 from export.targets.outputs import make_place
-from runtimes.backends.tensorrt.compiling.compile import Compiled, CompileJob, compile_engine
+from runtimes.backends.tensorrt.compiling.compile import Compiled, CompileJob, RefusedError, compile_engine
 from runtimes.backends.tensorrt.engine_record import FP16_SCALES, FP32_SCALES, SCHEMA, EngineRecord, host_platform
 from runtimes.bundle.artifact_facts import CompileEffort, Cost
 
@@ -28,15 +28,16 @@ def compile_ahead(folder: Path, name: str, typed: TypedGraphs, sm: str) -> tuple
     """Write `tensorrt/<name>.engine` below `folder`; return its path and what the manifest says of it: `engine` (an
     EngineRecord) and `build` (seconds and memory of the compiler).
 
-    The forms of an int8 graph are tried in order. Raises BackendError when none compiles, with every reason.
+    The forms of an int8 graph are tried in order. When none compiles, raises with every reason: BackendError where
+    the compiler crashed, else UnavailableError.
     """
     path = make_place(folder, f"tensorrt/{name}.engine")
-    reasons = []
+    reasons: list[EdgeError] = []
     for suffix, graph in typed.files.items():
         try:
             compiled = _compile(graph.data, folder / path, sm)
-        except BackendError as error:
-            reasons.append(str(error))
+        except (BackendError, RefusedError) as error:
+            reasons.append(error)
             continue
         record = EngineRecord(
             schema=SCHEMA,
@@ -54,7 +55,8 @@ def compile_ahead(folder: Path, name: str, typed: TypedGraphs, sm: str) -> tuple
         )
         effort = CompileEffort(compiled.seconds, round(compiled.peak_mb))
         return path, replace(typed.cost, engine=record.as_json(), build=effort)
-    raise BackendError(f"TensorRT-RTX could not compile {name}: {'; '.join(reasons)}")
+    kind = BackendError if any(isinstance(error, BackendError) for error in reasons) else UnavailableError
+    raise kind(f"TensorRT-RTX could not compile {name}: {'; '.join(map(str, reasons))}: leave this target out")
 
 
 def _compile(data: bytes, target: Path, sm: str) -> Compiled:

@@ -21,6 +21,7 @@ from runtimes.backends.tensorrt.compiling import preflight
 from runtimes.backends.tensorrt.compiling.compile import (
     Compiled,
     CompileJob,
+    RefusedError,
     compile_engine,
 )
 from runtimes.backends.tensorrt.engine_record import (
@@ -92,8 +93,8 @@ def build_engines(
 def run_build(plan: BuildPlan, say: Say, done: Callable[[Built], None]) -> list[Built]:
     """Run a plan. What was built stays when a later one fails: `done` gets each as soon as it is there.
 
-    Raises UnavailableError (not enough room, an INT8 artifact that neither form can build) and BackendError (the
-    builder crashed, hung or refused a graph), once all the others are done.
+    Raises UnavailableError (not enough room, a graph that the builder refuses, an INT8 artifact that neither form can
+    build) and BackendError (the builder crashed or hung), once all the others are done.
     """
     for line in plan.lines():
         say(line)
@@ -141,7 +142,8 @@ def _current(plan: BuildPlan, artifact: Artifact) -> Built | None:
 
 
 def _build(plan: BuildPlan, order: EngineOrder, say: Say) -> Built:
-    """Try the forms of an artifact in order. Raises UnavailableError where an INT8 artifact builds in none."""
+    """Try the forms of an artifact in order. Raises UnavailableError where none builds, BackendError where the only
+    form crashes the builder."""
     artifact, stack = order.artifact, plan.stack
     engine = engine_path(artifact, plan.gpu.sm)
     preflight.require_room(order.need, plan.bundle, plan.gpu, artifact.id)
@@ -152,14 +154,18 @@ def _build(plan: BuildPlan, order: EngineOrder, say: Say) -> Built:
         try:
             record, compiled = _compile(plan, artifact, onnx, scales, say)
             return Built(artifact.id, engine, record, compiled)
-        except BackendError as error:
+        except (BackendError, RefusedError) as error:
             if scales is None:
-                raise type(error)(f"{artifact.id}: {error}") from error
+                if isinstance(error, BackendError):
+                    raise BackendError(f"{artifact.id}: {error}") from error
+                reasons.append(str(error))
+                continue
             reasons.append(f"with {scales} scales: {error}")
             say(f"{artifact.id}: {reasons[-1]}")
+    instead = "use tensorrt-fp16, which is" if artifact.precision.startswith("int8") else "update it, or use"
     raise UnavailableError(
         f"{artifact.id} cannot be built by {stack.library} {stack.version} on {plan.gpu.sm} ({'; '.join(reasons)}): "
-        "use tensorrt-fp16, which is an artifact of its own"
+        f"{instead} an artifact of its own"
     )
 
 

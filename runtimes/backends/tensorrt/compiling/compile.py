@@ -59,8 +59,9 @@ class Stack:
     dla_cores: int | None
 
 
-class RefusedError(BackendError):
-    """The builder itself said that it cannot make an engine of this graph; it did not crash."""
+class RefusedError(UnavailableError):
+    """The builder itself said that it cannot make an engine of this graph; it did not crash. Another version or GPU
+    may."""
 
 
 def compile_engine(job: CompileJob, timeout_s: float, say: Say) -> Compiled:

@@ -11,7 +11,7 @@ import pytest
 
 from dlgsanet.__main__ import main
 from dlgsanet.checkpoints import load_model
-from dlgsanet.errors import BackendError, InputError
+from dlgsanet.errors import BackendError, InputError, UnavailableError
 from export.backends.tensorrt import compile_ahead as to_tensorrt_rtx
 from export.backends.tensorrt.entry import CAPABILITIES
 from export.backends.tensorrt.half_precision import fp32_islands, to_half
@@ -22,7 +22,7 @@ from export.bundle.writer import export_bundle
 from export.graph.graph import Graph
 from export.quantization.options import CalibrationOptions
 from export.targets.choice import parse_targets
-from runtimes.backends.tensorrt.compiling.compile import CompileJob, compile_engine
+from runtimes.backends.tensorrt.compiling.compile import CompileJob, RefusedError, compile_engine
 from runtimes.backends.tensorrt.engine_record import EngineRecord, parse_record
 from runtimes.bundle.artifact_facts import Cost
 from runtimes.bundle.manifest import read_manifest
@@ -112,13 +112,23 @@ def test_without_a_gpu_nothing_is_claimed(bundle, capsys):
     assert "not run here: no NVIDIA GPU" in capsys.readouterr().out
 
 
-def test_a_graph_that_no_form_compiles_is_one_line(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("errors", "kind"),
+    [
+        ([RefusedError("no tactic"), RefusedError("no kernel")], UnavailableError),
+        ([RefusedError("no tactic"), BackendError("SIGSEGV")], BackendError),
+    ],
+)
+def test_a_graph_that_no_form_compiles_is_one_line(tmp_path, monkeypatch, errors, kind):
+    said = f"could not compile a: {errors[0]}; {errors[1]}: leave this target out"
+    left = iter(errors)
+
     def refuse(*_: object) -> None:
-        raise BackendError("no tactic")
+        raise next(left)
 
     monkeypatch.setattr(to_tensorrt_rtx, "compile_engine", refuse)
     typed = TypedGraphs({"": Graph(onnx.ModelProto()), ".fp16-scales": Graph(onnx.ModelProto())}, Cost())
-    with pytest.raises(BackendError, match="could not compile a: no tactic; no tactic"):
+    with pytest.raises(kind, match=said):
         to_tensorrt_rtx.compile_ahead(tmp_path, "a", typed, "sm86")
 
 
