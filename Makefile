@@ -1,5 +1,5 @@
 # make demo   the whole path on a shipped checkpoint: export, check, bench, report
-# make test   ruff, mypy and the fast tests (make slow, make test-triton: the others)
+# make test   ruff, mypy and the fast tests (make slow, test-triton, test-server: the others)
 # make fuzz    20,000 mutated inputs through every reader; what fails is kept in build/fuzz
 # make kill    200 processes killed at drawn moments, and the same command run again (Linux)
 # make coverage   the fast tests with their coverage, and the floor that it must not fall below
@@ -15,6 +15,8 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(TESTED
 # torch first: whatever depends on it must find this build and not fetch another.
 TORCH := torch==2.13.0
 TRITON := triton==3.9.0
+SERVER := build/server
+TRITON_SERVER := nvidia-pytriton==0.7.0 onnxruntime==1.32.0
 
 # A core that has done its share takes over tests of the other: the last minute keeps both busy.
 TWO_CORES := -n 2 --dist worksteal
@@ -24,7 +26,7 @@ WHEELS := build/tensorrt-wheels
 BINDINGS := tensorrt-cu12-bindings==10.3.0 tensorrt-cu12-bindings==10.13.3.9 \
   tensorrt-cu13-bindings==10.16.1.11 tensorrt-cu13-bindings==11.4.0.106
 
-.PHONY: demo test tensorrt-wheels test-triton lint slow fuzz kill coverage docs site clean
+.PHONY: demo test tensorrt-wheels test-triton test-server lint slow fuzz kill coverage docs site clean
 
 demo: $(VENV)/.ready-demo
 	$(BIN)/dlgsanet demo -o demo
@@ -51,6 +53,15 @@ $(WHEELS)/.ready: | $(VENV)/.ready-test
 test-triton: $(VENV)/.ready-test
 	$(PIP) $(TRITON)
 	$(BIN)/python -m pytest tests/dlgsanet/kernels/test_dynamic_conv_triton.py
+
+# A model server for real: Triton in an environment of its own (NVIDIA's wheel wants an older NumPy).
+test-server: $(VENV)/.ready-test $(SERVER)/.ready
+	TRITON_ENVIRONMENT=$(abspath $(SERVER)) $(BIN)/python -m pytest -m slow tests/runtimes/backends/kserve
+
+$(SERVER)/.ready:
+	$(PYTHON) -m venv $(SERVER)
+	$(SERVER)/bin/python -m pip install --quiet --disable-pip-version-check $(TRITON_SERVER)
+	touch $@
 
 slow: $(VENV)/.ready-test
 	$(BIN)/python -m pytest -m slow

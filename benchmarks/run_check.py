@@ -48,7 +48,7 @@ def run_check(options: CheckOptions, voice: Voice = PLAIN) -> None:
             voice.detail(seen)
     if options.json is not None:
         write_result(options.json, found.result)
-    conclude(found, options.artifacts)
+    conclude(found, plan.asked)
 
 
 def measure(plan: CheckPlan, voice: Voice) -> Findings:

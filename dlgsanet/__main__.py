@@ -34,6 +34,7 @@ VERBS = {
     "build": ("runtimes", "Build a bundle's engine on the device that will run it.", ""),
     "card": ("runtimes", "What Core ML packages ask of the Neural Engine, computed from the saved programs.", ""),
     "verify": ("runtimes", "Check every file of a bundle, and print one digest of all.", ""),
+    "repository": ("runtimes", "Write a bundle's artifacts as a model server wants them.", ""),
     "check": ("benchmarks", "The two-sided accuracy gate: against the reference and against HR.", ""),
     "bench": ("benchmarks", "Latency of every artifact, interleaved.", ""),
     "report": ("benchmarks", "One page from one or many machines' result files.", "report"),

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from runtimes.backends.kserve.address import Served
     from runtimes.runner.contract import Runner
 
-__all__ = ["open_runner"]
+__all__ = ["open_runner", "open_served"]
 
 
 def open_runner(
@@ -48,3 +49,30 @@ def open_runner(
     if len(runners) == 1:
         return runners[0]
     return FamilyRunner(artifacts[0].family, runners, {artifact.tile: artifact.pixel_cost for artifact in artifacts})
+
+
+def open_served(
+    served: Served, *, bundle: str | Path | None = None, artifact: str | None = None, name: str | None = None
+) -> Runner:
+    """Return a runner for a model on a server (`runtimes.backends.kserve.address.parse_served`); enter it to ask there.
+
+    With `bundle` and `artifact`, an unambiguous beginning of an id, the model must fit that artifact; without, its
+    scale and tile are what the server tells. `name`: what its records are called, else the model's name.
+    Raises InputError (no such artifact, a model that is none of pictures) and UnavailableError (without client or
+    server); on entering also InputError for a model that is not the artifact.
+    """
+    from dataclasses import replace
+
+    from dlgsanet.errors import InputError
+    from runtimes.backends.kserve.runner import ServerRunner, as_artifact, as_told, look
+    from runtimes.bundle.manifest import read_manifest, select
+
+    if bundle is None:
+        expected = as_told(served, look(served))
+    else:
+        manifest = read_manifest(bundle)
+        found = select(manifest, artifact or "")
+        if len(found) != 1:
+            raise InputError(f"a server runs one artifact, '{artifact}' is {len(found)}; give more of its name")
+        expected = as_artifact(found[0], manifest.scale)
+    return ServerRunner(served, expected if name is None else replace(expected, artifact=name))

@@ -1,4 +1,4 @@
-"""The verbs of this room: `doctor`, `build`, `card`, `verify`, `upscale`. They work where no torch is installed."""
+"""The verbs of this room: `doctor`, `build`, `card`, `verify`, `repository`, `upscale`. They need no torch."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from dlgsanet.command_line.verbs import add_verb
 from dlgsanet.command_line.voice import Voice, tell
 from runtimes.backends.coreml import ENGINE as COREML
 from runtimes.backends.tensorrt.building.options import BuildOptions
+from runtimes.serving.options import RepositoryOptions
 from runtimes.upscale.options import UpscaleOptions
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ def register(app: typer.Typer, load_model: LoadModel | None = None) -> None:
     add_verb(app, "build", BuildRequest, build)
     add_verb(app, "card", CardOptions, card)
     add_verb(app, "verify", VerifyOptions, verify)
+    add_verb(app, "repository", RepositoryOptions, repository)
 
     def upscale(options: UpscaleOptions, voice: Voice) -> None:
         """Upscale image files and folders, or a video; transparency, bit depth, sound and times are kept."""
@@ -164,6 +166,28 @@ def verify(options: VerifyOptions, voice: Voice) -> None:
         voice.note(f"no part of the digest: {engine}")
     if options.digest is not None:
         voice.note("the digest is the one that was expected")
+
+
+def repository(options: RepositoryOptions, voice: Voice) -> None:
+    """Write a bundle's artifacts in the layout and configuration of a model server, with a README that starts it."""
+    from runtimes.serving.repository import MARKER, plan_repository, write_repository
+
+    planned = plan_repository(options)
+    write_repository(planned, options.output, options.force)
+    if options.as_json:
+        _print_json(
+            {
+                "repository": str(options.output),
+                "server": planned.server,
+                "models": {one.name: one.artifact.id for one in planned.models},
+                "passed": {one.artifact.id: one.reason for one in planned.passed},
+            }
+        )
+        return
+    tell(*(f"{options.output / one.name}" for one in planned.models))
+    for one in planned.passed:
+        voice.note(f"not served: {one.artifact.id}: {one.reason}")
+    voice.note(f"how to start and judge it: {options.output / MARKER}")
 
 
 def _upscale(options: UpscaleOptions, voice: Voice, load_model: LoadModel | None) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.subjects.options import Artifacts, Device, Json, Machine, Threads
+from benchmarks.subjects.options import Artifacts, Device, Json, Machine, ServedName, Server, Threads
 from dlgsanet.command_line.words import Words, completing, read_tile
 from dlgsanet.imaging.limits import DEFAULT_MEGAPIXELS, MaxMegapixels
 from runtimes.bundle.pixel_options import ChannelOrder, Top
@@ -58,6 +58,8 @@ class CheckOptions:
     artifacts: Artifacts = ()
     device: Device = "CPU"
     threads: Threads = None
+    server: Server = None
+    served_name: ServedName = None
     max_drop_db: Annotated[
         float | None,
         typer.Option("--max-drop", help="A limit of your own for the mean drop, in dB.", show_default=False),
@@ -91,7 +93,12 @@ class CheckOptions:
     def misplaced(self) -> list[str]:
         """The options given that mean nothing for what is to be checked."""
         if self.of_files:
-            given = {"--artifact": bool(self.artifacts), "--ladder": self.ladder, "--blocks": self.blocks}
+            given = {
+                "--artifact": bool(self.artifacts),
+                "--ladder": self.ladder,
+                "--blocks": self.blocks,
+                "--server": self.server is not None,
+            }
         else:
             given = {
                 "--reference": self.reference is not None,
@@ -100,4 +107,14 @@ class CheckOptions:
                 "--range": self.top is not None,
                 "--channels": self.channels != "rgb",
             }
+        return [name for name, is_given in given.items() if is_given]
+
+    def for_engines_here(self) -> list[str]:
+        """The options given that mean nothing to a model server."""
+        given = {
+            "--device": self.device != "CPU",
+            "--threads": self.threads is not None,
+            "--blocks": self.blocks,
+            "--ladder": self.ladder,
+        }
         return [name for name, is_given in given.items() if is_given]

@@ -16,7 +16,8 @@ from benchmarks.subjects.datasets import Dataset, open_folder, open_pack, open_p
 from benchmarks.subjects.isolated_runner import IsolatedRunner
 from benchmarks.subjects.onnx_pair import PairQuestion, open_pair
 from benchmarks.subjects.reference import ReferenceOutputs, open_reference
-from benchmarks.subjects.subject import Origin, Subject, choose, origin_of
+from benchmarks.subjects.served import NOTE, ServedArtifact, plan_served
+from benchmarks.subjects.subject import Origin, Subject, origin_of
 from benchmarks.subjects.torch_peers import ArrayStep, reference_steps
 from dlgsanet.errors import EdgeError, InputError, unknown
 from dlgsanet.imaging.files import read_rgb8
@@ -25,7 +26,7 @@ from runtimes import open_runner
 from runtimes.backends.references import Judge, judges
 from runtimes.backends.registry import find_backend
 from runtimes.bundle.artifact_facts import Shown
-from runtimes.bundle.manifest import LOW_RANK, PRECISIONS, Artifact, Manifest, read_manifest
+from runtimes.bundle.manifest import LOW_RANK, PRECISIONS, Artifact, Manifest, choose, read_manifest
 from runtimes.runner.contract import Runner, RunOptions
 from runtimes.runner.ports import PICTURE
 
@@ -47,6 +48,13 @@ class CheckPlan:
     network: tuple[ArrayStep, ...]
     limits: LimitTable
     notes: tuple[str, ...] = ()
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """Beginnings of the names that must run here."""
+        if self.options.server is not None:
+            return tuple(subject.artifact for subject in self.subjects)
+        return self.options.artifacts
 
     @property
     def note(self) -> DatasetNote:
@@ -89,11 +97,14 @@ def _plan_pair(options: CheckOptions, limits: LimitTable) -> CheckPlan:
 def _plan_bundle(options: CheckOptions, limits: LimitTable) -> CheckPlan:
     manifest = read_manifest(options.bundle)
     artifacts = choose(manifest, options.artifacts)
+    served = plan_served(options.server, options.served_name, options.bundle, artifacts, options.for_engines_here())
     dataset = open_data(options, manifest.scale) or open_pack(options.bundle, manifest)
     refuse_calibrated(dataset, manifest)
     reference = open_reference(options.bundle, manifest, dataset, options.threads)
     judged = [pair for artifact in artifacts for pair in _judged(artifact, options)]
     subjects = [_subject(artifact, judge, manifest.scale, options) for artifact, judge in judged]
+    if served is not None:
+        subjects = [_served_subject(served, manifest.scale)]
     looks: Sequence[Look] = ()
     network: Sequence[ArrayStep] = ()
     if options.blocks:
@@ -166,7 +177,7 @@ def _subject(artifact: Artifact, judge: Judge, scale: int, options: CheckOptions
         artifact.precision,
         artifact.tile,
         runner,
-        approximate=LOW_RANK in (artifact.variant or "").split("-"),
+        approximate=_drops_something(artifact),
         pictures=artifact.output.layout == PICTURE,
         note=judge.note,
         interpreted=bool(judge.note),
@@ -174,6 +185,25 @@ def _subject(artifact: Artifact, judge: Judge, scale: int, options: CheckOptions
         backend=artifact.backend,
         birth=_birth(artifact, options),
     )
+
+
+def _served_subject(served: ServedArtifact, scale: int) -> Subject:
+    """Without birth figures: those are of the engine that the bundle was made with."""
+    artifact = served.artifact
+    return Subject(
+        served.name,
+        artifact.precision,
+        artifact.tile,
+        IsolatedRunner(served.name, scale, (artifact.tile,), served.opener),
+        approximate=_drops_something(artifact),
+        note=NOTE,
+        role="artifact",
+        backend=served.backend,
+    )
+
+
+def _drops_something(artifact: Artifact) -> bool:
+    return LOW_RANK in (artifact.variant or "").split("-")
 
 
 def _birth(artifact: Artifact, options: CheckOptions) -> tuple[Shown, ...]:

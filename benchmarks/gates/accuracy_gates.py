@@ -13,6 +13,7 @@ from benchmarks.gates.limits import DEFAULT, GATES, TILING_DROP_MEAN_DB, Limits,
 from benchmarks.gates.seen_faults import over_seen
 from benchmarks.records.gate_name import GateName
 from dlgsanet.errors import InputError
+from runtimes.runner.contract import NOT_TOLD
 from runtimes.runner.fidelity.likeness import Likeness, ProbeFigures
 
 __all__ = ["GATES", "Figures", "Limits", "Verdict", "judge", "judge_checkpoint", "judge_tiling", "precision_fault"]
@@ -91,7 +92,7 @@ def judge_checkpoint(
 
 def precision_fault(requested: str, reported: str) -> str | None:
     """One line when the engine runs another precision than the artifact pins: then every figure is a false one."""
-    return None if requested == reported else f"{requested} was requested, the engine reports {reported}"
+    return None if reported in (requested, NOT_TOLD) else f"{requested} was requested, the engine reports {reported}"
 
 
 def judge_tiling(drop_mean_db: float, limit: float = TILING_DROP_MEAN_DB) -> Verdict:

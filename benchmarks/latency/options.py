@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.subjects.options import Artifacts, Bundle, Device, Json, Machine, Threads
+from benchmarks.subjects.options import Artifacts, Bundle, Device, Json, Machine, ServedName, Server, Threads
 
 RUNS = 30
 MIN_RUNS = 5
@@ -48,6 +48,8 @@ class BenchOptions:
     ] = False
     device: Device = "CPU"
     threads: Threads = None
+    server: Server = None
+    served_name: ServedName = None
     runs: Annotated[int, typer.Option(min=MIN_RUNS, help="Rounds; each runs everything once.")] = RUNS
     require: Annotated[
         tuple[str, ...],
@@ -79,4 +81,9 @@ class BenchOptions:
             "--runs": self.runs != RUNS,
             "--require": bool(self.require),
         }
+        return [name for name, is_given in given.items() if is_given]
+
+    def for_engines_here(self) -> list[str]:
+        """The options given that mean nothing to a model server."""
+        given = {"--device": self.device != "CPU", "--cuda-graph": self.cuda_graph, "--job": self.job is not None}
         return [name for name, is_given in given.items() if is_given]

@@ -8,15 +8,16 @@ from functools import partial
 
 from benchmarks.gates.speed_gates import Requirement, parse_requirement, require_known
 from benchmarks.latency.options import MIN_RUNS, BenchOptions
-from benchmarks.latency.rounds import tile_pictures
 from benchmarks.records.result_file import require_place
 from benchmarks.subjects import peer_files
-from benchmarks.subjects.subject import Contestant, Origin, choose, origin_of
+from benchmarks.subjects.served import NOTE, ServedArtifact, plan_served
+from benchmarks.subjects.subject import Contestant, Origin, origin_of
 from benchmarks.subjects.torch_peers import PEERS, is_compiled, open_peer, peer_id, try_formats
 from dlgsanet.errors import InputError, UnavailableError, unknown
 from runtimes import open_runner
 from runtimes.backends.references import interpreters
-from runtimes.bundle.manifest import Artifact, read_manifest
+from runtimes.bundle.manifest import Artifact, choose, read_manifest
+from runtimes.bundle.tile_pictures import tile_pictures
 from runtimes.runner.tiling import Array, Tile
 
 
@@ -29,6 +30,7 @@ class BenchPlan:
     origin: Origin
     requirements: tuple[Requirement, ...]
     others: tuple[Contestant, ...]
+    served: ServedArtifact | None
     pictures: Mapping[Tile, Array]
 
     @property
@@ -40,6 +42,8 @@ class BenchPlan:
     def asked(self) -> list[str]:
         """Beginnings of the names that must run here: what was asked for by name, or anything at all. A peer that has
         to be compiled need not: not every machine has a compiler."""
+        if self.served is not None:
+            return [self.served.name]
         peers = (peer for peer in self.options.peers if not is_compiled(peer))
         return [*(self.options.artifacts or ("",)), *(f"{PEERS[peer].backend}-{peer}" for peer in peers)]
 
@@ -62,17 +66,21 @@ def plan_bench(options: BenchOptions) -> BenchPlan:
     if options.peers and manifest.source.foreign:
         raise InputError(f"--peer is for DLGSANet bundles, {manifest.name} is an ONNX file: leave it out")
     artifacts = choose(manifest, options.artifacts)
+    served = plan_served(options.server, options.served_name, options.bundle, artifacts, options.for_engines_here())
     tiles = sorted({artifact.tile for artifact in artifacts})
     others: Sequence[Contestant] = ()
     if options.peer_folder is not None:
         others = peer_files.peer_contestants(options.peer_folder, tiles, options.device, options.threads)
     names = [(artifact.id, artifact.tile) for artifact in artifacts]
     names += [(peer_id(peer, tile), tile) for peer in options.peers for tile in tiles]
+    names += [] if served is None else [(served.name, served.artifact.tile)]
     names += [(other.name, other.tile) for other in others]
     for requirement in requirements:
         require_known(requirement, names)
     pictures = tile_pictures(options.bundle, manifest, tiles)
-    return BenchPlan(options, tuple(artifacts), origin_of(manifest), tuple(requirements), tuple(others), pictures)
+    return BenchPlan(
+        options, tuple(artifacts), origin_of(manifest), tuple(requirements), tuple(others), served, pictures
+    )
 
 
 def contestants(plan: BenchPlan) -> list[Contestant]:
@@ -80,6 +88,7 @@ def contestants(plan: BenchPlan) -> list[Contestant]:
     options = plan.options
     return [
         *(_artifact(artifact, options) for artifact in plan.artifacts),
+        *([] if plan.served is None else [_served(plan.served)]),
         *(_peer(peer, tile, plan.pictures[tile], options) for peer in options.peers for tile in plan.tiles),
         *plan.others,
     ]
@@ -95,6 +104,19 @@ def _artifact(artifact: Artifact, options: BenchOptions) -> Contestant:
         cuda_graph=options.cuda_graph,
     )
     return Contestant(artifact.id, artifact.precision, artifact.tile, opener, role="artifact", backend=artifact.backend)
+
+
+def _served(served: ServedArtifact) -> Contestant:
+    artifact = served.artifact
+    return Contestant(
+        served.name,
+        artifact.precision,
+        artifact.tile,
+        served.opener,
+        note=NOTE,
+        role="artifact",
+        backend=served.backend,
+    )
 
 
 def _peer(peer: str, tile: Tile, picture: Array, options: BenchOptions) -> Contestant:

@@ -11,9 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from itertools import combinations
-from pathlib import Path
-
-import numpy as np
 
 from benchmarks.gates.accuracy_gates import Verdict, precision_fault
 from benchmarks.gates.speed_gates import Timing, stated_ratio
@@ -24,9 +21,6 @@ from benchmarks.records.statistics import median_interval, percentile
 from benchmarks.subjects.isolated_runner import IsolatedRunner, TimeAlone, tell_compiling
 from benchmarks.subjects.subject import Contestant, Origin, ending
 from dlgsanet.errors import EdgeError, InputError
-from dlgsanet.imaging.files import read_rgb8, to_nchw
-from runtimes.bundle.integrity import verify
-from runtimes.bundle.manifest import Manifest
 from runtimes.machine.clock import time_interleaved
 from runtimes.runner.contract import RunInfo, Runner
 from runtimes.runner.tiling import Array, Tile
@@ -132,26 +126,6 @@ def compare_all(timings: Sequence[Timing], model_sha256: str) -> list[RatioRecor
     # another tile is other work: their times say nothing about each other
     pairs = (pair for pair in combinations(timings, 2) if pair[0].tile == pair[1].tile)
     return [stated_ratio(one, other, model_sha256) for one, other in pairs]
-
-
-def tile_pictures(bundle: str | Path, manifest: Manifest, tiles: Sequence[Tile]) -> dict[Tile, Array]:
-    """A real picture for each tile: the first LR of the parity pack, repeated where it is too small.
-
-    Without a pack, seeded noise. Raises InputError if the pack was changed.
-    """
-    entries = manifest.reference.entries
-    if entries:
-        verify(bundle, {entries[0].lr: manifest.reference.files[entries[0].lr]})
-        picture = to_nchw(read_rgb8(Path(bundle) / entries[0].lr))
-    else:
-        picture = np.random.default_rng(0).random((1, 3, 64, 64), np.float32)
-    return {tile: _fitted(picture, tile) for tile in tiles}
-
-
-def _fitted(picture: Array, tile: Tile) -> Array:
-    lacking = [max(0, wanted - had) for wanted, had in zip(tile, picture.shape[2:], strict=True)]
-    wide = np.pad(picture, ((0, 0), (0, 0), (0, lacking[0]), (0, lacking[1])), mode="wrap")
-    return np.ascontiguousarray(wide[:, :, : tile[0], : tile[1]])
 
 
 def _footprint(contestant: Contestant, picture: Array, scale: int, runs: int) -> _Entry:

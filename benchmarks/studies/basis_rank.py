@@ -18,7 +18,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from benchmarks.latency.rounds import WARMUP, tile_pictures
+from benchmarks.latency.rounds import WARMUP
 from benchmarks.records.environment import Environment, describe_environment
 from benchmarks.records.statistics import median_interval, ratio_interval
 from benchmarks.records.study_file import StudyFile, write_study
@@ -29,6 +29,7 @@ from dlgsanet.imaging.files import to_hwc, to_nchw
 from dlgsanet.metrics import psnr
 from runtimes import open_runner
 from runtimes.bundle.manifest import read_manifest
+from runtimes.bundle.tile_pictures import tile_pictures
 from runtimes.file_formats.markdown import markdown_table
 from runtimes.machine.clock import time_interleaved
 from runtimes.runner.contract import Runner

@@ -18,6 +18,16 @@ Device = Annotated[str, typer.Option(help="CPU, GPU, NPU, or an ONNX Runtime exe
 Threads = Annotated[
     int | None, typer.Option(min=1, max=1024, help="CPU threads; all cores if not given.", show_default=False)
 ]
+Server = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL", help="Ask a model server (KServe v2) for the artifact: grpc:// or http://.", show_default=False
+    ),
+]
+ServedName = Annotated[
+    str | None,
+    typer.Option("--model", metavar="NAME", help="What the server calls it, or NAME:VERSION.", show_default=False),
+]
 Json = Annotated[
     Path | None,
     typer.Option("--json", help="Write a result file for `report`; - prints it.", show_default=False),

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from benchmarks.records.gate_name import GateName
 from benchmarks.records.identity import Identity
-from dlgsanet.errors import EdgeError, InputError, UnavailableError, unknown
+from dlgsanet.errors import EdgeError, InputError, UnavailableError
 from runtimes.bundle.artifact_facts import Shown
-from runtimes.bundle.manifest import Artifact, Manifest
+from runtimes.bundle.manifest import Manifest
 from runtimes.runner.contract import OutputError, Runner, UnfitError
 from runtimes.runner.tiling import Tile
 
@@ -72,21 +72,6 @@ def ending(error: EdgeError) -> Ending:
     if isinstance(error, OutputError):
         return Ending("fail")
     return Ending("fail", damage=str(error)) if isinstance(error, InputError) else Ending("fail", crash=str(error))
-
-
-def choose(manifest: Manifest, prefixes: Sequence[str]) -> list[Artifact]:
-    """The artifacts whose ids begin with any of the prefixes, in the manifest's order; all without prefixes.
-
-    Raises InputError for a prefix that fits none, or a bundle without artifacts.
-    """
-    names = [artifact.id for artifact in manifest.artifacts]
-    if not names:
-        raise InputError(f"bundle '{manifest.name}' holds no artifacts; export it with a target")
-    for prefix in prefixes:
-        if not any(name.startswith(prefix) for name in names):
-            raise unknown("artifact", prefix, names)
-    wanted = tuple(prefixes) or ("",)
-    return [artifact for artifact in manifest.artifacts if artifact.id.startswith(wanted)]
 
 
 def origin_of(manifest: Manifest) -> Origin:

@@ -13,6 +13,7 @@ from types import ModuleType
 from dlgsanet.errors import UnavailableError
 from runtimes.backends.backend import Backend
 from runtimes.backends.coreml.entry import BACKEND as COREML
+from runtimes.backends.kserve.entry import BACKEND as KSERVE
 from runtimes.backends.onnxruntime.entry import BACKEND as ONNXRUNTIME
 from runtimes.backends.openvino.entry import BACKEND as OPENVINO
 from runtimes.backends.plug_ins import plug_ins
@@ -23,7 +24,7 @@ from runtimes.bundle.manifest import Artifact
 from runtimes.runner.contract import Runner, RunOptions
 
 BUILT_IN: Mapping[str, Backend] = {
-    entry.name: entry for entry in (ONNXRUNTIME, OPENVINO, TORCH, COREML, TENSORRT, TENSORRT_RTX)
+    entry.name: entry for entry in (ONNXRUNTIME, OPENVINO, TORCH, COREML, TENSORRT, TENSORRT_RTX, KSERVE)
 }
 
 

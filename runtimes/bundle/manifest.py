@@ -7,7 +7,7 @@ writer meant; `function` is there only where a package has several.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from dlgsanet.errors import InputError, shown, unknown
@@ -42,6 +42,7 @@ __all__ = [
     "Reference",
     "Source",
     "artifact_id",
+    "choose",
     "manifest_json",
     "read_manifest",
     "read_verified",
@@ -98,6 +99,21 @@ def select(manifest: Manifest, prefix: str) -> tuple[Artifact, ...]:
     if len(families) > 1:
         raise InputError(f"artifact '{prefix}' is ambiguous: it may be {', '.join(families)}; give more of the name")
     return tuple(sorted(found, key=lambda artifact: (artifact.tile[0] * artifact.tile[1], artifact.tile)))
+
+
+def choose(manifest: Manifest, prefixes: Sequence[str]) -> list[Artifact]:
+    """The artifacts whose ids begin with any of the prefixes, in the manifest's order; all without prefixes.
+
+    Raises InputError for a prefix that fits none, or a bundle without artifacts.
+    """
+    names = [artifact.id for artifact in manifest.artifacts]
+    if not names:
+        raise InputError(f"bundle '{manifest.name}' holds no artifacts; export it with a target")
+    for prefix in prefixes:
+        if not any(name.startswith(prefix) for name in names):
+            raise unknown("artifact", prefix, names)
+    wanted = tuple(prefixes) or ("",)
+    return [artifact for artifact in manifest.artifacts if artifact.id.startswith(wanted)]
 
 
 def _manifest(value: Json) -> Manifest:

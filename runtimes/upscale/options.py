@@ -27,7 +27,12 @@ class UpscaleOptions:
     ]
     bundle: Annotated[Path | None, typer.Option(help="Bundle to run.")] = None
     artifact: Annotated[str | None, typer.Option(help="Artifact of the bundle, or its beginning.")] = None
-    model: Annotated[str | None, typer.Option(help="Run the reference: a shipped name or a file.")] = None
+    model: Annotated[
+        str | None, typer.Option(help="Run the reference: a shipped name or a file; with --server, a name there.")
+    ] = None
+    server: Annotated[
+        str | None, typer.Option(metavar="URL", help="Ask a model server (KServe v2): grpc:// or http://.")
+    ] = None
     device: Annotated[str, typer.Option(help="CPU, GPU, NPU or an execution provider.")] = "CPU"
     threads: Annotated[int | None, typer.Option(min=1, max=1024, help="CPU threads; default: all cores.")] = None
     overlap: Annotated[int, typer.Option(min=0, help="LR pixels shared by tiles.")] = DEFAULT_OVERLAP

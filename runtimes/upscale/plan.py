@@ -15,6 +15,8 @@ from dlgsanet.imaging.decode import read_announced
 from dlgsanet.imaging.encode import DEEP
 from dlgsanet.imaging.files import folders_within, passed_over_line
 from dlgsanet.storage.atomic import require_writable_folder
+from runtimes import open_served
+from runtimes.backends.kserve.address import parse_served
 from runtimes.backends.torch.runner import TorchRunner
 from runtimes.bundle.manifest import read_manifest
 from runtimes.runner.contract import Runner, RunOptions
@@ -107,7 +109,10 @@ def plan_upscale(options: UpscaleOptions, load_model: LoadModel | None, voice: V
     if not video:
         _say_passed_over(options, voice)
     runner: AbstractContextManager[Runner]
-    if options.bundle is not None:
+    if options.server is not None:
+        server = _server(options)
+        runner, scale = server, server.scale
+    elif options.bundle is not None:
         scale = read_manifest(options.bundle).scale
         run_options = RunOptions(options.device, options.threads, streams=STREAMS if video else 1)
         runner = chosen_runner(options.bundle, options.artifact, run_options, voice.note)
@@ -140,6 +145,9 @@ def _say_passed_over(options: UpscaleOptions, voice: Voice) -> None:
 def require_choice(options: UpscaleOptions) -> None:
     """Refuse options that do not belong together. Raises InputError."""
     bundle, model = options.bundle, options.model
+    if options.server is not None:
+        _require_server(options)
+        return
     if (bundle is None) == (model is None):
         raise InputError("expected either --bundle FOLDER or --model NAME; give one of them")
     if model is not None and options.artifact is not None:
@@ -148,6 +156,13 @@ def require_choice(options: UpscaleOptions) -> None:
         raise InputError("--device and --threads belong to --bundle; the reference runs on the CPU as torch is set up")
     if bundle is not None and options.tile is not None:
         raise InputError("--tile belongs to --model; the tiles of a bundle are fixed, choose one with --artifact")
+
+
+def _require_server(options: UpscaleOptions) -> None:
+    if options.device != "CPU" or options.threads is not None or options.tile is not None:
+        raise InputError("--device, --threads and --tile are not for a server, which runs as it was set up")
+    if (options.bundle is None) != (options.artifact is None):
+        raise InputError("expected both --bundle and --artifact with --server, or neither: then the server tells")
 
 
 def parse_largest(text: str | None) -> Tile:
@@ -208,6 +223,11 @@ def _job(source: Path, target: Path, options: UpscaleOptions, scale: int) -> Pic
 def cannot_keep(what: str, source: Path, target: Path) -> InputError:
     """Of a picture that the format of its output cannot hold."""
     return InputError(f"cannot keep {what} of {source} in a {target.suffix.lower()}; use --format png")
+
+
+def _server(options: UpscaleOptions) -> Runner:
+    served = parse_served(str(options.server), options.model)
+    return open_served(served, bundle=options.bundle, artifact=options.artifact)
 
 
 def _reference(load_model: LoadModel | None, name: str, largest: Tile, voice: Voice) -> Runner:

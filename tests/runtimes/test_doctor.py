@@ -151,6 +151,6 @@ def test_the_whole_report(monkeypatch):
 def test_all_verbs_are_registered():
     app = typer.Typer()
     commands.register(app)
-    assert set(typer.main.get_command(app).commands) == {"doctor", "build", "card", "upscale", "verify"}
+    assert set(typer.main.get_command(app).commands) == {"doctor", "build", "card", "repository", "upscale", "verify"}
     assert "torch" not in vars(doctor)
     assert sys.modules["runtimes.doctor"] is doctor

@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 
 from benchmarks.accuracy.figures import mean, standard
-from benchmarks.latency.rounds import bench, steps, tile_pictures
+from benchmarks.latency.rounds import bench, steps
 from benchmarks.records.accuracy import Decibels, Similarity
 from benchmarks.records.environment import Environment, describe_environment
 from benchmarks.records.latency import Milliseconds, Ratio
@@ -24,13 +24,14 @@ from benchmarks.records.statistics import compare, median_interval
 from benchmarks.records.study_file import StudyFile, write_study
 from benchmarks.subjects.datasets import Dataset, open_folder
 from benchmarks.subjects.peer_files import BICUBIC, RANDOM, peer_contestants, read_peers
-from benchmarks.subjects.subject import Contestant, choose, origin_of
+from benchmarks.subjects.subject import Contestant, origin_of
 from dlgsanet.command_line.voice import PLAIN, Voice
 from dlgsanet.errors import InputError, UnavailableError
 from dlgsanet.imaging.files import to_nchw
 from dlgsanet.metrics import Protocol
 from runtimes import open_runner
-from runtimes.bundle.manifest import read_manifest
+from runtimes.bundle.manifest import choose, read_manifest
+from runtimes.bundle.tile_pictures import tile_pictures
 from runtimes.file_formats.markdown import markdown_table
 from runtimes.runner.overlap import DEFAULT_OVERLAP
 from runtimes.runner.tiling import Tile

@@ -1,0 +1,58 @@
+"""`repository`: a bundle in, a folder that a model server is pointed at out, or nothing."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from dlgsanet.errors import unknown
+from dlgsanet.storage.atomic import new_directory
+from runtimes.bundle.integrity import verify
+from runtimes.bundle.manifest import Artifact, Manifest, choose, read_manifest
+from runtimes.bundle.tile_pictures import tile_pictures
+from runtimes.serving import ovms, triton
+from runtimes.serving.deployed import Deployed, Passed, Repository, require_some
+from runtimes.serving.guide import guide
+from runtimes.serving.options import RepositoryOptions
+
+VERSION = "1"
+MARKER = "repository.md"
+"""What tells a repository of ours, for --force."""
+
+_Models = Callable[[Manifest, Path, Artifact], Iterator[Deployed | Passed]]
+_MODELS: Mapping[str, _Models] = {triton.SERVER: triton.triton_models, ovms.SERVER: ovms.ovms_models}
+_WRITE: Mapping[str, Callable[[Repository, Path], None]] = {
+    triton.SERVER: triton.write_triton,
+    ovms.SERVER: ovms.write_ovms,
+}
+
+
+def plan_repository(options: RepositoryOptions) -> Repository:
+    """Read what is to be served. Raises InputError for a server, bundle or artifact that there is not, for files that
+    were changed, and where nothing of the bundle can be served there."""
+    if options.server not in _MODELS:
+        raise unknown("server", options.server, _MODELS)
+    manifest = read_manifest(options.bundle)
+    artifacts = choose(manifest, options.artifacts)
+    found = [one for it in artifacts for one in _MODELS[options.server](manifest, options.bundle, it)]
+    models = tuple(one for one in found if isinstance(one, Deployed))
+    passed = tuple(one for one in found if isinstance(one, Passed))
+    require_some(models, passed, options.server)
+    for model in models:
+        verify(options.bundle, model.artifact.files)
+    tiles = {model.artifact.tile for model in models}
+    warm = tile_pictures(options.bundle, manifest, tiles)
+    return Repository(manifest, options.bundle, options.server, models, passed, options.instances, warm)
+
+
+def write_repository(repository: Repository, output: Path, force: bool = False) -> None:
+    """Write it whole, or nothing. Raises InputError (place) and UnavailableError (a server's schema is missing)."""
+    with new_directory(output, force=force, marker=MARKER) as folder:
+        for model in repository.models:
+            version = folder / model.name / VERSION
+            version.mkdir(parents=True)
+            for name, source in model.files.items():
+                shutil.copyfile(source, version / name)
+        _WRITE[repository.server](repository, folder)
+        (folder / MARKER).write_text(guide(repository), encoding="utf-8")
