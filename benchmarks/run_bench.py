@@ -13,6 +13,7 @@ from benchmarks.latency.options import BenchOptions
 from benchmarks.latency.plan import BenchPlan, contestants, plan_bench
 from benchmarks.latency.roofline import products, with_shares
 from benchmarks.latency.rounds import Timed, bench, compare_all, steps
+from benchmarks.latency.speed_limits import Limit, copy_limit, product_limits
 from benchmarks.records.environment import Environment, describe_environment
 from benchmarks.records.latency import RatioRecord
 from benchmarks.records.result_file import STDOUT, new_result, write_result
@@ -21,7 +22,6 @@ from benchmarks.report.terminal import out, ratio_line
 from dlgsanet.command_line.voice import PLAIN, Voice
 from dlgsanet.errors import BackendError, GateError, InputError, SpeedGateError, UnavailableError
 from runtimes.bundle.manifest import Artifact
-from runtimes.speed_limits import Limit, copy_limit, product_limits
 
 
 def run_bench(options: BenchOptions, voice: Voice = PLAIN) -> None:

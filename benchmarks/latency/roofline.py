@@ -1,13 +1,13 @@
-"""Each artifact as a share of what the machine reached in the same rounds (`runtimes.speed_limits`)."""
+"""Each artifact as a share of what the machine reached in the same rounds (`benchmarks.latency.speed_limits`)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
 
+from benchmarks.latency.speed_limits import Limit
 from benchmarks.records.latency import LatencyRecord, LimitRecord, Roofline
 from runtimes.bundle.manifest import Artifact
-from runtimes.speed_limits import Limit
 
 PARTS = {"int8": ("int8", "fp32"), "int8-mixed": ("int8", "bf16", "fp32"), "int8w": ("fp32",)}
 """What the engines compute inside artifacts of a precision, where that is not the precision itself beside fp32."""

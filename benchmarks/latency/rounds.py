@@ -16,6 +16,7 @@ from benchmarks.gates.accuracy_gates import Verdict, precision_fault
 from benchmarks.gates.speed_gates import Timing, stated_ratio
 from benchmarks.latency.options import MIN_RUNS, RUNS
 from benchmarks.latency.roofline import limit_record
+from benchmarks.latency.speed_limits import Limit
 from benchmarks.records.latency import LatencyRecord, LimitRecord, RatioRecord
 from benchmarks.records.statistics import median_interval, percentile
 from benchmarks.subjects.isolated_runner import IsolatedRunner, TimeAlone, tell_compiling
@@ -25,7 +26,6 @@ from runtimes.machine.clock import time_interleaved
 from runtimes.runner.contract import RunInfo, Runner
 from runtimes.runner.tiling import Array, Tile
 from runtimes.runner.work_by_precision import shares
-from runtimes.speed_limits import Limit
 
 WARMUP = 3
 ALONE = 10

@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.latency.roofline import limit_record, lines, products, with_shares
+from benchmarks.latency.speed_limits import Limit
 from benchmarks.records.latency import LatencyRecord, LimitRecord, Roofline
 from runtimes.bundle.artifact_facts import Cost
 from runtimes.bundle.manifest import Artifact, Port
-from runtimes.speed_limits import Limit
 
 PORT = Port("lr", "NCHW", "float32", (0.0, 1.0), (1, 3, 64, 64))
 

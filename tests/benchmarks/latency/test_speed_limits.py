@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from runtimes import speed_limits as limits
+from benchmarks.latency import speed_limits as limits
+from benchmarks.latency.speed_limits import copy_limit, product_limits
 from runtimes.backends.openvino import product as openvino_product
 from runtimes.runner.work_by_precision import Layer
-from runtimes.speed_limits import copy_limit, product_limits
 
 
 def test_every_engine_multiplies(monkeypatch: pytest.MonkeyPatch) -> None:
