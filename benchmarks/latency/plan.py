@@ -17,7 +17,7 @@ from dlgsanet.errors import InputError, UnavailableError, unknown
 from runtimes import open_runner
 from runtimes.backends.references import interpreters
 from runtimes.bundle.manifest import Artifact, choose, read_manifest
-from runtimes.bundle.tile_pictures import tile_pictures
+from runtimes.runner.tile_pictures import tile_pictures
 from runtimes.runner.tiling import Array, Tile
 
 

@@ -29,10 +29,10 @@ from dlgsanet.imaging.files import to_hwc, to_nchw
 from dlgsanet.metrics import psnr
 from runtimes import open_runner
 from runtimes.bundle.manifest import read_manifest
-from runtimes.bundle.tile_pictures import tile_pictures
 from runtimes.file_formats.markdown import markdown_table
 from runtimes.machine.clock import time_interleaved
 from runtimes.runner.contract import Runner
+from runtimes.runner.tile_pictures import tile_pictures
 
 LOOSE_DB = "100"  # every rank is wanted here, whatever it costs
 

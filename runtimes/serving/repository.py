@@ -10,7 +10,7 @@ from dlgsanet.errors import unknown
 from dlgsanet.storage.atomic import new_directory
 from runtimes.bundle.integrity import verify
 from runtimes.bundle.manifest import Artifact, Manifest, choose, read_manifest
-from runtimes.bundle.tile_pictures import tile_pictures
+from runtimes.runner.tile_pictures import tile_pictures
 from runtimes.serving import ovms, triton
 from runtimes.serving.deployed import Deployed, Passed, Repository, require_some
 from runtimes.serving.guide import guide

@@ -31,9 +31,9 @@ from dlgsanet.imaging.files import to_nchw
 from dlgsanet.metrics import Protocol
 from runtimes import open_runner
 from runtimes.bundle.manifest import choose, read_manifest
-from runtimes.bundle.tile_pictures import tile_pictures
 from runtimes.file_formats.markdown import markdown_table
 from runtimes.runner.overlap import DEFAULT_OVERLAP
+from runtimes.runner.tile_pictures import tile_pictures
 from runtimes.runner.tiling import Tile
 
 TILE: Tile = (128, 128)

@@ -1,6 +1,6 @@
 """A stand-in for a model server: the HTTP form of the protocol with numbers as text, in this process.
 
-The real one is tested by test_triton.py.
+The real one is tested by test_real_server.py.
 """
 
 from __future__ import annotations

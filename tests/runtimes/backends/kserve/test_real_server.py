@@ -15,7 +15,7 @@ from runtimes import open_runner, open_served
 from runtimes.backends.kserve.address import parse_served
 from runtimes.serving.options import RepositoryOptions
 from runtimes.serving.repository import plan_repository, write_repository
-from tests.runtimes.backends.kserve.triton import Triton, home, serving, with_python_backend
+from tests.runtimes.backends.kserve.real_server import Triton, home, serving, with_python_backend
 
 pytestmark = [
     pytest.mark.slow,
