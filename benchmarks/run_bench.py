@@ -9,19 +9,23 @@ from rich.text import Text
 
 from benchmarks.gates.speed_gates import judge_requirement
 from benchmarks.latency.job import plan_job, time_job
+from benchmarks.latency.networks import as_recorded, owned, owners_of, ratios_of
 from benchmarks.latency.options import BenchOptions
 from benchmarks.latency.plan import BenchPlan, contestants, plan_bench
+from benchmarks.latency.plane import planes, score
 from benchmarks.latency.roofline import products, with_shares
-from benchmarks.latency.rounds import Timed, bench, compare_all, steps
+from benchmarks.latency.rounds import Timed, bench, steps
 from benchmarks.latency.speed_limits import Limit, copy_limit, product_limits
 from benchmarks.records.environment import Environment, describe_environment
-from benchmarks.records.latency import RatioRecord
+from benchmarks.records.latency import PlaneRecord, RatioRecord
 from benchmarks.records.result_file import STDOUT, new_result, write_result
 from benchmarks.report import kinds
 from benchmarks.report.terminal import out, ratio_line
+from benchmarks.subjects.subject import Contestant
 from dlgsanet.command_line.voice import PLAIN, Voice
-from dlgsanet.errors import BackendError, GateError, InputError, SpeedGateError, UnavailableError
+from dlgsanet.errors import BackendError, EdgeError, GateError, InputError, SpeedGateError, UnavailableError
 from runtimes.bundle.manifest import Artifact
+from runtimes.runner.overlap import DEFAULT_OVERLAP
 
 
 def run_bench(options: BenchOptions, voice: Voice = PLAIN) -> None:
@@ -37,11 +41,14 @@ def run_bench(options: BenchOptions, voice: Voice = PLAIN) -> None:
         return
     plan = plan_bench(options)
     environment = _described(options, voice)
-    timed = measure(plan, environment, voice)
-    ratios = compare_all(timed.timings, plan.origin.sha256)
+    taking_part, owners = contestants(plan), owners_of(plan.entrants, options)
+    timed = measure(plan, taking_part, environment, voice)
+    timed = replace(timed, records=tuple(owned(owners, plan.origin, timed.records)))
+    placed = place(plan, [it for it in taking_part if it.name in owners], timed, voice)
     console = out(stderr=options.json == STDOUT)
-    console.print(Text(f"{plan.origin.name}: one tile, host to host, rounds of all in turn"))
-    result = new_result(environment, (*timed.records, *timed.limits, *ratios))
+    networks = ", ".join(dict.fromkeys(it.origin.name for it in plan.entrants))
+    console.print(Text(f"{networks}: one tile, host to host, rounds of all in turn"))
+    result = new_result(environment, (*timed.records, *timed.limits, *ratios_of(timed), *placed), plan.notes)
     kinds.show(console, result)
     required: list[RatioRecord] = []
     try:
@@ -49,7 +56,7 @@ def run_bench(options: BenchOptions, voice: Voice = PLAIN) -> None:
             required += judge_requirement(requirement, timed.timings, timed.missing, plan.origin.sha256)
     finally:  # what was measured is kept, whatever becomes of the requirement
         if options.json is not None:
-            write_result(options.json, replace(result, records=(*result.records, *required)))
+            write_result(options.json, replace(result, records=as_recorded(owners, (*result.records, *required))))
     for record in required:
         console.print(Text(ratio_line(record)), soft_wrap=True)
     conclude(timed, required, plan.asked)
@@ -72,10 +79,9 @@ def _described(options: BenchOptions, voice: Voice) -> Environment:
     return environment
 
 
-def measure(plan: BenchPlan, environment: Environment, voice: Voice) -> Timed:
+def measure(plan: BenchPlan, taking_part: Sequence[Contestant], environment: Environment, voice: Voice) -> Timed:
     """Run the plan. What crashes or is not available here is in the records; nothing is raised for it."""
     options = plan.options
-    taking_part = contestants(plan)
     threads = options.threads or environment.threads
     limits = _limits(plan.artifacts, threads) if options.limits else []
     with voice.progress(steps(taking_part, options.runs), beating=False) as step:
@@ -83,6 +89,22 @@ def measure(plan: BenchPlan, environment: Environment, voice: Voice) -> Timed:
             taking_part, plan.pictures, plan.origin, runs=options.runs, step=step, limits=limits, threads=threads
         )
     return replace(timed, records=with_shares(timed.records, plan.artifacts, timed.limits))
+
+
+def place(plan: BenchPlan, networks: Sequence[Contestant], timed: Timed, voice: Voice) -> tuple[PlaneRecord, ...]:
+    """Score what was timed on the plan's data, where there are any; who gives no picture there is said and left out."""
+    if plan.dataset is None:
+        return ()
+    entering = [it for it in networks if it.name not in timed.missing]
+    scores = {}
+    with voice.progress(len(entering)) as step:
+        for it in entering:
+            step(f"{it.name} on {plan.dataset.name}")
+            try:
+                scores[it.name] = score(it.opener, plan.dataset, plan.dataset.protocol(it.tile, DEFAULT_OVERLAP))
+            except EdgeError as error:
+                voice.note(f"{it.name} is not on the plane: {error}")
+    return planes(timed.records, scores, plan.dataset)
 
 
 def conclude(timed: Timed, required: Sequence[RatioRecord], asked: Sequence[str]) -> None:

@@ -12,7 +12,14 @@ from benchmarks.accuracy.verdicts import require_limit
 from benchmarks.gates.limits import DEFAULT, LimitTable, read_limits
 from benchmarks.records.accuracy import DatasetNote
 from benchmarks.records.result_file import require_place
-from benchmarks.subjects.datasets import Dataset, open_folder, open_pack, open_photographs, open_shipped
+from benchmarks.subjects.datasets import (
+    Dataset,
+    open_folder,
+    open_pack,
+    open_photographs,
+    open_shipped,
+    refuse_calibrated,
+)
 from benchmarks.subjects.isolated_runner import IsolatedRunner
 from benchmarks.subjects.onnx_pair import PairQuestion, open_pair
 from benchmarks.subjects.reference import ReferenceOutputs, open_reference
@@ -20,8 +27,6 @@ from benchmarks.subjects.served import NOTE, ServedArtifact, plan_served
 from benchmarks.subjects.subject import Origin, Subject, origin_of
 from benchmarks.subjects.torch_peers import ArrayStep, reference_steps
 from dlgsanet.errors import EdgeError, InputError, unknown
-from dlgsanet.imaging.files import read_rgb8
-from dlgsanet.imaging.pixel_hash import content_hash
 from runtimes import open_runner
 from runtimes.backends.references import Judge, judges
 from runtimes.backends.registry import find_backend
@@ -59,8 +64,7 @@ class CheckPlan:
     @property
     def note(self) -> DatasetNote:
         """The data, as the result file names them."""
-        data = self.dataset
-        return DatasetNote(data.name, data.sha256, len(data.items), data.lr_source, data.terms)
+        return self.dataset.note
 
 
 def plan_check(options: CheckOptions) -> CheckPlan:
@@ -138,19 +142,6 @@ def open_data(options: CheckOptions, scale: int) -> Dataset | None:
     if options.data is not None:
         return open_folder(options.data, scale)
     return open_photographs(scale) if options.photographs else None
-
-
-def refuse_calibrated(dataset: Dataset, manifest: Manifest) -> None:
-    """Raise InputError where an image to evaluate on is one that the ranges were learnt from, by its pixels."""
-    if manifest.calibration is None:
-        return
-    known = {digest: name for name, digest in manifest.calibration.images.items()}
-    for item in dataset.items:
-        if (name := known.get(content_hash(read_rgb8(item.hr)))) is not None:
-            raise InputError(
-                f"expected images that calibration has not seen, found {item.hr.name} (is {name} of the calibration): "
-                "evaluate on others, or export again with another --calibration"
-            )
 
 
 def _judged(artifact: Artifact, options: CheckOptions) -> list[tuple[Artifact, Judge]]:

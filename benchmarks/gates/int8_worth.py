@@ -28,7 +28,7 @@ def int8_lines(records: Sequence[LatencyRecord], ratios: Sequence[RatioRecord]) 
 
 
 def _place(record: LatencyRecord) -> tuple[object, ...]:
-    return record.backend, record.tile, record.device
+    return record.model_sha256, record.backend, record.tile, record.device
 
 
 def _gain(artifact: str, other: str, ratios: Sequence[RatioRecord]) -> tuple[float, float, float] | None:

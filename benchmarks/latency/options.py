@@ -20,6 +20,22 @@ class BenchOptions:
     """What to time, against what, where; `artifacts` are beginnings of ids, none means all."""
 
     bundle: Bundle
+    more: Annotated[
+        tuple[Path, ...],
+        typer.Argument(
+            metavar="[BUNDLE]...",
+            help="Further bundles of the same scale, in the same rounds, and scored on the same pictures.",
+            show_default=False,
+        ),
+    ] = ()
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of HR images to score on, as of `check`; the photographs that come with the package if there "
+            "are several bundles.",
+            show_default=False,
+        ),
+    ] = None
     artifacts: Artifacts = ()
     peers: Annotated[
         tuple[str, ...],
@@ -74,6 +90,8 @@ class BenchOptions:
     def for_tiles(self) -> list[str]:
         """The options given that mean nothing for a whole job."""
         given = {
+            "a second bundle": bool(self.more),
+            "--data": self.data is not None,
             "--peer": bool(self.peers),
             "--peers": self.peer_folder is not None,
             "--limits": self.limits,
@@ -85,5 +103,10 @@ class BenchOptions:
 
     def for_engines_here(self) -> list[str]:
         """The options given that mean nothing to a model server."""
-        given = {"--device": self.device != "CPU", "--cuda-graph": self.cuda_graph, "--job": self.job is not None}
+        given = {
+            "a second bundle": bool(self.more),
+            "--device": self.device != "CPU",
+            "--cuda-graph": self.cuda_graph,
+            "--job": self.job is not None,
+        }
         return [name for name, is_given in given.items() if is_given]

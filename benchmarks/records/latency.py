@@ -1,4 +1,5 @@
-"""Records of `bench`: times, their ratios, whole jobs, and what the machine reached in the same rounds."""
+"""Records of `bench`: times, their ratios, accuracy against time, whole jobs, and what the machine reached in the same
+rounds."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import Annotated, ClassVar, Literal
 
+from benchmarks.records.accuracy import Decibels, Similarity
 from benchmarks.records.gate_name import GateName
 from benchmarks.records.identity import Identity, Named, Role, Run
 from benchmarks.records.statistics import Order
@@ -154,6 +156,42 @@ def to_best_torch(ratios: Sequence[RatioRecord]) -> dict[str, RatioRecord]:
         if it.artifact not in best or it.ratio > best[it.artifact].ratio:
             best[it.artifact] = it
     return best
+
+
+@dataclass(frozen=True)
+class NetworkPoint:
+    """One artifact or peer of one network: the median of its times, and what it reaches on the data set. `artifact` is
+    what it was called in the run."""
+
+    model: str
+    model_sha256: str
+    artifact: str
+    p50_ms: Milliseconds
+    psnr_db: Decibels
+    ssim: Similarity | None
+
+    @property
+    def network(self) -> str:
+        """What sentences call it."""
+        return self.artifact
+
+
+@dataclass(frozen=True)
+class PlaneRecord:
+    """Accuracy against time in one tile size: everything was timed in the same rounds and scored on the same images,
+    through the same tiles, from the fastest."""
+
+    tile: tuple[Count, Count]
+    dataset: str
+    protocol: str
+    points: tuple[NetworkPoint, ...]
+    kind: Literal["plane"] = "plane"
+    FIGURE: ClassVar = ("protocol", "named")
+
+    @property
+    def named(self) -> tuple[tuple[str, str], ...]:
+        """Whom it compares."""
+        return tuple(sorted((it.artifact, it.model_sha256) for it in self.points))
 
 
 @dataclass(frozen=True)

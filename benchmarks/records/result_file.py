@@ -15,7 +15,7 @@ from typing import Final, Literal, TypeVar
 from benchmarks.records.accuracy import AccuracyRecord, DatasetNote
 from benchmarks.records.environment import Environment
 from benchmarks.records.inside import BlockRecord, DiagnosisRecord, RungRecord
-from benchmarks.records.latency import JobRecord, LatencyRecord, LimitRecord, RatioRecord
+from benchmarks.records.latency import JobRecord, LatencyRecord, LimitRecord, PlaneRecord, RatioRecord
 from benchmarks.records.made_of import KernelRecord, LayersRecord
 from benchmarks.records.pictures import Crop, ErrorMap
 from benchmarks.records.schema1 import upgraded
@@ -38,6 +38,7 @@ Record = (
     | LatencyRecord
     | RatioRecord
     | LimitRecord
+    | PlaneRecord
     | JobRecord
     | RungRecord
     | DiagnosisRecord

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from benchmarks.records.accuracy import AccuracyRecord, DatasetNote
 from benchmarks.records.environment import Environment
-from benchmarks.records.latency import JobRecord, LatencyRecord, LimitRecord, RatioRecord, to_best_torch
+from benchmarks.records.latency import JobRecord, LatencyRecord, LimitRecord, PlaneRecord, RatioRecord, to_best_torch
 from benchmarks.records.pictures import Crop, ErrorMap
 from benchmarks.records.result_file import R, Record, ResultFile, figure
 
@@ -33,7 +33,7 @@ class Machine:
 
     def of_model(self, sha256: str) -> Machine:
         """The same machine with the records of one model, and those of no model."""
-        kept = (it for it in self.records if isinstance(it, LimitRecord) or it.model_sha256 == sha256)
+        kept = (it for it in self.records if isinstance(it, LimitRecord | PlaneRecord) or it.model_sha256 == sha256)
         return replace(self, records=tuple(kept))
 
 

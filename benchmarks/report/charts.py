@@ -86,6 +86,16 @@ class Point:
     advised: bool
 
 
+@dataclass(frozen=True)
+class Spot:
+    """One network in the chart of accuracy against time; `on_front`: none beats it in both."""
+
+    name: str
+    ms: float
+    psnr_db: float
+    on_front: bool
+
+
 def styles(names: Sequence[str]) -> dict[str, Style]:
     """A colour and a marker for each name: equal names look alike in every chart."""
     return {
@@ -148,6 +158,28 @@ def psnr_chart(points: Sequence[Point], reference_db: float | None, style: Mappi
         axes.ticklabel_format(axis="y", useOffset=False)
         ends = [end for point in points for end in (point.median.low, point.median.high)]
         _time_axis(axes, [point.median.value for point in points], ends)
+        axes.grid(True, color=_INK, alpha=0.12, lw=0.8)
+        _legend_below(figure, axes)
+        return _svg(figure, label)
+
+
+def plane_chart(spots: Sequence[Spot], label: str) -> str:
+    """Accuracy against time: a marker for each, a line along those that no other beats in both; SVG."""
+    look = styles([it.name for it in spots])
+    with mpl.rc_context(_SETTINGS):
+        figure = Figure(figsize=(_WIDTH, 3.4 + _legend_height(len(spots))), layout="constrained")
+        axes = figure.add_subplot()
+        best = sorted((it for it in spots if it.on_front), key=lambda it: it.ms)
+        axes.step([it.ms for it in best], [it.psnr_db for it in best], where="post", color=_INK, alpha=0.4, lw=1.4)
+        for it in spots:
+            style = look[it.name]
+            fill = style.colour if it.on_front else "none"
+            axes.plot(it.ms, it.psnr_db, style.marker, ms=9, color=style.colour, mfc=fill, label=it.name)
+        _psnr_limits(axes, [it.psnr_db for it in spots])
+        axes.set_ylabel("PSNR, dB")
+        axes.ticklabel_format(axis="y", useOffset=False)
+        times = [it.ms for it in spots]
+        _time_axis(axes, times, times)
         axes.grid(True, color=_INK, alpha=0.12, lw=0.8)
         _legend_below(figure, axes)
         return _svg(figure, label)

@@ -14,9 +14,10 @@ from rich.text import Text
 from benchmarks.accuracy.int8_layers import layers_line
 from benchmarks.gates.int8_worth import int8_lines
 from benchmarks.latency import roofline
+from benchmarks.latency.plane import words
 from benchmarks.records.accuracy import AccuracyRecord
 from benchmarks.records.inside import BlockRecord, DiagnosisRecord, RungRecord
-from benchmarks.records.latency import JobRecord, LatencyRecord, LimitRecord, RatioRecord
+from benchmarks.records.latency import JobRecord, LatencyRecord, LimitRecord, PlaneRecord, RatioRecord
 from benchmarks.records.made_of import KernelRecord, LayersRecord
 from benchmarks.records.result_file import Record, ResultFile, kind_of
 from benchmarks.report import terminal, terminal_blocks
@@ -47,6 +48,13 @@ def _ratios(result: ResultFile) -> Shown:
     ratios = result.of(RatioRecord)
     yield from int8_lines(result.of(LatencyRecord), ratios)
     yield from map(terminal.ratio_line, terminal.shown_ratios(ratios))
+
+
+def _planes(result: ResultFile) -> Shown:
+    for record in result.of(PlaneRecord):
+        yield terminal.plane_table(record)
+        yield f"PSNR and SSIM on {record.dataset}, protocol {record.protocol}"
+        yield from words(record.points)
 
 
 def _accuracy(result: ResultFile) -> Shown:
@@ -99,6 +107,7 @@ KINDS = (
     Kind(LatencyRecord, _latency, "latency.html.j2"),
     Kind(LimitRecord, _limits, None),
     Kind(RatioRecord, _ratios, None),
+    Kind(PlaneRecord, _planes, None),
     Kind(JobRecord, _jobs, "job.html.j2"),
     Kind(AccuracyRecord, _accuracy, "accuracy.html.j2"),
     Kind(DiagnosisRecord, _diagnoses, "diagnosis.html.j2"),

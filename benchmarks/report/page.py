@@ -20,6 +20,7 @@ from benchmarks.report import page_view as report_view
 from benchmarks.report import terminal as show
 from benchmarks.report.kinds import KINDS
 from benchmarks.report.plan import ReportPlan, plan_report
+from benchmarks.report.plane_view import plane_views
 from dlgsanet import __version__
 from dlgsanet.errors import InputError
 from dlgsanet.storage.atomic import write_text
@@ -48,6 +49,7 @@ def render(files: Sequence[ResultFile]) -> str:
         machines=machines,
         facts=report_view.machine_facts(machines),
         sections=[kind.section for kind in KINDS if kind.section],
+        planes=plane_views(machines),
         models=[report_view.model_view(model, machines) for model in models],
         datasets=advice.datasets(files),
         gates={name: limits for name, limits in gates.GATES.items() if limits},

@@ -8,10 +8,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from benchmarks.latency.plane import front
 from benchmarks.records.accuracy import AccuracyRecord
 from benchmarks.records.gate_name import GateName
 from benchmarks.records.inside import DiagnosisRecord, RungRecord
-from benchmarks.records.latency import JobRecord, LatencyRecord, RatioRecord, to_best_torch
+from benchmarks.records.latency import JobRecord, LatencyRecord, PlaneRecord, RatioRecord, to_best_torch
 from dlgsanet.command_line.console import PlainConsole
 from runtimes.machine.power import said
 
@@ -118,6 +119,26 @@ def latency_table(records: Sequence[LatencyRecord]) -> Table:
             record.reported_precision or "-",
         )
         table.add_row(Text(record.artifact), *map(Text, cells), _gate(record.gate))
+    return table
+
+
+def plane_table(record: PlaneRecord) -> Table:
+    """Accuracy against time, from the fastest."""
+    title = f"accuracy against time, {record.tile[0]}x{record.tile[1]}"
+    table = Table(box=None, header_style="bold", pad_edge=False, title=title, title_justify="left")
+    table.add_column("network as", no_wrap=True)
+    for name in ("PSNR dB", "SSIM", "p50 ms", "of the fastest", "on the front"):
+        table.add_column(name, justify="right", no_wrap=True)
+    best = front(record.points)
+    for it in record.points:
+        cells = (
+            number(it.psnr_db, ".3f"),
+            number(it.ssim, ".5f"),
+            number(it.p50_ms, ".2f"),
+            number(it.p50_ms / record.points[0].p50_ms, ".2f"),
+            "yes" if it in best else "no",
+        )
+        table.add_row(Text(it.artifact), *map(Text, cells))
     return table
 
 

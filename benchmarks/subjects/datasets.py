@@ -16,9 +16,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.records.accuracy import DatasetNote
 from dlgsanet.errors import InputError, UnavailableError
 from dlgsanet.imaging import photographs as shipped
 from dlgsanet.imaging.files import list_images, passed_over_line, read_rgb8
+from dlgsanet.imaging.pixel_hash import content_hash
 from dlgsanet.imaging.resize import crop_to_multiple, downscale_matlab8
 from dlgsanet.metrics import Protocol
 from dlgsanet.storage.atomic import sha256_file
@@ -89,6 +91,11 @@ class Dataset:
         """8 bits, Y, a border of one scale, as papers measure; with the tiling in LR pixels, which moves the figures,
         too. None for the whole image at once."""
         return Protocol(self.scale, "y", self.scale, True, self.lr_source, tile, overlap, self.sha256)
+
+    @property
+    def note(self) -> DatasetNote:
+        """The data, as result files name them."""
+        return DatasetNote(self.name, self.sha256, len(self.items), self.lr_source, self.terms)
 
     def samples(self) -> Iterator[Sample]:
         """The images, decoded one at a time in the order of their names. Raises InputError as
@@ -188,6 +195,19 @@ def open_pack(bundle: str | Path, manifest: Manifest) -> Dataset:
     )
     terms = "; ".join(f"{entry.name}: {entry.source} ({entry.licence})" for entry in reference.entries)
     return Dataset("parity pack", manifest.scale, items, GIVEN_LR, terms, content_sha256(items))
+
+
+def refuse_calibrated(dataset: Dataset, manifest: Manifest) -> None:
+    """Raise InputError where an image to evaluate on is one that the ranges were learnt from, by its pixels."""
+    if manifest.calibration is None:
+        return
+    known = {digest: name for name, digest in manifest.calibration.images.items()}
+    for item in dataset.items:
+        if (name := known.get(content_hash(read_rgb8(item.hr)))) is not None:
+            raise InputError(
+                f"expected images that calibration has not seen, found {item.hr.name} (is {name} of the calibration): "
+                "evaluate on others, or export again with another --calibration"
+            )
 
 
 def content_sha256(items: tuple[Item, ...]) -> str:

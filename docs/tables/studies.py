@@ -113,7 +113,7 @@ def inside() -> ResultFile:
 def peers_plane() -> str:
     """Accuracy against time, ours and others', and who is better where."""
     found = study(plane.Plane, "plane-x4.json")
-    return plane.table(found) + "\n\n" + " ".join(plane.words(found.points))
+    return plane.table(found) + "\n\n" + " ".join(plane.sentences(found.points))
 
 
 def ranks() -> str:

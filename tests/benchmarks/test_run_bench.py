@@ -10,11 +10,12 @@ from types import ModuleType
 import pytest
 
 from benchmarks import run_bench
-from benchmarks.latency import plan
+from benchmarks.latency import plan, plane
 from benchmarks.latency.options import BenchOptions
 from benchmarks.records.environment import describe_environment
-from benchmarks.records.latency import LatencyRecord, RatioRecord
+from benchmarks.records.latency import LatencyRecord, PlaneRecord, RatioRecord
 from benchmarks.records.result_file import read_result
+from benchmarks.report.page import render
 from dlgsanet.errors import (
     BackendError,
     EdgeError,
@@ -23,6 +24,7 @@ from dlgsanet.errors import (
     SpeedGateError,
     UnavailableError,
 )
+from dlgsanet.imaging.photographs import FOLDER
 
 Run = Callable[..., None]
 
@@ -101,3 +103,45 @@ def test_a_busy_machine_is_warned_of(
     monkeypatch.setattr(run_bench, "describe_environment", lambda machine: busy)
     run((None,))
     assert "warning: this machine is busy (load 9.0 on 2 cores)" in capsys.readouterr().err
+
+
+def test_several_networks_are_placed_on_one_plane(
+    monkeypatch: pytest.MonkeyPatch, child_runners: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from tests.benchmarks.latency.test_networks import bundle
+
+    monkeypatch.setattr(plan, "open_runner", child_runners.open_fake)
+    for module in (run_bench, plane):
+        monkeypatch.setattr(module, "DEFAULT_OVERLAP", 4)
+    one, other = bundle(tmp_path / "one", "a-x2", "a" * 64), bundle(tmp_path / "other", "b-x2", "b" * 64)
+    result = tmp_path / "r.json"
+    rule = "a-x2-fake-fp32<9*b-x2-fake"
+    run_bench.run_bench(BenchOptions(one, more=(other,), runs=5, json=result, require=(rule,)))
+    text = capsys.readouterr().out
+    assert text.startswith("a-x2, b-x2: one tile") and "the best choice is " in text and " is beaten: " in text
+    found = read_result(result)
+    assert [(it.artifact, it.model) for it in found.of(LatencyRecord)] == [
+        ("fake-fp32-8x8", "a-x2"),
+        ("fake-fp32-8x8", "b-x2"),
+    ]
+    (placed,) = found.of(PlaneRecord)
+    assert {it.artifact for it in placed.points} == {"a-x2-fake-fp32-8x8", "b-x2-fake-fp32-8x8"}
+    assert placed.dataset == found.datasets[0].name == "shipped photographs" and placed.tile == (8, 8)
+    assert [(it.required, it.artifact) for it in found.of(RatioRecord)] == [(rule, "a-x2-fake-fp32-8x8")]
+    page = render([found])
+    assert page.count('id="plane"') == 1 and "Accuracy on shipped photographs over the time of a 8x8 tile" in page
+
+
+def test_one_bundle_is_placed_where_data_are_given(
+    monkeypatch: pytest.MonkeyPatch, child_runners: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from tests.benchmarks.bundles import make_bundle
+
+    monkeypatch.setattr(plan, "open_runner", child_runners.open_fake)
+    place, result = make_bundle(tmp_path / "one"), tmp_path / "r.json"
+    run_bench.run_bench(BenchOptions(place, data=FOLDER, runs=5, json=result))
+    assert read_result(result).of(PlaneRecord) == ()
+    said = "fake-fp32-8x8 is not on the plane: overlap 8 must be smaller than the tile"
+    assert said in capsys.readouterr().err
+    run_bench.run_bench(BenchOptions(place, runs=5, json=result))
+    assert "accuracy against time" not in capsys.readouterr().out

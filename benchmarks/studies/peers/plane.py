@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from benchmarks.accuracy.figures import mean, standard
+from benchmarks.latency.plane import PlaneScore, front, score, words
 from benchmarks.latency.rounds import bench, steps
 from benchmarks.records.accuracy import Decibels, Similarity
 from benchmarks.records.environment import Environment, describe_environment
@@ -27,7 +27,6 @@ from benchmarks.subjects.peer_files import BICUBIC, RANDOM, peer_contestants, re
 from benchmarks.subjects.subject import Contestant, origin_of
 from dlgsanet.command_line.voice import PLAIN, Voice
 from dlgsanet.errors import InputError, UnavailableError
-from dlgsanet.imaging.files import to_nchw
 from dlgsanet.metrics import Protocol
 from runtimes import open_runner
 from runtimes.bundle.manifest import choose, read_manifest
@@ -38,7 +37,6 @@ from runtimes.runner.tiling import Tile
 
 TILE: Tile = (128, 128)
 FORMS = ("openvino-fp32", "openvino-bf16")
-CLOSE = 0.005  # dB: papers give two digits, and no eye sees the third
 
 
 @dataclass(frozen=True)
@@ -69,15 +67,6 @@ class Plane(StudyFile):
     protocol: str
     environment: Environment
     points: tuple[PlanePoint, ...]
-
-
-@dataclass(frozen=True)
-class PlaneScore:
-    """What a network reaches on the set."""
-
-    psnr_db: float
-    ssim: float | None
-    published: bool = False
 
 
 @dataclass(frozen=True)
@@ -116,15 +105,9 @@ def entries(bundles: Sequence[Path], peers: Path, threads: int | None) -> list[P
     return found
 
 
-def score(entry: PlaneEntry, dataset: Dataset, protocol: Protocol) -> PlaneScore:
-    """Run the set through it, tile by tile."""
-    if entry.known is not None:
-        return entry.known
-    values = []
-    with entry.contestant.opener() as run:
-        for sample in dataset.samples():
-            values.append(standard(sample, run(to_nchw(sample.lr), DEFAULT_OVERLAP), protocol))
-    return PlaneScore(mean(it.psnr_db for it in values), mean(it.ssim for it in values))
+def scored(entry: PlaneEntry, dataset: Dataset, protocol: Protocol) -> PlaneScore:
+    """What is known of it, or what it reaches on the set."""
+    return entry.known or score(entry.contestant.opener, dataset, protocol)
 
 
 def measure(bundles: Sequence[Path], peers: Path, data: Path, threads: int | None, runs: int, voice: Voice) -> Plane:
@@ -145,7 +128,7 @@ def measure(bundles: Sequence[Path], peers: Path, data: Path, threads: int | Non
         points = []
         for it in found:
             step(f"{it.contestant.name} on {dataset.name}")
-            points.append(_point(it, score(it, dataset, protocol), samples[it.contestant.name], first[it.form]))
+            points.append(_point(it, scored(it, dataset, protocol), samples[it.contestant.name], first[it.form]))
     return Plane(dataset.name, protocol.id, environment, tuple(points))
 
 
@@ -166,26 +149,12 @@ def _point(entry: PlaneEntry, reached: PlaneScore, samples: Sequence[float], fir
     )
 
 
-def front(points: Sequence[PlanePoint]) -> list[PlanePoint]:
-    """Those that no other beats in both, from the fastest; `points` are of one form."""
-    best: list[PlanePoint] = []
-    for point in sorted(points, key=lambda it: (it.p50_ms, -it.psnr_db)):
-        if not best or point.psnr_db > best[-1].psnr_db + CLOSE:
-            best.append(point)
-    return best
-
-
-def words(points: Sequence[PlanePoint]) -> Iterator[str]:
-    """For each form a sentence: what to choose at how many milliseconds, and who is beaten by whom."""
+def sentences(points: Sequence[PlanePoint]) -> Iterator[str]:
+    """For each form: what to choose at how many milliseconds, and who is beaten by whom."""
     for form in dict.fromkeys(it.form for it in points):
-        mine = [it for it in points if it.form == form]
-        best = front(mine)
-        chosen = "; ".join(f"{it.network} from {it.p50_ms:.1f} ms ({it.psnr_db:.2f} dB)" for it in best)
-        yield f"{form}: the best choice is {chosen}."
-        for loser in (it for it in mine if it not in best):
-            by = max((it for it in best if it.p50_ms <= loser.p50_ms), key=lambda it: it.psnr_db)
-            faster, better = loser.p50_ms / by.p50_ms, by.psnr_db - loser.psnr_db
-            yield f"{loser.network} is beaten: {by.network} is {better:.2f} dB better and {faster:.1f} times as fast."
+        chosen, *beaten = words([it for it in points if it.form == form])
+        yield f"{form}: {chosen}"
+        yield from beaten
 
 
 def table(plane: Plane) -> str:
@@ -253,7 +222,7 @@ def main(
     write_study(output, plane)
     if picture:
         plot(plane, picture)
-    Console(soft_wrap=True, highlight=False).print(table(plane), *words(plane.points), sep="\n", markup=False)
+    Console(soft_wrap=True, highlight=False).print(table(plane), *sentences(plane.points), sep="\n", markup=False)
 
 
 if __name__ == "__main__":

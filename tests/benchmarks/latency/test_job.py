@@ -74,6 +74,7 @@ def test_the_pictures_of_a_job_are_not_kept(options: Callable[..., BenchOptions]
         ({"job": Path("nowhere")}, "nothing at nowhere"),
         ({"peers": ("official",), "limits": True}, "--peer and --limits: for single tiles only"),
         ({"runs": 7}, "--runs: for single tiles only"),
+        ({"more": (Path("b"),), "data": Path("d")}, "a second bundle and --data: for single tiles only"),
         ({"artifacts": ("a", "b")}, "at most one --artifact"),
     ],
 )

@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.latency.plane import PlaneScore, front
 from benchmarks.records.environment import describe_environment
 from benchmarks.records.study_file import read_study, write_study
-from benchmarks.studies.peers.plane import Plane, PlaneEntry, PlanePoint, PlaneScore, front, plot, score, table, words
+from benchmarks.studies.peers.plane import Plane, PlaneEntry, PlanePoint, plot, scored, sentences, table
 from benchmarks.subjects.datasets import Dataset, Item
 from benchmarks.subjects.peer_files import BicubicRunner
 from benchmarks.subjects.subject import Contestant
@@ -34,7 +35,7 @@ def test_the_front_holds_what_no_other_beats_in_both() -> None:
 
 
 def test_who_is_beaten_is_said_by_name() -> None:
-    said = list(words([OURS, WORSE, BEST, FAST]))
+    said = list(sentences([OURS, WORSE, BEST, FAST]))
     assert said[0] == (
         "openvino-fp32: the best choice is fast from 10.0 ms (31.00 dB); ours from 20.0 ms (31.50 dB); "
         "best from 80.0 ms (32.00 dB)."
@@ -64,7 +65,7 @@ def test_a_network_is_scored_on_the_set_and_a_published_score_is_kept(tmp_path: 
     data = Dataset("d", 2, (Item("ramp", tmp_path / "ramp.png"),), "bicubic-matlab8", "ours", "0" * 64)
     protocol = Protocol(2, "y", 2, True, data.lr_source, (32, 32), 0, data.sha256)
     contestant = Contestant("b", "fp32", (32, 32), lambda: BicubicRunner(2, (32, 32)), role="peer", backend="pillow")
-    found = score(PlaneEntry("bicubic", "openvino-fp32", False, contestant, None), data, protocol)
+    found = scored(PlaneEntry("bicubic", "openvino-fp32", False, contestant, None), data, protocol)
     assert found.psnr_db > 40 and found.ssim is not None and found.ssim > 0.99
     known = PlaneScore(32.44, None, published=True)
-    assert score(PlaneEntry("s", "openvino-fp32", False, contestant, known), data, protocol) is known
+    assert scored(PlaneEntry("s", "openvino-fp32", False, contestant, known), data, protocol) is known
