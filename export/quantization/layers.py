@@ -23,6 +23,11 @@ KEPT = (*ENDS, "ffn.project_out", ".variance")
 together, the last one comes next, then those that read the products of the feed-forward gates, whose rare large values
 widen the range (docs/studies/precision.md has the figures). Depthwise convolutions stay too."""
 
+_TRUNK_END = re.compile(r"^deep_feature_extraction\.\d+$")
+"""The 3x3 convolution behind all groups stays, too. It reads the sum of everything, which on text reaches three times
+as far as on photographs: 256 steps are too narrow for the one or too coarse for the other, and only the last
+convolution comes after it (docs/studies/precision.md has the figures; it costs 2 % of a tile's time)."""
+
 RESIDUAL = ("body", "project_out")
 """Ends of the roles whose outputs are added to the residual stream. Where a convolution must answer in 8 bits (ONNX
 Runtime's QLinearConv) they stay, too: the rounding of their wide range is in the picture. Drop on Set5 and worst image
@@ -49,6 +54,11 @@ def is_end(name: str) -> bool:
     return any(end in name for end in ENDS)
 
 
+def is_trunk_end(name: str) -> bool:
+    """Whether a convolution's name is that of the one behind all groups."""
+    return _TRUNK_END.match(name.removesuffix(CONV)) is not None
+
+
 def as_half(weights: NDArray[np.float32]) -> NDArray[np.float16] | None:
     """Weights of an end as they are stored beside int8 ones; None where fp16 cannot hold them."""
     return weights.astype(np.float16) if np.abs(weights).max() <= np.finfo(np.float16).max else None
@@ -57,7 +67,9 @@ def as_half(weights: NDArray[np.float32]) -> NDArray[np.float16] | None:
 def stays(name: str, *, rounded: bool) -> bool:
     """Whether the dense convolution of this name keeps its precision by default; `rounded`: it would answer in 8 bits
     in INT8."""
-    return any(part in name for part in KEPT) or (rounded and role(name.removesuffix(CONV)).endswith(RESIDUAL))
+    unit = name.removesuffix(CONV)
+    kept = any(part in name for part in KEPT) or is_trunk_end(name)
+    return kept or (rounded and role(unit).endswith(RESIDUAL))
 
 
 def chosen_by_default(layers: Mapping[str, bool], *, rounded: bool) -> list[str]:

@@ -11,9 +11,10 @@ MAX_DROP_DB = 0.05
 
 CALIBRATION_TILES = 96
 
-PAGES = 0.25
-"""Share of the default tiles that are cut from drawn pages. A range is the mean over the tiles of each one's extremes:
-more pages lose less on text and more on photographs (docs/studies/precision.md has the figures)."""
+PAGES = 0.5
+"""Share of the default tiles that are cut from drawn pages. A range is the mean over the tiles of each one's extremes,
+so that it lies in the middle between what photographs and what pages need (docs/studies/precision.md has the
+figures)."""
 
 
 @dataclass(frozen=True)

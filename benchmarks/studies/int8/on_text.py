@@ -2,8 +2,8 @@
 `python -m benchmarks.studies.int8.on_text nano-x4 openvino-int8 Set5/HR B100/HR -o FILE`.
 
 Each share of pages is calibrated anew, with as many tiles, and judged on whole images (tiled) against the float graph
-and HR: on the given folders, and on the pages of `benchmarks.subjects.text_pages`. The table in
-docs/studies/precision.md is made of the committed results.
+and HR: on the given folders, and on the pages of `benchmarks.subjects.text_pages`. With `--trunk-end` also with the
+convolution behind all groups in INT8. The table in docs/studies/precision.md is made of the committed results.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from export.machine.fingerprint import fingerprint
 from export.quantization.calibrated_graph import calibrate
 from export.quantization.calibration_tiles import calibration_set
 from export.quantization.layer_sensitivity import CandidateOpener
+from export.quantization.layers import is_trunk_end
 from export.quantization.options import CalibrationOptions
 from export.targets.table import Target
 from export.tuning.lowering_trials import Variant, build_graph
@@ -36,7 +37,7 @@ from runtimes.file_formats.markdown import markdown_table
 from runtimes.runner.contract import Runner
 
 TILE = (128, 128)
-SHARES = (0.0, 0.125, 0.25, 0.375)
+SHARES = (0.0, 0.25, 0.5)
 PAGES = "drawn text, slides, chart"
 
 Picture = tuple[str, NDArray[np.float32], NDArray[np.uint8]]  # name, LR, HR
@@ -45,7 +46,8 @@ Picture = tuple[str, NDArray[np.float32], NDArray[np.uint8]]  # name, LR, HR
 @dataclass(frozen=True)
 class ShareRow:
     """One share of pages among the calibration tiles, on one set of images: dB to the float graph (mean and worst
-    picture), and dB lost to it against HR, with the picture that loses most."""
+    picture), and dB lost to it against HR, with the picture that loses most. `trunk_end`: the convolution behind all
+    groups is INT8, too."""
 
     share: float
     images: str
@@ -55,6 +57,7 @@ class ShareRow:
     drop_db: float
     drop_worst_db: float
     worst_image: str
+    trunk_end: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,8 +76,11 @@ def study(
     sets: Mapping[str, Sequence[Picture]],
     shares: Sequence[float] = SHARES,
     say: Callable[[str], None] = lambda step: None,
+    *,
+    trunk_end: bool = False,
 ) -> Int8OnText:
-    """Calibrate with each share of pages and judge on every set."""
+    """Calibrate with each share of pages and judge the default layers on every set; `trunk_end`: then with the
+    convolution behind all groups, too."""
     network = load_model(model)
     graph = build_graph(network, target, Variant(model, target.row.lowering))
     rows: list[ShareRow] = []
@@ -84,16 +90,30 @@ def study(
             learnt = calibration_set(network.scale, target.tile, CalibrationOptions(pages=share))
             made = calibrate(folder / f"{share}", quantizer_of(target.backend), graph, learnt.tiles, say)
             opener = CandidateOpener(made.maker(), target, network.scale)
-            place = folder / f"made-{share}"
-            place.mkdir()
-            with opener.open(place, (), exact=True) as exact, opener.open(place, opener.maker.default) as run:
-                for name, pictures in sets.items():
-                    rows.append(_row(share, name, pictures, exact, run))
-                    say(f"{share:.1%} pages, {name}: {_figures(rows[-1])}")
+            rows += _rows(opener, share, sets, folder / f"made-{share}", (False, True) if trunk_end else (False,), say)
     return Int8OnText(model, target.row.name, fingerprint(timed_tools()), tuple(rows))
 
 
-def _row(share: float, name: str, pictures: Sequence[Picture], exact: Runner, run: Runner) -> ShareRow:
+def _rows(
+    opener: CandidateOpener,
+    share: float,
+    sets: Mapping[str, Sequence[Picture]],
+    place: Path,
+    choices: Sequence[bool],
+    say: Callable[[str], None],
+) -> list[ShareRow]:
+    place.mkdir()
+    rows = []
+    for whole in choices:
+        chosen = [*opener.maker.default, *(name for name in opener.maker.layers if whole and is_trunk_end(name))]
+        with opener.open(place, (), exact=True) as exact, opener.open(place, chosen) as run:
+            for name, pictures in sets.items():
+                rows.append(_row(share, name, pictures, exact, run, whole))
+                say(f"{_label(rows[-1])}, {name}: {_figures(rows[-1])}")
+    return rows
+
+
+def _row(share: float, name: str, pictures: Sequence[Picture], exact: Runner, run: Runner, trunk_end: bool) -> ShareRow:
     near, lost = zip(*judge(run, [(lr, hr) for _, lr, hr in pictures], exact), strict=True)
     worst = int(np.abs(lost).argmax())
     return ShareRow(
@@ -105,6 +125,7 @@ def _row(share: float, name: str, pictures: Sequence[Picture], exact: Runner, ru
         float(np.mean(lost)),
         float(lost[worst]),
         pictures[worst][0],
+        trunk_end,
     )
 
 
@@ -114,11 +135,15 @@ def table(contents: Sequence[Int8OnText]) -> str:
     head = ["dB lost, mean / worst image; dB to fp32, mean", "pages", *names]
     lines = []
     for content in contents:
-        for share in sorted({row.share for row in content.rows}):
-            found = {row.images: row for row in content.rows if row.share == share}
+        for label in dict.fromkeys(_label(row) for row in sorted(content.rows, key=lambda row: row.share)):
+            found = {row.images: row for row in content.rows if _label(row) == label}
             cells = [_figures(found[name]) if name in found else "" for name in names]
-            lines.append([f"{content.model} {content.target}", f"{share:.1%}", *cells])
+            lines.append([f"{content.model} {content.target}", label, *cells])
     return markdown_table(head, lines)
+
+
+def _label(row: ShareRow) -> str:
+    return f"{row.share:.1%}{', trunk end in INT8' if row.trunk_end else ''}"
 
 
 def _figures(row: ShareRow) -> str:
@@ -147,6 +172,7 @@ def main(
     output: Annotated[Path, typer.Option("-o", "--output", help="JSON file to write.")],
     most: Annotated[int, typer.Option(help="Images of each folder, the first ones by name.")] = 25,
     share: Annotated[list[float] | None, typer.Option(help="Shares of pages, 0 to 1.")] = None,
+    trunk_end: Annotated[bool, typer.Option(help="Also with the convolution behind all groups in INT8.")] = False,
 ) -> None:
     """Calibrate with more and more pages."""
     scale = load_model(model).scale
@@ -154,7 +180,9 @@ def main(
     sets[PAGES] = pages(scale)
     backend, _, precision = target.partition("-")
     asked = Target(backend, precision, TILE)
-    content = study(model, asked, sets, tuple(share or SHARES), lambda step: typer.echo(step, err=True))
+    content = study(
+        model, asked, sets, tuple(share or SHARES), lambda step: typer.echo(step, err=True), trunk_end=trunk_end
+    )
     write_study(output, content)
     typer.echo(table([content]))
 

@@ -22,7 +22,7 @@ from export.bundle.writer import export_bundle
 from export.machine.journal import Journal
 from export.quantization.layer_search import MeasuredSet, SearchLimits, fastest
 from export.quantization.layer_sensitivity import Loss
-from export.quantization.layers import chosen_by_default, role, units
+from export.quantization.layers import chosen_by_default, is_trunk_end, role, units
 from export.quantization.options import CalibrationOptions
 from runtimes import open_runner
 from runtimes.bundle.manifest import read_manifest
@@ -138,11 +138,13 @@ def test_units_and_roles() -> None:
 def test_layers_that_answer_in_8_bits_keep_out_of_the_residual_stream() -> None:
     group = "deep_feature_extraction.0"
     inside = [f"{group}.body.0.IDynamicDWConv.project_in.Conv", f"{group}.body.1.restormer_attn.pointwise.0.Conv"]
-    joins = [f"{group}.body.0.IDynamicDWConv.project_out.Conv", f"{group}.body.2.Conv", f"{group}.Conv"]
-    never = [f"{group}.body.0.IDynamic_ffn.project_out.Conv", "upsample.0.Conv"]
+    joins = [f"{group}.body.0.IDynamicDWConv.project_out.Conv", f"{group}.body.2.Conv"]
+    trunk_end = "deep_feature_extraction.1.Conv"
+    never = [f"{group}.body.0.IDynamic_ffn.project_out.Conv", trunk_end, "upsample.0.Conv"]
     layers = dict.fromkeys((*inside, *joins, *never), True) | {f"{group}.body.0.IDynamic_ffn.dwconv_a.Conv": False}
     assert chosen_by_default(layers, rounded=False) == [*inside, *joins]
     assert chosen_by_default(layers, rounded=True) == inside
+    assert [name for name in layers if is_trunk_end(name)] == [trunk_end]
 
 
 def test_a_set_that_is_as_fast_but_loses_less_is_taken(tmp_path: Path) -> None:
