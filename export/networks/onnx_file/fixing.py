@@ -16,6 +16,7 @@ from dlgsanet.errors import InputError
 from dlgsanet.storage.typed_json import decode, to_json
 from export.networks.onnx_file.convolutions import with_stated_convolutions
 from export.networks.onnx_file.half import in_fp32
+from export.networks.onnx_file.lowering import lowered
 from export.networks.onnx_file.naming import named
 from export.networks.onnx_file.pixels import with_picture_ports
 from export.networks.onnx_file.reading import read_onnx
@@ -52,6 +53,7 @@ def fixed(job: FixJob, what: str) -> FixReport:
     return report
 
 
+LARGEST = 1 << 22  # numbers of a constant that is computed: 16 MB
 Change = Callable[[onnx.ModelProto, FixJob], onnx.ModelProto]
 
 
@@ -101,13 +103,19 @@ def _folded(model: onnx.ModelProto, job: FixJob) -> onnx.ModelProto:
     import onnx_ir
     from onnxscript import optimizer
 
+    def filled(node: onnx_ir.Node) -> bool | None:
+        """ConstantOfShape would be left for the file's size, and all that is computed of it with it."""
+        return True if node.op_type == "ConstantOfShape" else None
+
     made = onnx_ir.from_proto(model)
-    optimizer.optimize_ir(made, num_iterations=4, output_size_limit=1 << 22)
+    optimizer.optimize_ir(
+        made, num_iterations=4, input_size_limit=LARGEST, output_size_limit=LARGEST, should_fold=filled
+    )
     return onnx_ir.to_proto(made)
 
 
 def _merged(model: onnx.ModelProto, job: FixJob) -> onnx.ModelProto:
-    """Batch norms and paddings into their convolutions, pairs of transposes, reshapes and slices into one."""
+    """Batch norms and paddings into their convolutions, pairs of transposes into one."""
     import onnx_ir
     from onnxscript.rewriter import RewriteRuleSet, rewrite
     from onnxscript.rewriter.rules import common
@@ -119,8 +127,8 @@ def _merged(model: onnx.ModelProto, job: FixJob) -> onnx.ModelProto:
         common.fuse_pad_into_conv_rule,
         common.no_op_transpose_rule,
         common.transpose_transpose_rule,
-        common.reshape_reshape_rule,
         common.no_op_expand_rule,
+        *common.expand_before_binary_op_rules,
         common.no_op_cast_rule,
         common.add_0_rule,
         common.sub_0_rule,
@@ -130,6 +138,10 @@ def _merged(model: onnx.ModelProto, job: FixJob) -> onnx.ModelProto:
     made = onnx_ir.from_proto(model)
     rewrite(made, RewriteRuleSet(rules))
     return onnx_ir.to_proto(made)
+
+
+def _lowered(model: onnx.ModelProto, job: FixJob) -> onnx.ModelProto:
+    return lowered(model)
 
 
 def _stated(model: onnx.ModelProto, job: FixJob) -> onnx.ModelProto:
@@ -159,6 +171,7 @@ PASSES: dict[str, Change] = {
     "widen-fp16": _in_fp32,
     "fold-constants": _folded,
     "merge-operators": _merged,
+    "lower-operators": _lowered,
     "state-defaults": _stated,
     "picture-ports": _with_picture_ports,
     "name-nodes": _named,

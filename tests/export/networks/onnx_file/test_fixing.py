@@ -93,3 +93,21 @@ def test_fp16_becomes_fp32_exactly(onnx_file: MakeFile) -> None:
     assert {tensor.data_type for tensor in wide.graph.initializer} == {TensorProto.FLOAT}
     for before, after in zip(network.model.graph.initializer, wide.graph.initializer, strict=True):
         assert np.array_equal(numpy_helper.to_array(before).astype(np.float32), numpy_helper.to_array(after))
+
+
+def test_constants_of_a_shape_are_computed(onnx_file: MakeFile) -> None:
+    """ConstantOfShape, which onnxscript leaves, and what is computed of it."""
+
+    def with_zeros(model: onnx.ModelProto) -> None:
+        sides = onnx.numpy_helper.from_array(np.array([1, 3, 1, 1]), "sides")
+        model.graph.initializer.append(sides)
+        model.graph.node.insert(0, onnx.helper.make_node("ConstantOfShape", ["sides"], ["zeros"]))
+        model.graph.node.insert(1, onnx.helper.make_node("Exp", ["zeros"], ["ones"]))
+        model.graph.node.append(onnx.helper.make_node("Add", ["large", "ones"], ["larger"]))
+        model.graph.output[0].name = "larger"
+
+    model, _ = fix(
+        read_onnx(onnx_file(with_zeros)).model,
+        FixJob("", Foreign("onnx", "image", "larger", "float32", Pixels()), TILE, 2, 18, ""),
+    )
+    assert not {"ConstantOfShape", "Exp"} & {node.op_type for node in model.graph.node}
