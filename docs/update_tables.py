@@ -67,6 +67,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "weights": front_page.weights,
     "work": lambda: inside_tables.work(studies.inside()),
     "worth": latency.worth,
+    "upscale-start": studies.upscale_starts,
     "videos": studies.videos,
     "zoo": studies.zoo,
     "zoo-reasons": studies.zoo_reasons,

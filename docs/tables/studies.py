@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from benchmarks.records.latency import LatencyRecord
 from benchmarks.records.result_file import ResultFile
-from benchmarks.studies import basis_rank, file_sizes, lowering_ablation, upscale_pipeline
+from benchmarks.studies import basis_rank, file_sizes, lowering_ablation
 from benchmarks.studies.gpu import rtx_kernels
 from benchmarks.studies.int8 import layer_scan, nncf_settings, on_text
 from benchmarks.studies.peers import plane, video_speed
@@ -13,6 +13,8 @@ from benchmarks.studies.tiles import frames as tile_frames
 from benchmarks.studies.tiles import overlap as tile_overlap
 from benchmarks.studies.tiles import sizes as tile_sizes
 from benchmarks.studies.training import schedule, speed
+from benchmarks.studies.upscale import pipeline as upscale_pipeline
+from benchmarks.studies.upscale import start as upscale_start
 from benchmarks.studies.zoo import study as zoo_study
 from docs.tables.results import results, studies, study
 from tests.fuzz import counts, kill_counts
@@ -81,6 +83,11 @@ def frames() -> str:
 def pipeline() -> str:
     """What upscaling pictures costs beside the engine."""
     return upscale_pipeline.table(study(upscale_pipeline.PipelineCost, "upscale-pipeline-nano-x4.json"))
+
+
+def upscale_starts() -> str:
+    """How soon upscaling has its first tile."""
+    return upscale_start.table(study(upscale_start.StartTimes, "upscale-start-nano-x4.json"))
 
 
 def training() -> str:

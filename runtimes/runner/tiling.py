@@ -175,8 +175,8 @@ def _cut(lr: Pixels, tile: tuple[int, int], row: Span, column: Span) -> Array:
 
 
 def _blend(place: Array, sr: Array, scale: int, tile: tuple[int, int], row: Span, column: Span) -> None:
-    """Add the part of an upscaled tile that counts, times its weights, to its place; where they are 1 nothing is
-    multiplied."""
+    """Add the part of an upscaled tile that counts, times its weights, to its place; where they are 1 no other tile
+    counts, and it is put there."""
     if sr.shape[2:] != (tile[0] * scale, tile[1] * scale):
         raise BackendError(f"expected {tile[0]}x{tile[1]} pixels upscaled x{scale}, found an output of {sr.shape}")
     y, x = row.start * scale, column.start * scale
@@ -184,18 +184,21 @@ def _blend(place: Array, sr: Array, scale: int, tile: tuple[int, int], row: Span
     for ys, down in row.pieces():
         for xs, across in column.pieces():
             piece = part[:, :, ys, xs]
-            if down is not None or across is not None:
+            if down is None and across is None:
+                place[:, :, ys, xs] = piece
+            else:
                 down_or_1 = np.ones(1, np.float32) if down is None else down
-                piece = piece * (down_or_1[:, None] * (1 if across is None else across))
-            place[:, :, ys, xs] += piece
+                place[:, :, ys, xs] += piece * (down_or_1[:, None] * (1 if across is None else across))
 
 
-def _reflected(start: int, tile: int, length: int) -> NDArray[np.intp]:
+def _reflected(start: int, tile: int, length: int) -> slice | NDArray[np.intp]:
     """Indices of `tile` pixels from `start`, mirrored (edge pixel not repeated) as often as needed beyond
     `length`.
 
     Written out since numpy's reflect mode has changed between versions for padding wider than the image.
     """
+    if start + tile <= length:
+        return slice(start, start + tile)
     period = max(2 * (length - 1), 1)
     index = np.arange(start, start + tile, dtype=np.intp) % period
     return np.where(index < length, index, period - index) if length > 1 else np.zeros(tile, np.intp)

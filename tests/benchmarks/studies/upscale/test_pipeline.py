@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from benchmarks.studies.upscale_pipeline import PipelineCost, table, tiles_of
+from benchmarks.studies.upscale.pipeline import PipelineCost, table, tiles_of
 from runtimes.backends.torch.runner import TorchRunner
 
 

@@ -1,6 +1,6 @@
 """What `upscale` costs beside its engine: a picture to PNG and a folder to JPEG, against the engine's own time.
 
-`python -m benchmarks.studies.upscale_pipeline FOLDER BUNDLE -o FILE` upscales the pictures of a folder, all of one
+`python -m benchmarks.studies.upscale.pipeline FOLDER BUNDLE -o FILE` upscales the pictures of a folder, all of one
 size, and the first of them alone; in the same rounds it runs the engine on the first one's tiles, one at a time. The
 artifact is open before. Memory is that of a whole command.
 """
