@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from benchmarks.gates.int8_worth import int8_lines
-from benchmarks.records.latency import LatencyRecord, LimitRecord, RatioRecord, to_best_torch, to_torch
+from benchmarks.records.latency import JobRecord, LatencyRecord, LimitRecord, RatioRecord, to_best_torch, to_torch
 from benchmarks.records.result_file import ResultFile
+from benchmarks.report.terminal import job_name, job_stages
 from docs.tables.results import BASELINE, TILE, results
 from runtimes.file_formats.markdown import markdown_table
 
@@ -40,6 +41,20 @@ def peers() -> str:
     limits = ", ".join(f"{it.name} {it.per_second / 1e9:.0f} G{it.unit}/s" for it in file.of(LimitRecord))
     table = markdown_table(("one 128x128 tile", *MEDIANS, *RATIOS, "share of peak"), rows)
     return f"{table}\n\nLimits on {file.environment.machine}: {limits}."
+
+
+def jobs() -> str:
+    """Whole jobs of `upscale`, as `bench --job` timed them."""
+    records = [record for file in results("job-*.json") for record in file.of(JobRecord)]
+    stages = list(dict.fromkeys(name for record in records for name, _ in job_stages(record)))
+    head = ("job", "artifact", "start, s", "job, s", "engine's share", *(f"{stage}, s" for stage in stages))
+    rows = []
+    for record in records:
+        took = dict(job_stages(record))
+        figures = (f"{record.start_seconds:.2f}", f"{record.seconds:.2f}", f"**{record.engine_share:.2f}**")
+        each = (f"{took[stage]:.2f}" if stage in took else "" for stage in stages)
+        rows.append((f"{record.model}: {job_name(record)}", f"`{record.artifact}`", *figures, *each))
+    return markdown_table(head, rows)
 
 
 def worth() -> str:

@@ -95,22 +95,36 @@ def _why(taken: FamilyTime, trials: Sequence[FamilyTime]) -> str:
 
 def _trials(bundle: Path, manifest: Manifest, options: RunOptions, say: Say) -> Sequence[FamilyTime]:
     """Of every family in the order of the manifest, from the cache or timed now."""
-    variants = {artifact.family: artifact.variant for artifact in manifest.artifacts}
+    left_out = _left_out(manifest)
     place = user_cache() / "fastest" / f"{_key(bundle, manifest, options)}.json"
-    families = [family for family, variant in variants.items() if variant != LOW_RANK]
+    families = list(dict.fromkeys(it.family for it in manifest.artifacts if it.family not in left_out))
     if (known := _recall(place, families)) is not None:
         return known
     say(f"timing {len(families)} artifacts of this bundle, once on this machine")
-    found = try_all(bundle, families, options, lambda family: None)
-    for trial in found:
+    found = try_all(bundle, families, options)
+    for trial in found.families:
         if trial.ms is None:
             say(f"passed over {trial.family}: {trial.reason}")
-    for family in variants.keys() - set(families):
-        say(f"passed over {family}: it is approximate in any precision; take it by --artifact")
-    if ranked(found):
+    for family, reason in left_out.items():
+        say(f"passed over {family}: {reason}; take it by --artifact")
+    if not found.steady:
+        say("this machine is busy: they are timed again next time")
+    elif ranked(found.families):
         with suppress(InputError):  # a home that cannot be written: timed again next time
-            write_text(place, typed_json.encode(KeptTimes(found)))
-    return found
+            write_text(place, typed_json.encode(KeptTimes(found.families)))
+    return found.families
+
+
+def _left_out(manifest: Manifest) -> dict[str, str]:
+    """Families that are never taken unasked, and why."""
+    plain = {artifact.backend for artifact in manifest.artifacts if artifact.precision == "fp32"}
+    reasons: dict[str, str] = {}
+    for artifact in manifest.artifacts:
+        if artifact.variant == LOW_RANK:
+            reasons[artifact.family] = "it is approximate in any precision"
+        elif artifact.precision == "int8w" and artifact.backend in plain:
+            reasons[artifact.family] = "it computes in fp32, from a smaller file"
+    return reasons
 
 
 def _recall(place: Path, families: Sequence[str]) -> tuple[FamilyTime, ...] | None:

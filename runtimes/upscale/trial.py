@@ -6,8 +6,11 @@ It runs in a process of its own, so that one that crashes is one that is passed 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +20,8 @@ from dlgsanet.storage.typed_json import Text, decode, to_json
 from runtimes.backends.registry import backend_runner, find_backend
 from runtimes.bundle.manifest import Artifact, Manifest, read_manifest, select
 from runtimes.machine.child import Job, Say, ask, serve
-from runtimes.machine.clock import time_interleaved
 from runtimes.runner.contract import Runner, RunOptions
+from runtimes.upscale.race import Race, Racer
 
 LEAST_DB = 30.0
 """An artifact that could not be run where it was exported has no figures of its own; beyond this it shows something
@@ -26,7 +29,7 @@ else than the reference."""
 
 _WHAT = "timing the artifacts"
 _LONGEST_S = 120.0
-_RUNS = 5
+_TOGETHER = 2  # are opened at once: an engine compiles on one core
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,14 @@ class FamilyTime:
 
 
 @dataclass(frozen=True)
+class Trials:
+    """All families in their order. `steady`: their times are worth keeping, other work did not disturb them."""
+
+    families: tuple[FamilyTime, ...]
+    steady: bool
+
+
+@dataclass(frozen=True)
 class TimingJob:
     """What the child is asked."""
 
@@ -46,48 +57,84 @@ class TimingJob:
     families: tuple[Text, ...]
     device: Text
     threads: int | None
+    together: int = 1
 
 
-def try_all(bundle: Path, families: Sequence[str], options: RunOptions, say: Say) -> tuple[FamilyTime, ...]:
-    """Time each family; one that ends the process is passed over, and the others go on in a new one."""
-    found: list[FamilyTime] = []
-
-    def note(step: str) -> None:
-        found.append(decode(FamilyTime, json.loads(step), _WHAT))
-        say(found[-1].family)
-
-    while len(found) < len(families):
-        left = tuple(families[len(found) :])
-        job = TimingJob(str(bundle), left, options.device, options.threads)
+def try_all(bundle: Path, families: Sequence[str], options: RunOptions) -> Trials:
+    """Time the families against each other. One that ends the process is passed over, and the others begin again, one
+    at a time."""
+    crashed: dict[str, FamilyTime] = {}
+    tried: list[str] = []
+    together = _TOGETHER
+    while left := [family for family in families if family not in crashed]:
+        tried[:] = left[:together]
+        job = TimingJob(str(bundle), tuple(left), options.device, options.threads, together)
         try:
-            ask(Job("runtimes.upscale.trial", to_json(job), f"timing {left[0]}", _LONGEST_S), note)
+            told = ask(Job("runtimes.upscale.trial", to_json(job), _WHAT, _LONGEST_S), lambda step: _note(step, tried))
         except BackendError as error:
-            if len(found) < len(families):
-                found.append(FamilyTime(families[len(found)], None, str(error)))
-    return tuple(found)
+            if len(tried) == 1:
+                crashed[tried[0]] = FamilyTime(tried[0], None, str(error))
+            together = 1
+            continue
+        found = decode(Trials, told, _WHAT)
+        known = crashed | {trial.family: trial for trial in found.families}
+        return Trials(tuple(known[family] for family in families), found.steady)
+    return Trials(tuple(crashed[family] for family in families), True)
 
 
-def trials(job: TimingJob) -> Iterator[FamilyTime]:
-    """Each family in turn, in this process."""
+def _note(step: str, tried: list[str]) -> None:
+    tried[:] = json.loads(step)
+
+
+def trials(job: TimingJob, say: Say = lambda step: None) -> Trials:
+    """All families against each other, in this process; `say` gets what is tried next, a list as JSON."""
     manifest = read_manifest(job.bundle)
-    for family in job.families:
-        artifact = select(manifest, family)[0]
+    failed: dict[str, str] = {}
+    race = Race()
+    with ThreadPoolExecutor(job.together) as pool:
+        for at in range(0, len(job.families), job.together):
+            batch = job.families[at : at + job.together]
+            say(json.dumps(batch))
+            for family, opened in zip(batch, pool.map(partial(_opened, job, manifest), batch), strict=True):
+                try:
+                    if isinstance(opened, EdgeError):
+                        raise opened
+                    say(json.dumps([family]))
+                    race.enter(opened)
+                except EdgeError as error:
+                    failed[family] = str(error)
+    finish = race.finish()
+    return Trials(
+        tuple(
+            FamilyTime(it, None, failed[it]) if it in failed else FamilyTime(it, round(finish.ms[it], 3))
+            for it in job.families
+        ),
+        finish.steady,
+    )
+
+
+def _opened(job: TimingJob, manifest: Manifest, family: str) -> Racer | EdgeError:
+    """The family's smallest tile on noise, or why it is passed over."""
+    artifact = select(manifest, family)[0]
+    with ExitStack() as stack:
+        tile = np.random.default_rng(0).random((1, 3, *artifact.tile), np.float32)
         try:
-            yield FamilyTime(family, _ms(Path(job.bundle), manifest, artifact, RunOptions(job.device, job.threads)))
+            run = _good(Path(job.bundle), manifest, artifact, RunOptions(job.device, job.threads), stack)
+            run.infer(tile)
         except EdgeError as error:
-            yield FamilyTime(family, None, str(error))
+            return error
+        return Racer(family, lambda: run.infer(tile, checked=False), stack.pop_all().close)
 
 
-def _ms(bundle: Path, manifest: Manifest, artifact: Artifact, options: RunOptions) -> float:
+def _good(bundle: Path, manifest: Manifest, artifact: Artifact, options: RunOptions, stack: ExitStack) -> Runner:
+    """The artifact, open until the end of `stack`. Raises BackendError where it is not to be taken."""
     if idle := find_backend(artifact.backend).idle_here:
         raise BackendError(idle)
-    with backend_runner(bundle, artifact, manifest.scale, options) as run:
-        if run.info.precision_mismatch:
-            raise BackendError(run.info.precision_mismatch)
-        _require_as_at_birth(bundle, manifest, artifact, run)
-        tile = np.random.default_rng(0).random((1, 3, *artifact.tile), np.float32)
-        times = time_interleaved({"tile": lambda: run.infer(tile, checked=False)}, warmup=1, runs=_RUNS)["tile"]
-        return round(min(times), 3)
+    run = stack.enter_context(backend_runner(bundle, artifact, manifest.scale, options))
+    if run.info.precision_mismatch:
+        raise BackendError(run.info.precision_mismatch)
+    _require_as_at_birth(bundle, manifest, artifact, run)
+    return run
 
 
 def _require_as_at_birth(bundle: Path, manifest: Manifest, artifact: Artifact, run: Runner) -> None:
@@ -111,9 +158,8 @@ def _require_as_at_birth(bundle: Path, manifest: Manifest, artifact: Artifact, r
             raise BackendError(f"{it.name}: {it.to_reference_db:.1f} dB to the reference, expected {LEAST_DB:g}")
 
 
-def _work(given: object, say: Say) -> None:
-    for trial in trials(decode(TimingJob, given, _WHAT)):
-        say(json.dumps(to_json(trial)))
+def _work(given: object, say: Say) -> object:
+    return to_json(trials(decode(TimingJob, given, _WHAT), say))
 
 
 if __name__ == "__main__":

@@ -56,7 +56,7 @@ class PipelineCost(StudyFile):
     peak_mb: float
 
 
-def measure(pictures: Sequence[Path], bundle: Path, artifact: str, rounds: int) -> PipelineCost:
+def measure(pictures: Sequence[Path], bundle: Path, artifact: str, rounds: int, warmup: int) -> PipelineCost:
     """Upscale and time; the outputs go. Raises as `open_runner`."""
     first = read_rgb8(pictures[0])
     with tempfile.TemporaryDirectory() as place, open_runner(bundle, artifact) as run:
@@ -68,7 +68,7 @@ def measure(pictures: Sequence[Path], bundle: Path, artifact: str, rounds: int) 
             "engine": lambda: [run.infer(tile, checked=False) for tile in tiles],
             "jpeg": lambda: _upscale(replace(options, form="jpg"), run),
         }
-        samples = time_interleaved(tasks, warmup=1, runs=rounds)
+        samples = time_interleaved(tasks, warmup=warmup, runs=rounds)
         ms = {name: round(statistics.median(found), 1) for name, found in samples.items()}
         told, peak = run.info.artifact, _peak_mb(pictures[0], bundle, artifact, Path(place))
     return PipelineCost(
@@ -130,9 +130,10 @@ def main(
     output: Annotated[Path, typer.Option("-o", "--output", help="File to write.")],
     artifact: Annotated[str, typer.Option(help="Artifact of the bundle.")] = "openvino-bf16",
     rounds: Annotated[int, typer.Option(min=1, help="Times each is timed.")] = 3,
+    warmup: Annotated[int, typer.Option(min=0, help="Rounds before; none for a folder that takes minutes.")] = 1,
 ) -> None:
     """Measure, write the file and print its table."""
-    cost = measure(list_images(folder), bundle, artifact, rounds)
+    cost = measure(list_images(folder), bundle, artifact, rounds, warmup)
     write_study(output, cost)
     typer.echo(table(cost))
 

@@ -10,7 +10,7 @@ from dlgsanet.errors import UnavailableError
 from runtimes.runner.contract import RunOptions
 from runtimes.upscale import choice
 from runtimes.upscale.choice import chosen_runner, ranked
-from runtimes.upscale.trial import FamilyTime
+from runtimes.upscale.trial import FamilyTime, Trials
 
 pytest.importorskip("onnxruntime")
 pytest.importorskip("openvino")
@@ -23,9 +23,10 @@ def times(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, float]:
     """ms by family, in place of what would be measured; others cannot run."""
     found: dict[str, float] = {}
 
-    def try_all(bundle, families, options, say):
+    def try_all(bundle, families, options):
         timed.append(list(families))
-        return tuple(FamilyTime(it, found.get(it), "" if it in found else "not here") for it in families)
+        tried = tuple(FamilyTime(it, found.get(it), "" if it in found else "not here") for it in families)
+        return Trials(tried, "busy" not in found)
 
     timed.clear()
     monkeypatch.setattr(choice, "try_all", try_all)
@@ -48,6 +49,27 @@ def test_the_fastest_is_taken_with_a_word_why_and_timed_once(bundle: Path, times
     again: list[str] = []
     assert chosen(bundle, again).startswith("openvino-fp32")
     assert again == said[-1:] and len(timed) == 1
+
+
+def test_times_of_a_busy_machine_are_not_kept(bundle: Path, times: dict[str, float]) -> None:
+    times |= {"onnxruntime-fp32": 9.0, "busy": 0.0}
+    said: list[str] = []
+    chosen(bundle, said)
+    assert "this machine is busy: they are timed again next time" in said
+    del times["busy"]
+    chosen(bundle, said)
+    chosen(bundle, said)
+    assert len(timed) == 2
+
+
+def test_weights_in_int8_are_not_tried_beside_fp32(bundle: Path, times: dict[str, float], kit) -> None:
+    """What they compute is the same, from a smaller file."""
+    kit.rewrite(bundle, 2, precision="int8w", id="openvino-int8w-16x16")
+    times |= {"onnxruntime-fp32": 9.0}
+    said: list[str] = []
+    chosen(bundle, said)
+    assert "openvino-fp32" in timed[0] and "openvino-int8w" not in timed[0]
+    assert "passed over openvino-int8w: it computes in fp32, from a smaller file; take it by --artifact" in said
 
 
 @pytest.mark.parametrize("damage", ["", "{", '{"trials": []}', '{"trials": [{"family": 3}]}'])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from dlgsanet.storage.typed_json import to_json
 from runtimes.bundle.artifact_facts import Birth
 from runtimes.bundle.manifest import manifest_json, read_manifest
 from runtimes.runner.contract import RunOptions
@@ -14,40 +16,60 @@ from runtimes.runner.fidelity.birth import shown
 from runtimes.runner.fidelity.probe_store import save_probes
 from runtimes.runner.fidelity.probes import AT_BIRTH, probe
 from runtimes.upscale import trial as trying
-from runtimes.upscale.trial import FamilyTime, TimingJob, trials, try_all
+from runtimes.upscale.trial import FamilyTime, TimingJob, Trials, trials, try_all
 
 pytest.importorskip("onnxruntime")
 
 
 def tried(bundle: Path, *families: str) -> list[FamilyTime]:
-    return list(trials(TimingJob(str(bundle), families, "CPU", 1)))
+    return list(trials(TimingJob(str(bundle), families, "CPU", 1)).families)
 
 
 def test_what_runs_is_timed_and_what_does_not_has_a_reason(bundle: Path, kit) -> None:
     kit.rewrite(bundle, 0, backend="tensorrt", id="tensorrt-fp32-16x16")
     families = [artifact.family for artifact in read_manifest(bundle).artifacts]
-    found = try_all(bundle, families, RunOptions(threads=1), lambda family: None)
+    found = try_all(bundle, families, RunOptions(threads=1)).families
     assert [trial.family for trial in found] == families
     assert found[0].ms is None
     assert any(trial.ms is not None and 0 < trial.ms < 1e3 for trial in found)
     assert all((trial.ms is None) == bool(trial.reason) for trial in found)
 
 
-def test_one_that_crashes_is_passed_over_and_the_others_go_on(bundle: Path, monkeypatch) -> None:
-    """The child of the second round starts behind the one that ended the first."""
+@pytest.mark.parametrize("bad", ["a", "b", "c"])
+def test_one_that_crashes_is_passed_over_and_the_others_go_on(bundle: Path, monkeypatch, bad: str) -> None:
+    """Two are opened at once: the others begin again, one at a time, and the next child knows which one it was."""
     asked = []
 
     def ask(job, note):
-        asked.append(job.given["families"])
-        for family in job.given["families"]:
-            if family == "b":
+        left, together = job.given["families"], job.given["together"]
+        asked.append((list(left), together))
+        for at in range(0, len(left), together):
+            note(json.dumps(left[at : at + together]))
+            if bad in left[at : at + together]:
                 raise trying.BackendError("its process ended (SIGSEGV)")
-            note(f'{{"family": "{family}", "ms": 1.0, "reason": ""}}')
+        return to_json(Trials(tuple(FamilyTime(family, 1.0) for family in left), True))
 
     monkeypatch.setattr(trying, "ask", ask)
-    found = try_all(bundle, ["a", "b", "c"], RunOptions(), lambda family: None)
-    assert found == (FamilyTime("a", 1.0), FamilyTime("b", None, "its process ended (SIGSEGV)"), FamilyTime("c", 1.0))
-    assert asked == [["a", "b", "c"], ["c"]]
+    found = try_all(bundle, ["a", "b", "c"], RunOptions())
+    crashed = FamilyTime(bad, None, "its process ended (SIGSEGV)")
+    assert found.families == tuple(crashed if it == bad else FamilyTime(it, 1.0) for it in "abc")
+    assert asked[-1] == ([it for it in "abc" if it != bad], 1)
+    assert len(asked) == (2 if bad == "c" else 3)
+
+
+def test_children_that_never_begin_are_an_end_too(bundle: Path, monkeypatch) -> None:
+    def ask(job, note):
+        raise trying.BackendError("no memory")
+
+    monkeypatch.setattr(trying, "ask", ask)
+    found = try_all(bundle, ["a", "b"], RunOptions())
+    assert found.families == (FamilyTime("a", None, "no memory"), FamilyTime("b", None, "no memory"))
+
+
+def test_where_none_runs_all_have_a_reason(bundle: Path, kit) -> None:
+    kit.rewrite(bundle, 0, backend="tensorrt", id="tensorrt-fp32-16x16")
+    (found,) = try_all(bundle, ["tensorrt-fp32"], RunOptions(threads=1)).families
+    assert found.ms is None and found.reason
 
 
 def with_probes(bundle: Path, kit, error: float, born: bool) -> None:
