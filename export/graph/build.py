@@ -20,12 +20,12 @@ from torch import Tensor, fx, nn
 
 from dlgsanet import __version__
 from dlgsanet.errors import BackendError
+from export.graph.graph import MAX_RANK
 from export.graph.operations import OPERATIONS, convolution, pixel_shuffle
 from export.graph.trace import SCOPE, trace
 
 PRODUCER = "dlgsanet-edge"
 INPUT, OUTPUT = "lr", "sr"
-MAX_RANK = 5  # Core ML and others allow no more dimensions
 
 
 class GraphWriter:

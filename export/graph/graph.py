@@ -11,6 +11,7 @@ import onnx
 from onnx import helper
 
 METADATA_KEY = "dlgsanet_edge"
+MAX_RANK = 5  # Core ML and others allow no more dimensions
 
 
 @dataclass(frozen=True, eq=False)

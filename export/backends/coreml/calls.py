@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from dlgsanet.errors import BackendError
+from dlgsanet.errors import BackendError, InputError
 
 if TYPE_CHECKING:
     from coremltools.converters.mil import Builder
@@ -61,6 +61,9 @@ class Call:
         assert not isinstance(found, (int, float, str))
         return tuple(found)
 
+    def several(self, attribute: str, default: Ints) -> Ints:
+        return self.numbers(attribute) if attribute in self.attributes else default
+
     def integers(self, index: int) -> Ints:
         found = self.ints[index]
         if found is None:
@@ -71,3 +74,8 @@ class Call:
 def int32(values: int | Sequence[int]) -> NDArray[np.int32]:
     """As MIL takes axes, sizes and sides."""
     return np.asarray(values, np.int32)
+
+
+def no_form(call: Call, what: str) -> InputError:
+    """What to raise for an operator that is known, in a form that is not."""
+    return InputError(f"{call.name}: no form of {what} is known for Core ML: leave coreml out of --to")

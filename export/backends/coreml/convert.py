@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from coremltools.models import MLModel
     from coremltools.proto.Model_pb2 import Model
 
-NOT_NEEDED = ("torch", "sklearn", "tensorflow", "xgboost")  # by what the converter does here
+NOT_NEEDED = ("torch", "torchao", "torchvision", "sklearn", "tensorflow", "xgboost")  # by what the converter does here
 CONVERSION_DATE = "com.github.apple.coremltools.conversion_date"
 
 

@@ -11,12 +11,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dlgsanet.errors import BackendError, InputError
-from export.backends.coreml.calls import Call, int32
+from dlgsanet.errors import BackendError
+from export.backends.coreml.calls import Call, Ints, int32, no_form
 from export.backends.coreml.operations_of_others import OPERATORS_OF_OTHERS
+from export.backends.coreml.operations_of_sampling import OPERATORS_OF_SAMPLING
 
 if TYPE_CHECKING:
     from coremltools.converters.mil.mil import Var
+
+
+_PAD_MODES = {"constant": "constant", "edge": "replicate", "reflect": "reflect"}
 
 
 def _conv(call: Call) -> Var:
@@ -101,29 +105,50 @@ def _split(call: Call) -> Var:
 def _slice(call: Call) -> Var:
     """Axes from start to stop, one by one; the others keep all they have."""
     shape = call.inputs[0].shape
-    begin, end = [0] * len(shape), list(shape)
-    if len(call.inputs) > 4 and set(call.integers(4)) != {1}:
-        raise InputError(f"{call.name}: no form of a slice with steps is known for Core ML: leave coreml out of --to")
-    for start, stop, axis in zip(*(call.integers(index) for index in (1, 2, 3)), strict=True):
-        size = shape[axis]
+    begin, end, stride = [0] * len(shape), list(shape), [1] * len(shape)
+    axes = call.integers(3) if len(call.inputs) > 3 and call.ints[3] is not None else range(len(call.integers(1)))
+    steps = call.integers(4) if len(call.inputs) > 4 else [1] * len(axes)
+    if min(steps, default=1) < 1:
+        raise no_form(call, "a slice with steps backwards")
+    for start, stop, axis, step in zip(call.integers(1), call.integers(2), axes, steps, strict=True):
+        size, stride[axis] = shape[axis], step
         begin[axis], end[axis] = (min(max(side + size if side < 0 else side, 0), size) for side in (start, stop))
+    given = {} if set(stride) == {1} else {"stride": call.share(int32(stride))}
     return call.mb.slice_by_index(
-        x=call.inputs[0], begin=call.share(int32(begin)), end=call.share(int32(end)), name=call.name
+        x=call.inputs[0], begin=call.share(int32(begin)), end=call.share(int32(end)), name=call.name, **given
     )
 
 
 def _pad(call: Call) -> Var:
-    """ONNX: all befores, then all afters; MIL: before and after of each axis."""
-    pads = call.integers(1)
+    """ONNX: all befores, then all afters; MIL: before and after of each axis, in a picture of its last two alone."""
+    pads, mode = call.integers(1), str(call.attributes.get("mode", "constant"))
     rank = len(pads) // 2
     pairs = [side for axis in range(rank) for side in (pads[axis], pads[axis + rank])]
-    zero = call.share(np.zeros((), call.inputs[0].dtype.__name__.replace("fp", "float")))
+    if not any(pairs):
+        return call.mb.identity(x=call.inputs[0], name=call.name)
+    if min(pairs) < 0:
+        return _cut(call, pads)
+    if len(call.inputs) > 3 or mode not in _PAD_MODES or (mode != "constant" and any(pairs[:-4])):
+        raise no_form(call, f"a padding of mode {mode} by {pads}")
+    value = call.array(2) if len(call.inputs) > 2 and call.arrays[2] is not None else np.zeros(())
     return call.mb.pad(
         x=call.inputs[0],
-        pad=call.share(int32(pairs)),
-        mode=call.share("constant"),
-        constant_val=zero,
+        pad=call.share(int32(pairs if mode == "constant" else pairs[-4:])),
+        mode=call.share(_PAD_MODES[mode]),
+        constant_val=call.share(np.asarray(value, call.inputs[0].dtype.__name__.replace("fp", "float")).reshape(())),
         name=call.name,
+    )
+
+
+def _cut(call: Call, pads: Ints) -> Var:
+    """A padding of less than nothing, on any side, and of nothing more on the others."""
+    if max(pads) > 0:
+        raise no_form(call, f"a padding by {pads}")
+    shape, rank = call.inputs[0].shape, len(pads) // 2
+    begin = [-before for before in pads[:rank]]
+    end = [side + after for side, after in zip(shape, pads[rank:], strict=True)]
+    return call.mb.slice_by_index(
+        x=call.inputs[0], begin=call.share(int32(begin)), end=call.share(int32(end)), name=call.name
     )
 
 
@@ -179,6 +204,7 @@ def _blockwise(call: Call, axis: int) -> Var:
 
 OPERATORS: dict[str, Callable[[Call], Var]] = {
     **OPERATORS_OF_OTHERS,
+    **OPERATORS_OF_SAMPLING,
     "Abs": _unary("abs"),
     "Add": _binary("add"),
     "Concat": _concat,
@@ -189,12 +215,14 @@ OPERATORS: dict[str, Callable[[Call], Var]] = {
     "Gelu": _gelu,
     "MatMul": _matmul,
     "Max": _binary("maximum"),
+    "Min": _binary("minimum"),
     "Mul": _binary("mul"),
     "Pad": _pad,
     "QuantizeLinear": _quantize,
     "ReduceL2": _reduce("reduce_l2_norm"),
     "ReduceMax": _reduce("reduce_max"),
     "ReduceMean": _reduce("reduce_mean"),
+    "ReduceMin": _reduce("reduce_min"),
     "ReduceSum": _reduce("reduce_sum"),
     "Relu": _unary("relu"),
     "Reshape": _reshape,

@@ -9,13 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from dlgsanet.errors import InputError
 from export.backends.coreml.calls import Call, int32
 
 if TYPE_CHECKING:
     from coremltools.converters.mil.mil import Var
-
-_NEAREST, _LINEAR = "nearest", "linear"
 
 
 def _leaky_relu(call: Call) -> Var:
@@ -83,41 +80,46 @@ def _layer_norm(call: Call) -> Var:
     )
 
 
-def _global_average(call: Call) -> Var:
-    yes = call.share(np.bool_(True))
-    return call.mb.reduce_mean(x=call.inputs[0], axes=call.share(int32([2, 3])), keep_dims=yes, name=call.name)
+def _over_pixels(kind: str) -> Callable[[Call], Var]:
+    def write(call: Call) -> Var:
+        yes = call.share(np.bool_(True))
+        return getattr(call.mb, kind)(x=call.inputs[0], axes=call.share(int32([2, 3])), keep_dims=yes, name=call.name)
+
+    return write
 
 
-def _resize(call: Call) -> Var:
-    """By whole factors: nearest as pixels repeated, linear with pixels' centres at their halves."""
-    factors = _factors(call)
-    mode, places = call.attributes.get("mode", _NEAREST), call.attributes.get("coordinate_transformation_mode")
-    sides = {"scale_factor_height": call.share(int32(factors[0])), "scale_factor_width": call.share(int32(factors[1]))}
-    if mode == _NEAREST and places in ("asymmetric", "half_pixel", "pytorch_half_pixel", None):
-        # of a whole factor all three mean the same, but for how `asymmetric` rounds
-        if places == "asymmetric" and call.attributes.get("nearest_mode") != "floor":
-            raise _no_form(call, "a nearest resize that rounds otherwise than down")
-        return call.mb.upsample_nearest_neighbor(x=call.inputs[0], name=call.name, **sides)
-    if mode == _LINEAR and places in ("half_pixel", "pytorch_half_pixel", None):
-        no = call.share(np.bool_(False))
-        return call.mb.upsample_bilinear(x=call.inputs[0], align_corners=no, name=call.name, **sides)
-    raise _no_form(call, f"a resize of mode {mode}, {places}")
+def _pow(call: Call) -> Var:
+    """A lone exponent, which has an operator of its own where it is 2 or 1/2."""
+    exponent = call.array(1)
+    if exponent.size == 1 and float(exponent.reshape(())) in (2.0, 0.5):
+        own = call.mb.square if float(exponent.reshape(())) == 2 else call.mb.sqrt
+        return own(x=call.inputs[0], name=call.name)
+    return call.mb.pow(x=call.inputs[0], y=call.inputs[1], name=call.name)
 
 
-def _factors(call: Call) -> tuple[int, int]:
-    """Of height and width, from the output's size or from the scales."""
-    before = call.inputs[0].shape
-    if len(call.inputs) > 3 and call.ints[3] is not None:
-        sizes = [after / old for after, old in zip(call.integers(3), before, strict=True)]
-    else:
-        sizes = [float(value) for value in call.array(2)]
-    if len(sizes) != 4 or sizes[:2] != [1, 1] or any(size < 1 or size != int(size) for size in sizes[2:]):
-        raise _no_form(call, f"a resize by {sizes}")
-    return int(sizes[2]), int(sizes[3])
+def _mish(call: Call) -> Var:
+    """x tanh(log(1 + exp(x)))."""
+    grown = call.mb.softplus(x=call.inputs[0], name=f"{call.name}_softplus")
+    share = call.mb.tanh(x=grown, name=f"{call.name}_tanh")
+    return call.mb.mul(x=call.inputs[0], y=share, name=call.name)
 
 
-def _no_form(call: Call, what: str) -> InputError:
-    return InputError(f"{call.name}: no form of {what} is known for Core ML: leave coreml out of --to")
+def _reciprocal(call: Call) -> Var:
+    return call.mb.real_div(x=call.share(np.asarray(1, call.mb_float)), y=call.inputs[0], name=call.name)
+
+
+def _instance_norm(call: Call) -> Var:
+    return call.mb.instance_norm(
+        x=call.inputs[0],
+        gamma=call.inputs[1],
+        beta=call.inputs[2],
+        epsilon=_real(call, "epsilon", 1e-5),
+        name=call.name,
+    )
+
+
+def _identity(call: Call) -> Var:
+    return call.mb.identity(x=call.inputs[0], name=call.name)
 
 
 def _real(call: Call, attribute: str, default: float) -> Var:
@@ -130,17 +132,26 @@ def _unary(kind: str) -> Callable[[Call], Var]:
 
 OPERATORS_OF_OTHERS: dict[str, Callable[[Call], Var]] = {
     "Clip": _clip,
+    "Cos": _unary("cos"),
     "Elu": _elu,
     "Erf": _unary("erf"),
     "Exp": _unary("exp"),
-    "GlobalAveragePool": _global_average,
+    "GlobalAveragePool": _over_pixels("reduce_mean"),
+    "GlobalMaxPool": _over_pixels("reduce_max"),
     "HardSigmoid": _hard_sigmoid,
     "HardSwish": _hard_swish,
+    "Identity": _identity,
+    "InstanceNormalization": _instance_norm,
     "LayerNormalization": _layer_norm,
     "LeakyRelu": _leaky_relu,
+    "Mish": _mish,
     "Neg": _neg,
     "PRelu": _prelu,
-    "Resize": _resize,
+    "Pow": _pow,
+    "Reciprocal": _reciprocal,
+    "Sin": _unary("sin"),
+    "Softplus": _unary("softplus"),
+    "Softsign": _unary("softsign"),
     "Sum": _sum,
     "Tanh": _unary("tanh"),
 }

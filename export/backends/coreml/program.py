@@ -19,7 +19,7 @@ from dlgsanet.errors import BackendError, InputError
 from export.backends.coreml.calls import Call, Constant, Ints
 from export.backends.coreml.operations import OPERATORS
 from export.graph.block_tensors import block_of
-from export.graph.graph import Graph
+from export.graph.graph import MAX_RANK, Graph
 
 if TYPE_CHECKING:
     import onnx
@@ -61,12 +61,19 @@ def build_program(graph: onnx.GraphProto, tile: tuple[int, int], options: Progra
 
 
 def require_known(graph: Graph) -> None:
-    """Raise InputError naming the first operator that has no form in MIL here."""
+    """Raise InputError naming the first operator that has no form in MIL here, or makes more dimensions than it has."""
     for node in graph.model.graph.node:
         if node.op_type not in OPERATORS:
             raise InputError(
                 f"no form of {node.op_type} ({node.name}) is known for Core ML: leave coreml out of --to, or "
                 "export the network without it"
+            )
+    ranks = {value.name: len(value.type.tensor_type.shape.dim) for value in graph.inferred.value_info}
+    for node in graph.model.graph.node:
+        if max((ranks.get(name, 0) for name in node.output), default=0) > MAX_RANK:
+            raise InputError(
+                f"{node.op_type} ({node.name}) makes {ranks[node.output[0]]} dimensions, Core ML has {MAX_RANK}: leave "
+                "coreml out of --to, or export the network without it"
             )
 
 
@@ -143,7 +150,7 @@ class _Translator:
 
     def _ints(self, name: str) -> Ints | None:
         array = self.arrays.get(name)
-        return tuple(int(i) for i in array) if array is not None and array.dtype == np.int64 else None
+        return tuple(int(i) for i in array.reshape(-1)) if array is not None and array.dtype == np.int64 else None
 
     def _float(self, array: NDArray[np.float32] | np.float32) -> Var:
         value = np.asarray(array, np.float32)

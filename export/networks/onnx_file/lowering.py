@@ -11,10 +11,11 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
+from export.graph.graph import MAX_RANK
 from export.networks.onnx_file.einsum import as_products
 
-MANY, MOST = 4, 5
-"""Axes that the Neural Engine and Core ML take: with more, operators are written with fewer where that can be."""
+MANY = 4
+"""Axes that the Neural Engine takes: moves of more are written with fewer where that can be."""
 
 
 def lowered(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -28,9 +29,12 @@ def lowered(model: onnx.ModelProto) -> onnx.ModelProto:
         rule = RULES.get(node.op_type)
         found = rule(node, known) if rule else None
         nodes += [node] if found is None else found
-    del made.graph.node[:], made.graph.value_info[:]
-    made.graph.node.extend(_read(_of_first_reshapes(nodes), made.graph.output[0].name))
-    made.graph.initializer.extend(known.added)
+    kept = _read(_of_first_reshapes(nodes), made.graph.output[0].name)
+    read = {name for node in kept for name in node.input}
+    held = [tensor for tensor in (*made.graph.initializer, *known.added) if tensor.name in read]
+    del made.graph.node[:], made.graph.value_info[:], made.graph.initializer[:]
+    made.graph.node.extend(kept)
+    made.graph.initializer.extend(held)
     return made
 
 
@@ -155,9 +159,9 @@ def _gather(node: onnx.NodeProto, known: _Known) -> list[onnx.NodeProto] | None:
 
 
 def _one_axis_less(node: onnx.NodeProto, known: _Known) -> list[onnx.NodeProto] | None:
-    """Without a first axis of size 1, where there are more than MOST; the last axis alone may mean something."""
+    """Without a first axis of size 1, where there are more than MAX_RANK; the last axis alone may mean something."""
     into = known.shape(node.output[0])
-    if len(into) <= MOST or into[0] != 1 or _attributes(node).get("axis", -1) != -1:
+    if len(into) <= MAX_RANK or into[0] != 1 or _attributes(node).get("axis", -1) != -1:
         return None
     nodes, names = [], []
     for at, name in enumerate(node.input):

@@ -16,18 +16,19 @@ import numpy as np
 from dlgsanet.errors import BackendError, InputError
 from runtimes.backends.coreml.mil.operators_convolution import CONVOLUTION
 from runtimes.backends.coreml.mil.operators_elementwise import ELEMENTWISE, Arguments
+from runtimes.backends.coreml.mil.operators_sampling import SAMPLING
 from runtimes.backends.coreml.mil.operators_tensor import TENSORS
 from runtimes.backends.coreml.mil.operators_weights import COMPRESSED
 from runtimes.backends.coreml.mil.program import Blob, Model, Operation
 from runtimes.backends.coreml.mil.tensor_types import Anything, TensorType
 from runtimes.backends.coreml.mil.weight_blobs import read_blob
 
-OPERATORS = {**ELEMENTWISE, **TENSORS, **COMPRESSED, **CONVOLUTION}
+OPERATORS = {**ELEMENTWISE, **TENSORS, **COMPRESSED, **CONVOLUTION, **SAMPLING}
 FLOATS = ("fp16", "fp32")
 MOVES = frozenset(
     {
-        "abs", "concat", "expand_dims", "identity", "maximum", "minimum", "pixel_shuffle", "reduce_max", "reduce_min",
-        "relu", "reshape", "slice_by_index", "split", "squeeze", "transpose",
+        "abs", "concat", "expand_dims", "gather", "identity", "max_pool", "maximum", "minimum", "pixel_shuffle",
+        "reduce_max", "reduce_min", "relu", "reshape", "slice_by_index", "split", "squeeze", "tile", "transpose",
     }
 )  # fmt: skip
 """Operators whose results are among their inputs, but for the sign: nothing is left to round."""

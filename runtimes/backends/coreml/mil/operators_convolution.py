@@ -41,7 +41,7 @@ def conv(a: Arguments) -> Anything:
     x, weight = a["x"], a["weight"]
     if x.ndim != 4 or weight.ndim != 4:
         raise InputError(f"conv: expected two dimensions, found shapes {x.shape} and {weight.shape}; export again")
-    shape = _geometry(a, weight)
+    shape = geometry(a, (int(weight.shape[2]), int(weight.shape[3])))
     groups = int(a.get("groups", 1))
     if weight.shape[1] * groups != x.shape[1] or weight.shape[0] % groups:
         raise InputError(f"conv: weight {weight.shape} in {groups} groups does not fit {x.shape[1]} channels")
@@ -59,7 +59,8 @@ def conv(a: Arguments) -> Anything:
     return out
 
 
-def _geometry(a: Arguments, weight: Anything) -> Geometry:
+def geometry(a: Arguments, kernel: tuple[int, int]) -> Geometry:
+    """How a kernel of this size moves. Raises InputError for what makes no sense."""
     kind = str(a.get("pad_type", "valid"))
     if kind not in ("valid", "custom"):
         raise InputError(f"conv: the pad_type {kind} is not understood; export again")
@@ -67,7 +68,6 @@ def _geometry(a: Arguments, weight: Anything) -> Geometry:
     strides, dilations = ([int(step) for step in a.get(name, (1, 1))] for name in ("strides", "dilations"))
     if len(pads) != 4 or min(pads) < 0 or min(*strides, *dilations) < 1:
         raise InputError(f"conv: pad {pads}, strides {strides}, dilations {dilations} make no sense; export again")
-    kernel = (int(weight.shape[2]), int(weight.shape[3]))
     return Geometry(
         kernel, (strides[0], strides[1]), (dilations[0], dilations[1]), (pads[0], pads[1], pads[2], pads[3])
     )

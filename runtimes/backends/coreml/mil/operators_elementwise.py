@@ -74,6 +74,11 @@ def sigmoid(x: Anything) -> Anything:
     return np.float32(0.5) * (1 + np.tanh(np.float32(0.5) * x))
 
 
+def softplus(x: Anything) -> Anything:
+    """log(1 + exp(x)), without overflow."""
+    return np.asarray(np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))))
+
+
 def rsqrt(a: Arguments) -> Anything:
     """1 / sqrt(x + epsilon)."""
     return 1 / np.sqrt(a["x"] + np.float32(a.get("epsilon", 1e-12)))
@@ -151,6 +156,7 @@ ELEMENTWISE: dict[str, Operator] = {
     "add": (binary(np.add), ("x", "y"), ()),
     "cast": (cast, ("x", "dtype"), ()),
     "clip": (clip, ("x", "alpha", "beta"), ()),
+    "cos": (unary(np.cos), ("x",), ()),
     "dequantize": (dequantize, ("input", "scale"), ("zero_point", "axis")),
     "elu": (elu, ("x", "alpha"), ()),
     "erf": (_erf, ("x",), ()),
@@ -162,6 +168,7 @@ ELEMENTWISE: dict[str, Operator] = {
     "maximum": (binary(np.maximum), ("x", "y"), ()),
     "minimum": (binary(np.minimum), ("x", "y"), ()),
     "mul": (binary(np.multiply), ("x", "y"), ()),
+    "pow": (binary(np.power), ("x", "y"), ()),
     "prelu": (prelu, ("x", "alpha"), ()),
     "quantize": (quantize, ("input", "scale", "output_dtype"), ("zero_point", "axis")),
     "real_div": (binary(np.divide), ("x", "y"), ()),
@@ -170,6 +177,10 @@ ELEMENTWISE: dict[str, Operator] = {
     "rsqrt": (rsqrt, ("x",), ("epsilon",)),
     "sigmoid": (unary(sigmoid), ("x",), ()),
     "sigmoid_hard": (sigmoid_hard, ("x", "alpha", "beta"), ()),
+    "silu": (unary(lambda x: x * sigmoid(x)), ("x",), ()),
+    "sin": (unary(np.sin), ("x",), ()),
+    "softplus": (unary(softplus), ("x",), ()),
+    "softsign": (unary(lambda x: x / (1 + np.abs(x))), ("x",), ()),
     "sqrt": (unary(np.sqrt), ("x",), ()),
     "square": (unary(np.square), ("x",), ()),
     "sub": (binary(np.subtract), ("x", "y"), ()),

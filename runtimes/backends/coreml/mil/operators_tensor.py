@@ -43,6 +43,28 @@ def layer_norm(a: Arguments) -> Anything:
     return np.asarray(out + a["beta"].reshape(shape) if "beta" in a else out)
 
 
+def instance_norm(a: Arguments) -> Anything:
+    """gamma (x - mean) / sqrt(var + epsilon) + beta over all pixels of a channel."""
+    x = a["x"]
+    over = tuple(range(2, x.ndim))
+    centred = x - np.mean(x, axis=over, keepdims=True)
+    variance = np.mean(np.square(centred), axis=over, keepdims=True)
+    return _scaled(centred / np.sqrt(variance + np.float32(a.get("epsilon", 1e-5))), a)
+
+
+def batch_norm(a: Arguments) -> Anything:
+    """gamma (x - mean) / sqrt(variance + epsilon) + beta, with numbers for each channel."""
+    column = (1, -1, *[1] * (a["x"].ndim - 2))
+    root = np.sqrt(a["variance"] + np.float32(a.get("epsilon", 1e-5)))
+    return _scaled((a["x"] - a["mean"].reshape(column)) / root.reshape(column), a)
+
+
+def _scaled(x: Anything, a: Arguments) -> Anything:
+    column = (1, -1, *[1] * (x.ndim - 2))
+    grown = x * a["gamma"].reshape(column) if "gamma" in a else x
+    return np.asarray(grown + a["beta"].reshape(column) if "beta" in a else grown)
+
+
 def softmax(a: Arguments) -> Anything:
     """exp(x) / sum exp(x) along axis."""
     x, axis = a["x"], int(a.get("axis", -1))
@@ -67,10 +89,14 @@ def linear(a: Arguments) -> Anything:
 
 
 def concat(a: Arguments) -> Anything:
-    """The values along axis; interleave is not understood."""
-    if bool(a.get("interleave", False)):
-        raise InputError("concat: interleave is not understood; export again")
-    return np.concatenate(a["values"], axis=int(a["axis"]))
+    """The values along axis, one behind the other or by turns."""
+    values = tuple(a["values"])
+    axis = int(a["axis"]) % values[0].ndim
+    if not bool(a.get("interleave", False)):
+        return np.concatenate(values, axis=axis)
+    shape = list(values[0].shape)
+    shape[axis] *= len(values)
+    return np.stack(values, axis=axis + 1).reshape(shape)
 
 
 def split(a: Arguments) -> tuple[Anything, ...]:
@@ -181,8 +207,10 @@ def _whole_factors(a: Arguments) -> tuple[int, int]:
 
 
 TENSORS: dict[str, Operator] = {
+    "batch_norm": (batch_norm, ("x", "mean", "variance"), ("gamma", "beta", "epsilon")),
     "concat": (concat, ("values", "axis"), ("interleave",)),
     "expand_dims": (expand_dims, ("x", "axes"), ()),
+    "instance_norm": (instance_norm, ("x",), ("gamma", "beta", "epsilon")),
     "layer_norm": (layer_norm, ("x",), ("axes", "gamma", "beta", "epsilon")),
     "linear": (linear, ("x", "weight"), ("bias",)),
     "matmul": (matmul, ("x", "y"), ("transpose_x", "transpose_y")),

@@ -57,6 +57,11 @@ def test_gelu_has_three_modes_that_differ(mode, definition) -> None:
         ("relu", lambda x: max(x, 0.0)),
         ("round", round),  # half to even, as Python has it
         ("sigmoid", lambda x: 1 / (1 + math.exp(-x))),
+        ("cos", math.cos),
+        ("silu", lambda x: x / (1 + math.exp(-x))),
+        ("sin", math.sin),
+        ("softplus", lambda x: math.log(1 + math.exp(x))),
+        ("softsign", lambda x: x / (1 + abs(x))),
         ("square", lambda x: x * x),
         ("tanh", math.tanh),
         ("identity", lambda x: x),
@@ -158,8 +163,8 @@ def test_moving_tensors() -> None:
     assert call("reshape", x=x, shape=np.int32([0, -1, 2])).shape == (2, 3, 2)
     assert call("squeeze", x=x[None], axes=np.int32([0])).shape == (2, 6)
     assert call("expand_dims", x=x, axes=np.int32([1, 3])).shape == (2, 1, 6, 1)
-    with pytest.raises(InputError, match="interleave"):
-        call("concat", values=(first, first), axis=np.int32(1), interleave=np.bool_(True))
+    turns = call("concat", values=(first, -first), axis=np.int32(1), interleave=np.bool_(True))
+    assert turns.tolist() == [[0, 0, 1, -1], [6, -6, 7, -7]]
     with pytest.raises(InputError, match="do not add up"):
         call("split", x=x, split_sizes=np.int32([2, 2]), axis=np.int32(1))
 
@@ -261,3 +266,29 @@ def test_convolutions_that_cannot_be_are_refused(changes, message) -> None:
     given = {"x": np.zeros((1, 3, 5, 5), np.float32), "weight": np.zeros((2, 3, 3, 3), np.float32)}
     with pytest.raises(InputError, match=message):
         conv(given | changes)
+
+
+def test_norms_with_numbers_for_each_channel() -> None:
+    """What coremltools makes of a product and a sum, and of means over all pixels."""
+    mean, variance, gamma, beta = (np.float32([at, 2, 3]) for at in (1, 4, 0.5, 7))
+    found = call("batch_norm", x=X, mean=mean, variance=variance, gamma=gamma, beta=beta, epsilon=np.float32(0.1))
+    for channel in range(3):
+        expected = gamma[channel] * (X[:, channel] - mean[channel]) / math.sqrt(variance[channel] + 0.1) + beta[channel]
+        assert np.allclose(found[:, channel], expected, atol=1e-6)
+    centred = call("instance_norm", x=X, epsilon=np.float32(0.0))
+    assert np.allclose(centred.mean((2, 3)), 0, atol=1e-6) and np.allclose(centred.std((2, 3)), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments"),
+    [
+        ("max_pool", {"x": X, "kernel_sizes": np.int32([9, 9]), "pad_type": "valid"}),
+        ("max_pool", {"x": X, "kernel_sizes": np.int32([2, 2]), "pad_type": "valid", "ceil_mode": np.bool_(True)}),
+        ("conv_transpose", {"x": X, "weight": np.zeros((4, 1, 2, 2), np.float32), "pad_type": "valid"}),
+        ("gather", {"x": X, "indices": np.int32([0]), "batch_dims": np.int32(1)}),
+        ("tile", {"x": X, "reps": np.int32([1 << 10, 1 << 10, 1 << 10, 1])}),
+    ],
+)
+def test_what_makes_no_sense_is_said(kind: str, arguments: dict[str, np.ndarray]) -> None:
+    with pytest.raises(InputError, match=f"^({kind}|pool): .*export again$"):
+        call(kind, **arguments)
