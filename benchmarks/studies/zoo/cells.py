@@ -1,0 +1,120 @@
+"""The cells of one network, in a process of its own: memory ends with it, and a crash costs one cell.
+
+Runs as `python -m benchmarks.studies.zoo.cells`, see `filled`.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from benchmarks.studies.zoo.judge import Network, judged
+from benchmarks.studies.zoo.networks import NETWORKS, TILE, ZooNetwork, make
+from benchmarks.studies.zoo.study import ZooCell
+from dlgsanet.errors import BackendError, EdgeError
+from dlgsanet.storage.typed_json import decode, to_json
+from export.backends.registry import backend_of
+from export.bundle.artifact_writer import ArtifactWriter
+from export.graph.build import INPUT, OUTPUT
+from export.networks.network import NetworkOptions
+from export.networks.onnx_file.network import MadeFrom, OnnxFile, PreparedOnnxFile
+from export.networks.torch_module.spandrel_file import load_spandrel
+from export.networks.torch_module.tracing import TraceJob, traced
+from export.quantization.layer_choice import Int8
+from export.quantization.options import CalibrationOptions
+from export.targets.choice import parse_targets
+from export.targets.table import TargetOptions
+from runtimes.backends.onnxruntime.look import Looked
+from runtimes.bundle.foreign import Foreign, Pixels
+from runtimes.machine.child import Job, Say, ask, serve
+from runtimes.runner.tiling import Array
+
+CALIBRATED_ON = 16  # tiles: enough for ranges of networks as small as these
+
+
+@dataclass(frozen=True)
+class ZooJob:
+    """A network by its name, through these targets."""
+
+    network: str
+    targets: tuple[str, ...]
+
+
+def filled(network: ZooNetwork, targets: Sequence[str]) -> Iterator[ZooCell]:
+    """Every cell; one in which the process ends is refused with its last words, and the next ones get another."""
+    left = tuple(targets)
+    while left:
+        found: list[ZooCell] = []
+        job = Job("benchmarks.studies.zoo.cells", to_json(ZooJob(network.name, left)), network.name)
+        try:
+            ask(job, partial(_keep, found))
+        except BackendError as error:
+            found.append(ZooCell(network.name, network.kind, left[len(found)], "refused", str(error), None))
+        yield from found
+        left = left[len(found) :]
+
+
+def _keep(cells: list[ZooCell], step: str) -> None:
+    cells.append(decode(ZooCell, json.loads(step), "cell"))
+
+
+def _cells(network: ZooNetwork, targets: Sequence[str]) -> Iterator[ZooCell]:
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        try:
+            prepared, module = _prepared(network, folder)
+        except EdgeError as error:
+            reason = str(error).replace(f"{folder}/", "")
+            yield from (ZooCell(network.name, network.kind, name, "refused", reason, None) for name in targets)
+            return
+        writer = ArtifactWriter(
+            folder, prepared, {}, CalibrationOptions(tiles=CALIBRATED_ON), _silent, Int8(folder, None, _silent, {}), {}
+        )
+        for name in targets:
+            (row,) = parse_targets((name,), ())
+            aim = backend_of(row.backend).expand(row, TILE, TargetOptions())[0]
+            try:
+                writer.require(aim)
+                found = judged(folder, writer.write(aim), network.scale, module)
+            except EdgeError as error:
+                found = ("refused", str(error), None)
+            yield ZooCell(network.name, network.kind, name, *found)
+
+
+def _prepared(network: ZooNetwork, folder: Path) -> tuple[PreparedOnnxFile, Network]:
+    weights, file = folder / f"{network.name}.pth", folder / f"{network.name}.onnx"
+    make(network, weights)
+    traced(TraceJob("spandrel", str(weights), (TILE,), str(file), False))
+    module = load_spandrel(str(weights)).module.eval()
+    foreign = Foreign("spandrel", INPUT, OUTPUT, "float32", Pixels(), fixed=TILE)
+    origin = MadeFrom(network.name, "a module of spandrel", "0" * 64)
+    opened = OnnxFile(file, Looked(foreign, network.scale, ()), origin).prepare(NetworkOptions(), _silent)
+
+    def run(lr: Array) -> Array:
+        with torch.inference_mode():
+            sr: Array = module(torch.from_numpy(lr.copy())).numpy()
+        return sr
+
+    return opened, run
+
+
+def _silent(step: str) -> None:
+    """Nothing: cells are told, steps are not."""
+
+
+def _serve(given: object, say: Say) -> object:
+    job: ZooJob = decode(ZooJob, given, "job")
+    (network,) = (each for each in NETWORKS if each.name == job.network)
+    for cell in _cells(network, job.targets):
+        say(json.dumps(to_json(cell)))
+    return None
+
+
+if __name__ == "__main__":
+    serve(_serve)
