@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cache
 
 from benchmarks.gates.limits import GATES, TILING_DROP_MEAN_DB, Limits
 from benchmarks.gates.seen_faults import largest_shift
@@ -60,17 +61,23 @@ def gates() -> str:
 
 def worst_seen(limit: str, precisions: list[str]) -> float | None:
     """What comes nearest to a limit in the committed results; pictures of 8 bits have limits of their own."""
-    found = [
-        abs(value)
-        for file in results("*check*.json")
-        for record in file.of(AccuracyRecord)
-        if record.is_artifact and record.precision in precisions and "-image-" not in record.artifact and record.images
-        for name, value in shown(record)
-        if name == limit and value is not None
-    ]
+    found = [size for precision in precisions for size in _sizes().get((precision, limit), ())]
     if not found:
         return None
     return min(found) if limit.startswith("to_reference") else max(found)
+
+
+@cache
+def _sizes() -> Mapping[tuple[str, str], list[float]]:
+    """Of each precision and limit, what the committed results show; they are read once for all limits."""
+    found: dict[tuple[str, str], list[float]] = {}
+    for file in results("*check*.json"):
+        for record in file.of(AccuracyRecord):
+            if record.is_artifact and "-image-" not in record.artifact and record.images:
+                for name, value in shown(record):
+                    if value is not None:
+                        found.setdefault((record.precision, name), []).append(abs(value))
+    return found
 
 
 def shown(record: AccuracyRecord) -> Iterator[tuple[str, float | None]]:
