@@ -28,6 +28,7 @@ NEAR = 1.05
 """Of artifacts whose times differ by no more the first of the manifest is taken: the more exact ones come first, and a
 next timing could turn them round."""
 
+_USUAL = RunOptions()
 _MOST_BYTES = 1 << 20
 _WHAT = "what was timed"
 
@@ -96,8 +97,7 @@ def _why(taken: FamilyTime, trials: Sequence[FamilyTime]) -> str:
 def _trials(bundle: Path, manifest: Manifest, options: RunOptions, say: Say) -> Sequence[FamilyTime]:
     """Of every family in the order of the manifest, from the cache or timed now."""
     left_out = _left_out(manifest)
-    place = user_cache() / "fastest" / f"{_key(bundle, manifest, options)}.json"
-    families = list(dict.fromkeys(it.family for it in manifest.artifacts if it.family not in left_out))
+    place, families = _place(bundle, manifest, options), _families(manifest)
     if (known := _recall(place, families)) is not None:
         return known
     say(f"timing {len(families)} artifacts of this bundle, once on this machine")
@@ -113,6 +113,23 @@ def _trials(bundle: Path, manifest: Manifest, options: RunOptions, say: Say) -> 
         with suppress(InputError):  # a home that cannot be written: timed again next time
             write_text(place, typed_json.encode(KeptTimes(found.families)))
     return found.families
+
+
+def known_choice(bundle: Path, options: RunOptions = _USUAL) -> str | None:
+    """The family that is taken here unasked, from the cache; None where nothing was timed yet."""
+    manifest = read_manifest(bundle)
+    known = _recall(_place(bundle, manifest, options), _families(manifest))
+    return ranked(known)[0].family if known else None
+
+
+def _place(bundle: Path, manifest: Manifest, options: RunOptions) -> Path:
+    return user_cache() / "fastest" / f"{_key(bundle, manifest, options)}.json"
+
+
+def _families(manifest: Manifest) -> list[str]:
+    """Those that are tried, in the order of the manifest."""
+    left_out = _left_out(manifest)
+    return list(dict.fromkeys(it.family for it in manifest.artifacts if it.family not in left_out))
 
 
 def _left_out(manifest: Manifest) -> dict[str, str]:

@@ -48,7 +48,7 @@ class LoadedModel(Protocol):
 
 STREAMS = 2
 """Tiles of a video at once: then the encoder, which takes a core now and then, holds up one of them and not all
-threads of one. On two cores 23 % more frames a second."""
+threads of one."""
 
 _LONGEST_SIDE = {".jpg": 65_500, ".jpeg": 65_500, ".webp": 16_383}  # pixels that the formats hold
 

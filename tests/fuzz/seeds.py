@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,6 +37,38 @@ def images() -> Iterator[Seed]:
     yield ".webp", _saved(rgb, "WEBP", lossless=True)
     yield ".bmp", _saved(rgb.convert("P"), "BMP")
     yield ".pgm", _saved(rgb.convert("L"), "PPM")
+    yield from _deep_tiffs(values)
+    yield from _with_plug_ins(rgb)
+
+
+def _deep_tiffs(values: NDArray[np.uint8]) -> Iterator[Seed]:
+    """Of 16 bits, which Pillow does not write: by our own writer, with and without transparency."""
+    from dlgsanet.imaging.files import write_picture
+
+    with tempfile.TemporaryDirectory() as folder:
+        for alpha in (None, values[..., 0].astype(np.float32) / 255):
+            write_picture(place := Path(folder, "deep.tif"), values / 255, alpha, bits=16)
+            yield ".tif", place.read_bytes()
+
+
+def _with_plug_ins(rgb: Image.Image) -> Iterator[Seed]:
+    """AVIF and HEIC, where this Pillow and pillow-heif are."""
+    from dlgsanet.imaging.formats import heif
+
+    if heif.is_read(heif.AVIF):
+        yield ".avif", _saved(rgb, "AVIF")
+        clear = rgb.copy()
+        clear.putalpha(rgb.getchannel("R"))
+        yield ".avif", _saved(clear, "AVIF", quality=100)
+    if heif.is_read(heif.HEIC):
+        import pillow_heif
+
+        for bits, mode in ((8, "RGB"), (10, "RGB;16")):
+            samples = np.asarray(rgb, np.uint8 if bits == 8 else np.uint16) * (1 if bits == 8 else 257)
+            made = pillow_heif.from_bytes(mode=mode, size=rgb.size, data=samples.tobytes())
+            out = io.BytesIO()
+            made.save(out)
+            yield ".heic", out.getvalue()
 
 
 def checkpoints() -> Iterator[Seed]:

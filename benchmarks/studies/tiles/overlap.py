@@ -52,9 +52,11 @@ class TileOverlap(StudyFile):
     rows: tuple[OverlapRow, ...]
 
 
-def study(function: Callable[[Array], Array], dataset: Dataset, console: Console) -> list[OverlapRow]:
+def study(
+    function: Callable[[Array], Array], dataset: Dataset, console: Console, tiles: Sequence[int] = TILES
+) -> list[OverlapRow]:
     """Tile every image of the set in every way that makes sense; the whole image is computed once each."""
-    ways = [(tile, overlap) for tile in TILES for overlap in OVERLAPS if overlap < tile]
+    ways = [(tile, overlap) for tile in tiles for overlap in OVERLAPS if overlap < tile]
     rows: dict[tuple[int, int], list[ImageRow]] = {way: [] for way in ways}
     computed = dict.fromkeys(ways, 0)
     pixels = 0
@@ -94,6 +96,7 @@ def main(
     model: Annotated[str, typer.Argument(help="Shipped name or checkpoint.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="JSON file to write.")],
     data: Annotated[list[Path] | None, typer.Option(help="Folder of HR images; may be repeated.")] = None,
+    tile: Annotated[list[int] | None, typer.Option(min=1, help="Side of a tile; may be repeated.")] = None,
 ) -> None:
     """Measure the cost of tiling on folders of images, or on the demo's photographs."""
     from dlgsanet.numpy_model import NumpyModel
@@ -101,7 +104,7 @@ def main(
     reference = NumpyModel.load(model)
     sets = [open_folder(folder, reference.scale) for folder in data or ()] or [open_photographs(reference.scale)]
     console = Console(stderr=True)
-    rows = [row for dataset in sets for row in study(reference, dataset, console)]
+    rows = [row for dataset in sets for row in study(reference, dataset, console, tile or TILES)]
     found = TileOverlap(model, {dataset.name: dataset.sha256 for dataset in sets}, tuple(rows))
     write_study(output, found)
     Console().print(table([found]), markup=False, soft_wrap=True)

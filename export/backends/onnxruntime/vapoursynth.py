@@ -9,8 +9,15 @@ from pathlib import PurePosixPath
 from dlgsanet.storage.atomic import sha256_file
 from export.backends.backend import Finished
 from runtimes.bundle.manifest import Artifact
+from runtimes.runner.overlap import DEFAULT_OVERLAP
 
 SCRIPT = "upscale.vpy"
+
+
+def script() -> bytes:
+    """As it stands in a bundle: where it says DEFAULT_OVERLAP there is the number."""
+    text = files("export.backends.onnxruntime").joinpath(SCRIPT).read_text(encoding="utf-8")
+    return text.replace("DEFAULT_OVERLAP", str(DEFAULT_OVERLAP)).encode()
 
 
 def add_script(finished: Finished) -> tuple[Artifact, ...]:
@@ -21,5 +28,5 @@ def add_script(finished: Finished) -> tuple[Artifact, ...]:
 def _with_script(finished: Finished, artifact: Artifact) -> Artifact:
     path = str(PurePosixPath(artifact.path).with_name(SCRIPT))
     place = finished.bundle / path
-    place.write_bytes(files("export.backends.onnxruntime").joinpath(SCRIPT).read_bytes())
+    place.write_bytes(script())
     return replace(artifact, files={**artifact.files, path: sha256_file(place)})

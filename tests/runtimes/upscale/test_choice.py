@@ -9,7 +9,7 @@ import pytest
 from dlgsanet.errors import UnavailableError
 from runtimes.runner.contract import RunOptions
 from runtimes.upscale import choice
-from runtimes.upscale.choice import chosen_runner, ranked
+from runtimes.upscale.choice import chosen_runner, known_choice, ranked
 from runtimes.upscale.trial import FamilyTime, Trials
 
 pytest.importorskip("onnxruntime")
@@ -49,6 +49,14 @@ def test_the_fastest_is_taken_with_a_word_why_and_timed_once(bundle: Path, times
     again: list[str] = []
     assert chosen(bundle, again).startswith("openvino-fp32")
     assert again == said[-1:] and len(timed) == 1
+
+
+def test_what_was_chosen_is_known_afterwards(bundle: Path, times: dict[str, float]) -> None:
+    times |= {"onnxruntime-fp32": 9.0, "openvino-fp32": 4.0}
+    assert known_choice(bundle, RunOptions(threads=1)) is None
+    chosen(bundle, [])
+    assert known_choice(bundle, RunOptions(threads=1)) == "openvino-fp32"
+    assert known_choice(bundle) is None  # that many threads were not tried
 
 
 def test_times_of_a_busy_machine_are_not_kept(bundle: Path, times: dict[str, float]) -> None:

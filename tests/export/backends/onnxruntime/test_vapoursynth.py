@@ -16,6 +16,7 @@ from export.backends.onnxruntime.vapoursynth import SCRIPT
 from runtimes import open_runner
 from runtimes.bundle.manifest import read_manifest
 from runtimes.bundle.whole import verify_whole
+from runtimes.runner.overlap import DEFAULT_OVERLAP
 
 PYTHON = os.environ.get("DLGSANET_VAPOURSYNTH", sys.executable)
 """An interpreter that has vapoursynth and vapoursynth-mlrt-ort, which need Python 3.12."""
@@ -52,7 +53,9 @@ def bundle(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_script_is_in_the_bundle_and_listed(bundle: Path) -> None:
     assert all(f"onnx/{SCRIPT}" in artifact.files for artifact in read_manifest(bundle).artifacts)
     verify_whole(bundle)
-    compile((bundle / "onnx" / SCRIPT).read_text(encoding="utf-8"), SCRIPT, "exec")
+    script = (bundle / "onnx" / SCRIPT).read_text(encoding="utf-8")
+    compile(script, SCRIPT, "exec")
+    assert f"\nSHARED = {DEFAULT_OVERLAP}\n" in script and "DEFAULT_OVERLAP" not in script
     with open_runner(bundle, "onnxruntime-fp32-24x24") as run:
         assert run.infer(np.zeros((1, 3, 24, 24), np.float32)).shape[2] == 24 * run.scale
 
