@@ -1,4 +1,4 @@
-"""The verbs of this room: `demo`, `check`, `bench`, `report`."""
+"""The verbs of this room: `demo`, `check`, `bench`, `report`, `fleet-plan`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from benchmarks.accuracy.options import CheckOptions
+from benchmarks.latency.fleet.options import FleetPlanOptions
 from benchmarks.latency.options import BenchOptions
 from dlgsanet.command_line.verbs import add_verb
 from dlgsanet.command_line.voice import Voice, tell
@@ -37,6 +38,7 @@ def register(app: typer.Typer) -> None:
     add_verb(app, "check", CheckOptions, check, from_file=True)
     add_verb(app, "bench", BenchOptions, bench, from_file=True)
     add_verb(app, "report", ReportOptions, report)
+    add_verb(app, "fleet-plan", FleetPlanOptions, fleet_plan)
 
 
 def demo(options: DemoOptions, voice: Voice) -> None:
@@ -87,3 +89,23 @@ def report(options: ReportOptions, voice: Voice) -> None:
     write_page(plan)
     voice.detail(f"from {len(plan.files)} result files")
     tell(f"report: {options.output}")
+
+
+def fleet_plan(options: FleetPlanOptions, voice: Voice) -> None:
+    """Say how many machines a large job takes, from what was measured: hours, energy and money, with their spread.
+
+    A simulation: a driver, actors, a store and failures, by the samples of the files that are given.
+    """
+    import json
+    import sys
+
+    from benchmarks.latency.fleet.plan import lines, plan_fleet, require_chosen
+
+    with voice.progress() as step:
+        step("simulating fleets of 1 to 1,000 machines")
+        plan = plan_fleet(options)
+    if options.as_json:
+        sys.stdout.write(json.dumps(plan.facts(), indent=2) + "\n")
+    else:
+        tell(*lines(plan, options))
+    require_chosen(plan, options)

@@ -38,6 +38,7 @@ VERBS = {
     "check": ("benchmarks", "The two-sided accuracy gate: against the reference and against HR.", ""),
     "bench": ("benchmarks", "Latency of every artifact, interleaved.", ""),
     "report": ("benchmarks", "One page from one or many machines' result files.", "report"),
+    "fleet-plan": ("benchmarks", "How many machines a large job takes, from what one was measured to do.", ""),
     "upscale": ("runtimes", "Upscale image files and folders.", ""),
     "train": ("dlgsanet", "Train a checkpoint on a folder of photographs.", "train"),
 }

@@ -12,6 +12,7 @@ import typer
 
 from dlgsanet.command_line.verbs import add_verb
 from dlgsanet.command_line.voice import Voice, tell
+from dlgsanet.errors import InputError
 from runtimes.backends.coreml import ENGINE as COREML
 from runtimes.backends.tensorrt.building.options import BuildOptions
 from runtimes.serving.options import RepositoryOptions
@@ -202,6 +203,11 @@ def _upscale(options: UpscaleOptions, voice: Voice, load_model: LoadModel | None
     from runtimes.upscale.run import Upscaled, run_upscale
     from runtimes.upscale.standard import DASH, through_files
 
+    if options.ray is not None:
+        _upscale_on_many(options, voice)
+        return
+    if options.for_fleets():
+        raise InputError(f"{' and '.join(options.for_fleets())}: give --ray, too, or leave it out")
     done: Upscaled | VideoDone
     with at_most(options.max_megapixels), through_files(options) as given:
         plan = plan_upscale(given, load_model, voice)
@@ -216,6 +222,19 @@ def _upscale(options: UpscaleOptions, voice: Voice, load_model: LoadModel | None
     elif options.output != DASH:
         tell(*(str(target) for target in done.targets))
     if isinstance(done, Upscaled):
+        done.require_all()
+
+
+def _upscale_on_many(options: UpscaleOptions, voice: Voice) -> None:
+    from runtimes.upscale.fleet.estimate import Estimate
+    from runtimes.upscale.fleet.run import run_fleet
+
+    done = run_fleet(options, voice)
+    if options.as_json:
+        _print_json(done.facts())
+    else:
+        tell(done.line())
+    if not isinstance(done, Estimate):
         done.require_all()
 
 

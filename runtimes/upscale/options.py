@@ -54,6 +54,20 @@ class UpscaleOptions:
         bool, typer.Option("--keep-going", help="Pictures: past those that fail; exit code 2 at the end.")
     ] = False
     as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="On many machines: address of a Ray cluster, auto, or local; files may lie at URLs.",
+        ),
+    ] = None
+    record: Annotated[
+        Path | None, typer.Option(help="With --ray: JSON lines of what became of each file; default upscaled.jsonl.")
+    ] = None
+    limit: Annotated[int | None, typer.Option(min=1, help="With --ray: no more than so many files.")] = None
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="With --ray: estimate the time from a sample; nothing is written.")
+    ] = False
     codec: Annotated[str | None, typer.Option(help="Video: h264, h265, av1, vp9 or ffv1 (lossless).")] = None
     crf: Annotated[int | None, typer.Option(min=0, help="Video: quality, less is better; default by codec.")] = None
     start: Annotated[str | None, typer.Option(metavar="TIME", help="Video: seconds or h:mm:ss to begin at.")] = None
@@ -85,4 +99,9 @@ class UpscaleOptions:
             "--skip-existing": self.skip_existing,
             "--keep-going": self.keep_going,
         }
+        return [name for name, is_given in given.items() if is_given]
+
+    def for_fleets(self) -> list[str]:
+        """The options given that mean nothing on one machine."""
+        given = {"--record": self.record is not None, "--limit": self.limit is not None, "--dry-run": self.dry_run}
         return [name for name, is_given in given.items() if is_given]

@@ -78,7 +78,10 @@ def name_targets(sources: Sequence[PictureSource], options: UpscaleOptions, scal
     Raises InputError for names that are one on some file system, that are an input, that are too long.
     """
     require_format(options)
-    targets = {options.output: sources[0]} if names_a_file(options) else _in_folder(sources, options, scale)
+    if names_a_file(options):
+        targets = {options.output: sources[0]}
+    else:
+        targets = named_in_folder(sources, options.output, options.form, scale)
     if options.skip_existing:  # what an earlier run made beside its inputs is no input
         made = {target.resolve() for target in targets}
         targets = {target: source for target, source in targets.items() if source.path.resolve() not in made}
@@ -122,14 +125,20 @@ def names_a_file(options: UpscaleOptions) -> bool:
     return one and options.output.suffix.lower() in _WRITTEN and not options.output.is_dir()
 
 
-def _in_folder(sources: Sequence[PictureSource], options: UpscaleOptions, scale: int) -> dict[Path, PictureSource]:
+def named_in_folder(
+    sources: Sequence[PictureSource], output: Path, form: str | None, scale: int
+) -> dict[Path, PictureSource]:
+    """Output -> picture, in the folders of the inputs below `output`. Looks at files only for the format `same`.
+
+    Raises InputError for two pictures whose outputs would have one name.
+    """
     taken: dict[str, tuple[Path, PictureSource]] = {}
     names = {(source.below, source.path.name) for source in sources}
     stems = Counter(_folded(below / Path(name).stem) for below, name in names)
     for source in sources:
         path = source.path
         stem = path.name if stems[_folded(source.below / path.stem)] > 1 else path.stem
-        target = options.output / source.below / f"{stem}_x{scale}{_suffix(path, options.form)}"
+        target = output / source.below / f"{stem}_x{scale}{_suffix(path, form)}"
         key = _folded(target)
         if key in taken:
             before, other = taken[key]

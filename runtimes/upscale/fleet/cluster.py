@@ -1,0 +1,97 @@
+"""A cluster of Ray: joined or started, how many actors it has room for, and the artifact of each kind of machine."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from types import ModuleType
+
+from dlgsanet.command_line.voice import Voice
+from dlgsanet.errors import UnavailableError, one_line
+from runtimes.machine.processor import available_threads
+from runtimes.upscale.fleet.worker import Task, find_family, machine_kind
+from runtimes.upscale.options import UpscaleOptions
+
+LOCAL = "local"
+"""Address of a cluster that this process starts and ends: all cores of this machine."""
+
+THREADS = 2
+"""Of an actor: two read, compute and write at the same time, and a machine holds as many actors as its cores allow."""
+
+
+@contextmanager
+def cluster(address: str) -> Iterator[ModuleType]:
+    """The cluster at `address`; one that was started here ends with the block. Raises UnavailableError."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    ray = importlib.import_module("ray")
+    here = address == LOCAL
+    try:
+        ray.init(
+            address=None if here else address,
+            num_cpus=available_threads() if here else None,
+            include_dashboard=False if here else None,
+            log_to_driver=False,
+            logging_level=logging.CRITICAL,
+            configure_logging=False,
+        )
+    except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+        raise UnavailableError(
+            f"no Ray cluster at '{address}' ({one_line(str(error), 200)}); start one by `ray start`"
+        ) from error
+    try:
+        yield ray
+    finally:
+        with suppress(Exception):
+            ray.shutdown()
+
+
+def actors(ray: ModuleType, options: UpscaleOptions) -> int:
+    """How many the cluster has room for."""
+    have = ray.cluster_resources()
+    threads = max(1, options.threads or 1)
+    room = int(have.get("CPU", 0)) // threads
+    return room if options.device == "CPU" else min(room, int(have.get("GPU", 0)))
+
+
+def threads_of_an_actor(ray: ModuleType, options: UpscaleOptions) -> int:
+    """Of each actor: what was asked for, else as many as every machine has. Raises UnavailableError where no machine
+    has them."""
+    cores = [int(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"]]
+    most = max(cores, default=0)
+    wanted = options.threads or max(1, min(THREADS, *[count for count in cores if count] or [1]))
+    if most < wanted or (options.device != "CPU" and not ray.cluster_resources().get("GPU")):
+        what = f"{wanted} threads" if most < wanted else "a GPU"
+        raise UnavailableError(
+            f"no machine of the cluster has {what} (cores: {sorted(cores)}); ask for less, or add one"
+        )
+    return wanted
+
+
+def families(ray: ModuleType, task: Task, voice: Voice) -> dict[str, str]:
+    """Kind of machine -> its fastest good artifact, timed on one machine of each kind. Raises what timing raises."""
+    strategies = importlib.import_module("ray.util.scheduling_strategies")
+    kinds: dict[str, str] = {}
+
+    def there(node: str) -> dict[str, object]:
+        return {
+            "num_cpus": task.options.threads,
+            "num_gpus": 0 if task.options.device == "CPU" else 1,
+            "scheduling_strategy": strategies.NodeAffinitySchedulingStrategy(node, soft=True),
+        }
+
+    nodes = [node["NodeID"] for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU", 0)]
+    tell, find = ray.remote(machine_kind), ray.remote(find_family)
+    for node, kind in zip(
+        nodes, ray.get([tell.options(**there(node)).remote(task.options) for node in nodes]), strict=True
+    ):
+        kinds.setdefault(kind, node)
+    try:
+        found = ray.get([find.options(**there(node)).remote(task) for node in kinds.values()])
+    except ray.exceptions.RayTaskError as error:
+        raise error.as_instanceof_cause() from error
+    for kind, family in zip(kinds, found, strict=True):
+        voice.note(f"{family} on {kind}")
+    return dict(zip(kinds, found, strict=True))

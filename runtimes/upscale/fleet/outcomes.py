@@ -1,0 +1,79 @@
+"""Items out to the actors, outcomes back, until nothing is left or nothing more gets done."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from types import ModuleType
+
+from dlgsanet.command_line.voice import Voice
+from runtimes.upscale.fleet.cluster import actors
+from runtimes.upscale.fleet.items import Item
+from runtimes.upscale.fleet.record import ELSEWHERE, FAILED, Outcome
+from runtimes.upscale.fleet.worker import Task, Upscaler
+
+LEAST_BLOCKS = 2000
+BLOCKS_OF_AN_ACTOR = 16
+"""Pieces that the work is cut into, at least; each goes to one actor, which takes its files one after the other. Few
+large ones keep the last actors busy when the others have ended; many cost the driver time."""
+
+_DEATHS = 3
+"""How often a piece may end its actor before its files are left to the second round, one by one."""
+
+
+def upscale_all(
+    ray: ModuleType, task: Task, items: Sequence[Item], voice: Voice, write: Callable[[Outcome], None]
+) -> list[Outcome]:
+    """What became of every item, in any order.
+
+    What comes back with no outcome (its actors died) or from a machine that cannot work is given out again, alone, as
+    long as anything else gets done; what is left then is written down as failed.
+    """
+    left, found = {item.target: item for item in items}, list[Outcome]()
+    why, said = dict[str, str](), set[str]()
+    blocks, before = max(LEAST_BLOCKS, BLOCKS_OF_AN_ACTOR * actors(ray, task.options)), -1
+
+    def tell(outcome: Outcome) -> None:
+        found.append(outcome)
+        write(outcome)
+        step(outcome.target)
+
+    with voice.progress(len(items)) as step:
+        step("starting actors")
+        while left and len(found) > before:
+            before = len(found)
+            for outcome in _outcomes(ray, task, list(left.values()), blocks):
+                if outcome.status == ELSEWHERE:
+                    reason = why[outcome.target] = f"{outcome.machine}: {outcome.reason}"
+                    if reason not in said:
+                        said.add(reason)
+                        voice.note(f"a machine cannot work: {reason}")
+                elif left.pop(outcome.target, None) is not None:
+                    tell(outcome)
+            blocks = len(items)
+        for item in left.values():
+            reason = why.get(item.target, f"its process ended {_DEATHS + 1} times")
+            tell(Outcome(item.source, item.target, FAILED, "", "", "", 0.0, reason=reason))
+    return found
+
+
+def _outcomes(ray: ModuleType, task: Task, items: Sequence[Item], blocks: int) -> Iterator[Outcome]:
+    data = importlib.import_module("ray.data")
+    context = data.DataContext.get_current()
+    context.enable_progress_bars = False
+    context.max_errored_blocks = -1
+    logging.getLogger("ray.data").setLevel(logging.CRITICAL)
+    rows = [{"source": item.source, "target": item.target} for item in items]
+    options = task.options
+    todo = data.from_items(rows, override_num_blocks=min(blocks, len(rows)))
+    results = todo.map(
+        Upscaler,
+        fn_constructor_args=(task,),
+        compute=data.ActorPoolStrategy(min_size=1, max_size=max(1, min(len(rows), actors(ray, options)))),
+        num_cpus=options.threads,
+        num_gpus=0 if options.device == "CPU" else 1,
+        ray_remote_args_fn=lambda: {"max_restarts": -1, "max_task_retries": _DEATHS},
+    )
+    for row in results.iter_rows():
+        yield Outcome(**row)

@@ -1,0 +1,134 @@
+"""Files below a URL: a folder (also one of NFS), S3, Google Cloud Storage, Azure, whatever fsspec reaches."""
+
+from __future__ import annotations
+
+import importlib
+import posixpath
+import re
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dlgsanet.errors import BackendError, InputError
+from runtimes.upscale.fleet import ENGINE
+
+_URL = re.compile(r"([a-z][a-z0-9+.-]+):/+(.*)", re.DOTALL)
+_PART = ".dlgsanet-part-"
+_WHOLE_AT_ONCE = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "oci"})
+"""Where an object appears when all of it is there, and cannot be renamed without a copy."""
+
+
+def as_url(place: Path) -> str:
+    """A path, or the URL that a path was made of: `Path` folds the slashes of s3://bucket."""
+    found = _URL.fullmatch(str(place))
+    return str(place.absolute()) if found is None else f"{found[1]}://{found[2]}"
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A file by its name below the store, with slashes."""
+
+    name: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Store:
+    """All that lies below `url`; picklable, each process connects by itself.
+
+    Every method raises InputError for a place that is not there or not allowed, and BackendError for one that does not
+    answer.
+    """
+
+    url: str
+
+    def files(self) -> list[Stored]:
+        """Whatever lies below, sorted; a single file is itself. Hidden names and unfinished files are left out."""
+        with self._opened() as (fs, root):
+            if fs.isfile(root):
+                return [Stored("", int(fs.size(root) or 0))]
+            found = fs.find(root, detail=True) if fs.exists(root) else {}
+        names = {posixpath.relpath(path, root): int(about.get("size") or 0) for path, about in found.items()}
+        return [Stored(name, size) for name, size in sorted(names.items()) if not _hidden(name)]
+
+    def fetch(self, name: str, place: Path) -> None:
+        """Copy a file of the store to `place`."""
+        with self._opened() as (fs, root):
+            fs.get_file(_below(root, name), str(place))
+
+    def has(self, name: str) -> bool:
+        """Whether the store has the file now."""
+        with self._opened() as (fs, root):
+            fs.invalidate_cache()
+            return bool(fs.exists(_below(root, name)))
+
+    def put(self, place: Path, name: str) -> None:
+        """Copy `place` into the store; it appears under `name` when all of it is there."""
+        with self._opened() as (fs, root):
+            target = _below(root, name)
+            folder, last = posixpath.split(target)
+            fs.makedirs(folder, exist_ok=True)
+            if _kinds(fs) & _WHOLE_AT_ONCE:
+                fs.put_file(str(place), target)
+                return
+            part = posixpath.join(folder, f"{_PART}{secrets.token_hex(8)}{posixpath.splitext(last)[1]}")
+            try:
+                fs.put_file(str(place), part)
+                _rename(fs, part, target)
+            except BaseException:
+                with suppress(Exception):
+                    fs.rm_file(part)
+                raise
+
+    def clear_parts(self) -> int:
+        """Remove what killed actors left half-written; only while no other job writes here. How many there were."""
+        with self._opened() as (fs, root):
+            found = fs.find(root) if fs.isdir(root) else []
+            parts = [path for path in found if posixpath.basename(path).startswith(_PART)]
+            for path in parts:
+                with suppress(FileNotFoundError):
+                    fs.rm_file(path)
+            return len(parts)
+
+    @contextmanager
+    def _opened(self) -> Iterator[tuple[Any, str]]:
+        """fsspec's filesystem and the path in it; its errors in our words."""
+        fsspec = importlib.import_module("fsspec")
+        try:
+            yield fsspec.core.url_to_fs(self.url)
+        except ImportError as error:
+            raise InputError(
+                f"'{self.url}' needs a package of its own ({error}); install it on every machine"
+            ) from error
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError, ValueError) as error:
+            raise InputError(f"cannot use '{self.url}': {error}; correct the place, or its rights") from error
+        except OSError as error:
+            raise BackendError(f"'{self.url}' does not answer: {error}") from error
+
+
+def require_engine() -> None:
+    """Raise UnavailableError where Ray or fsspec is missing."""
+    ENGINE.load()
+
+
+def _below(root: str, name: str) -> str:
+    return posixpath.join(root, name) if name else root
+
+
+def _hidden(name: str) -> bool:
+    return any(part.startswith(".") for part in name.split("/"))
+
+
+def _kinds(fs: Any) -> set[str]:
+    protocol = fs.protocol
+    return {protocol} if isinstance(protocol, str) else set(protocol)
+
+
+def _rename(fs: Any, part: str, target: str) -> None:
+    if "file" in _kinds(fs):
+        Path(part).replace(target)
+    else:
+        fs.mv(part, target)

@@ -1,0 +1,198 @@
+"""What one actor does: it opens the artifact of its kind of machine once, and upscales file after file."""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import platform
+import re
+import tempfile
+from collections.abc import Mapping
+from contextlib import ExitStack, nullcontext
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from threading import Event
+from typing import TypeAlias
+
+from dlgsanet.command_line.voice import Voice
+from dlgsanet.errors import EdgeError, InputError, one_line
+from dlgsanet.imaging.limits import at_most
+from runtimes.bundle.manifest import read_manifest
+from runtimes.machine.clock import now_ms
+from runtimes.machine.processor import cpu_name
+from runtimes.runner.contract import RunOptions
+from runtimes.upscale.choice import chosen_runner
+from runtimes.upscale.fleet.parcel import Parcel, unpack
+from runtimes.upscale.fleet.record import DONE, ELSEWHERE, FAILED, THERE, Outcome
+from runtimes.upscale.fleet.store import Store
+from runtimes.upscale.options import UpscaleOptions
+from runtimes.upscale.plan import UpscalePlan, plan_jobs
+from runtimes.upscale.run import run_upscale
+from runtimes.upscale.targets import PictureSource
+from runtimes.upscale.video.codecs import CONTAINERS
+
+ATTEMPTS = 3
+"""How often an actor tries a picture that it cannot upscale before that is written down."""
+
+PAUSE_S = 2.0
+"""Of an actor whose machine cannot work: it must not draw all files to itself by failing faster than others work."""
+
+_OF_MACHINES = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+
+Ref: TypeAlias = object
+"""Of an object in Ray's store, which every machine fetches once."""
+
+_QUIET = Voice(quiet=True)
+
+
+@dataclass(frozen=True)
+class Task:
+    """All that an actor needs; picklable. `parcel`: of the bundle, or Ray's reference to one. `families`: kind of
+    machine -> artifact. `keep`: False only measures."""
+
+    parcel: Parcel | Ref
+    families: dict[str, str]
+    options: UpscaleOptions
+    source: Store
+    target: Store
+    keep: bool = True
+
+
+def machine_kind(options: UpscaleOptions) -> str:
+    """Machines of one kind run one artifact, so that it does not matter which of them a picture comes to."""
+    return f"{cpu_name()}, {platform.system()} {platform.machine()}, {options.device}, {options.threads} threads"
+
+
+def _parcel(task: Task) -> Parcel:
+    if isinstance(task.parcel, Mapping):
+        return task.parcel
+    parcel: Parcel = importlib.import_module("ray").get(task.parcel)
+    return parcel
+
+
+class Upscaler:
+    """An actor of Ray Data: a row in, its outcome as a row out. An error of a picture never leaves it."""
+
+    def __init__(self, task: Task) -> None:
+        """Where no artifact can be opened the actor says so of every file, for others to take."""
+        self._task = task
+        self._stack = ExitStack()
+        self._broken = ""
+        try:
+            self._open(task)
+        except (EdgeError, OSError) as error:
+            self._broken = one_line(str(error))
+            self._stack.close()
+
+    def _open(self, task: Task) -> None:
+        self._folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="dlgsanet-fleet-")))
+        bundle = unpack(_parcel(task), self._folder / "bundle")
+        options = task.options
+        family = options.artifact or task.families.get(machine_kind(options))
+        wanted = RunOptions(options.device, options.threads)
+        self._run = self._stack.enter_context(chosen_runner(bundle, family, wanted, lambda line: None))
+        self._options = replace(options, bundle=bundle, ray=None)
+        self._scale = read_manifest(bundle).scale
+
+    def __call__(self, row: dict[str, str]) -> dict[str, object]:
+        """`source` and `target` by name -> an Outcome."""
+        source, target = row["source"], row["target"]
+        found = self._elsewhere(source, target, self._broken) if self._broken else self._outcome(source, target)
+        return asdict(found)
+
+    def _elsewhere(self, source: str, target: str, reason: str) -> Outcome:
+        Event().wait(PAUSE_S)
+        return Outcome(source, target, ELSEWHERE, "", "", platform.node(), 0.0, reason=reason)
+
+    def _outcome(self, source: str, target: str) -> Outcome:
+        start, info = now_ms(), self._run.info
+        status, attempts, reason, megapixels = FAILED, 0, "", 0.0
+        while status == FAILED and attempts < ATTEMPTS:
+            attempts += 1
+            try:
+                status, megapixels = self._try(source, target)
+            except Exception as error:  # noqa: BLE001  (one picture stops no other)
+                named = str(error) if isinstance(error, EdgeError) else f"{type(error).__name__}: {error}"
+                reason = re.sub(rf"{re.escape(str(self._folder))}/[^/]+/(in|out)/", "", named)
+                if _is_of_the_machine(error):
+                    return self._elsewhere(source, target, reason)
+        return Outcome(
+            source=source or self._task.source.url,
+            target=target,
+            status=status,
+            artifact=info.artifact,
+            precision=info.reported_precision,
+            machine=platform.node(),
+            seconds=round((now_ms() - start) / 1e3, 3),
+            megapixels=round(megapixels, 3),
+            attempts=attempts,
+            reason="" if status != FAILED else reason,
+        )
+
+    def _try(self, source: str, target: str) -> tuple[str, float]:
+        """The status and the source's megapixels. Raises EdgeError."""
+        if self._task.keep and not self._options.force and self._task.target.has(target):
+            return THERE, 0.0
+        with tempfile.TemporaryDirectory(dir=self._folder) as folder:
+            name = Path(source or self._task.source.url).name
+            given, made = Path(folder, "in", name), Path(folder, "out", Path(target).name)
+            given.parent.mkdir()
+            self._task.source.fetch(source, given)
+            megapixels = self._film(given, made) if _is_film(given) else self._picture(given, made)
+            if self._task.keep:
+                self._task.target.put(made, target)
+        return DONE, megapixels
+
+    def _picture(self, given: Path, made: Path) -> float:
+        options = replace(self._options, inputs=(given,), output=made)
+        with at_most(options.max_megapixels):
+            planned = plan_jobs({made: PictureSource(given)}, options, self._scale)
+            run_upscale(UpscalePlan(planned, nullcontext(self._run), options.overlap), _QUIET)
+        job = planned.jobs[0]
+        return job.height * job.width / 1e6
+
+    def _film(self, given: Path, made: Path) -> float:
+        from runtimes.upscale.video.plan import plan_video
+        from runtimes.upscale.video.run import run_video
+
+        made.parent.mkdir(exist_ok=True)
+        options = replace(self._options, inputs=(given,), output=made, form=None)
+        plan = plan_video(options, nullcontext(self._run), self._scale, _QUIET)
+        done = run_video(plan, _QUIET)
+        return plan.clip.height * plan.clip.width * done.frames / 1e6
+
+
+def _is_of_the_machine(error: BaseException | None) -> bool:
+    """Whether a full disk or the like is behind an error: the same file may do on another machine."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in _OF_MACHINES:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _is_film(path: Path) -> bool:
+    return path.suffix.lower() in CONTAINERS
+
+
+def find_family(task: Task) -> str:
+    """The artifact for this kind of machine, timed here. Raises as `chosen_runner`."""
+    with tempfile.TemporaryDirectory(prefix="dlgsanet-fleet-") as folder:
+        bundle = unpack(_parcel(task), Path(folder))
+        wanted = RunOptions(task.options.device, task.options.threads)
+        with chosen_runner(bundle, task.options.artifact, wanted, lambda line: None) as run:
+            named = run.info.artifact
+            families = {artifact.id: artifact.family for artifact in read_manifest(bundle).artifacts}
+            return families.get(named, named)
+
+
+def require_fleet(options: UpscaleOptions) -> None:
+    """Refuse options that mean nothing for many machines. Raises InputError."""
+    if options.bundle is None or options.model is not None or options.server is not None:
+        raise InputError("--ray needs --bundle, which goes to every machine; leave out --model and --server")
+    if options.form == "same":
+        raise InputError("--format same looks into files, which lie elsewhere: give png, jpg, webp or tiff")
+    if len(options.inputs) != 1:
+        raise InputError(f"expected one source with --ray, found {len(options.inputs)}: give the folder of all")
+    if options.start is not None or options.duration is not None:
+        raise InputError("--start and --duration are for one video; leave them out with --ray")

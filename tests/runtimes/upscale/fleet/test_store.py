@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dlgsanet.errors import InputError
+from runtimes.upscale.fleet.store import Store, Stored, as_url
+
+fsspec = pytest.importorskip("fsspec")
+
+
+@pytest.fixture(params=["folder", "memory"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    return Store(str(tmp_path / "store") if request.param == "folder" else f"memory://{uuid.uuid4().hex}/store")
+
+
+def test_paths_and_urls(tmp_path: Path) -> None:
+    assert as_url(Path("s3://bucket/a b/c")) == "s3://bucket/a b/c"
+    assert as_url(Path("gs://bucket")) == "gs://bucket"
+    assert as_url(tmp_path) == str(tmp_path) and as_url(Path("a")).startswith("/")
+
+
+def test_what_is_put_is_there(store: Store, tmp_path: Path) -> None:
+    assert store.files() == [] and not store.has("a/b.png")
+    made = tmp_path / "made"
+    made.write_bytes(b"123")
+    store.put(made, "a/b.png")
+    store.put(made, "c.png")
+    assert store.files() == [Stored("a/b.png", 3), Stored("c.png", 3)] and store.has("a/b.png")
+    made.write_bytes(b"other")
+    store.put(made, "c.png")
+    store.fetch("c.png", tmp_path / "back")
+    assert (tmp_path / "back").read_bytes() == b"other"
+
+
+def test_a_file_is_a_store_of_itself(tmp_path: Path) -> None:
+    (tmp_path / "one.png").write_bytes(b"12")
+    assert Store(str(tmp_path / "one.png")).files() == [Stored("", 2)]
+
+
+def test_hidden_and_unfinished_files_are_none(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = tmp_path / "made"
+    made.write_bytes(b"1")
+    store.put(made, ".hidden/a.png")
+    store.put(made, "._a.png")
+
+    def stop(*given: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("runtimes.upscale.fleet.store._rename", stop)
+    with pytest.raises(KeyboardInterrupt):
+        store.put(made, "a.png")
+    assert store.files() == [] and not store.has("a.png")
+    with store._opened() as (fs, root):
+        assert not [path for path in fs.find(root) if "part" in path]
+
+
+def test_what_killed_actors_left_can_be_cleared(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / ".dlgsanet-part-1234.png").write_bytes(b"1")
+    (tmp_path / "a.png").write_bytes(b"1")
+    assert Store(str(tmp_path)).clear_parts() == 1
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["a.png"]
+
+
+@pytest.mark.parametrize("url", ["nonsense://a/b", "s4://bucket"])
+def test_a_place_that_there_is_not(url: str) -> None:
+    with pytest.raises(InputError, match=url):
+        Store(url).files()
+
+
+def test_a_file_that_is_gone(store: Store, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="correct the place"):
+        store.fetch("gone.png", tmp_path / "x")
