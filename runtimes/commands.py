@@ -226,7 +226,7 @@ def _upscale(options: UpscaleOptions, voice: Voice, load_model: LoadModel | None
 
 
 def _upscale_on_many(options: UpscaleOptions, voice: Voice) -> None:
-    from runtimes.upscale.fleet.estimate import Estimate
+    from runtimes.upscale.fleet.estimate import FleetEstimate
     from runtimes.upscale.fleet.run import run_fleet
 
     done = run_fleet(options, voice)
@@ -234,7 +234,7 @@ def _upscale_on_many(options: UpscaleOptions, voice: Voice) -> None:
         _print_json(done.facts())
     else:
         tell(done.line())
-    if not isinstance(done, Estimate):
+    if not isinstance(done, FleetEstimate):
         done.require_all()
 
 

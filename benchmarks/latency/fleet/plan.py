@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from benchmarks.latency.fleet.options import MOST_MACHINES, FleetPlanOptions
-from benchmarks.latency.fleet.samples import Samples, read_samples
-from benchmarks.latency.fleet.simulation import Course, Job, World, simulate
+from benchmarks.latency.fleet.samples import JobSamples, read_samples
+from benchmarks.latency.fleet.simulation import Course, FleetJob, World, simulate
 from dlgsanet.errors import InputError
 
 RUNS = 5
@@ -21,7 +21,7 @@ _TAIL = 0.8  # share of the actors' time below which they wait for the last ones
 
 
 @dataclass(frozen=True)
-class Row:
+class FleetSize:
     """A fleet of so many machines: hours (median, least, most of the runs), machine-hours, kWh and money (None where
     nothing tells watts or price), how much of the machines' time computes, and what holds it up."""
 
@@ -44,8 +44,8 @@ class FleetPlan:
     machines_measured: int
     artifacts: tuple[str, ...]
     seconds_per_megapixel: float
-    rows: tuple[Row, ...]
-    chosen: Row | None
+    rows: tuple[FleetSize, ...]
+    chosen: FleetSize | None
 
     def facts(self) -> dict[str, object]:
         """For programs."""
@@ -57,7 +57,7 @@ def plan_fleet(options: FleetPlanOptions) -> FleetPlan:
     such fleet meets."""
     samples = read_samples(options.results)
     rows = tuple(_row(samples, options, machines) for machines in _SHOWN)
-    chosen: Row | None = rows[0]
+    chosen: FleetSize | None = rows[0]
     if options.deadline is not None:
         chosen = _fewest(samples, options, options.deadline)
     measured = len(samples.seconds)
@@ -93,7 +93,7 @@ def lines(plan: FleetPlan, options: FleetPlanOptions) -> Iterator[str]:
         yield f"{options.deadline:g} h need {plan.chosen.machines} machines: {took}"
 
 
-def _fewest(samples: Samples, options: FleetPlanOptions, deadline: float) -> Row | None:
+def _fewest(samples: JobSamples, options: FleetPlanOptions, deadline: float) -> FleetSize | None:
     """By halving: more machines are never slower until the driver or the store is what counts."""
     low, high = 1, MOST_MACHINES
     best = _row(samples, options, high)
@@ -109,15 +109,15 @@ def _fewest(samples: Samples, options: FleetPlanOptions, deadline: float) -> Row
     return best
 
 
-def _row(samples: Samples, options: FleetPlanOptions, machines: int) -> Row:
-    job = Job(options.pictures, options.megapixels, options.megabytes)
+def _row(samples: JobSamples, options: FleetPlanOptions, machines: int) -> FleetSize:
+    job = FleetJob(options.pictures, options.megapixels, options.megabytes)
     world = World(options.actors, options.bandwidth, options.failures / 24)
     runs = [simulate(samples, job, world, machines, seed) for seed in range(RUNS)]
     hours = [run.hours for run in runs]
     middle = float(np.median(hours))
     spent = middle * machines
     watts = _watts(samples, options)
-    return Row(
+    return FleetSize(
         machines,
         middle,
         min(hours),
@@ -130,7 +130,7 @@ def _row(samples: Samples, options: FleetPlanOptions, machines: int) -> Row:
     )
 
 
-def _watts(samples: Samples, options: FleetPlanOptions) -> float | None:
+def _watts(samples: JobSamples, options: FleetPlanOptions) -> float | None:
     """Of a machine at work: as given, or as measured: joules of a megapixel by its seconds, for each actor."""
     if options.watts is not None or samples.joules is None:
         return options.watts

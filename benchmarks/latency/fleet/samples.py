@@ -16,7 +16,7 @@ RECORD = ".jsonl"
 
 
 @dataclass(frozen=True)
-class Samples:
+class JobSamples:
     """`seconds`: of an input megapixel, by machine; `joules`: of one, the mean, None where no file tells; `artifacts`:
     what computed."""
 
@@ -35,7 +35,7 @@ class Samples:
         return sum(map(len, self.seconds.values()))
 
 
-def read_samples(paths: Sequence[Path]) -> Samples:
+def read_samples(paths: Sequence[Path]) -> JobSamples:
     """Of all files. Raises InputError for one that cannot be read, and where none has a sample."""
     seconds: dict[str, list[float]] = {}
     joules, artifacts = [], set()
@@ -57,4 +57,4 @@ def read_samples(paths: Sequence[Path]) -> Samples:
             "found none: measure one first"
         )
     per_machine = {machine: tuple(some) for machine, some in seconds.items()}
-    return Samples(per_machine, fmean(joules) if joules else None, tuple(sorted(artifacts)))
+    return JobSamples(per_machine, fmean(joules) if joules else None, tuple(sorted(artifacts)))

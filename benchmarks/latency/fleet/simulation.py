@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.latency.fleet.samples import Samples
+from benchmarks.latency.fleet.samples import JobSamples
 from runtimes.upscale.fleet.outcomes import BLOCKS_OF_AN_ACTOR, LEAST_BLOCKS
 
 DISPATCH_S = 0.01
@@ -28,7 +28,7 @@ _MOST_BLOCKS = 40_000  # that are simulated one by one; of more, several go toge
 
 
 @dataclass(frozen=True)
-class Job:
+class FleetJob:
     """`pictures` of `megapixels` each; `megabytes` of a picture through the store."""
 
     pictures: float
@@ -61,7 +61,7 @@ class Course:
     again: int
 
 
-def simulate(samples: Samples, job: Job, world: World, machines: int, seed: int) -> Course:
+def simulate(samples: JobSamples, job: FleetJob, world: World, machines: int, seed: int) -> Course:
     """One run. Machines differ as the measured ones do, pictures as theirs did."""
     random = np.random.default_rng(seed)
     actors = machines * world.actors
@@ -97,13 +97,13 @@ def simulate(samples: Samples, job: Job, world: World, machines: int, seed: int)
     return Course(end / 3600, useful / (end * actors), handed * world.dispatch_s / end, handed * moving / end, again)
 
 
-def _paces(samples: Samples, machines: int, random: np.random.Generator) -> np.ndarray:
+def _paces(samples: JobSamples, machines: int, random: np.random.Generator) -> np.ndarray:
     """Of each machine, drawn from the means of the measured ones; 1 is their mean."""
     means = np.array([np.mean(some) for some in samples.seconds.values()]) / samples.mean
     return random.choice(means, machines)
 
 
-def _spreads(samples: Samples, each: float, blocks: int, random: np.random.Generator) -> np.ndarray:
+def _spreads(samples: JobSamples, each: float, blocks: int, random: np.random.Generator) -> np.ndarray:
     """Of each block: the mean of as many drawn pictures, by the law of large numbers where there are many."""
     ones = np.concatenate([np.array(some) / np.mean(some) for some in samples.seconds.values()])
     drawn = 1 + (random.choice(ones, (blocks, 8)).mean(axis=1) - 1) * np.sqrt(8 / max(each, 8.0))

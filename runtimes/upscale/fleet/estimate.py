@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from statistics import fmean, stdev
 
-from runtimes.upscale.fleet.items import Item
-from runtimes.upscale.fleet.record import FAILED, Outcome
+from runtimes.upscale.fleet.items import FleetItem
+from runtimes.upscale.fleet.record import FAILED, FileOutcome
 
 SAMPLE = 12
 """Files of the sample, at equal distances."""
 
 
 @dataclass(frozen=True)
-class Estimate:
+class FleetEstimate:
     """Of `files` by `actors` at once: seconds of one file with the ends of its 95 % interval, and hours of all."""
 
     files: int
@@ -43,7 +43,7 @@ class Estimate:
         )
 
 
-def sample(items: Sequence[Item]) -> list[Item]:
+def sample(items: Sequence[FleetItem]) -> list[FleetItem]:
     """Some of the items, small and large ones by their bytes."""
     ordered = sorted(items, key=lambda item: item.size)
     if len(ordered) <= SAMPLE:
@@ -51,7 +51,7 @@ def sample(items: Sequence[Item]) -> list[Item]:
     return [ordered[round(i * (len(ordered) - 1) / (SAMPLE - 1))] for i in range(SAMPLE)]
 
 
-def estimate(outcomes: Sequence[Outcome], files: int, actors: int) -> Estimate:
+def estimate(outcomes: Sequence[FileOutcome], files: int, actors: int) -> FleetEstimate:
     """By the sample's mean and its 95 % interval (normal; a dozen files)."""
     took = [one.seconds for one in outcomes if one.status != FAILED] or [0.0]
     mean = fmean(took)
@@ -59,7 +59,7 @@ def estimate(outcomes: Sequence[Outcome], files: int, actors: int) -> Estimate:
     low, high = max(0.0, mean - half), mean + half
     hours = [one * files / max(1, actors) / 3600 for one in (mean, low, high)]
     failed = sum(one.status == FAILED for one in outcomes)
-    return Estimate(files, actors, len(outcomes), failed, mean, low, high, *hours)
+    return FleetEstimate(files, actors, len(outcomes), failed, mean, low, high, *hours)
 
 
 def _time(hours: float) -> str:

@@ -8,13 +8,13 @@ from pathlib import Path, PurePosixPath
 
 from dlgsanet.errors import InputError
 from dlgsanet.imaging.files import suffixes_read
-from runtimes.upscale.fleet.store import Stored
+from runtimes.upscale.fleet.store import StoredFile
 from runtimes.upscale.targets import PictureSource, named_in_folder
 from runtimes.upscale.video.codecs import CONTAINERS
 
 
 @dataclass(frozen=True)
-class Item:
+class FleetItem:
     """One file of the source store and its result in the target store, both by name; `size` in bytes."""
 
     source: str
@@ -22,7 +22,7 @@ class Item:
     size: int
 
 
-def list_items(found: Iterable[Stored], source: str, form: str | None, scale: int) -> list[Item]:
+def list_items(found: Iterable[StoredFile], source: str, form: str | None, scale: int) -> list[FleetItem]:
     """What can be upscaled among the files, named as `upscale` names what it makes of a folder.
 
     Raises InputError: nothing to do, or two files whose results would have one name.
@@ -39,17 +39,17 @@ def list_items(found: Iterable[Stored], source: str, form: str | None, scale: in
     return items
 
 
-def missing(items: Sequence[Item], there: Iterable[Stored]) -> list[Item]:
+def missing(items: Sequence[FleetItem], there: Iterable[StoredFile]) -> list[FleetItem]:
     """The items whose results are not in the target store."""
     names = {one.name for one in there}
     return [item for item in items if item.target not in names]
 
 
-def _item(stored: Stored, target: str) -> Item:
-    return Item(stored.name, target, stored.size)
+def _item(stored: StoredFile, target: str) -> FleetItem:
+    return FleetItem(stored.name, target, stored.size)
 
 
-def _name(stored: Stored, source: str) -> str:
+def _name(stored: StoredFile, source: str) -> str:
     """A store that is one file has no name below itself."""
     return stored.name or PurePosixPath(source).name
 

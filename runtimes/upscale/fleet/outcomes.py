@@ -9,8 +9,8 @@ from types import ModuleType
 
 from dlgsanet.command_line.voice import Voice
 from runtimes.upscale.fleet.cluster import actors
-from runtimes.upscale.fleet.items import Item
-from runtimes.upscale.fleet.record import ELSEWHERE, FAILED, Outcome
+from runtimes.upscale.fleet.items import FleetItem
+from runtimes.upscale.fleet.record import ELSEWHERE, FAILED, FileOutcome
 from runtimes.upscale.fleet.worker import Task, Upscaler
 
 LEAST_BLOCKS = 2000
@@ -23,18 +23,18 @@ _DEATHS = 3
 
 
 def upscale_all(
-    ray: ModuleType, task: Task, items: Sequence[Item], voice: Voice, write: Callable[[Outcome], None]
-) -> list[Outcome]:
+    ray: ModuleType, task: Task, items: Sequence[FleetItem], voice: Voice, write: Callable[[FileOutcome], None]
+) -> list[FileOutcome]:
     """What became of every item, in any order.
 
     What comes back with no outcome (its actors died) or from a machine that cannot work is given out again, alone, as
     long as anything else gets done; what is left then is written down as failed.
     """
-    left, found = {item.target: item for item in items}, list[Outcome]()
+    left, found = {item.target: item for item in items}, list[FileOutcome]()
     why, said = dict[str, str](), set[str]()
     blocks, before = max(LEAST_BLOCKS, BLOCKS_OF_AN_ACTOR * actors(ray, task.options)), -1
 
-    def tell(outcome: Outcome) -> None:
+    def tell(outcome: FileOutcome) -> None:
         found.append(outcome)
         write(outcome)
         step(outcome.target)
@@ -54,11 +54,11 @@ def upscale_all(
             blocks = len(items)
         for item in left.values():
             reason = why.get(item.target, f"its process ended {_DEATHS + 1} times")
-            tell(Outcome(item.source, item.target, FAILED, "", "", "", 0.0, reason=reason))
+            tell(FileOutcome(item.source, item.target, FAILED, "", "", "", 0.0, reason=reason))
     return found
 
 
-def _outcomes(ray: ModuleType, task: Task, items: Sequence[Item], blocks: int) -> Iterator[Outcome]:
+def _outcomes(ray: ModuleType, task: Task, items: Sequence[FleetItem], blocks: int) -> Iterator[FileOutcome]:
     data = importlib.import_module("ray.data")
     context = data.DataContext.get_current()
     context.enable_progress_bars = False
@@ -76,4 +76,4 @@ def _outcomes(ray: ModuleType, task: Task, items: Sequence[Item], blocks: int) -
         ray_remote_args_fn=lambda: {"max_restarts": -1, "max_task_retries": _DEATHS},
     )
     for row in results.iter_rows():
-        yield Outcome(**row)
+        yield FileOutcome(**row)

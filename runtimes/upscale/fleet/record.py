@@ -17,7 +17,7 @@ DONE, THERE, FAILED, ELSEWHERE = "done", "there", "failed", "elsewhere"
 
 
 @dataclass(frozen=True)
-class Outcome:
+class FileOutcome:
     """What became of one file. `status`: done, there (another run or actor had made it), failed, or elsewhere (not
     here, for a reason of the machine; never written). `megapixels`: of the source. `seconds`: fetching, computing and
     writing by one actor, all attempts."""
@@ -35,7 +35,7 @@ class Outcome:
 
 
 @contextmanager
-def recording(path: Path) -> Iterator[Callable[[Outcome], None]]:
+def recording(path: Path) -> Iterator[Callable[[FileOutcome], None]]:
     """Write outcomes as they come. Raises InputError for the place."""
     try:
         stream: IO[str] = path.open("a", encoding="utf-8")
@@ -43,14 +43,14 @@ def recording(path: Path) -> Iterator[Callable[[Outcome], None]]:
         raise InputError(f"cannot write the record to '{path}': {error.strerror}; give --record FILE") from error
     with stream:
 
-        def write(outcome: Outcome) -> None:
+        def write(outcome: FileOutcome) -> None:
             stream.write(json.dumps(asdict(outcome)) + "\n")
             stream.flush()
 
         yield write
 
 
-def read_record(path: Path) -> list[Outcome]:
+def read_record(path: Path) -> list[FileOutcome]:
     """The outcomes of all runs, but for a last line that a killed driver left unfinished. Raises InputError."""
     try:
         text = path.read_text(encoding="utf-8")
@@ -59,6 +59,6 @@ def read_record(path: Path) -> list[Outcome]:
     lines = text.split("\n")[:-1]
     advice = "give what `upscale --ray` wrote"
     return [
-        decode(Outcome, parse(line, f"{path}:{i + 1}", advice), f"{path}:{i + 1}", advice)
+        decode(FileOutcome, parse(line, f"{path}:{i + 1}", advice), f"{path}:{i + 1}", advice)
         for i, line in enumerate(lines)
     ]

@@ -12,11 +12,11 @@ from runtimes.bundle.manifest import read_manifest
 from runtimes.machine.clock import now_ms
 from runtimes.upscale.fleet import ENGINE
 from runtimes.upscale.fleet.cluster import actors, cluster, families, threads_of_an_actor
-from runtimes.upscale.fleet.estimate import Estimate, estimate, sample
+from runtimes.upscale.fleet.estimate import FleetEstimate, estimate, sample
 from runtimes.upscale.fleet.items import list_items, missing
 from runtimes.upscale.fleet.outcomes import upscale_all
 from runtimes.upscale.fleet.parcel import pack
-from runtimes.upscale.fleet.record import DONE, FAILED, Outcome, recording
+from runtimes.upscale.fleet.record import DONE, FAILED, FileOutcome, recording
 from runtimes.upscale.fleet.store import Store, as_url
 from runtimes.upscale.fleet.worker import Task, require_fleet
 from runtimes.upscale.options import UpscaleOptions
@@ -26,7 +26,7 @@ from runtimes.upscale.options import UpscaleOptions
 class FleetDone:
     """What was done: `outcomes` of this run, how many results were there before, and where the record lies."""
 
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[FileOutcome, ...]
     there: int
     record: Path
     seconds: float
@@ -59,7 +59,7 @@ class FleetDone:
                              f"{failed[0].reason}; all are listed in {self.record}")  # fmt: skip
 
 
-def run_fleet(options: UpscaleOptions, voice: Voice) -> FleetDone | Estimate:
+def run_fleet(options: UpscaleOptions, voice: Voice) -> FleetDone | FleetEstimate:
     """Upscale all that is missing, on all machines; or only estimate it.
 
     A picture that cannot be upscaled is listed, and stops no other. Raises InputError (options, places, nothing to do),

@@ -28,7 +28,7 @@ def as_url(place: Path) -> str:
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredFile:
     """A file by its name below the store, with slashes."""
 
     name: str
@@ -45,14 +45,14 @@ class Store:
 
     url: str
 
-    def files(self) -> list[Stored]:
+    def files(self) -> list[StoredFile]:
         """Whatever lies below, sorted; a single file is itself. Hidden names and unfinished files are left out."""
         with self._opened() as (fs, root):
             if fs.isfile(root):
-                return [Stored("", int(fs.size(root) or 0))]
+                return [StoredFile("", int(fs.size(root) or 0))]
             found = fs.find(root, detail=True) if fs.exists(root) else {}
         names = {posixpath.relpath(path, root): int(about.get("size") or 0) for path, about in found.items()}
-        return [Stored(name, size) for name, size in sorted(names.items()) if not _hidden(name)]
+        return [StoredFile(name, size) for name, size in sorted(names.items()) if not _hidden(name)]
 
     def fetch(self, name: str, place: Path) -> None:
         """Copy a file of the store to `place`."""

@@ -23,7 +23,7 @@ from runtimes.machine.processor import cpu_name
 from runtimes.runner.contract import RunOptions
 from runtimes.upscale.choice import chosen_runner
 from runtimes.upscale.fleet.parcel import Parcel, unpack
-from runtimes.upscale.fleet.record import DONE, ELSEWHERE, FAILED, THERE, Outcome
+from runtimes.upscale.fleet.record import DONE, ELSEWHERE, FAILED, THERE, FileOutcome
 from runtimes.upscale.fleet.store import Store
 from runtimes.upscale.options import UpscaleOptions
 from runtimes.upscale.plan import UpscalePlan, plan_jobs
@@ -95,16 +95,16 @@ class Upscaler:
         self._scale = read_manifest(bundle).scale
 
     def __call__(self, row: dict[str, str]) -> dict[str, object]:
-        """`source` and `target` by name -> an Outcome."""
+        """`source` and `target` by name -> an FileOutcome."""
         source, target = row["source"], row["target"]
         found = self._elsewhere(source, target, self._broken) if self._broken else self._outcome(source, target)
         return asdict(found)
 
-    def _elsewhere(self, source: str, target: str, reason: str) -> Outcome:
+    def _elsewhere(self, source: str, target: str, reason: str) -> FileOutcome:
         Event().wait(PAUSE_S)
-        return Outcome(source, target, ELSEWHERE, "", "", platform.node(), 0.0, reason=reason)
+        return FileOutcome(source, target, ELSEWHERE, "", "", platform.node(), 0.0, reason=reason)
 
-    def _outcome(self, source: str, target: str) -> Outcome:
+    def _outcome(self, source: str, target: str) -> FileOutcome:
         start, info = now_ms(), self._run.info
         status, attempts, reason, megapixels = FAILED, 0, "", 0.0
         while status == FAILED and attempts < ATTEMPTS:
@@ -116,7 +116,7 @@ class Upscaler:
                 reason = re.sub(rf"{re.escape(str(self._folder))}/[^/]+/(in|out)/", "", named)
                 if _is_of_the_machine(error):
                     return self._elsewhere(source, target, reason)
-        return Outcome(
+        return FileOutcome(
             source=source or self._task.source.url,
             target=target,
             status=status,

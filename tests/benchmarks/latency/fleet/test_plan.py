@@ -8,7 +8,7 @@ import pytest
 from benchmarks.latency.fleet.options import FleetPlanOptions
 from benchmarks.latency.fleet.plan import plan_fleet
 from dlgsanet.__main__ import main
-from runtimes.upscale.fleet.record import Outcome, recording
+from runtimes.upscale.fleet.record import FileOutcome, recording
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def record(tmp_path: Path) -> Path:
     place = tmp_path / "record.jsonl"
     with recording(place) as write:
         for i in range(20):
-            write(Outcome("a", "b", "done", "x-fp32", "fp32", f"m{i % 2}", 0.9 + 0.01 * i, 1.0))
+            write(FileOutcome("a", "b", "done", "x-fp32", "fp32", f"m{i % 2}", 0.9 + 0.01 * i, 1.0))
     return place
 
 

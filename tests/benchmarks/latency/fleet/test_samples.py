@@ -6,13 +6,13 @@ import pytest
 
 from benchmarks.latency.fleet.samples import read_samples
 from dlgsanet.errors import InputError
-from runtimes.upscale.fleet.record import FAILED, Outcome, recording
+from runtimes.upscale.fleet.record import FAILED, FileOutcome, recording
 
 RESULTS = Path(__file__).resolve().parents[4] / "benchmarks" / "results"
 
 
-def outcome(machine: str, seconds: float, megapixels: float = 1.0, status: str = "done") -> Outcome:
-    return Outcome("a", "b", status, "x-fp32", "fp32", machine, seconds, megapixels)
+def outcome(machine: str, seconds: float, megapixels: float = 1.0, status: str = "done") -> FileOutcome:
+    return FileOutcome("a", "b", status, "x-fp32", "fp32", machine, seconds, megapixels)
 
 
 def test_seconds_of_a_megapixel_by_machine(tmp_path: Path) -> None:

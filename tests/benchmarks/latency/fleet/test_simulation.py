@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.latency.fleet.samples import Samples
-from benchmarks.latency.fleet.simulation import Job, World, simulate
+from benchmarks.latency.fleet.samples import JobSamples
+from benchmarks.latency.fleet.simulation import FleetJob, World, simulate
 
-EVEN = Samples({"m": (2.0, 2.0)}, None, ("a",))
-JOB = Job(pictures=3000, megapixels=0.5)
+EVEN = JobSamples({"m": (2.0, 2.0)}, None, ("a",))
+JOB = FleetJob(pictures=3000, megapixels=0.5)
 IDEAL = World(dispatch_s=0.0, start_s=0.0)
 
 
@@ -37,7 +37,7 @@ def test_the_driver_bounds_any_fleet() -> None:
 
 
 def test_failures_cost_the_picture_that_was_begun_and_no_other() -> None:
-    long = Job(pictures=4000, megapixels=10)
+    long = FleetJob(pictures=4000, megapixels=10)
     calm = simulate(EVEN, long, IDEAL, 4, 0)
     failing = simulate(EVEN, long, replace(IDEAL, failures=1.0), 4, 0)
     assert failing.again > 10
@@ -45,8 +45,8 @@ def test_failures_cost_the_picture_that_was_begun_and_no_other() -> None:
 
 
 def test_slow_machines_and_large_pictures_make_stragglers() -> None:
-    uneven = Samples({"a": (1.0, 3.0), "b": (6.0, 2.0)}, None, ("a",))
-    found = [simulate(uneven, Job(300, 1.0), IDEAL, 50, seed) for seed in range(5)]
+    uneven = JobSamples({"a": (1.0, 3.0), "b": (6.0, 2.0)}, None, ("a",))
+    found = [simulate(uneven, FleetJob(300, 1.0), IDEAL, 50, seed) for seed in range(5)]
     assert len({one.hours for one in found}) > 1
     assert all(one.busy < 0.95 for one in found)
-    assert simulate(uneven, Job(300, 1.0), IDEAL, 50, 3) == found[3]
+    assert simulate(uneven, FleetJob(300, 1.0), IDEAL, 50, 3) == found[3]

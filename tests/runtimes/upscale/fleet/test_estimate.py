@@ -3,16 +3,16 @@ from __future__ import annotations
 import pytest
 
 from runtimes.upscale.fleet.estimate import SAMPLE, estimate, sample
-from runtimes.upscale.fleet.items import Item
-from runtimes.upscale.fleet.record import DONE, FAILED, Outcome
+from runtimes.upscale.fleet.items import FleetItem
+from runtimes.upscale.fleet.record import DONE, FAILED, FileOutcome
 
 
-def outcome(seconds: float, status: str = DONE) -> Outcome:
-    return Outcome("a", "b", status, "x", "fp32", "m", seconds)
+def outcome(seconds: float, status: str = DONE) -> FileOutcome:
+    return FileOutcome("a", "b", status, "x", "fp32", "m", seconds)
 
 
 def test_the_sample_has_the_smallest_and_the_largest() -> None:
-    items = [Item(str(size), str(size), size) for size in range(1000)]
+    items = [FleetItem(str(size), str(size), size) for size in range(1000)]
     found = sample(items)
     assert len(found) == SAMPLE and found[0].size == 0 and found[-1].size == 999
     assert sample(items[:3]) == items[:3]

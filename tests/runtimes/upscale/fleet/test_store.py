@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from dlgsanet.errors import InputError
-from runtimes.upscale.fleet.store import Store, Stored, as_url
+from runtimes.upscale.fleet.store import Store, StoredFile, as_url
 
 fsspec = pytest.importorskip("fsspec")
 
@@ -29,7 +29,7 @@ def test_what_is_put_is_there(store: Store, tmp_path: Path) -> None:
     made.write_bytes(b"123")
     store.put(made, "a/b.png")
     store.put(made, "c.png")
-    assert store.files() == [Stored("a/b.png", 3), Stored("c.png", 3)] and store.has("a/b.png")
+    assert store.files() == [StoredFile("a/b.png", 3), StoredFile("c.png", 3)] and store.has("a/b.png")
     made.write_bytes(b"other")
     store.put(made, "c.png")
     store.fetch("c.png", tmp_path / "back")
@@ -38,7 +38,7 @@ def test_what_is_put_is_there(store: Store, tmp_path: Path) -> None:
 
 def test_a_file_is_a_store_of_itself(tmp_path: Path) -> None:
     (tmp_path / "one.png").write_bytes(b"12")
-    assert Store(str(tmp_path / "one.png")).files() == [Stored("", 2)]
+    assert Store(str(tmp_path / "one.png")).files() == [StoredFile("", 2)]
 
 
 def test_hidden_and_unfinished_files_are_none(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
