@@ -11,17 +11,17 @@ from pathlib import Path
 
 import numpy as np
 
-from dlgsanet.errors import EdgeError, InputError
+from dlgsanet.errors import EdgeError, InputError, shown
 from dlgsanet.imaging.files import to_hwc, to_nchw, to_uint8
 from dlgsanet.imaging.resize import downscale_matlab8
 from dlgsanet.metrics import psnr_float
 from dlgsanet.storage.typed_json import decode, to_json
-from export.networks.onnx_file.reading import read_onnx
+from export.networks.onnx_file.reading import FilePort, read_onnx, said
 from export.pictures import photograph
 from runtimes.backends.onnxruntime.look import ENGINES_OWN, Looked, LookJob
 from runtimes.backends.onnxruntime.session import Session
 from runtimes.backends.onnxruntime.untouched import UntouchedOnnx, open_session
-from runtimes.bundle.foreign import Foreign, Pixels
+from runtimes.bundle.foreign import Foreign, Layout, Pixels
 from runtimes.machine.child import serve
 from runtimes.machine.memory import limit_to_available
 from runtimes.runner.tiling import Array
@@ -41,6 +41,7 @@ def looked(job: LookJob) -> Looked:
     pixels = Pixels(channels=job.channels, layout=network.layout)
     plain = Foreign("onnx", network.input.name, network.output.name, network.input.dtype, pixels, fixed=network.fixed)
     multiple, size, scale = _sizes(UntouchedOnnx(session, plain))
+    _require_honest(network.output, network.layout, size, scale)
     if job.scale not in (None, scale):
         raise InputError(f"--scale says x{job.scale}, the network gives x{scale} of {size[0]}x{size[1]}: leave it out")
     notes = ["x1: the network changes a picture and does not enlarge it"] if scale == 1 else []
@@ -52,26 +53,47 @@ def looked(job: LookJob) -> Looked:
 
 
 def _sizes(run: UntouchedOnnx) -> tuple[int, tuple[int, int], int]:
-    """(multiple, a size that works, scale). Raises InputError where none does."""
+    """(multiple, a size that works, scale). Raises InputError where none does, at the first output that is no
+    picture."""
     tried = ((1, run.foreign.fixed),) if run.foreign.fixed else TRIED
-    said = ""
+    first = ""
     for multiple, size in tried:
         try:
-            scale = _scale(run(photograph(size)), size)
+            sr = run(photograph(size))
+            if sr.ndim != 4 or sr.shape[:2] != (1, 3):
+                break  # of another size it would be none, either
+            return multiple, size, _scale(sr, size)
         except EdgeError as error:
-            said = said or str(error)
-            continue
-        return multiple, size, scale
-    raise InputError(f"{said}; no size up to {TRIED[-1][1][0]}x{TRIED[-1][1][1]} works")
+            first = first or str(error)
+    else:
+        more = "" if run.foreign.fixed else f"; no size up to {TRIED[-1][1][0]}x{TRIED[-1][1][1]} works"
+        raise InputError(f"{first}{more}")
+    raise InputError(_no_picture(sr, size))
+
+
+def _no_picture(sr: Array, size: tuple[int, int]) -> str:
+    return (
+        f"expected a picture some whole times as large as its input (1, 3, {size[0]}, {size[1]}), found "
+        f"{list(sr.shape)}: is this a super-resolution network?"
+    )
+
+
+def _require_honest(output: FilePort, layout: Layout, size: tuple[int, int], scale: int) -> None:
+    """Raise InputError where the file declares another output than it gives."""
+    sides = (size[0] * scale, size[1] * scale)
+    gives = (1, *sides, 3) if layout == "NHWC" else (1, 3, *sides)
+    declared = [given if side is None else side for side, given in zip(output.sides, gives, strict=False)]
+    if output.sides and (len(output.sides) != 4 or tuple(declared) != gives):
+        raise InputError(
+            f"the file declares its output {shown(output.name)} as {said(output.sides)}, and of "
+            f"{size[0]}x{size[1]} gives {said(gives)}: export the network again"
+        )
 
 
 def _scale(sr: Array, size: tuple[int, int]) -> int:
-    expected = f"expected a picture some whole times as large as its input (1, 3, {size[0]}, {size[1]}), found"
-    if sr.ndim != 4 or sr.shape[:2] != (1, 3):
-        raise InputError(f"{expected} {list(sr.shape)}: is this a super-resolution network?")
     scale = int(sr.shape[2]) // size[0]
     if scale < 1 or sr.shape[2:] != (size[0] * scale, size[1] * scale):
-        raise InputError(f"{expected} {list(sr.shape)}: is this a super-resolution network?")
+        raise InputError(_no_picture(sr, size))
     if not np.isfinite(sr).all():
         raise InputError("the network's output is not finite for a photograph: get an undamaged file")
     return scale

@@ -15,6 +15,7 @@ from dlgsanet.storage.regular import read_regular
 from runtimes.bundle.foreign import Dtype, Layout
 
 MOST_BYTES = 1 << 30
+MOST_PIXELS = 1 << 24  # of the one size that a file may take
 OPSETS = (11, 22)
 STANDARD = ("", "ai.onnx")
 CONTROL = ("If", "Loop", "Scan", "SequenceMap")
@@ -47,6 +48,11 @@ class OnnxNetworkFile:
             return None
         if rows is None or cols is None:
             raise InputError(f"input {shown(self.input.name)} fixes one side of the picture alone: fix both, or none")
+        if not 1 <= rows * cols <= MOST_PIXELS:
+            raise InputError(
+                f"expected a network for pictures of 1 to {MOST_PIXELS:,} pixels, found {rows}x{cols} alone: export it "
+                "for tiles"
+            )
         return rows, cols
 
 
@@ -61,6 +67,8 @@ def read_onnx(path: Path, domains: Sequence[str] = ()) -> OnnxNetworkFile:
         model = onnx.load_model_from_string(data)
     except Exception as error:  # protobuf has errors of its own in each version
         raise InputError(f"{path.name} is no ONNX file: export the network again") from error
+    if not model.ir_version:
+        raise InputError(f"{path.name} is no ONNX file: export the network again")
     _require_plain(model, path.name, (*STANDARD, *domains))
     given, made = _ports(model)
     return OnnxNetworkFile(model, given, made, _layout(given))
@@ -71,13 +79,14 @@ def _require_plain(model: onnx.ModelProto, name: str, domains: Sequence[str]) ->
     if not OPSETS[0] <= opset <= OPSETS[1]:
         raise InputError(f"{name}: expected operator set {OPSETS[0]} to {OPSETS[1]}, found {opset}: export it with one")
     local = {(it.domain, it.name) for it in model.functions}
-    for node in _nodes(model.graph):
+    nodes = [*_nodes(model.graph.node), *(node for it in model.functions for node in _nodes(it.node))]
+    for node in nodes:
         what = f"{name}: node {shown(node.name or node.output[0])} is {shown(node.op_type)}"
         if node.op_type in CONTROL and node.domain in STANDARD:
             raise InputError(f"{what}, control flow that no backend here takes: export the network without it")
         if node.domain not in domains and (node.domain, node.op_type) not in local:
             raise InputError(f"{what} of {shown(node.domain)}, not a standard operator: export the network without it")
-    for tensor in model.graph.initializer:
+    for tensor in (*model.graph.initializer, *_inside(nodes)):
         if tensor.data_location == TensorProto.EXTERNAL:
             raise InputError(f"{name} keeps {shown(tensor.name)} in another file: save the network as one file")
         _require_finite(tensor, name)
@@ -94,12 +103,20 @@ def _require_finite(tensor: onnx.TensorProto, name: str) -> None:
         raise InputError(f"{name}: {shown(tensor.name)} holds values that are not finite: get an undamaged file")
 
 
-def _nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
-    for node in graph.node:
+def _nodes(nodes: Iterable[onnx.NodeProto]) -> Iterator[onnx.NodeProto]:
+    for node in nodes:
         yield node
         for attribute in node.attribute:
             for inner in (attribute.g, *attribute.graphs):
-                yield from _nodes(inner)
+                yield from _nodes(inner.node)
+
+
+def _inside(nodes: Iterable[onnx.NodeProto]) -> Iterator[onnx.TensorProto]:
+    """Constants that nodes hold themselves."""
+    for node in nodes:
+        for attribute in node.attribute:
+            yield from ([attribute.t] if attribute.HasField("t") else [])
+            yield from attribute.tensors
 
 
 def _ports(model: onnx.ModelProto) -> tuple[FilePort, FilePort]:
@@ -107,7 +124,7 @@ def _ports(model: onnx.ModelProto) -> tuple[FilePort, FilePort]:
     inputs = [value for value in model.graph.input if value.name not in constants]
     for found, what in ((inputs, "input"), (model.graph.output, "output")):
         if len(found) != 1:
-            names = ", ".join(shown(value.name) for value in found)
+            names = ", ".join(shown(value.name) for value in found) or "none"
             raise InputError(f"expected a network of one {what}, a picture, found {len(found)}: {names}")
     given, made = _port(inputs[0], "input"), _port(model.graph.output[0], "output")
     return given, made
@@ -118,22 +135,27 @@ def _port(value: onnx.ValueInfoProto, what: str) -> FilePort:
     if kind.elem_type not in DTYPES:
         found = TensorProto.DataType.Name(kind.elem_type) if kind.elem_type else "no tensor"
         raise InputError(f"expected floats as {what} {shown(value.name)}, found {found}: is this an INT8 file?")
-    sides = tuple(side.dim_value if side.HasField("dim_value") else None for side in kind.shape.dim)
+    sides = tuple(_side(side) for side in kind.shape.dim)
     if what == "input" and len(sides) != 4:
-        raise InputError(f"expected a picture (1, 3, H, W) as {what} {shown(value.name)}, found {_said(sides)}")
+        raise InputError(f"expected a picture (1, 3, H, W) as {what} {shown(value.name)}, found {said(sides)}")
     return FilePort(value.name, DTYPES[kind.elem_type], sides)
+
+
+def _side(dim: onnx.TensorShapeProto.Dimension) -> int | None:
+    """None where it may change, which some write as -1."""
+    return dim.dim_value if dim.HasField("dim_value") and dim.dim_value >= 0 else None
 
 
 def _layout(given: FilePort) -> Layout:
     if given.sides[0] not in (None, 1):
-        raise InputError(f"expected one picture at a time, found {_said(given.sides)}: export it with batch 1")
+        raise InputError(f"expected one picture at a time, found {said(given.sides)}: export it with batch 1")
     planes, last = given.sides[1], given.sides[3]
     if planes == 3:
         return "NCHW"
     if last == 3:
         return "NHWC"
-    raise InputError(f"expected a picture of 3 channels as input {shown(given.name)}, found {_said(given.sides)}")
+    raise InputError(f"expected a picture of 3 channels as input {shown(given.name)}, found {said(given.sides)}")
 
 
-def _said(sides: Iterable[int | None]) -> str:
+def said(sides: Iterable[int | None]) -> str:
     return "(" + ", ".join("?" if side is None else str(side) for side in sides) + ")"

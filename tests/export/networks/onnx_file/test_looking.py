@@ -65,3 +65,51 @@ def test_it_is_asked_of_a_process_of_its_own(onnx_file: MakeFile) -> None:
         path = onnx_file()
         path.write_bytes(b"GIF89a")
         look(job(path))
+
+
+def classifier(model: onnx.ModelProto) -> None:
+    model.graph.node.append(helper.make_node("GlobalAveragePool", ["large"], ["pooled"]))
+    model.graph.node.append(helper.make_node("Flatten", ["pooled"], ["classes"]))
+    model.graph.output[0].name = "classes"
+    del model.graph.output[0].type.tensor_type.shape.dim[2:]
+
+
+def half_as_large_again(model: onnx.ModelProto) -> None:
+    by = onnx.helper.make_tensor("by", onnx.TensorProto.FLOAT, [4], [1, 1, 0.75, 0.75])
+    model.graph.initializer.append(by)
+    model.graph.node.append(helper.make_node("Resize", ["large", "", "by"], ["larger"], mode="nearest"))
+    model.graph.output[0].name = "larger"
+
+
+def another_output(model: onnx.ModelProto) -> None:
+    for dim, side in zip(model.graph.output[0].type.tensor_type.shape.dim, (1, 3, 77, 99), strict=True):
+        dim.dim_value = side
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (classifier, r"^expected a picture some whole .* found \[1, 3\]: is this a super-resolution network\?$"),
+        (half_as_large_again, r"found \[1, 3, 55, 61\]: is this a super-resolution .*; no size up to 64x192 works$"),
+        (
+            another_output,
+            r"^the file declares its output 'large' as \(1, 3, 77, 99\), and of 37x41 gives \(1, 3, 74, 82\)",
+        ),
+    ],
+)
+def test_other_networks_are_refused_in_one_line(onnx_file: MakeFile, change: object, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        looked(job(onnx_file(change), top=1.0))
+
+
+def test_a_fixed_classifier_is_not_tried_at_other_sizes(onnx_file: MakeFile) -> None:
+    with pytest.raises(InputError, match=r"input \(1, 3, 24, 20\), found \[1, 3\]: is this a .* network\?$"):
+        looked(job(onnx_file(classifier, sides=(24, 20)), top=1.0))
+
+
+def test_sides_of_minus_one_may_change(onnx_file: MakeFile) -> None:
+    def unsaid(model: onnx.ModelProto) -> None:
+        for dim in model.graph.input[0].type.tensor_type.shape.dim[2:]:
+            dim.dim_value = -1
+
+    assert looked(job(onnx_file(unsaid), top=1.0)).foreign.fixed is None
