@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import unicodedata
 from collections import Counter
@@ -10,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dlgsanet.errors import InputError
+from dlgsanet.imaging import files as imaging
 from dlgsanet.imaging.files import folders_within, images_in, list_images
-from dlgsanet.imaging.formats import jpeg, png, tiff
+from dlgsanet.imaging.formats import heif, jpeg, png, tiff
 from dlgsanet.imaging.formats.gif_webp import is_webp
 from runtimes.upscale.options import UpscaleOptions
 
@@ -24,6 +26,7 @@ SUFFIXES = {
 """Of the formats that are written; the first is the usual one."""
 
 _WRITTEN = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff"})
+_PICTURES = frozenset((*imaging.SUFFIXES, *imaging.OTHER_SUFFIXES, *itertools.chain(*heif.SUFFIXES.values())))
 _LONGEST_NAME = 255  # bytes, on most file systems
 _HEAD = 64  # bytes that tell a format
 
@@ -75,9 +78,11 @@ def name_targets(sources: Sequence[PictureSource], options: UpscaleOptions, scal
     """Output -> the picture that it is made of: `<stem>_x<scale><suffix>` in the same folders as the inputs, or the
     file that `--output` names for one picture. Pictures whose names differ in their suffix alone keep it.
 
-    Raises InputError for names that are one on some file system, that are an input, that are too long.
+    Raises InputError for names that are one on some file system, that are an input, that are too long, and for a folder
+    that is called like a picture.
     """
     require_format(options)
+    _require_folder(options)
     if names_a_file(options):
         targets = {options.output: sources[0]}
     else:
@@ -123,6 +128,16 @@ def names_a_file(options: UpscaleOptions) -> bool:
     """Whether the output is the file of the one picture, and no folder."""
     one = len(options.inputs) == 1 and not options.inputs[0].is_dir()
     return one and options.output.suffix.lower() in _WRITTEN and not options.output.is_dir()
+
+
+def _require_folder(options: UpscaleOptions) -> None:
+    """Refuse what would be a new folder `big.bmp`, or `big.png` for several pictures. Raises InputError."""
+    output = options.output
+    if output.suffix.lower() in _PICTURES and not output.is_dir() and not names_a_file(options):
+        raise InputError(
+            f"expected a folder for the outputs, or for one picture a file in {' '.join(sorted(_WRITTEN))}, found "
+            f"'{output}'; give another -o"
+        )
 
 
 def named_in_folder(

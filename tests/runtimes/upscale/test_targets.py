@@ -127,3 +127,17 @@ def test_odd_files_do_not_stop_a_folder(tmp_path: Path, capsys: pytest.CaptureFi
     said = capsys.readouterr()
     assert said.out == f"{tmp_path / 'out' / 'a_x2.png'}\n"
     assert "failed: expected PNG" in said.err
+
+
+@pytest.mark.parametrize("name", ["big.png", "big.BMP", "big.gif", "big.heic", "big.jxl"])
+def test_no_folder_is_called_like_a_picture(tmp_path: Path, name: str) -> None:
+    """Several pictures, or one in a format that is not written: a folder `big.bmp` is what nobody meant."""
+    for each in ("a.png", "b.png"):
+        write_picture(tmp_path / each, RNG.random((6, 5, 3)))
+    inputs = [tmp_path / "a.png", *([tmp_path / "b.png"] if name == "big.png" else [])]
+    with pytest.raises(InputError, match=f"expected a folder for the outputs, .* found '.*{name}'; give another -o"):
+        upscale(*inputs, "-o", tmp_path / name)
+    assert not (tmp_path / name).exists()
+    (tmp_path / name).mkdir()
+    upscale(*inputs, "-o", tmp_path / name)  # one that is there is a folder
+    assert (tmp_path / name / "a_x2.png").is_file()
