@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from coremltools.proto.Model_pb2 import Model
 
 NOT_NEEDED = ("torch", "torchao", "torchvision", "sklearn", "tensorflow", "xgboost")  # by what the converter does here
+MIXES_TYPES = "common::fuse_elementwise_to_batchnorm"
+"""A pass of coremltools 9 that makes norms with fp16 factors and fp32 means, which it then refuses."""
+
 CONVERSION_DATE = "com.github.apple.coremltools.conversion_date"
 
 
@@ -120,8 +123,11 @@ def _convert(job: ConvertJob) -> None:
     if options.image:
         inputs = [ct.ImageType(INPUT, (1, 3, *tile), color_layout=ct.colorlayout.RGB)]
         program.functions["main"].set_output_types([ct.ImageType(OUTPUT, color_layout=ct.colorlayout.RGB)])
+    passes = ct.PassPipeline()
+    passes.remove_passes({MIXES_TYPES})
     model = ct.convert(
         program,
+        pass_pipeline=passes,
         source="milinternal",
         convert_to="mlprogram",
         inputs=inputs,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -62,3 +64,23 @@ def test_pictures_without_core_ml_are_a_mistake(tmp_path) -> None:
     options = ExportOptions(("onnxruntime",), ((48, 40),), image=True)
     with pytest.raises(InputError, match="--to coreml"):
         export_bundle("nano-x4", tmp_path / "b", options)
+
+
+def test_a_factor_and_a_shift_for_each_channel_convert_in_fp16(tmp_path: Path) -> None:
+    """coremltools would make a batch norm of mixed types of them."""
+    import onnx
+
+    ports = [onnx.helper.make_tensor_value_info(n, 1, [1, 3, 4, 4]) for n in ("lr", "sr")]
+    held = [
+        onnx.numpy_helper.from_array(np.float32([1, 2, 3]).reshape(3, 1, 1) + at, name) for at, name in enumerate("ab")
+    ]
+    nodes = [
+        onnx.helper.make_node("Mul", ["lr", "a"], ["m"], name="x.Mul"),
+        onnx.helper.make_node("Add", ["m", "b"], ["sr"], name="y.Add"),
+    ]
+    onnx.save(
+        onnx.helper.make_model(onnx.helper.make_graph(nodes, "g", ports[:1], ports[1:], held)), tmp_path / "g.onnx"
+    )
+    options = PackageOptions("fp16", (4, 4), 1, False, "iOS17", "x")
+    convert_coreml(tmp_path / "g.onnx", tmp_path / "p.mlpackage", options, label(options, {}, {}))
+    assert (tmp_path / "p.mlpackage" / "Manifest.json").is_file()
