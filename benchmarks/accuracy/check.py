@@ -128,7 +128,8 @@ def check(
     with ExitStack() as stack:
         runs = [_open(subject, stack, step) for subject in subjects]
         for sample in dataset.samples():
-            enlarged.append(bicubic(sample, next(iter(tilings.values())).protocol))
+            if origin.scale > 1:  # else there is nothing to enlarge
+                enlarged.append(bicubic(sample, next(iter(tilings.values())).protocol))
             outputs, drop = _one_image(sample, runs, tilings, reference, step)
             if rungs:
                 rungs.add(sample, outputs, conditions)

@@ -133,8 +133,11 @@ def _tiling(tile: Tile, whole: Sequence[ImageRow], tiled: Sequence[Tiled], condi
     missing = len(tiled) - len(whole)
     if not whole:
         why = f"it needs {conditions.reference.identity.backend} and images that it takes whole"
-        return replace(blank, gate="not run", reason=f"what tiling costs was not measured: {why}")
+        said = _joined(_discouraged(conditions), f"what tiling costs was not measured: {why}")
+        return replace(blank, gate="not run", reason=said)
     summary = summarise(whole)
+    costs = f"on these images it costs {summary.drop_db:+.4f} dB, at worst {summary.worst_drop_db:+.4f}"
+    told = f"{said}: {costs} ({summary.worst_image})" if (said := _discouraged(conditions)) else ""
     verdict = judge_tiling(summary.drop_db, conditions.limits.tiling_db)
     left_out = f"{missing} images were too large to go through the network at once" if missing else ""
     return replace(
@@ -142,8 +145,13 @@ def _tiling(tile: Tile, whole: Sequence[ImageRow], tiled: Sequence[Tiled], condi
         psnr_db=blank.psnr_db,  # of all images, not only of those that were compared
         ssim=blank.ssim,
         tiling_drop_db=finite(summary.drop_db),
-        reason=_joined(verdict.reason, left_out),
+        reason=_joined(verdict.reason, told, left_out),
     )
+
+
+def _discouraged(conditions: Conditions) -> str:
+    """What the network's makers say of tiles, where they do."""
+    return f"tiling is {conditions.reference.tiling}" if conditions.reference.tiling else ""
 
 
 def beside(record: AccuracyRecord, enlarged: Sequence[Tiled]) -> AccuracyRecord:

@@ -66,7 +66,7 @@ def open_pair(asked: PairQuestion) -> OnnxPair:
     description = f"{asked.reference.name}, run here by {ENGINE.name} without any optimization"
     return OnnxPair(
         Origin(name, sha256_file(asked.reference), good.scale),
-        ComputedReference(run, good.scale, description, takes=good.foreign.takes, engine=ENGINE.name),
+        ComputedReference(run, good.scale, description, fitting=good.foreign.fitting, engine=ENGINE.name),
         _subject(asked, found, tile),
         tuple(f"{file.name}: {note}" for file, it in both for note in it.notes),
     )

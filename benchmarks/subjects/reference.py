@@ -31,7 +31,8 @@ WHOLE_LIMIT = 512 * 512
 
 class ReferenceOutputs(ABC):
     """`description` says in the output and the records what it is; `overlap` is in LR pixels. `probes`: files of the
-    bundle with outputs of the probe tiles, checked by their hashes, by tile. `engine` computes, or computed, it."""
+    bundle with outputs of the probe tiles, checked by their hashes, by tile. `engine` computes, or computed, it.
+    `tiling`: what the network's makers say against tiles, if anything."""
 
     def __init__(
         self,
@@ -39,8 +40,10 @@ class ReferenceOutputs(ABC):
         overlap: int,
         probes: Mapping[Tile, Path] | None = None,
         engine: str = TORCH.name,
+        tiling: str = "",
     ) -> None:
         self.description = description
+        self.tiling = tiling
         self.overlap = overlap
         self.identity = Identity(role="reference", backend=engine)
         self._probes = probes or {}
@@ -77,7 +80,8 @@ class ReferenceOutputs(ABC):
 
 
 class ComputedReference(ReferenceOutputs):
-    """Recomputed by `function`: 1 x 3 x H x W -> 1 x 3 x sH x sW, for sizes (H, W) that it takes."""
+    """Recomputed by `function`: 1 x 3 x H x W -> 1 x 3 x sH x sW. `fitting`: the smallest size (H, W) that it takes and
+    into which a picture fits, None where there is none."""
 
     def __init__(
         self,
@@ -86,22 +90,24 @@ class ComputedReference(ReferenceOutputs):
         description: str,
         overlap: int = DEFAULT_OVERLAP,
         probes: Mapping[Tile, Path] | None = None,
-        takes: Callable[[Tile], bool] = lambda size: True,
+        fitting: Callable[[Tile], Tile | None] = lambda size: size,
         engine: str = TORCH.name,
+        tiling: str = "",
     ) -> None:
-        super().__init__(description, overlap, probes, engine)
+        super().__init__(description, overlap, probes, engine, tiling)
         self._function = function
         self._scale = scale
-        self._takes = takes
+        self._fitting = fitting
 
     def tiled(self, sample: Sample, tile: Tile) -> Array:
         return upscale_tiled(self._function, to_nchw(sample.lr), self._scale, tile, self.overlap)
 
     def whole(self, sample: Sample) -> Array | None:
         height, width = sample.lr.shape[:2]
-        if height * width > WHOLE_LIMIT or not self._takes((height, width)):
+        size = self._fitting((height, width))
+        if height * width > WHOLE_LIMIT or size is None:
             return None
-        return self._function(to_nchw(sample.lr))
+        return upscale_tiled(self._function, to_nchw(sample.lr), self._scale, size, 0)
 
     def _probed(self, name: str, tile: Tile) -> Array | None:
         return self._function(probe(name, tile))
@@ -159,7 +165,13 @@ def _foreign(
     run = open_untouched(bundle / path, foreign, threads)
     description = f"recomputed here by {ONNX_RUNTIME.name} from the untouched file"
     return ComputedReference(
-        run, manifest.scale, description, probes=probes, takes=foreign.takes, engine=ONNX_RUNTIME.name
+        run,
+        manifest.scale,
+        description,
+        probes=probes,
+        fitting=foreign.fitting,
+        engine=ONNX_RUNTIME.name,
+        tiling=foreign.tiling,
     )
 
 

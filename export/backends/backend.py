@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Order:
-    """What to write: `graph` (fp32) for `target`, below `folder`, in files called `name`. `stamp` goes inside as
+    """What to write: `graph` (fp32) for `target`, below `folder`, as the artifact `name`. `stamp` goes inside as
     metadata, where there is one; `quantization` says what becomes INT8, None: nothing."""
 
     folder: Path
@@ -32,6 +32,16 @@ class Order:
     target: Target
     stamp: Stamp | None = None
     quantization: Quantization | None = None
+
+    @property
+    def file(self) -> str:
+        """The name of a file that people take out of the bundle."""
+        return self.name if self.stamp is None else self.stamp.file
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """What the stamp says in flat texts."""
+        return {} if self.stamp is None else self.stamp.facts
 
 
 @dataclass(frozen=True)

@@ -36,17 +36,20 @@ class Graph:
         """How many there are."""
         return len(self.model.graph.node)
 
-    def stamped(self, metadata: Mapping[str, object] | None) -> bytes:
-        """The file's content, with metadata if there are any."""
-        return self.data if metadata is None else onnx_bytes(self.model, metadata)
+    def stamped(self, metadata: Mapping[str, object] | None, facts: Mapping[str, str] | None = None) -> bytes:
+        """The file's content, with metadata if there are any, and beside them `facts` as they are."""
+        return self.data if metadata is None else onnx_bytes(self.model, metadata, facts)
 
 
-def onnx_bytes(model: onnx.ModelProto, metadata: Mapping[str, object] | None) -> bytes:
-    """The file's content: the same bytes every time; `metadata` goes in as JSON under METADATA_KEY."""
+def onnx_bytes(
+    model: onnx.ModelProto, metadata: Mapping[str, object] | None, facts: Mapping[str, str] | None = None
+) -> bytes:
+    """The file's content: the same bytes every time; `metadata` goes in as JSON under METADATA_KEY, `facts` beside
+    it."""
     stamped = onnx.ModelProto()
     stamped.CopyFrom(model)
     if metadata is not None:
-        helper.set_model_props(stamped, {METADATA_KEY: metadata_json(metadata)})
+        helper.set_model_props(stamped, {METADATA_KEY: metadata_json(metadata), **(facts or {})})
     data: bytes = stamped.SerializeToString(deterministic=True)
     return data
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,6 +49,34 @@ class Stamp:
     source: Source
     tools: Mapping[str, str]
     calibration_sha256: str | None
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """What other programs look for in a lone file, as flat texts; the licence where one is known."""
+        foreign = self.source.foreign
+        licence = foreign.licence if foreign else self.source.metadata.get("licence", "")
+        known = {
+            "name": self.source.name,
+            "scale": str(self.scale),
+            "tile": f"{self.tile[0]}x{self.tile[1]}",
+            "precision": self.precision,
+            "layout": self.input.layout,
+            "color": "RGB",
+            "range": f"{self.input.range[0]:g}..{self.input.range[1]:g}",
+            "license": licence,
+        }
+        return {key: value for key, value in known.items() if value}
+
+    @property
+    def file(self) -> str:
+        """A name, without its suffix, that says what the file is when it has left its bundle:
+        `4x-dlgsanet-nano-fp32-128x128`."""
+        scale, name = str(self.scale), self.source.name
+        plain = re.sub(rf"^{scale}x[-_. ]*|[-_. ]*x{scale}$", "", name, flags=re.IGNORECASE) or name
+        family = "" if self.source.foreign or "dlgsanet" in plain.lower() else "dlgsanet-"
+        _, _, rest = self.id.partition(f"{self.backend}-")
+        called = re.sub(r"[^A-Za-z0-9._]+", "-", plain).strip("-.")
+        return "-".join(filter(None, (f"{scale}x", f"{family}{called}", rest)))
 
 
 def ports(target: Target, scale: int) -> tuple[Port, Port]:

@@ -46,6 +46,13 @@ class Foreign:
         """Whether the network has a form for pictures of this size."""
         return tile == self.fixed if self.fixed else not any(side % self.multiple for side in tile)
 
+    def fitting(self, size: tuple[int, int]) -> tuple[int, int] | None:
+        """The smallest size that it takes and into which a picture of this one fits; None where there is none."""
+        if self.fixed:
+            return self.fixed if size[0] <= self.fixed[0] and size[1] <= self.fixed[1] else None
+        height, width = (-(-side // self.multiple) * self.multiple for side in size)
+        return height, width
+
     @property
     def sizes(self) -> str:
         """The sizes that it takes, in words."""

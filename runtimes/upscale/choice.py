@@ -49,13 +49,16 @@ def chosen_runner(bundle: Path, prefix: str | None, options: RunOptions, say: Sa
     than when it was exported, or is approximate in any precision. Raises as `open_runner`, and UnavailableError when
     none can run.
     """
+    manifest = read_manifest(bundle)
+    if manifest.source.foreign and (tiling := manifest.source.foreign.tiling):
+        say(f"tiling is {tiling}: `dlgsanet check {bundle} --data FOLDER` tells what it costs on your pictures")
     if prefix is not None:
         with _opened(bundle, prefix, options) as run:
             if run.info.precision_mismatch:
                 say(f"note: {run.info.precision_mismatch}")
             yield run
         return
-    trials = _trials(bundle, read_manifest(bundle), options, say)
+    trials = _trials(bundle, manifest, options, say)
     reasons = [trial.reason for trial in trials if trial.ms is None]
     for trial in ranked(trials):
         with ExitStack() as stack:

@@ -14,7 +14,7 @@ from export.targets.outputs import Written, make_place, stamp_texts
 
 
 def write(order: Order) -> Written:
-    """`coreml/<name>.mlpackage`, which says in words and keys what the stamp has: it cannot do without."""
+    """`coreml/<file>.mlpackage`, which says in words and keys what the stamp has: it cannot do without."""
     folder, name, stamp, target = order.folder, order.name, order.stamp, order.target
     if stamp is None:
         raise BackendError(f"{name}: a Core ML package is written for a bundle only: please report this")
@@ -22,9 +22,9 @@ def write(order: Order) -> Written:
     options = PackageOptions(
         target.precision, target.tile, stamp.scale, target.image, target.deployment, stamp.source.name
     )
-    path = make_place(folder, f"coreml/{name}.mlpackage")
+    path = make_place(folder, f"coreml/{order.file}.mlpackage")
     with tempfile.TemporaryDirectory() as temporary:
-        source, package = Path(temporary) / "graph.onnx", Path(temporary) / f"{name}.mlpackage"
+        source, package = Path(temporary) / "graph.onnx", Path(temporary) / f"{order.file}.mlpackage"
         source.write_bytes(graph.data)
         convert_coreml(source, package, options, label(options, stamp_texts(stamp), stamp.source.metadata))
         shutil.copytree(package, folder / path)

@@ -12,11 +12,11 @@ SMALL = ("int8", "int8w")  # precisions whose weights are stored small
 
 
 def write(order: Order) -> Written:
-    """`onnx/<name>.onnx`, with the stamp as metadata."""
+    """`onnx/<file>.onnx`, with the stamp as metadata."""
     quantization = order.quantization
     graph = order.graph if quantization is None else as_onnx(quantization)
     if order.target.precision in SMALL and (quantization is None or quantization.small_rest):
         graph = Graph(store_int8(graph.model))
-    path = make_place(order.folder, f"onnx/{order.name}.onnx")
-    (order.folder / path).write_bytes(graph.stamped(stamp_json(order.stamp)))
+    path = make_place(order.folder, f"onnx/{order.file}.onnx")
+    (order.folder / path).write_bytes(graph.stamped(stamp_json(order.stamp), order.facts))
     return Written(path, (path,))

@@ -14,6 +14,7 @@ from export.backends.openvino.fp32_layers import keep_fp32
 from export.machine.child_process import do_job, run_job
 
 RT_INFO_KEY = "dlgsanet_edge"
+MODEL_INFO = "model_info"  # where OpenVINO's own tools look
 Weights = Literal["fp32", "fp16", "int8"]
 STORED: Mapping[str, Weights] = {"fp16": "fp16", "int8w": "int8", "int8": "int8", "int8-mixed": "int8"}
 """Precision of an artifact -> what its weights are stored as, where that is not fp32."""
@@ -27,6 +28,7 @@ class ConvertJob:
     xml: str
     weights: Weights
     metadata: Mapping[str, str]
+    facts: Mapping[str, str]
     calibrated: str | None
     layers: tuple[str, ...]
     fp32_layers: tuple[str, ...]
@@ -38,11 +40,13 @@ def convert_openvino(
     *,
     weights: Weights = "fp32",
     metadata: Mapping[str, str],
+    facts: Mapping[str, str] | None = None,
     calibrated: Path | None = None,
     layers: Sequence[str] = (),
     fp32_layers: Sequence[str] = (),
 ) -> None:
-    """Convert `onnx_file` to `xml` and the .bin beside it, with `metadata` as rt_info under RT_INFO_KEY.
+    """Convert `onnx_file` to `xml` and the .bin beside it, with `metadata` as rt_info under RT_INFO_KEY and
+    `facts` under MODEL_INFO.
 
     `weights`: what they are stored as; those in int8 compute as before. `calibrated` is the same graph with ranges
     (export.quantization.calibrated_graph), of which `layers` become INT8. Convolutions whose names contain one of
@@ -54,6 +58,7 @@ def convert_openvino(
         xml=str(xml),
         weights=weights,
         metadata=metadata,
+        facts=facts or {},
         calibrated=str(calibrated) if calibrated else None,
         layers=tuple(layers),
         fp32_layers=tuple(fp32_layers),
@@ -76,6 +81,8 @@ def _convert(job: ConvertJob) -> None:
         model = store_int8(model)
     for key, value in job.metadata.items():
         model.set_rt_info(value, [RT_INFO_KEY, key])
+    for key, value in job.facts.items():
+        model.set_rt_info(value, [MODEL_INFO, key])
     openvino.save_model(model, job.xml, compress_to_fp16=job.weights == "fp16")
     if job.fp32_layers:
         keep_fp32(Path(job.xml), job.fp32_layers)

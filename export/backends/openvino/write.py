@@ -13,18 +13,19 @@ from export.targets.outputs import Written, make_place, stamp_texts
 
 
 def write(order: Order) -> Written:
-    """`openvino/<name>.xml` and `.bin`, with the stamp as rt_info."""
+    """`openvino/<file>.xml` and `.bin`, with the stamp as rt_info."""
     folder, quantization = order.folder, order.quantization
     small = quantization is None or quantization.small_rest
-    paths = tuple(make_place(folder, f"openvino/{order.name}{suffix}") for suffix in (".xml", ".bin"))
+    paths = tuple(make_place(folder, f"openvino/{order.file}{suffix}") for suffix in (".xml", ".bin"))
     with tempfile.TemporaryDirectory() as temporary:
-        source, xml = Path(temporary) / "graph.onnx", Path(temporary) / f"{order.name}.xml"
+        source, xml = Path(temporary) / "graph.onnx", Path(temporary) / f"{order.file}.xml"
         source.write_bytes(order.graph.data)
         convert_openvino(
             source,
             xml,
             weights=STORED.get(order.target.precision, "fp32") if small else "fp32",
             metadata=stamp_texts(order.stamp),
+            facts=order.facts,
             calibrated=None if quantization is None else quantization.calibrated.model,
             layers=() if quantization is None else quantization.layers,
             fp32_layers=ENDS if order.target.row.fp32_ends else (),

@@ -20,7 +20,7 @@ def write(order: Order) -> Written:
     typed = _typed(order.graph, order.target.precision, order.target.tile, order.quantization)
     paths = tuple(make_place(order.folder, f"tensorrt/{order.name}{suffix}.onnx") for suffix in typed.files)
     for path, graph in zip(paths, typed.files.values(), strict=True):
-        (order.folder / path).write_bytes(graph.stamped(stamp_json(order.stamp)))
+        (order.folder / path).write_bytes(graph.stamped(stamp_json(order.stamp), order.facts))
     return Written(paths[0], paths, typed.cost)  # the one to try first in front
 
 

@@ -22,6 +22,7 @@ from dlgsanet.errors import InputError
 from dlgsanet.imaging.files import to_nchw
 from dlgsanet.metrics import require_same
 from runtimes.bundle.artifact_facts import Shown
+from runtimes.bundle.foreign import Foreign, Pixels
 from runtimes.runner.contract import RunInfo, Runner, UnfitError
 from runtimes.runner.fidelity.probe_store import save_probes
 from runtimes.runner.fidelity.probes import CORE, PROBES, probe
@@ -379,3 +380,49 @@ def test_a_check_of_the_pack_has_few_probe_tiles_and_an_interpreter_one(dataset:
     pack = replace(dataset, items=tuple(replace(item, sr={"8x8": item.hr}) for item in dataset.items))
     assert probe_names(dataset) == probe_names(dataset, interpreted=True) == tuple(PROBES)
     assert probe_names(pack) == CORE and probe_names(pack, interpreted=True) == ("blue",)
+
+
+def test_what_tiles_cost_is_said_where_they_are_discouraged(dataset: Dataset, nearest: Nearest) -> None:
+    def by_size(lr: Array) -> Array:
+        """A network that sees how large its input is."""
+        return enlarge(lr) + np.float32(0.01 * (lr.shape[2] != TILE[0]))
+
+    against = ComputedReference(by_size, 2, "test", OVERLAP, tiling="discouraged, as they say")
+    told = record(check([subject(nearest())], dataset, against, MODEL), "torch-reference-8x8")
+    assert told.tiling_drop_db and told.worst_drop_db
+    words = f"tiling is discouraged, as they say: on these images it costs {told.tiling_drop_db:+.4f} dB, at worst "
+    assert f"{words}{told.worst_drop_db:+.4f} ({told.worst_image})" in told.reason
+    of_one_size = ComputedReference(enlarge, 2, "test", OVERLAP, fitting=lambda size: None, tiling="discouraged")
+    told = record(check([subject(nearest())], dataset, of_one_size, MODEL), "torch-reference-8x8")
+    assert "tiling is discouraged; what tiling costs was not measured" in told.reason
+    assert (
+        "tiling is"
+        not in record(
+            check([subject(nearest())], dataset, ComputedReference(enlarge, 2, "test", OVERLAP), MODEL),
+            "torch-reference-8x8",
+        ).reason
+    )
+
+
+def test_a_picture_is_padded_to_what_the_network_takes(dataset: Dataset) -> None:
+    seen = []
+
+    def network(lr: Array) -> Array:
+        seen.append(lr.shape[2:])
+        return enlarge(lr)
+
+    sample = next(dataset.samples())
+    foreign = Foreign("onnx", "a", "b", "float32", Pixels(), multiple=16)
+    whole = ComputedReference(network, 2, "test", OVERLAP, fitting=foreign.fitting).whole(sample)
+    assert seen == [(16, 32)] and whole is not None and np.array_equal(whole, enlarge(to_nchw(sample.lr)))
+    fixed = replace(foreign, fixed=(16, 16))
+    assert (fixed.fitting((15, 16)), fixed.fitting((15, 17))) == ((16, 16), None)
+
+
+def test_bicubic_is_no_yardstick_where_nothing_is_enlarged(tmp_path: Path, nearest: Nearest) -> None:
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (30, 30, 3)).astype(np.uint8)).save(tmp_path / "a.png")
+    softened = ComputedReference(lambda lr: lr * np.float32(0.9), 1, "test", OVERLAP)
+    runner = nearest(scale=1)
+    found = check([subject(runner)], open_folder(tmp_path, 1), softened, replace(MODEL, scale=1))
+    told = record(found, "torch-reference-8x8")
+    assert (told.gate, told.reason, told.bicubic_psnr_db) == ("pass", "", None)

@@ -27,8 +27,8 @@ def test_weights_and_files(bundle: Path, tmp_path: Path) -> None:
     file_sizes.main([bundle], tmp_path / "sizes.json")
     rows = read_study(file_sizes.FileSizes, tmp_path / "sizes.json").rows
     by_name = {row.artifact.rpartition("-")[0]: row for row in rows}
-    assert by_name["openvino-fp32"].weights == (bundle / "openvino/openvino-fp32-24x32.bin").stat().st_size
-    files = ("onnx/onnxruntime-fp32-24x32.onnx", "onnx/upscale.vpy")  # the network, and the script for videos
+    assert by_name["openvino-fp32"].weights == (bundle / "openvino/4x-dlgsanet-nano-fp32-24x32.bin").stat().st_size
+    files = ("onnx/4x-dlgsanet-nano-fp32-24x32.onnx", "onnx/upscale.vpy")  # the network, and the script for videos
     assert by_name["onnxruntime-fp32"].all == sum((bundle / name).stat().st_size for name in files)
     near = by_name["onnxruntime-fp32"].weights / by_name["openvino-fp32"].weights
     assert 0.9 < near < 1.1  # the same network, counted in two ways

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.subjects.subject import Origin, choose, origin_of
+from benchmarks.subjects.subject import Origin, origin_of
 from dlgsanet.errors import InputError
-from runtimes.bundle.manifest import Manifest, read_manifest
+from runtimes.bundle.manifest import Manifest, choose, read_manifest
 from tests.benchmarks.bundles import make_bundle
 
 

@@ -26,6 +26,8 @@ def test_what_is_made_of_a_graph_is_made_once(graph: Graph, monkeypatch: pytest.
 def test_a_stamp_goes_into_the_file_and_not_into_the_graph(graph: Graph) -> None:
     stored = onnx.load_from_string(graph.stamped({"id": "x"})).metadata_props[0]
     assert (stored.key, json.loads(stored.value)) == (METADATA_KEY, {"id": "x"})
+    beside = onnx.load_from_string(graph.stamped({"id": "x"}, {"scale": "4"})).metadata_props
+    assert {it.key: it.value for it in beside} == {METADATA_KEY: stored.value, "scale": "4"}
     assert not graph.model.metadata_props and graph.data != graph.stamped({"id": "x"})
 
 

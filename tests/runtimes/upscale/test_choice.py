@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from dlgsanet.errors import UnavailableError
+from runtimes.bundle.foreign import Foreign, Pixels
+from runtimes.bundle.manifest import MANIFEST, manifest_json, read_manifest
 from runtimes.runner.contract import RunOptions
 from runtimes.upscale import choice
 from runtimes.upscale.choice import chosen_runner, known_choice, ranked
@@ -132,3 +135,18 @@ def test_near_ones_stand_in_the_order_of_the_manifest() -> None:
     ]
     assert [trial.family for trial in ranked(trials)] == ["a", "b", "e", "d"]
     assert ranked([]) == []
+
+
+def test_a_network_that_is_no_friend_of_tiles_says_so(bundle: Path, times: dict[str, float]) -> None:
+    times |= {"onnxruntime-fp32": 9.0}
+    manifest = read_manifest(bundle)
+    foreign = Foreign("spandrel", "lr", "sr", "float32", Pixels(), tiling="discouraged, as spandrel says of SwinIR")
+    told = replace(manifest, source=replace(manifest.source, foreign=foreign))
+    (bundle / MANIFEST).write_text(manifest_json(told))
+    said: list[str] = []
+    chosen(bundle, said)
+    assert said[0].startswith("tiling is discouraged, as spandrel says of SwinIR: `dlgsanet check ")
+    (bundle / MANIFEST).write_text(manifest_json(manifest))
+    said.clear()
+    chosen(bundle, said)
+    assert not any("tiling is" in line for line in said)

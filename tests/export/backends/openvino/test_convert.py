@@ -12,7 +12,7 @@ import torch
 
 from dlgsanet.errors import BackendError
 from dlgsanet.network.model import DLGSANet
-from export.backends.openvino.convert import RT_INFO_KEY, Weights, convert_openvino
+from export.backends.openvino.convert import MODEL_INFO, RT_INFO_KEY, Weights, convert_openvino
 from export.graph.graph import onnx_bytes
 from export.quantization.layers import ENDS
 from runtimes.backends.openvino.layers import precision_of
@@ -36,10 +36,11 @@ def test_openvino_agrees_with_torch_and_carries_the_keys(
     make_model: MakeModel, onnx_file: Path, tmp_path: Path, to_db: ToDb
 ) -> None:
     openvino = pytest.importorskip("openvino")
-    convert_openvino(onnx_file, tmp_path / "a.xml", metadata={"id": "x", "tile": "[1, 2]"})
+    convert_openvino(onnx_file, tmp_path / "a.xml", metadata={"id": "x", "tile": "[1, 2]"}, facts={"scale": "4"})
     model = openvino.Core().read_model(tmp_path / "a.xml")
     assert model.get_rt_info([RT_INFO_KEY, "id"]).astype(str) == "x"
     assert model.get_rt_info([RT_INFO_KEY, "tile"]).astype(str) == "[1, 2]"
+    assert model.get_rt_info([MODEL_INFO, "scale"]).astype(str) == "4"
     assert [port.any_name for port in (*model.inputs, *model.outputs)] == ["lr", "sr"]
     hints = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1}
     lr = np.random.default_rng(0).random((1, 3, *TILE), dtype=np.float32)
