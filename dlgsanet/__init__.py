@@ -17,6 +17,7 @@ if os.environ.get("DLGSANET_TELEMETRY") != "1":
     # environment carries it to the processes that are started. ONNX Runtime (from 1.29 on) reads its switch when it is
     # loaded. OpenVINO and NNCF tell nothing where their sender cannot be imported, and None is how Python refuses that.
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import io
 import os
 import signal
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import IO, Any
 
 import pytest
@@ -19,6 +23,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 TESTS = Path(__file__).resolve().parent
+STAND_INS = TESTS / "data" / "stand_ins"
 
 
 @pytest.fixture(scope="session")
@@ -61,3 +66,17 @@ def writing_stops(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[Path],
         monkeypatch.setattr(Path, "open", opened)
 
     return begin
+
+
+@pytest.fixture
+def spandrel(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    """spandrel, here and in processes of its user's. It imports three names of torchvision that no network of the tests
+    calls: where torchvision is not installed, they are stood in for."""
+    if importlib.util.find_spec("spandrel") is None:
+        pytest.skip("spandrel is not installed")
+    if importlib.util.find_spec("torchvision") is None:
+        monkeypatch.syspath_prepend(str(STAND_INS))
+        monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, (str(STAND_INS), os.environ.get("PYTHONPATH")))))
+    yield importlib.import_module("spandrel")
+    for name in [name for name in sys.modules if name.partition(".")[0] == "torchvision"]:
+        monkeypatch.delitem(sys.modules, name)

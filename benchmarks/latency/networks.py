@@ -13,10 +13,12 @@ from pathlib import Path
 
 from benchmarks.latency.options import BenchOptions
 from benchmarks.latency.rounds import Timed, compare_all
+from benchmarks.records.identity import Identity
 from benchmarks.records.latency import LatencyRecord, RatioRecord
 from benchmarks.records.result_file import Record
+from benchmarks.subjects.own_file import OWN_FILE, require_peer
 from benchmarks.subjects.subject import Origin, origin_of
-from benchmarks.subjects.torch_peers import peer_id
+from benchmarks.subjects.torch_peers import PEERS, peer_id
 from dlgsanet.errors import InputError
 from runtimes.bundle.manifest import Artifact, Manifest, choose, read_manifest
 from runtimes.runner.tiling import Tile
@@ -40,6 +42,10 @@ class Entrant:
     def tiles(self) -> list[Tile]:
         """The tile sizes of its artifacts, from the smallest."""
         return sorted({artifact.tile for artifact in self.artifacts})
+
+    def peer(self, peer: str) -> Identity:
+        """What a peer of this network is."""
+        return OWN_FILE if self.manifest.source.foreign else PEERS[peer]
 
     def name(self, plain: str) -> str:
         """What an artifact or peer of it is called in this run."""
@@ -65,8 +71,8 @@ def open_entrants(options: BenchOptions) -> tuple[Entrant, ...]:
     places = (options.bundle, *options.more)
     manifests = [read_manifest(place) for place in places]
     for place, manifest in zip(places, manifests, strict=True):
-        if options.peers and manifest.source.foreign:
-            raise InputError(f"--peer is for DLGSANet bundles, {manifest.name} is an ONNX file: leave it out")
+        for peer in options.peers:
+            require_peer(peer, manifest)
         if manifest.scale != manifests[0].scale:
             raise InputError(
                 f"{places[0]} enlarges x{manifests[0].scale} and {place} x{manifest.scale}: what they make cannot be "
@@ -90,7 +96,7 @@ def _called(places: Sequence[Path], manifests: Sequence[Manifest]) -> list[str]:
 def names_of(entrant: Entrant, options: BenchOptions) -> list[tuple[str, Tile]]:
     """Artifacts and peers of one bundle, with their tiles, as they are called there."""
     names = [(artifact.id, artifact.tile) for artifact in entrant.artifacts]
-    return names + [(peer_id(peer, tile), tile) for peer in options.peers for tile in entrant.tiles]
+    return names + [(peer_id(peer, tile, entrant.peer(peer)), tile) for peer in options.peers for tile in entrant.tiles]
 
 
 def ratios_of(timed: Timed) -> list[RatioRecord]:

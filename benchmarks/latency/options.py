@@ -42,8 +42,9 @@ class BenchOptions:
         typer.Option(
             "--peer",
             metavar="NAME",
-            help="Also time the same network in torch: `official` (dynamic convolution through F.unfold), "
-            "`reference` (ours), `official-compiled` or `reference-compiled` (by torch.compile); may be repeated.",
+            help="Also time the same network without us, in torch: `official` (dynamic convolution through F.unfold), "
+            "`reference` (ours), `official-compiled` or `reference-compiled` (by torch.compile); of a network of "
+            "others `reference`, its own file in ONNX Runtime; may be repeated.",
             show_default=False,
         ),
     ] = ()

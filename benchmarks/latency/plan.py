@@ -13,6 +13,7 @@ from benchmarks.records.accuracy import DatasetNote
 from benchmarks.records.result_file import require_place
 from benchmarks.subjects import peer_files
 from benchmarks.subjects.datasets import Dataset, open_folder, open_shipped, refuse_calibrated
+from benchmarks.subjects.own_file import OWN_FILE, open_own_file
 from benchmarks.subjects.served import NOTE, ServedArtifact, plan_served
 from benchmarks.subjects.subject import Contestant, Origin
 from benchmarks.subjects.torch_peers import PEERS, is_compiled, open_peer, peer_id, try_formats
@@ -63,8 +64,12 @@ class BenchPlan:
         to be compiled need not: not every machine has a compiler."""
         if self.served is not None:
             return [self.served.name]
-        peers = [f"{PEERS[peer].backend}-{peer}" for peer in self.options.peers if not is_compiled(peer)]
-        return [each.name(it) for each in self.entrants for it in (*(self.options.artifacts or ("",)), *peers)]
+        artifacts, peers = self.options.artifacts or ("",), [it for it in self.options.peers if not is_compiled(it)]
+        return [
+            each.name(it)
+            for each in self.entrants
+            for it in (*artifacts, *(f"{each.peer(peer).backend}-{peer}" for peer in peers))
+        ]
 
 
 def plan_bench(options: BenchOptions) -> BenchPlan:
@@ -158,9 +163,13 @@ def _served(served: ServedArtifact) -> Contestant:
 
 
 def _peer(peer: str, tile: Tile, picture: Array, entrant: Entrant, options: BenchOptions) -> Contestant:
-    """A peer in its better memory format; without torch the opener itself will say that it is missing."""
+    """A peer, of torch in its better memory format; without torch the opener itself will say that it is missing."""
+    kind = entrant.peer(peer)
+    name = entrant.name(peer_id(peer, tile, kind))
+    if kind == OWN_FILE:
+        own = partial(open_own_file, entrant.bundle, tile, options.threads)
+        return Contestant(name, "fp32", tile, own, role=kind.role, backend=kind.backend)
     opener = partial(open_peer, entrant.bundle, peer, tile, options.threads)
-    name, kind = entrant.name(peer_id(peer, tile)), PEERS[peer]
     plain = Contestant(name, "fp32", tile, opener, role=kind.role, backend=kind.backend)
     try:
         formats = try_formats(entrant.bundle, peer, tile, options.threads, picture)

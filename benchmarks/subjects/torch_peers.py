@@ -64,9 +64,9 @@ def is_compiled(peer: str) -> bool:
     return peer.endswith("-compiled")
 
 
-def peer_id(peer: str, tile: Tile) -> str:
+def peer_id(peer: str, tile: Tile, kind: Identity = _PEER) -> str:
     """`torch-official-128x128`: named like an artifact."""
-    return f"{TORCH.name}-{peer}-{tile[0]}x{tile[1]}"
+    return f"{kind.backend}-{peer}-{tile[0]}x{tile[1]}"
 
 
 def reference_function(bundle: str | Path, manifest: Manifest, threads: int | None = None) -> Callable[[Array], Array]:

@@ -21,6 +21,7 @@ from dlgsanet.network.config import ModelConfig
 from dlgsanet.network.model import DLGSANet
 from dlgsanet.storage.atomic import sha256_file, write_bytes
 
+MODELSPEC = "modelspec."  # how these keys begin
 WEIGHTS = Path(__file__).parents[1] / "weights"
 _ASSUMED = "relu"  # the paper's
 _SUFFIXES = (".safetensors", ".pth", ".pt", ".ckpt", ".bin")  # how a name says that it means a file
@@ -85,12 +86,26 @@ def save_checkpoint(path: str | Path, model: DLGSANet, metadata: Mapping[str, st
     """Write the weights as safetensors, atomically, with their description.
 
     `metadata` says what a user must know (training data, PSNR, licence); variant, scale and activation are
-    added from the model itself. Raises InputError when the place cannot be written.
+    added from the model itself, and what tools that know no DLGSANet look for, as `modelspec.*`
+    (https://github.com/Stability-AI/ModelSpec). Raises InputError when the place cannot be written.
     """
     config = model.config
     facts = {"variant": config.variant, "scale": str(config.scale), "activation": config.activation}
     state = {key: value.detach().to("cpu", torch.float32).contiguous() for key, value in model.state_dict().items()}
-    write_bytes(path, _sorted_header(save(state, {**metadata, **facts})))
+    write_bytes(path, _sorted_header(save(state, {**_modelspec(config, metadata), **metadata, **facts})))
+
+
+def _modelspec(config: ModelConfig, metadata: Mapping[str, str]) -> dict[str, str]:
+    """What `metadata` says itself stands; a date is left out, so that the same weights give the same file."""
+    known = {
+        "sai_model_spec": "1.0.0",
+        "architecture": "DLGSANet",
+        "implementation": "https://arxiv.org/abs/2301.02031",
+        "title": f"DLGSANet {config.variant} x{config.scale}",
+        "license": metadata.get("licence", ""),
+        "tags": "super-resolution, image-to-image",
+    }
+    return {f"{MODELSPEC}{key}": value for key, value in known.items() if value}
 
 
 def _sorted_header(data: bytes) -> bytes:

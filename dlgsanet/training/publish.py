@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from dlgsanet.checkpoints import build_model, read_checkpoint, save_checkpoint
+from dlgsanet.checkpoints.front_matter import CardFacts, front_matter
 from dlgsanet.errors import InputError
 from dlgsanet.imaging.crop_choice import liveliest_box
 from dlgsanet.imaging.files import read_rgb8, to_hwc, to_nchw, to_uint8, write_picture
@@ -66,8 +67,9 @@ def card(name: str, model: DLGSANet, described: Mapping[str, str], scores: Mappi
     count = sum(p.numel() for p in model.parameters())
     rows = "\n".join(f"| {title} | {score.psnr_db:.2f} | {score.ssim:.4f} |" for title, score in scores.items())
     hours = f"{float(described['seconds']) / 3600:.1f}" if "seconds" in described else "unknown"
+    figures = {title: (score.psnr_db, score.ssim) for title, score in scores.items()}
     return (
-        f"# {name}\n"
+        f"{front_matter(CardFacts(name, config.scale, described['licence'], figures))}# {name}\n"
         f"DLGSANet {config.variant} x{config.scale}: C={config.channels}, G={config.groups}, B={config.blocks}, "
         f"{count:,} parameters, {config.activation} attention.\n\n"
         f"![HR, bicubic, {name}]({name}.png)\n\n"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from dlgsanet.checkpoints.checkpoint import MODELSPEC
+from dlgsanet.checkpoints.front_matter import CardFacts, front_matter, scores_in
 from runtimes.bundle.foreign import Foreign
 from runtimes.bundle.int8_choice import DefaultLayers
 from runtimes.bundle.manifest import Artifact, Calibration, Manifest
@@ -25,7 +27,7 @@ def model_card(manifest: Manifest) -> str:
                 ("file", f"`{manifest.source.name}`, sha256 `{manifest.source.sha256}`"),
                 ("configuration", ", ".join(f"{key} {value}" for key, value in config.items())),
                 *_pixels(manifest.source.foreign),
-                *((key, value) for key, value in sorted(manifest.source.metadata.items())),
+                *(it for it in sorted(manifest.source.metadata.items()) if not it[0].startswith(MODELSPEC)),
             ],
         ),
         "## Artifacts",
@@ -54,7 +56,14 @@ def model_card(manifest: Manifest) -> str:
         "## Made with",
         ", ".join(f"{name} {number}" for name, number in manifest.tools.items()) + f"; {manifest.created}",
     ]
-    return "\n\n".join(sections) + "\n"
+    return front_matter(_facts(manifest)) + "\n\n".join(sections) + "\n"
+
+
+def _facts(manifest: Manifest) -> CardFacts:
+    source = manifest.source
+    licence = source.foreign.licence if source.foreign else source.metadata.get("licence", "")
+    made_by = tuple(dict.fromkeys(artifact.backend for artifact in manifest.artifacts))
+    return CardFacts(manifest.name, manifest.scale, licence, scores_in(source.metadata), ("super-resolution", *made_by))
 
 
 def _family(manifest: Manifest) -> str:

@@ -20,13 +20,15 @@ FOLDERS = (*(ROOT / name for name in ("", "examples", "dlgsanet/weights")), *(RO
 PAGES = sorted(page for folder in FOLDERS for page in folder.glob("*.md"))
 LONGEST_README = 90
 CODE = re.compile(r"^ *```.*?^ *```", re.DOTALL | re.MULTILINE)
+FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
 BLOCK = re.compile(r" *(?:[-*+] |\d+\. |\|)")  # the first line of a list or a table, or a further one
 NESTED = re.compile(r"(?: {4})*(?! )")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 
 def prose(page: Path) -> str:
-    return CODE.sub("", page.read_text(encoding="utf-8"))
+    """Without code and the front matter that only programs read."""
+    return CODE.sub("", FRONT_MATTER.sub("", page.read_text(encoding="utf-8")))
 
 
 def anchors(page: Path) -> set[str]:

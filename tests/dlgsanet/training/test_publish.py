@@ -34,7 +34,9 @@ def test_publish(tmp_path: Path) -> None:
     )
     metadata = read_checkpoint(tmp_path / "weights" / "c12-x4.safetensors").metadata
     assert metadata["steps"] == "7" and metadata["training_data"] == "two squares" and " dB / " in metadata["set5"]
+    assert metadata["modelspec.license"] == "CC0" and metadata["modelspec.title"] == "DLGSANet c12g1b1 x4"
     page = (tmp_path / "weights" / "c12-x4.md").read_text()
+    assert page.startswith("---\nlibrary_name: dlgsanet-edge\n") and 'name: "Set5"' in page
     assert "7 steps, 1.0 hours" in page and "CC0" in page and "| Set5 |" in page
     assert read_rgb8(tmp_path / "weights" / "c12-x4.png").shape[2] == 3
 

@@ -110,6 +110,7 @@ def test_the_source_travels_with_the_bundle(whole: Path, checkpoint: Path) -> No
 
 def test_the_card_names_artifacts_terms_and_proof(whole: Path) -> None:
     card = (whole / "README.md").read_text(encoding="utf-8")
+    assert card.startswith("---\nlibrary_name: dlgsanet-edge\npipeline_tag: image-to-image\n")
     manifest = read_manifest(whole)
     assert all(f"`{artifact.id}`" in card for artifact in manifest.artifacts)
     assert "CC0" in card and "public domain" in card and manifest.source.sha256 in card

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import torch
@@ -14,9 +15,8 @@ from export.networks.torch_module.spandrel_file import load_spandrel
 
 
 @pytest.fixture
-def span(tmp_path: Path) -> Path:
+def span(tmp_path: Path, spandrel: ModuleType) -> Path:
     """A small SPAN, whose weights lie in a dict as its authors save them."""
-    pytest.importorskip("spandrel")
     from spandrel.architectures.SPAN import SPAN
 
     torch.manual_seed(0)
@@ -38,8 +38,7 @@ def test_a_licence_in_the_file_is_kept(span: Path, tmp_path: Path) -> None:
     assert load_spandrel(str(path)).licence == "CC-BY-4.0"
 
 
-def test_what_nobody_knows_is_refused(tmp_path: Path) -> None:
-    pytest.importorskip("spandrel")
+def test_what_nobody_knows_is_refused(tmp_path: Path, spandrel: ModuleType) -> None:
     path = tmp_path / "other.safetensors"
     save_file({"conv.weight": torch.zeros(3)}, path)
     with pytest.raises(InputError, match=r"neither a DLGSANet checkpoint nor one that spandrel .* knows"):
