@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from dlgsanet.errors import unknown
+from dlgsanet.errors import InputError, unknown
 from dlgsanet.imaging.files import read_rgb8, to_nchw
 from runtimes.backends.coreml import ENGINE
 from runtimes.backends.coreml.mil.neural_engine_card import Card, Ranges, card
@@ -33,6 +33,9 @@ def package_cards(bundle: Path, prefix: str) -> dict[str, PackageCard]:
     """
     manifest = read_manifest(bundle)
     packages = [artifact for artifact in manifest.artifacts if artifact.backend == ENGINE.name]
+    if not packages:
+        others = ", ".join(dict.fromkeys(artifact.backend for artifact in manifest.artifacts)) or "no artifacts"
+        raise InputError(f"'{bundle}' holds no Core ML package (it has {others}): export it with --to {ENGINE.name}")
     chosen = [artifact for artifact in packages if artifact.id.startswith(prefix)]
     if not chosen:
         raise unknown("Core ML artifact", prefix, [artifact.id for artifact in packages])
