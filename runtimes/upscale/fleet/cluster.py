@@ -5,8 +5,9 @@ from __future__ import annotations
 import importlib
 import logging
 import os
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stdout, suppress
 from types import ModuleType
 
 from dlgsanet.command_line.voice import Voice
@@ -41,11 +42,12 @@ def cluster(address: str) -> Iterator[ModuleType]:
         raise UnavailableError(
             f"no Ray cluster at '{address}' ({one_line(str(error), 200)}); start one by `ray start`"
         ) from error
-    try:
-        yield ray
-    finally:
-        with suppress(Exception):
-            ray.shutdown()
+    with redirect_stdout(sys.stderr):  # where Ray tells of actors that died: results have the output to themselves
+        try:
+            yield ray
+        finally:
+            with suppress(Exception):
+                ray.shutdown()
 
 
 def actors(ray: ModuleType, options: UpscaleOptions) -> int:

@@ -46,9 +46,9 @@ def upscale_all(
             for outcome in _outcomes(ray, task, list(left.values()), blocks):
                 if outcome.status == ELSEWHERE:
                     reason = why[outcome.target] = f"{outcome.machine}: {outcome.reason}"
-                    if reason not in said:
-                        said.add(reason)
-                        voice.note(f"a machine cannot work: {reason}")
+                    if outcome.machine not in said:
+                        said.add(outcome.machine)
+                        voice.note(f"a machine cannot work, its files go to others: {reason}")
                 elif left.pop(outcome.target, None) is not None:
                     tell(outcome)
             blocks = len(items)
@@ -67,10 +67,11 @@ def _outcomes(ray: ModuleType, task: Task, items: Sequence[FleetItem], blocks: i
     rows = [{"source": item.source, "target": item.target} for item in items]
     options = task.options
     todo = data.from_items(rows, override_num_blocks=min(blocks, len(rows)))
+    room = max(1, min(len(rows), actors(ray, options)))
     results = todo.map(
         Upscaler,
         fn_constructor_args=(task,),
-        compute=data.ActorPoolStrategy(min_size=1, max_size=max(1, min(len(rows), actors(ray, options)))),
+        compute=data.ActorPoolStrategy(size=room),
         num_cpus=options.threads,
         num_gpus=0 if options.device == "CPU" else 1,
         ray_remote_args_fn=lambda: {"max_restarts": -1, "max_task_retries": _DEATHS},

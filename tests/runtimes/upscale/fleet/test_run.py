@@ -27,14 +27,14 @@ ARTIFACT = "onnxruntime-fp32-16x16"
 MANY = 500
 POISON = """
 import os, sys
-if any("default_worker" in word for word in sys.argv):
-    import PIL.Image
-    opened = PIL.Image.open
-    def poisoned(file, *rest, **named):
-        if "poison" in str(getattr(file, "name", file)):
+if any("default_worker" in word for word in sys.orig_argv):
+    from fsspec.implementations.local import LocalFileSystem
+    fetch = LocalFileSystem.get_file
+    def poisoned(self, source, *rest, **named):
+        if "poison" in source:
             os._exit(1)
-        return opened(file, *rest, **named)
-    PIL.Image.open = poisoned
+        return fetch(self, source, *rest, **named)
+    LocalFileSystem.get_file = poisoned
 """
 
 
