@@ -9,7 +9,7 @@ from dlgsanet.imaging.files import read_rgb8, to_hwc, to_nchw, to_uint8
 from dlgsanet.imaging.resize import downscale_matlab8, upscale_bicubic8
 from dlgsanet.metrics import psnr
 
-hr = read_rgb8(str(files("export") / "photographs/astronaut.png"))  # 288 x 288 x 3, 8 bits
+hr = read_rgb8(str(files("dlgsanet") / "imaging/photographs/astronaut.png"))  # 288 x 288 x 3, 8 bits
 model = load_model("nano-x4")  # or the path of a checkpoint of yours
 lr = downscale_matlab8(hr, model.scale)
 with torch.inference_mode():

@@ -6,7 +6,7 @@ from dlgsanet.imaging.files import read_rgb8, to_hwc, to_nchw, to_uint8, write_p
 from runtimes import open_runner
 from runtimes.runner.tiling import upscale_tiled
 
-lr = read_rgb8(str(files("export") / "photographs/chelsea.png"))[100:200, 100:250]
+lr = read_rgb8(str(files("dlgsanet") / "imaging/photographs/chelsea.png"))[100:200, 100:250]
 with open_runner("bundle", "openvino-fp32") as run:
     sr = upscale_tiled(run, to_nchw(lr), scale=run.scale, tile=(72, 72), overlap=8)
 write_picture("large.png", to_uint8(to_hwc(sr)))

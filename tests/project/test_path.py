@@ -85,7 +85,7 @@ def test_the_artifact_of_other_weights_fails_the_gate(
     manifest = json.loads((bundles[0] / "manifest.json").read_text())
     artifact = manifest["artifacts"][0]
     kept = (bundles[0] / artifact["path"]).read_bytes()
-    other = (bundles[1] / artifact["path"]).read_bytes()
+    other = (bundles[1] / json.loads((bundles[1] / "manifest.json").read_text())["artifacts"][0]["path"]).read_bytes()
     text = (bundles[0] / "manifest.json").read_text()
     try:
         (bundles[0] / artifact["path"]).write_bytes(other)

@@ -28,7 +28,10 @@ LIBRARIES = (  # with what they import late themselves
     *("numpy", "PIL.Image", "typer", "rich.console", "torch.utils.data", "torch.distributed", "onnx", "jinja2"),
     *("safetensors.torch", "matplotlib.figure", "multiprocessing.connection", "importlib.metadata", "tempfile"),
 )
-OWN_LIBRARIES = ("dlgsanet/kernels/triton_programs.py", "dlgsanet/kernels/dynamic_conv_triton.py")  # triton: Linux only
+OWN_LIBRARIES = (  # Triton is for Linux only, spandrel and the Hub's client are extras
+    *("dlgsanet/kernels/triton_programs.py", "dlgsanet/kernels/dynamic_conv_triton.py"),
+    *("dlgsanet/checkpoints/spandrel_architecture.py", "dlgsanet/checkpoints/hub.py"),
+)
 CODE = f"""
 import importlib, os, signal, sys
 class Absent:

@@ -36,7 +36,7 @@ def test_slides_and_charts_are_coloured() -> None:
         assert (saturated > 0.02) == name.startswith(("slide", "chart", "terminal")), name
 
 
-def test_a_quarter_of_the_default_tiles_are_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_half_of_the_default_tiles_are_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     """Their images are named, so that nobody evaluates on them, and a search is judged on pages, too."""
     pytest.importorskip("skimage")
     page = np.random.default_rng(0).integers(0, 256, (256, 256, 3)).astype(np.uint8)
@@ -44,8 +44,8 @@ def test_a_quarter_of_the_default_tiles_are_pages(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(calibration_tiles, "drawn_pages", lambda seed: {"cyan": page})
     found = calibration_tiles.calibration_set(4, (32, 32), CalibrationOptions(tiles=12))
     assert found.images["drawn cyan"] == content_hash(page)
-    assert [tile[0].max() == 0 for tile in found.tiles].count(True) == 3
-    assert [pair.lr[0, 0].max() == 0 for pair in found.mirrored].count(True) == 3
+    assert [tile[0].max() == 0 for tile in found.tiles].count(True) == 6
+    assert [pair.lr[0, 0].max() == 0 for pair in found.mirrored].count(True) == 6
 
 
 def test_given_images_are_all_that_is_learnt_from(tmp_path: Path) -> None:

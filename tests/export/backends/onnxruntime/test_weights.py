@@ -21,6 +21,7 @@ from export.pictures import photograph
 from export.quantization.layers import ENDS
 from runtimes import open_runner
 from runtimes.backends.onnxruntime.session import quiet_options
+from runtimes.bundle.manifest import read_manifest
 from runtimes.file_formats.onnx_file import read_facts
 
 TILE = (20, 24)
@@ -79,7 +80,8 @@ def test_an_artifact_says_what_it_is_and_keeps_the_picture(
 ) -> None:
     """The shipped nano-x4 on a photograph, since what is lost depends on the weights and on the picture."""
     export_bundle("nano-x4", tmp_path / "b", ExportOptions(("onnxruntime-fp32", "onnxruntime-int8w"), (TILE,)))
-    size = {path.stem.rpartition("-")[0]: path.stat().st_size for path in (tmp_path / "b" / "onnx").iterdir()}
+    files = {artifact.family: artifact.path for artifact in read_manifest(tmp_path / "b").artifacts}
+    size = {family: (tmp_path / "b" / path).stat().st_size for family, path in files.items()}
     lr, sr = photograph(TILE), {}
     for name in ("fp32", "int8w"):
         with open_runner(tmp_path / "b", f"onnxruntime-{name}", threads=1) as run:

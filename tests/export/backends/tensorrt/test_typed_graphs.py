@@ -72,7 +72,7 @@ def test_the_manifest_says_what_is_in_the_files(bundle) -> None:
     assert {"g0b0", "g1b3", "overlap_embed", "upsample"} <= set(used) and all(
         0 < share < 0.01 for share in used.values()
     )
-    assert artifacts[NAMES[2]].graph.int8_convolutions == 31
+    assert artifacts[NAMES[2]].graph.int8_convolutions == 30
 
 
 def test_the_readme_has_every_line_and_the_head_room(bundle) -> None:
