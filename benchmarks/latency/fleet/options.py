@@ -12,7 +12,7 @@ from dlgsanet.command_line.words import Words
 from dlgsanet.errors import InputError
 
 MOST_MACHINES = 1000
-"""The simulation was compared with clusters of four; beyond a thousand nobody should believe it."""
+"""The simulation has not been held against a real cluster yet; beyond a thousand nobody should believe it."""
 
 _UNITS = {"s": 1 / 3600, "m": 1 / 60, "min": 1 / 60, "h": 1.0, "d": 24.0}
 

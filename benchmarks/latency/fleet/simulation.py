@@ -16,10 +16,10 @@ from benchmarks.latency.fleet.samples import JobSamples
 from runtimes.upscale.fleet.outcomes import BLOCKS_OF_AN_ACTOR, LEAST_BLOCKS
 
 DISPATCH_S = 0.01
-"""Of the driver for a block: what Ray Data took on two cores (`benchmarks.studies.fleet`)."""
+"""Of the driver for a block: assumed, not measured yet."""
 
 START_S = 15.0
-"""Until the first actors have an artifact open."""
+"""Until the first actors have an artifact open: assumed, not measured yet."""
 
 AWAY_S = 120.0
 """How long a machine that failed is missed."""
