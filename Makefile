@@ -65,7 +65,7 @@ $(SERVER)/.ready:
 
 # Many machines: clusters of several nodes on this one (Ray with pyarrow and pandas, 180 MB).
 test-fleet: $(VENV)/.ready-test
-	$(PIP) ".[fleet]"
+	$(PIP) --editable ".[fleet]"
 	$(BIN)/python -m pytest -m slow tests/runtimes/upscale/fleet
 
 slow: $(VENV)/.ready-test
