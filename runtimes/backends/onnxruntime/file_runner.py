@@ -8,7 +8,7 @@ from pathlib import Path
 
 from runtimes.backends.onnxruntime import ENGINE
 from runtimes.backends.onnxruntime.devices import require_provider
-from runtimes.backends.onnxruntime.session import CPU, quiet_options, refused
+from runtimes.backends.onnxruntime.session import provider_options, refused
 from runtimes.backends.onnxruntime.untouched import UntouchedOnnx
 from runtimes.bundle.foreign import Foreign
 from runtimes.machine.processor import available_threads
@@ -31,9 +31,7 @@ class OnnxFileRunner(Runner):
         ort = ENGINE.load()
         provider = require_provider(self._options.device, ort.get_available_providers())
         threads = self._options.threads or available_threads()
-        options = quiet_options(ort, threads, resting=self._options.resting)
-        if provider != CPU:
-            options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
+        options = provider_options(ort, provider, threads, resting=self._options.resting)
         try:
             session = ort.InferenceSession(str(self._path), options, providers=[provider], enable_fallback=0)
         except Exception as error:

@@ -17,7 +17,7 @@ from runtimes.backends.backend import Multiply
 from runtimes.backends.onnxruntime import ENGINE
 from runtimes.backends.onnxruntime.devices import require_provider
 from runtimes.backends.onnxruntime.layers import integer_precision, layers, profiled
-from runtimes.backends.onnxruntime.session import CPU, Session, quiet_options, refused, run_tile
+from runtimes.backends.onnxruntime.session import CPU, Session, provider_options, refused, run_tile
 from runtimes.bundle.integrity import read_verified, verify
 from runtimes.bundle.manifest import Artifact
 from runtimes.file_formats.onnx_file import OnnxFacts, convolution_weights, read_facts, tensor_names, with_outputs
@@ -155,10 +155,7 @@ def open_product(precision: str, threads: int) -> Multiply:
 def _session_options(
     ort: ModuleType, provider: str, threads: int, optimized: Path | None, *, resting: bool = False
 ) -> Any:
-    options = quiet_options(ort, threads, resting=resting)
+    options = provider_options(ort, provider, threads, resting=resting)
     if optimized is not None and provider == CPU:
         options.optimized_model_filepath = str(optimized)
-    if provider != CPU:
-        # A node that the provider lacks would run on the CPU without a word.
-        options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
     return options

@@ -48,6 +48,15 @@ def quiet_options(ort: ModuleType, threads: int, *, resting: bool = False) -> An
     return options
 
 
+def provider_options(ort: ModuleType, provider: str, threads: int, *, resting: bool = False) -> Any:
+    """As `quiet_options`, for one provider and no other."""
+    options = quiet_options(ort, threads, resting=resting)
+    if provider != CPU:
+        # A node that the provider lacks would run on the CPU without a word.
+        options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
+    return options
+
+
 def run_tile(session: Session, artifact: Artifact, tile: Array) -> Array:
     """The artifact's output for a tile. Raises InputError or BackendError with what ONNX Runtime said."""
     try:
