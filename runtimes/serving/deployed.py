@@ -50,6 +50,11 @@ def model_name(manifest: Manifest, artifact: Artifact) -> str:
     return f"{manifest.name}-{artifact.id}"
 
 
+def ir_files(xml: Path) -> dict[str, Path]:
+    """Both files of OpenVINO's form, as `Deployed` takes them."""
+    return {"model.xml": xml, "model.bin": xml.with_suffix(".bin")}
+
+
 def require_some(models: Iterable[Deployed], passed: Iterable[Passed], server: str) -> None:
     """Raise InputError with the reasons where nothing is left to deploy."""
     if not list(models):

@@ -11,8 +11,7 @@ from pathlib import Path
 
 from runtimes.backends.openvino import ENGINE as OPENVINO
 from runtimes.bundle.manifest import Artifact, Manifest
-from runtimes.runner.ports import ARRAY
-from runtimes.serving.deployed import Deployed, Passed, Repository, model_name
+from runtimes.serving.deployed import Deployed, Passed, Repository, ir_files, model_name
 
 SERVER = "ovms"
 CONFIG = "config.json"
@@ -23,15 +22,14 @@ PLACE = "/models"
 def ovms_models(manifest: Manifest, bundle: Path, artifact: Artifact) -> Iterator[Deployed | Passed]:
     """The model of one artifact."""
     path = bundle / artifact.path
-    if artifact.input.layout != ARRAY or artifact.output.layout != ARRAY:
-        yield Passed(artifact, "it takes pictures of 8 bits, which no server of the protocol is told of")
-    elif artifact.backend != OPENVINO.name:
+    if artifact.backend != OPENVINO.name:
         yield Passed(artifact, "OpenVINO Model Server runs artifacts of OpenVINO as they were judged, and no others")
     else:
-        files = {"model.xml": path, "model.bin": path.with_suffix(".bin")}
         gpu = artifact.precision == "fp16"  # which no CPU of today multiplies in
         needs = "an Intel GPU" if gpu else ""
-        yield Deployed(model_name(manifest, artifact), artifact, files, artifact.hints, on_gpu=gpu, needs=needs)
+        yield Deployed(
+            model_name(manifest, artifact), artifact, ir_files(path), artifact.hints, on_gpu=gpu, needs=needs
+        )
 
 
 def config_json(repository: Repository) -> str:

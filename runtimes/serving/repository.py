@@ -10,6 +10,7 @@ from dlgsanet.errors import unknown
 from dlgsanet.storage.atomic import new_directory
 from runtimes.bundle.integrity import verify
 from runtimes.bundle.manifest import Artifact, Manifest, choose, read_manifest
+from runtimes.runner.ports import ARRAY
 from runtimes.runner.tile_pictures import tile_pictures
 from runtimes.serving import ovms, triton
 from runtimes.serving.deployed import Deployed, Passed, Repository, require_some
@@ -20,8 +21,10 @@ VERSION = "1"
 MARKER = "repository.md"
 """What tells a repository of ours, for --force."""
 
-_Models = Callable[[Manifest, Path, Artifact], Iterator[Deployed | Passed]]
-_MODELS: Mapping[str, _Models] = {triton.SERVER: triton.triton_models, ovms.SERVER: ovms.ovms_models}
+_MODELS: Mapping[str, Callable[[Manifest, Path, Artifact], Iterator[Deployed | Passed]]] = {
+    triton.SERVER: triton.triton_models,
+    ovms.SERVER: ovms.ovms_models,
+}
 _WRITE: Mapping[str, Callable[[Repository, Path], None]] = {
     triton.SERVER: triton.write_triton,
     ovms.SERVER: ovms.write_ovms,
@@ -35,7 +38,7 @@ def plan_repository(options: RepositoryOptions) -> Repository:
         raise unknown("server", options.server, _MODELS)
     manifest = read_manifest(options.bundle)
     artifacts = choose(manifest, options.artifacts)
-    found = [one for it in artifacts for one in _MODELS[options.server](manifest, options.bundle, it)]
+    found = [one for it in artifacts for one in _models(options, manifest, it)]
     models = tuple(one for one in found if isinstance(one, Deployed))
     passed = tuple(one for one in found if isinstance(one, Passed))
     require_some(models, passed, options.server)
@@ -44,6 +47,14 @@ def plan_repository(options: RepositoryOptions) -> Repository:
     tiles = {model.artifact.tile for model in models}
     warm = tile_pictures(options.bundle, manifest, tiles)
     return Repository(manifest, options.bundle, options.server, models, passed, options.instances, warm)
+
+
+def _models(options: RepositoryOptions, manifest: Manifest, artifact: Artifact) -> Iterator[Deployed | Passed]:
+    """Of one artifact, as its server has them."""
+    if artifact.input.layout != ARRAY or artifact.output.layout != ARRAY:
+        yield Passed(artifact, "it takes pictures of 8 bits, which no server of the protocol is told of")
+    else:
+        yield from _MODELS[options.server](manifest, options.bundle, artifact)
 
 
 def write_repository(repository: Repository, output: Path, force: bool = False) -> None:

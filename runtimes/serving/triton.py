@@ -17,8 +17,7 @@ from runtimes.backends.openvino import ENGINE as OPENVINO
 from runtimes.backends.tensorrt import TENSORRT
 from runtimes.backends.tensorrt.engine_record import built_records, engine_path
 from runtimes.bundle.manifest import Artifact, Manifest, Port
-from runtimes.runner.ports import ARRAY
-from runtimes.serving.deployed import Deployed, Passed, Repository, model_name
+from runtimes.serving.deployed import Deployed, Passed, Repository, ir_files, model_name
 
 SERVER = "triton"
 WARM = "warmup"
@@ -28,13 +27,10 @@ _HINT, _BF16 = "INFERENCE_PRECISION_HINT", "bf16"
 def triton_models(manifest: Manifest, bundle: Path, artifact: Artifact) -> Iterator[Deployed | Passed]:
     """The models of one artifact: one for each engine that was built of it, one for any other."""
     name, path = model_name(manifest, artifact), bundle / artifact.path
-    if artifact.input.layout != ARRAY or artifact.output.layout != ARRAY:
-        yield Passed(artifact, "it takes pictures of 8 bits, which no server of the protocol is told of")
-    elif artifact.backend == ONNXRUNTIME.name:
+    if artifact.backend == ONNXRUNTIME.name:
         yield Deployed(name, artifact, {"model.onnx": path})
     elif artifact.backend == OPENVINO.name and artifact.hints.get(_HINT) == _BF16:
-        files = {"model.xml": path, "model.bin": path.with_suffix(".bin")}
-        yield Deployed(name, artifact, files, {"HINT_BF16": "YES"}, needs="a CPU with bf16")
+        yield Deployed(name, artifact, ir_files(path), {"HINT_BF16": "YES"}, needs="a CPU with bf16")
     elif artifact.backend == OPENVINO.name:
         yield Passed(artifact, "Triton's OpenVINO backend cannot pin its precision, so a CPU with bf16 would take that")
     elif artifact.backend == TENSORRT.name:
