@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -15,7 +15,7 @@ from dlgsanet.errors import InputError
 RUNS = 5
 """Simulated runs of each size of a fleet; the slowest one must meet the deadline."""
 
-_SHOWN = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1000)
+_SHOWN = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, MOST_MACHINES)
 _FULL = 0.9  # share of the time from which on a queue is what holds all up
 _TAIL = 0.8  # share of the actors' time below which they wait for the last ones
 
@@ -59,7 +59,7 @@ def plan_fleet(options: FleetPlanOptions) -> FleetPlan:
     rows = tuple(_row(samples, options, machines) for machines in _SHOWN)
     chosen: FleetSize | None = rows[0]
     if options.deadline is not None:
-        chosen = _fewest(samples, options, options.deadline)
+        chosen = _fewest(samples, options, options.deadline, rows)
     measured = len(samples.seconds)
     return FleetPlan(samples.count, measured, samples.artifacts, samples.mean, rows, chosen)
 
@@ -93,12 +93,14 @@ def lines(plan: FleetPlan, options: FleetPlanOptions) -> Iterator[str]:
         yield f"{options.deadline:g} h need {plan.chosen.machines} machines: {took}"
 
 
-def _fewest(samples: JobSamples, options: FleetPlanOptions, deadline: float) -> FleetSize | None:
-    """By halving: more machines are never slower until the driver or the store is what counts."""
-    low, high = 1, MOST_MACHINES
-    best = _row(samples, options, high)
-    if best.hours_high > deadline:
+def _fewest(
+    samples: JobSamples, options: FleetPlanOptions, deadline: float, rows: Sequence[FleetSize]
+) -> FleetSize | None:
+    """By halving between the rows: more machines are never slower until the driver or the store is what counts."""
+    if rows[-1].hours_high > deadline:
         return None
+    best = next(row for row in rows if row.hours_high <= deadline)
+    low, high = 1 + max((row.machines for row in rows if row.machines < best.machines), default=0), best.machines
     while low < high:
         middle = (low + high) // 2
         row = _row(samples, options, middle)

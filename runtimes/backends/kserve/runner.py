@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from importlib.metadata import version
 from threading import Event, local
@@ -28,9 +29,6 @@ ANSWERS = Patience(60.0)
 IN_FLIGHT = 4
 """Tiles that wait for their answers at once: two for the server's instances, two on the way."""
 
-ANY_SIZE: Tile = (128, 128)
-"""The tile where the server takes any: what bundles have."""
-
 
 @dataclass(frozen=True)
 class Expected:
@@ -44,17 +42,14 @@ class Expected:
     of: str | None = None
 
 
-def look(served: Served, patience: Patience = FIRST_WORD) -> ServedModel:
+def look(served: Served) -> ServedModel:
     """What the server says of the model. Raises InputError, and UnavailableError without client or server."""
 
     def ask() -> ServedModel:
-        connection = Connection(served)
-        try:
+        with closing(Connection(served)) as connection:
             return connection.model()
-        finally:
-            connection.close()
 
-    return patience.wait_for(ask, Event())
+    return FIRST_WORD.wait_for(ask, Event())
 
 
 def as_artifact(artifact: Artifact, scale: int) -> Expected:
@@ -62,16 +57,13 @@ def as_artifact(artifact: Artifact, scale: int) -> Expected:
     return Expected(artifact.id, artifact.precision, scale, artifact.tile, artifact.id)
 
 
-def as_told(served: Served, model: ServedModel, tile: Tile | None = None) -> Expected:
-    """What the server's own words promise; `tile`: for a server that takes any size. Raises InputError where they do
-    not tell the scale, or the tile is another one."""
-    if model.scale is None:
+def as_told(served: Served, model: ServedModel) -> Expected:
+    """What the server's own words promise. Raises InputError where they leave the sizes open, and so the scale."""
+    if model.scale is None or model.tile is None:
         raise InputError(
             f"'{served.name}' does not tell its scale: its shapes are open; give --bundle and --artifact, too"
         )
-    if tile is not None and model.tile is not None and tile != model.tile:
-        raise InputError(f"'{served.name}' has tiles of {model.tile[0]}x{model.tile[1]}: leave out --tile")
-    return Expected(served.name, NOT_TOLD, model.scale, model.tile or tile or ANY_SIZE)
+    return Expected(served.name, NOT_TOLD, model.scale, model.tile)
 
 
 class ServerRunner(Runner):
@@ -133,12 +125,9 @@ class ServerRunner(Runner):
         self._pool = self._model = None
 
     def _meet(self) -> tuple[ServerFacts, ServedModel, str | None]:
-        connection = Connection(self._served)
-        try:
+        with closing(Connection(self._served)) as connection:
             facts = connection.server()
             return facts, connection.model(), connection.artifact(facts)
-        finally:
-            connection.close()
 
     def _connected(self) -> Connection:
         """A new connection, with shared memory where the server takes it."""

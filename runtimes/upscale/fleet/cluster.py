@@ -50,12 +50,16 @@ def cluster(address: str) -> Iterator[ModuleType]:
                 ray.shutdown()
 
 
+def resources_of_an_actor(options: UpscaleOptions) -> dict[str, int]:
+    """What Ray keeps free for one, by Ray's names."""
+    return {"num_cpus": options.threads or 1, "num_gpus": 0 if options.device == "CPU" else 1}
+
+
 def actors(ray: ModuleType, options: UpscaleOptions) -> int:
     """How many the cluster has room for."""
-    have = ray.cluster_resources()
-    threads = max(1, options.threads or 1)
-    room = int(have.get("CPU", 0)) // threads
-    return room if options.device == "CPU" else min(room, int(have.get("GPU", 0)))
+    have, one = ray.cluster_resources(), resources_of_an_actor(options)
+    room = int(have.get("CPU", 0)) // one["num_cpus"]
+    return min(room, int(have.get("GPU", 0))) if one["num_gpus"] else room
 
 
 def threads_of_an_actor(ray: ModuleType, options: UpscaleOptions) -> int:
@@ -78,11 +82,8 @@ def families(ray: ModuleType, task: Task, voice: Voice) -> dict[str, str]:
     kinds: dict[str, str] = {}
 
     def there(node: str) -> dict[str, object]:
-        return {
-            "num_cpus": task.options.threads,
-            "num_gpus": 0 if task.options.device == "CPU" else 1,
-            "scheduling_strategy": strategies.NodeAffinitySchedulingStrategy(node, soft=True),
-        }
+        strategy = strategies.NodeAffinitySchedulingStrategy(node, soft=True)
+        return {**resources_of_an_actor(task.options), "scheduling_strategy": strategy}
 
     nodes = [node["NodeID"] for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU", 0)]
     tell, find = ray.remote(machine_kind), ray.remote(find_family)

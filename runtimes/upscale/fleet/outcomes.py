@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
 
 from dlgsanet.command_line.voice import Voice
-from runtimes.upscale.fleet.cluster import actors
+from runtimes.upscale.fleet.cluster import actors, resources_of_an_actor
 from runtimes.upscale.fleet.items import FleetItem
 from runtimes.upscale.fleet.record import ELSEWHERE, FAILED, FileOutcome
 from runtimes.upscale.fleet.worker import Task, Upscaler
@@ -72,8 +72,7 @@ def _outcomes(ray: ModuleType, task: Task, items: Sequence[FleetItem], blocks: i
         Upscaler,
         fn_constructor_args=(task,),
         compute=data.ActorPoolStrategy(size=room),
-        num_cpus=options.threads,
-        num_gpus=0 if options.device == "CPU" else 1,
+        **resources_of_an_actor(options),
         ray_remote_args_fn=lambda: {"max_restarts": -1, "max_task_retries": _DEATHS},
     )
     for row in results.iter_rows():

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from dlgsanet.errors import BackendError, InputError
-from runtimes.upscale.fleet import ENGINE
 
 _URL = re.compile(r"([a-z][a-z0-9+.-]+):/+(.*)", re.DOTALL)
 _PART = ".dlgsanet-part-"
@@ -107,11 +106,6 @@ class Store:
             raise InputError(f"cannot use '{self.url}': {error}; correct the place, or its rights") from error
         except OSError as error:
             raise BackendError(f"'{self.url}' does not answer: {error}") from error
-
-
-def require_engine() -> None:
-    """Raise UnavailableError where Ray or fsspec is missing."""
-    ENGINE.load()
 
 
 def _below(root: str, name: str) -> str:

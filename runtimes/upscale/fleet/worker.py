@@ -92,7 +92,6 @@ class Upscaler:
         wanted = RunOptions(options.device, options.threads)
         self._run = self._stack.enter_context(chosen_runner(bundle, family, wanted, lambda line: None))
         self._options = replace(options, bundle=bundle, ray=None)
-        self._scale = read_manifest(bundle).scale
 
     def __call__(self, row: dict[str, str]) -> dict[str, object]:
         """`source` and `target` by name -> an FileOutcome."""
@@ -146,7 +145,7 @@ class Upscaler:
     def _picture(self, given: Path, made: Path) -> float:
         options = replace(self._options, inputs=(given,), output=made)
         with at_most(options.max_megapixels):
-            planned = plan_jobs({made: PictureSource(given)}, options, self._scale)
+            planned = plan_jobs({made: PictureSource(given)}, options, self._run.scale)
             run_upscale(UpscalePlan(planned, nullcontext(self._run), options.overlap), _QUIET)
         job = planned.jobs[0]
         return job.height * job.width / 1e6
@@ -157,7 +156,7 @@ class Upscaler:
 
         made.parent.mkdir(exist_ok=True)
         options = replace(self._options, inputs=(given,), output=made, form=None)
-        plan = plan_video(options, nullcontext(self._run), self._scale, _QUIET)
+        plan = plan_video(options, nullcontext(self._run), self._run.scale, _QUIET)
         done = run_video(plan, _QUIET)
         return plan.clip.height * plan.clip.width * done.frames / 1e6
 
