@@ -76,7 +76,7 @@ def artifact(
         return replace(blank, gate=verdict.gate, reason=verdict.reason)
     summary = summarise(rows)
     verdict = judge(_figures(subject, info, summary, seen), conditions.max_drop_db, conditions.limits)
-    verdict = Verdict(verdict.gate, _joined(verdict.reason, subject.note, seen.note))
+    verdict = Verdict(verdict.gate, _joined(verdict.reason, info.caution, subject.note, seen.note))
     return replace(_filled(blank, summary, rows, verdict), likeness=seen.likeness, probes=seen.probes)
 
 

@@ -190,6 +190,8 @@ def _whole_pixels(image: ImageFile.ImageFile, facts: _Facts, stream: io.BytesIO,
     if isinstance(facts, Png):
         return _png_pixels(image, facts, stream)
     deep = _bits(image, facts, path) == 16
+    if image.format == "PPM":
+        _require_ppm_values(image, stream.getvalue())
     if deep and isinstance(facts, Tiff):
         return read_tiff16(image, stream, facts)
     return heif.deep_heic(stream.getvalue()) if deep else _pixels(image)
@@ -244,6 +246,15 @@ def _is_deep_ppm(image: ImageFile.ImageFile) -> bool:
     """Whether the largest value that the header names is beyond 8 bits; Pillow keeps it for its decoder alone."""
     decoder, arguments = image.tile[0][0], image.tile[0][3]
     return decoder in ("ppm", "ppm_plain") and isinstance(arguments, tuple) and arguments[-1] > 255
+
+
+def _require_ppm_values(image: ImageFile.ImageFile, data: bytes) -> None:
+    """Refuse samples beyond the largest value that the header names: Pillow cuts them to white. ValueError."""
+    decoder, _, start, arguments = image.tile[0][:4]
+    if decoder == "ppm" and isinstance(arguments, tuple):  # other decoders look themselves, or all bytes are values
+        samples = np.frombuffer(data, np.uint8, offset=start)
+        if samples[: image.width * image.height * len(image.getbands())].max(initial=0) > arguments[-1]:
+            raise ValueError("a value beyond the largest that its header names")
 
 
 def _pixels(image: ImageFile.ImageFile) -> NDArray[np.uint8]:

@@ -50,6 +50,14 @@ def _cgroup_quota(root: Path = Path("/sys/fs/cgroup")) -> int | None:
     return -(-int(quota) // int(period))
 
 
+def overflows_int8(info: Path = Path("/proc/cpuinfo")) -> bool:
+    """Whether this is an x86 processor without VNNI. Engines multiply INT8 there by an instruction that adds pairs of
+    products in 16 bits, which large ones overflow. False where the system does not say what the processor has."""
+    lines = info.read_text(errors="replace").splitlines() if info.is_file() else []
+    flags = next((line.split() for line in lines if line.startswith("flags")), [])
+    return bool(flags) and not {"avx_vnni", "avx512_vnni"}.intersection(flags)
+
+
 def cpu_name() -> str:
     """The processor's name as the system gives it."""
     info = Path("/proc/cpuinfo")

@@ -14,6 +14,7 @@ import numpy as np
 from dlgsanet.errors import BackendError, ExitCode, InputError, UnavailableError
 from dlgsanet.imaging.pixels import Pixels
 from runtimes.machine.ahead import ahead
+from runtimes.machine.processor import overflows_int8
 from runtimes.runner.overlap import DEFAULT_OVERLAP
 from runtimes.runner.tiling import Array, Stream, nearest_tile, stream_rows, upscale_stream
 
@@ -95,6 +96,13 @@ class RunInfo:
             f"{self.device} has no {self.requested_precision} on this machine (it has "
             f"{', '.join(self.device_precisions)}); {self.backend} took {self.reported_precision} instead"
         )
+
+    @property
+    def caution(self) -> str:
+        """One line where the processor itself spoils what the artifact computes, else empty."""
+        in_int8 = self.reported_precision in ("int8", "int8-mixed") and self.device.startswith("CPU")
+        spoilt = in_int8 and overflows_int8()
+        return "this processor has no VNNI, without which sums of INT8 products overflow" if spoilt else ""
 
     @property
     def precision_mismatch(self) -> str | None:

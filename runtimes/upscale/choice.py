@@ -46,16 +46,16 @@ def chosen_runner(bundle: Path, prefix: str | None, options: RunOptions, say: Sa
 
     `say` gets one line with the choice. Without a prefix what the bundle has is timed, once for a machine and its
     versions; passed over, with its reason said, is what is missing here, crashes, runs in another precision, shows less
-    than when it was exported, or is approximate in any precision. Raises as `open_runner`, and UnavailableError when
-    none can run.
+    than when it was exported, overflows in INT8 on this processor, or is approximate in any precision. Raises as
+    `open_runner`, and UnavailableError when none can run.
     """
     manifest = read_manifest(bundle)
     if manifest.source.foreign and (tiling := manifest.source.foreign.tiling):
         say(f"tiling is {tiling}: `dlgsanet check {bundle} --data FOLDER` tells what it costs on your pictures")
     if prefix is not None:
         with _opened(bundle, prefix, options) as run:
-            if run.info.precision_mismatch:
-                say(f"note: {run.info.precision_mismatch}")
+            if note := run.info.precision_mismatch or run.info.caution:
+                say(f"note: {note}")
             yield run
         return
     trials = _trials(bundle, manifest, options, say)

@@ -131,8 +131,8 @@ def _good(bundle: Path, manifest: Manifest, artifact: Artifact, options: RunOpti
     if idle := find_backend(artifact.backend).idle_here:
         raise BackendError(idle)
     run = stack.enter_context(backend_runner(bundle, artifact, manifest.scale, options))
-    if run.info.precision_mismatch:
-        raise BackendError(run.info.precision_mismatch)
+    if spoilt := run.info.precision_mismatch or run.info.caution:
+        raise BackendError(spoilt)
     _require_as_at_birth(bundle, manifest, artifact, run)
     return run
 

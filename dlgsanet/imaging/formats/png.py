@@ -20,6 +20,7 @@ COLOUR_CHUNKS = (b"gAMA", b"cHRM", b"sRGB", b"cICP", b"mDCV", b"cLLI")
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 _CRITICAL = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
+_ONCE = (b"IHDR", b"PLTE", b"tRNS")  # of two a decoder takes one, and this reader the other
 # Adam7: first column and row, and the steps, of each pass.
 _PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 _PIECE = 1 << 20
@@ -45,6 +46,9 @@ def read_png(data: bytes, whole: bool = True) -> Png:
     chunks = list(_chunks(data))
     if not chunks or chunks[0][0] != b"IHDR" or len(chunks[0][1]) != 13:
         raise ValueError("it does not begin with a header")
+    names = [name for name, _ in chunks]
+    if twice := [name.decode() for name in _ONCE if names.count(name) > 1]:
+        raise ValueError(f"it holds {twice[0]} more than once")
     width, height, depth, kind, method, filters, interlace = struct.unpack(">IIBBBBB", chunks[0][1])
     if depth not in _DEPTHS.get(kind, ()) or method or filters or interlace > 1:
         raise ValueError(f"no PNG has colour type {kind} of {depth} bits")

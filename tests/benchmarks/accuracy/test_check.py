@@ -137,6 +137,14 @@ def test_an_engine_that_reports_another_precision_fails(
     assert found.reported_precision == "bf16" and found.psnr_db is not None
 
 
+def test_a_processor_that_spoils_int8_is_said_beside_the_verdict(
+    dataset: Dataset, reference: ReferenceOutputs, nearest: Nearest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(RunInfo, "caution", "it overflows here")
+    found = record(check([subject(nearest())], dataset, reference, MODEL))
+    assert (found.gate, found.reason) == ("pass", "it overflows here")
+
+
 def test_a_device_without_the_precision_is_not_run_but_one_that_has_it_gets_no_excuse(
     dataset: Dataset, reference: ReferenceOutputs, nearest: Nearest
 ) -> None:

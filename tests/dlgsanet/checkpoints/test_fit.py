@@ -77,6 +77,12 @@ def test_names_are_compared_before_a_network_is_built(state: dict[str, Tensor], 
     assert time.process_time() - begin < 1
 
 
+def test_names_that_nobody_would_see_are_quoted(state: dict[str, Tensor]) -> None:
+    state |= {"": EMPTY, " ": EMPTY}
+    with pytest.raises(InputError, match=r"unexpected '', ' '$"):
+        require_whole(state, infer_config(state, "relu", "x.pth"), "x.pth")
+
+
 @pytest.mark.parametrize("shape", [(2**40, 3, 0, 3), (0, 3, 3, 3), (2**40, 0, 3, 3), (18, 3, 3), ()])
 def test_absurd_shapes_are_another_network_s(state: dict[str, Tensor], shape: tuple[int, ...]) -> None:
     state["overlap_embed.0.proj.weight"] = torch.zeros(shape)

@@ -14,7 +14,8 @@ import pytest
 from dlgsanet.command_line.signals import ENDING, ends_like_ctrl_c
 from tests.project.repository import ROOT
 
-# A room whose verb begins a file and waits.
+# A room whose verb begins a file and waits, in short steps: a signal that comes between Python's last look and the
+# start of a sleep does not end the sleep.
 VERB = """
 import sys, time, types
 from pathlib import Path
@@ -24,7 +25,8 @@ def verb():
     with new_file(Path(sys.argv[1]) / "made" / "file") as half:
         half.touch()
         print("begun", flush=True)
-        time.sleep(60)
+        while True:
+            time.sleep(0.05)
 door._import = lambda name: types.SimpleNamespace(register=lambda app: app.command("train")(verb))
 sys.exit(door.main(["train"]))
 """

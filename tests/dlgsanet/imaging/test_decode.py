@@ -291,3 +291,10 @@ def test_a_cut_file_is_refused_by_its_header(tmp_path):
         (tmp_path / "x").write_bytes(GOOD[form][:-20])
         with pytest.raises(InputError, match="damaged"):
             decode.read_announced(tmp_path / "x")
+
+
+def test_values_beyond_the_largest_that_a_pixmap_names_are_damage(tmp_path):
+    (tmp_path / "x.ppm").write_bytes(b"P6 2 1 100\n" + bytes([0, 50, 100] * 2))
+    assert read_samples(tmp_path / "x.ppm").colour[0, 0].tolist() == [0, 128, 255]
+    assert "beyond the largest" in refusal(tmp_path / "x.ppm", b"P6 2 1 100\n" + bytes([0, 50, 101] * 2))
+    assert "beyond the largest" in refusal(tmp_path / "x.pgm", b"P5 2 1 100\n" + bytes([0, 255]))

@@ -45,3 +45,19 @@ def test_container_quota(tmp_path, files, quota):
 
 def test_the_cpu_has_a_name():
     assert cpu_name()
+
+
+@pytest.mark.parametrize(
+    ("text", "overflows"),
+    [
+        ("flags\t\t: fpu avx2 fma\n", True),
+        ("flags\t\t: fpu avx2 avx512_vnni\n", False),
+        ("flags\t\t: fpu avx2 avx_vnni\n", False),
+        ("Features\t: fp asimd asimddp\n", False),
+        (None, False),
+    ],
+)
+def test_int8_overflows_on_x86_without_vnni(tmp_path, text, overflows):
+    if text is not None:
+        (tmp_path / "cpuinfo").write_text(f"processor: 0\n{text}")
+    assert devices.overflows_int8(tmp_path / "cpuinfo") is overflows

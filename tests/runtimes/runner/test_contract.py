@@ -17,7 +17,8 @@ from runtimes.backends.tensorrt.runner import TensorRTRunner
 from runtimes.backends.torch.runner import TorchRunner
 from runtimes.bundle.manifest import Artifact, read_manifest
 from runtimes.machine.processor import available_threads
-from runtimes.runner.contract import OutputError, Runner, RunOptions
+from runtimes.runner import contract
+from runtimes.runner.contract import OutputError, RunInfo, Runner, RunOptions
 from runtimes.runner.tiling import upscale_tiled
 from tests.runtimes.backends.coreml.fake_coreml import pretend
 from tests.runtimes.backends.tensorrt.fakes.fake_cuda import FakeCuda
@@ -149,6 +150,22 @@ def test_info_says_what_runs(make: Make):
     assert info.threads == (available_threads() if info.device.startswith("Core ML") else 1)
     assert "CPU" in info.device or info.device in asked_of or info.device == "Fake Orin (sm87)"
     assert info.backend == asked_of.get(info.device, info.backend)
+
+
+@pytest.mark.parametrize(
+    ("device", "reported", "no_vnni", "said"),
+    [
+        ("CPU", "int8", True, True),
+        ("CPUExecutionProvider", "int8-mixed", True, True),
+        ("CPU", "int8", False, False),
+        ("CPU", "fp32", True, False),
+        ("tensorrt-reference", "int8", True, False),
+    ],
+)
+def test_a_processor_that_spoils_int8_is_named(monkeypatch, device, reported, no_vnni, said):
+    monkeypatch.setattr(contract, "overflows_int8", lambda: no_vnni)
+    info = RunInfo("a", "b", device, reported, reported, 1, {})
+    assert ("no VNNI" in info.caution) == said
 
 
 def test_the_device_is_taken_on_enter_only(make: Make, lr, bundle: Path):

@@ -11,7 +11,7 @@ import pytest
 from dlgsanet.storage.typed_json import to_json
 from runtimes.bundle.artifact_facts import Birth
 from runtimes.bundle.manifest import manifest_json, read_manifest
-from runtimes.runner.contract import RunOptions
+from runtimes.runner.contract import RunInfo, RunOptions
 from runtimes.runner.fidelity.birth import shown
 from runtimes.runner.fidelity.probe_store import save_probes
 from runtimes.runner.fidelity.probes import AT_BIRTH, probe
@@ -97,3 +97,9 @@ def test_what_shows_less_than_at_its_birth_is_passed_over(bundle, kit, error: fl
     with_probes(bundle, kit, error, born)
     (found,) = tried(bundle, "onnxruntime-fp32")
     assert reason in found.reason and (found.ms is None) == bool(reason)
+
+
+def test_what_the_processor_spoils_is_passed_over(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(RunInfo, "caution", "it overflows here")
+    (found,) = tried(bundle, "onnxruntime-fp32")
+    assert (found.ms, found.reason) == (None, "it overflows here")

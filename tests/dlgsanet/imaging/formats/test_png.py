@@ -40,6 +40,17 @@ def test_every_row_must_be_there(depth: int, kind: int, inter: int, length: int)
             read_png(png(depth=depth, kind=kind, raw=bytes(length + change), extra=PALETTE, inter=inter))
 
 
+@pytest.mark.parametrize("chunk", ["IHDR", "PLTE", "tRNS"])
+def test_what_decides_about_pixels_is_there_once(chunk: str) -> None:
+    """Pillow takes the last header: rows that it alone announces would be black."""
+    header = struct.pack(">IIBBBBB", 8, 12, 8, 0, 0, 0, 0)
+    kept = {"IHDR": b"", "PLTE": PALETTE, "tRNS": png_chunk(b"tRNS", b"\0\7")}[chunk]
+    again = png_chunk(b"IHDR", header) if chunk == "IHDR" else kept
+    read_png(png(extra=kept))
+    with pytest.raises(ValueError, match=f"{chunk} more than once"):
+        read_png(png(extra=kept + again))
+
+
 def test_a_stream_without_its_end_is_cut() -> None:
     packed = zlib.compress(bytes(36))
     data = png()
