@@ -1,8 +1,9 @@
 """The limits of the accuracy gates by precision, and the file that a user may give in their place.
 
 Those of bf16, INT8 and int8 weights are two to three times the worst that any artifact of the shipped networks shows on
-Set5, B100, the demo's photographs and the probe tiles; docs/reference/gates.md has that worst beside them. fp32 has
-more room, where the order of a sum decides, and fp16, which no device that computes in it was measured in.
+Set5, B100, the demo's photographs, the probe tiles and, but for bf16, drawn pages of text; docs/reference/gates.md has
+that worst beside them. A few have less room on text, where more would let visible faults pass. fp32 has more room,
+where the order of a sum decides, and fp16, which no device that computes in it was measured in.
 """
 
 from __future__ import annotations
@@ -134,22 +135,22 @@ BF16 = Limits(
 INT8W = Limits(
     drop_mean_db=0.016,
     drop_worst_db=0.05,
-    to_reference_mean_db=57.0,
-    to_reference_worst_db=51.0,
-    ssim_drop=0.00038,
+    to_reference_mean_db=50.0,
+    to_reference_worst_db=46.0,
+    ssim_drop=0.0012,
     shift=0.085,
-    image_shift=0.15,
+    image_shift=0.6,
     speck=5.0,
-    line=0.58,
-    step=0.18,
+    line=0.9,
+    step=0.38,
     dots=0.37,
     patch=3.3,
-    chroma=0.45,
+    chroma=0.65,
     ends=0.13,
     gain=0.0017,
     detail=0.005,
     colour_detail=0.0036,
-    seams=0.045,
+    seams=0.09,
     flat_shift=0.4,
     flat_patch=4.0,
     busy_shift=0.6,
@@ -159,7 +160,7 @@ INT8W = Limits(
 INT8 = Limits(
     drop_mean_db=0.05,
     drop_worst_db=0.15,
-    to_reference_mean_db=52.0,
+    to_reference_mean_db=51.0,
     to_reference_worst_db=45.0,
     ssim_drop=0.0017,
     shift=0.12,

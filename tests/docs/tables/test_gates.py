@@ -34,6 +34,10 @@ def test_what_was_seen_is_within_the_limits() -> None:
                 )
 
 
+NARROW = {("int8w", "patch"), ("int8", "line"), ("int8", "chroma")}
+"""What pages of text come near to, where twice as much would let planted faults pass or was not tried on them."""
+
+
 @pytest.mark.parametrize("precisions", [["bf16"], ["int8", "int8-mixed"], ["int8w", "pal8"]])
 def test_the_limits_are_two_to_three_times_what_was_seen(precisions: list[str]) -> None:
     """Of sizes: decibels have no such ratio. fp32 shows next to nothing, and fp16 was never measured on a device that
@@ -42,7 +46,8 @@ def test_the_limits_are_two_to_three_times_what_was_seen(precisions: list[str]) 
     for field in fields(Limits):
         seen = gates.worst_seen(field.name, precisions)
         if not field.name.startswith("to_reference"):
-            assert seen is not None and 1.95 < getattr(limits, field.name) / seen < 3.05, (field.name, seen)
+            least = 1.3 if (precisions[0], field.name) in NARROW else 1.95
+            assert seen is not None and least < getattr(limits, field.name) / seen < 3.05, (field.name, seen)
 
 
 def test_the_table_says_the_worst_in_brackets(monkeypatch: pytest.MonkeyPatch) -> None:
