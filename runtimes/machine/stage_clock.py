@@ -29,8 +29,8 @@ class StageClock:
         self._first, self._last = inf, -inf
 
     @contextmanager
-    def stage(self, stage: Stage) -> Iterator[None]:
-        """The block is this stage's."""
+    def stage(self, stage: Stage | None) -> Iterator[None]:
+        """The block is this stage's, or nobody's (None): it waits for another thread."""
         times = self._here()
         self._first = min(self._first, times.turn_to(stage))
         try:
@@ -38,8 +38,8 @@ class StageClock:
         finally:
             self._last = max(self._last, times.turn_back())
 
-    def each(self, stage: Stage, items: Iterable[T]) -> Iterator[T]:
-        """The same items; what it takes to make them is this stage's."""
+    def each(self, stage: Stage | None, items: Iterable[T]) -> Iterator[T]:
+        """The same items; what it takes to make them is this stage's, or waiting (None)."""
         iterator, end = iter(items), object()
         try:
             while True:
@@ -97,10 +97,10 @@ class _ThreadTimes:
 
     def __init__(self) -> None:
         self.busy_ms: defaultdict[Stage, float] = defaultdict(float)
-        self._inside: list[Stage] = []
+        self._inside: list[Stage | None] = []
         self._since = 0.0
 
-    def turn_to(self, stage: Stage) -> float:
+    def turn_to(self, stage: Stage | None) -> float:
         now = self._count()
         self._inside.append(stage)
         return now
@@ -112,7 +112,7 @@ class _ThreadTimes:
 
     def _count(self) -> float:
         now = now_ms()
-        if self._inside:
-            self.busy_ms[self._inside[-1]] += now - self._since
+        if self._inside and (stage := self._inside[-1]) is not None:
+            self.busy_ms[stage] += now - self._since
         self._since = now
         return now

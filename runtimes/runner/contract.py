@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TypeVar
@@ -16,7 +16,7 @@ from dlgsanet.imaging.pixels import Pixels
 from runtimes.machine.ahead import ahead
 from runtimes.machine.processor import overflows_int8
 from runtimes.runner.overlap import DEFAULT_OVERLAP
-from runtimes.runner.tiling import Array, Stream, nearest_tile, stream_rows, upscale_stream
+from runtimes.runner.tiling import Array, Stream, Tile, nearest_tile, stream_rows, upscale_each, upscale_stream
 
 RANGE_TOLERANCE = 1e-4
 """How far outside [0, 1] an input may lie: rounding in a resize, not another value range."""
@@ -132,10 +132,12 @@ class Runner(ABC):
     checked here.
     """
 
-    def __init__(self, scale: int, tiles: Sequence[tuple[int, int]]) -> None:
+    def __init__(self, scale: int, tiles: Sequence[Tile], pixel_costs: Mapping[Tile, float] | None = None) -> None:
         self.scale = scale
         self.tiles = tuple(tiles)
         """The (H, W) in LR pixels that `infer` takes; empty: any."""
+        self.pixel_costs = pixel_costs or {}
+        """What a pixel takes in each tile, where that is known."""
         self._info: RunInfo | None = None
 
     @property
@@ -211,6 +213,18 @@ class Runner(ABC):
 
         return stream_rows(stream, lr, self.scale, self.tile_for((lr.shape[2], lr.shape[3]), overlap), overlap)
 
+    def each(
+        self,
+        pictures: Iterable[Array],
+        tile: Tile,
+        overlap: int = DEFAULT_OVERLAP,
+        through: Callable[[Stream], Stream] = lambda run: run,
+    ) -> Iterator[Array]:
+        """Upscale pictures of one size, 1 x 3 x H x W, as they come, in one of `tiles`: the engine never waits for the
+        end of one. `pictures` may be read in another thread, a picture or two ahead; `through` as in `rows`."""
+        self._require_open()
+        return upscale_each(through(self._checked_each), pictures, self.scale, tile, overlap)
+
     def device_ms(self) -> Mapping[str, float]:
         """What the device's own clock says of the last runs, medians in ms by part (upload, compute, download); empty
         where it has none."""
@@ -223,7 +237,7 @@ class Runner(ABC):
     def tile_for(self, image_hw: tuple[int, int], overlap: int = DEFAULT_OVERLAP) -> tuple[int, int]:
         """The tile (H, W) used for this image: the one in which it costs least, or the whole image where any size
         is taken."""
-        return nearest_tile(self.tiles, image_hw, overlap) if self.tiles else image_hw
+        return nearest_tile(self.tiles, image_hw, overlap, self.pixel_costs) if self.tiles else image_hw
 
     def inspect(self, tile: Array) -> tuple[Array, dict[str, Array]]:
         """As `infer`, with the values of `RunOptions.taps` by name, float32.

@@ -8,8 +8,7 @@ from dataclasses import replace
 from itertools import chain
 
 from runtimes.runner.contract import RunInfo, Runner
-from runtimes.runner.overlap import DEFAULT_OVERLAP
-from runtimes.runner.tiling import Array, Tile, nearest_tile
+from runtimes.runner.tiling import Array, Tile
 
 
 class FamilyRunner(Runner):
@@ -18,14 +17,10 @@ class FamilyRunner(Runner):
     def __init__(self, name: str, members: Sequence[Runner], pixel_costs: Mapping[Tile, float] | None = None) -> None:
         """`members` are runners of one artifact in one tile each; `name` is what they are called together.
         `pixel_costs`: what a pixel takes in each tile, where that is known."""
-        super().__init__(members[0].scale, [tile for member in members for tile in member.tiles])
+        super().__init__(members[0].scale, [tile for member in members for tile in member.tiles], pixel_costs)
         self._name = name
-        self._pixel_costs = pixel_costs or {}
         self._members = {tile: member for member in members for tile in member.tiles}
         self._stack = ExitStack()
-
-    def tile_for(self, image_hw: Tile, overlap: int = DEFAULT_OVERLAP) -> Tile:
-        return nearest_tile(self.tiles, image_hw, overlap, self._pixel_costs)
 
     def _open(self) -> RunInfo:
         for member in self._members.values():

@@ -7,13 +7,14 @@ costs is measured on a sample, which is computed as well but not used.
 from __future__ import annotations
 
 import math
-from collections import deque
-from collections.abc import Iterator
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise, product
 
 import numpy as np
 
-from runtimes.runner.tiling import Array, Stream
+from runtimes.runner.tiling import Array, Stream, Tile, axis_spans
 
 SAMPLE_EVERY = 50
 """Of the tiles that were nearly equal, one in so many is computed too; the first is."""
@@ -53,22 +54,25 @@ class ReuseCount:
         return lines
 
 
-@dataclass(frozen=True)
-class _Known:
-    """A tile and its output."""
+@dataclass
+class _Computed:
+    """A tile that the engine got, and its output once that is there."""
 
     tile: Array
-    sr: Array
+    sr: Array | None = None
 
 
 @dataclass(frozen=True)
-class _Waiting:
-    """A tile whose turn is to come: a known output, to be computed for the sample or not at all, or none yet."""
+class _Turn:
+    """Whose output a tile takes: its own or that of one before it. `sampled`: it is computed all the same."""
 
-    place: int
-    tile: Array
-    known: _Known | None
+    source: _Computed
+    own: bool
     sampled: bool = False
+
+    @property
+    def asked(self) -> bool:
+        return self.own or self.sampled
 
 
 class TileMemory:
@@ -78,8 +82,13 @@ class TileMemory:
         """`near_db`: tiles of at least this PSNR to a tile that was computed take its output; None: bit-equal ones
         only."""
         self._most = None if near_db is None else 10 ** (-near_db / 10)
-        self._known: dict[int, _Known] = {}
+        self._known: dict[int, _Computed] = {}
+        self._place = 0
         self.count = ReuseCount()
+
+    def begin_frame(self) -> None:
+        """The tiles that are taken from now on are the next frame's."""
+        self._place = 0
 
     def forget(self) -> None:
         """The next frame is computed as a whole."""
@@ -91,52 +100,75 @@ class TileMemory:
         self.count.exact += len(self._known)
 
     def stream(self, run: Stream) -> Stream:
-        """As `run`, for the tiles of one frame, without those that are known."""
+        """As `run`, for the tiles of frame after frame, without those that are known: the engine may not have answered
+        them yet. What is known waits behind what is not, so frames without anything new wait until something is."""
 
         def known_or_run(tiles: Iterator[Array]) -> Iterator[Array]:
-            waiting: deque[_Waiting] = deque()
+            waiting: deque[_Turn] = deque()
 
             def unknown() -> Iterator[Array]:
-                for place, tile in enumerate(tiles):
-                    turn = self._look_up(place, tile)
+                for tile in tiles:
+                    turn = self._look_up(self._place, tile)
+                    self._place += 1
                     waiting.append(turn)
-                    if turn.known is None or turn.sampled:
+                    if turn.asked:
                         yield tile
 
+            self.begin_frame()
             for sr in run(unknown()):
-                while waiting[0].known is not None and not waiting[0].sampled:
-                    yield self._given(waiting.popleft())
+                while not waiting[0].asked:
+                    yield _given(waiting.popleft())
                 yield self._answered(waiting.popleft(), sr)
             while waiting:
-                yield self._given(waiting.popleft())
+                yield _given(waiting.popleft())
 
         return known_or_run
 
-    def _look_up(self, place: int, tile: Array) -> _Waiting:
+    def _look_up(self, place: int, tile: Array) -> _Turn:
         self.count.tiles += 1
         known = self._known.get(place)
-        if known is None or known.tile.shape != tile.shape:
-            return _Waiting(place, tile, None)
-        if np.array_equal(known.tile, tile):
-            self.count.exact += 1
-            return _Waiting(place, tile, known)
-        if self._most is None or _mean_square(known.tile, tile) > self._most:
-            return _Waiting(place, tile, None)
-        self.count.near += 1
-        return _Waiting(place, tile, known, sampled=self.count.near % SAMPLE_EVERY == 1)
+        if known is not None and known.tile.shape == tile.shape:
+            if np.array_equal(known.tile, tile):
+                self.count.exact += 1
+                return _Turn(known, own=False)
+            if self._most is not None and _mean_square(known.tile, tile) <= self._most:
+                self.count.near += 1
+                return _Turn(known, own=False, sampled=self.count.near % SAMPLE_EVERY == 1)
+        self._known[place] = _Computed(tile)
+        return _Turn(self._known[place], own=True)
 
-    def _given(self, turn: _Waiting) -> Array:
-        assert turn.known is not None
-        return turn.known.sr
-
-    def _answered(self, turn: _Waiting, sr: Array) -> Array:
-        if turn.known is None:
-            self._known[turn.place] = _Known(turn.tile, sr)
+    def _answered(self, turn: _Turn, sr: Array) -> Array:
+        if turn.own:
+            turn.source.sr = sr
             return sr
-        difference = np.abs(np.clip(sr, 0, 1) - np.clip(turn.known.sr, 0, 1)) * 255
+        given = _given(turn)
+        difference = np.abs(np.clip(sr, 0, 1) - np.clip(given, 0, 1)) * 255
         self.count.worst.append(float(difference.max()))
         self.count.mean.append(float(difference.mean()))
-        return turn.known.sr
+        return given
+
+
+def _given(turn: _Turn) -> Array:
+    assert turn.source.sr is not None  # answers come in order, and its source was asked for before it
+    return turn.source.sr
+
+
+def new_shares(frames: Iterable[Array], tiles: Sequence[Tile], overlap: int) -> dict[Tile, float]:
+    """Of each tile that fits `overlap`, the share of a frame's tiles that differ from those of the frame before. Frames
+    that are wholly equal are left out; empty where nothing ever changes."""
+    changed: Counter[Tile] = Counter()
+    pairs, counts = 0, dict[Tile, int]()
+    for before, after in pairwise(frames):
+        where = np.any(before != after, axis=(0, 1))
+        if not where.any():
+            continue
+        pairs += 1
+        for tile in (tile for tile in tiles if min(tile) > overlap):
+            rows, columns = (axis_spans(*axis, overlap, 1) for axis in zip(where.shape, tile, strict=True))
+            counts[tile] = len(rows) * len(columns)
+            corners = [(row.start, column.start) for row, column in product(rows, columns)]
+            changed[tile] += sum(bool(where[y : y + tile[0], x : x + tile[1]].any()) for y, x in corners)
+    return {tile: changed[tile] / (pairs * count) for tile, count in counts.items()}
 
 
 def _mean_square(one: Array, other: Array) -> float:

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -57,6 +58,32 @@ class Span:
         rise, fall = slice(0, first), slice(last, len(self.weight))
         found = [(rise, self.weight[rise]), (slice(first, last), None), (fall, self.weight[fall])]
         return [(part, weight) for part, weight in found if part.start < part.stop]
+
+
+@dataclass(frozen=True)
+class _Grid:
+    """The tiles of one image: every row with every column, row by row."""
+
+    scale: int
+    tile: Tile
+    rows: Sequence[Span]
+    columns: Sequence[Span]
+
+    @staticmethod
+    def over(image_hw: Tile, scale: int, tile: Tile, overlap: int) -> _Grid:
+        rows, columns = (axis_spans(*axis, overlap, scale) for axis in zip(image_hw, tile, strict=True))
+        return _Grid(scale, tile, rows, columns)
+
+    def cut(self, lr: Pixels) -> Iterator[Array]:
+        """Its tiles of one image."""
+        return (_cut(lr, self.tile, row, column) for row in self.rows for column in self.columns)
+
+    def join(self, answers: Iterator[Array], out: Array) -> Array:
+        """Add the upscaled tiles to `out`, zeros of the image's upscaled size; it takes no answer more."""
+        for row, column in itertools.product(self.rows, self.columns):
+            place = out[:, :, row.low : row.high, column.low : column.high]
+            _blend(place, next(answers), self.scale, self.tile, row, column)
+        return out
 
 
 def middle_tile(picture: Array, tile: tuple[int, int]) -> Array:
@@ -116,14 +143,32 @@ def one_by_one(infer: Infer) -> Stream:
 def upscale_stream(run: Stream, lr: Array, scale: int, tile: tuple[int, int], overlap: int = DEFAULT_OVERLAP) -> Array:
     """As `upscale_tiled`, with all tiles of all images through one stream."""
     batch, channels, height, width = _require_nchw(lr, np.float32)
-    rows = axis_spans(height, tile[0], overlap, scale)
-    columns = axis_spans(width, tile[1], overlap, scale)
     out = np.zeros((batch, channels, height * scale, width * scale), np.float32)
-    places = list(itertools.product(range(batch), rows, columns))
-    answers = run(_cut(lr[image : image + 1], tile, row, column) for image, row, column in places)
-    for (image, row, column), sr in zip(places, answers, strict=True):
-        _blend(out[image : image + 1, :, row.low : row.high, column.low : column.high], sr, scale, tile, row, column)
+    grid = _Grid.over((height, width), scale, tile, overlap)
+    answers = run(cut for image in range(batch) for cut in grid.cut(lr[image : image + 1]))
+    for image in range(batch):
+        grid.join(answers, out[image : image + 1])
     return out
+
+
+def upscale_each(
+    run: Stream, pictures: Iterable[Array], scale: int, tile: tuple[int, int], overlap: int = DEFAULT_OVERLAP
+) -> Iterator[Array]:
+    """Upscale pictures (1 x 3 x H x W, each of a size of its own) one after another, all tiles through one stream: it
+    may have the first ones of the next picture while the last ones of this are computed."""
+    waiting: deque[tuple[_Grid, tuple[int, int, int, int]]] = deque()
+
+    def cut() -> Iterator[Array]:
+        for lr in pictures:
+            batch, channels, height, width = _require_nchw(lr, np.float32)
+            grid = _Grid.over((height, width), scale, tile, overlap)
+            waiting.append((grid, (batch, channels, height * scale, width * scale)))
+            yield from grid.cut(lr)
+
+    answers = run(cut())
+    for first in answers:
+        grid, shape = waiting.popleft()
+        yield grid.join(itertools.chain([first], answers), np.zeros(shape, np.float32))
 
 
 def iter_rows(
@@ -145,9 +190,8 @@ def stream_rows(
     batch, channels, height, width = _require_nchw(lr, np.float32, np.uint8, np.uint16)
     if batch != 1:
         raise InputError(f"expected one image to stream, found a batch of {batch}: call it once for each image")
-    rows = axis_spans(height, tile[0], overlap, scale)
-    columns = axis_spans(width, tile[1], overlap, scale)
-    answers = run(_cut(lr, tile, row, column) for row in rows for column in columns)
+    grid = _Grid.over((height, width), scale, tile, overlap)
+    answers, rows = run(grid.cut(lr)), grid.rows
     done = 0
     carried = np.zeros((1, channels, 0, width * scale), np.float32)
     for index, row in enumerate(rows):
@@ -155,7 +199,7 @@ def stream_rows(
         finished = min((span.low for span in later), default=height * scale)
         strip = np.zeros((1, channels, max(row.high, done + carried.shape[2]) - done, width * scale), np.float32)
         strip[:, :, : carried.shape[2]] = carried
-        for column in columns:
+        for column in grid.columns:
             place = strip[:, :, row.low - done : row.high - done, column.low : column.high]
             _blend(place, next(answers), scale, tile, row, column)
         carried = strip[:, :, finished - done :].copy()

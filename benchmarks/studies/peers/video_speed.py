@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,15 +31,14 @@ from runtimes import open_runner
 from runtimes.file_formats.markdown import markdown_table
 from runtimes.machine.clock import now_ms
 from runtimes.runner.contract import Runner
-from runtimes.runner.overlap import DEFAULT_OVERLAP
-from runtimes.runner.tiling import Array, Stream
+from runtimes.runner.tiling import Array, Stream, Tile
 from runtimes.upscale.options import UpscaleOptions
 from runtimes.upscale.plan import STREAMS
 from runtimes.upscale.video.codecs import THREADS
 from runtimes.upscale.video.decode import Part, planes, read_frames
 from runtimes.upscale.video.library import library
 from runtimes.upscale.video.plan import VideoPlan, plan_video
-from runtimes.upscale.video.run import run_video
+from runtimes.upscale.video.run import choose_tile, run_video
 
 ENGINES = ("ort", "ov")
 _QUIET = Voice(quiet=True)
@@ -131,14 +130,23 @@ class _Job:
         return done.frames / seconds, (done.reuse.exact + done.reuse.near) / max(done.reuse.tiles, 1)
 
 
-def measure(bundle: Path, artifact: str, kind: str, frames: int, rounds: int, python: str | None) -> VideoRow:
+def measure(
+    bundle: Path,
+    artifact: str,
+    kind: str,
+    frames: int,
+    rounds: int,
+    python: str | None,
+    engines: Sequence[str] = ENGINES,
+) -> VideoRow:
     """All that runs here, in turn."""
     with tempfile.TemporaryDirectory() as folder, open_runner(bundle, artifact, streams=STREAMS) as run:
         source = write_clip(Path(folder, "clip.mp4"), kind, frames)
         options = UpscaleOptions((source,), Path(folder, "large.mp4"), bundle=bundle)
         plan = plan_video(options, nullcontext(run), run.scale, _QUIET)
-        job = _Job(plan, run, list(_tiles(plan, run)), frames)
-        theirs = _vapoursynth(plan, bundle, Path(folder), python) if python else {}
+        tile = choose_tile(plan, run)
+        job = _Job(plan, run, list(_tiles(plan, run, tile)), frames)
+        theirs = _vapoursynth(plan, bundle, Path(folder), python, engines) if python else {}
         job.engine()
         pairs, others = [], {name: [frame_rate()] for name, frame_rate in theirs.items()}
         for number in range(rounds):
@@ -148,7 +156,7 @@ def measure(bundle: Path, artifact: str, kind: str, frames: int, rounds: int, py
         return VideoRow(
             clip=kind,
             artifact=run.info.artifact,
-            tile=run.tile_for((plan.clip.height, plan.clip.width), DEFAULT_OVERLAP),
+            tile=tile,
             rounds=rounds,
             engine_fps=median(engine for engine, _, _ in pairs),
             ours_fps=median(ours for _, ours, _ in pairs),
@@ -158,26 +166,27 @@ def measure(bundle: Path, artifact: str, kind: str, frames: int, rounds: int, py
         )
 
 
-def _tiles(plan: VideoPlan, run: Runner) -> Iterator[Array]:
+def _tiles(plan: VideoPlan, run: Runner, tile: Tile) -> Iterator[Array]:
     """Those of all frames, as the tiler cuts them."""
     found: list[Array] = []
 
     def kept(engine: Stream) -> Stream:
         def keep(tiles: Iterator[Array]) -> Iterator[Array]:
-            for tile in tiles:
-                found.append(tile)
-                yield from engine(iter([tile]))
+            for cut in tiles:
+                found.append(cut)
+                yield from engine(iter([cut]))
 
         return keep
 
-    for frame in read_frames(plan.clip, Part(), 0, False, _QUIET.note):
-        for _ in run.rows(frame.rgb, plan.overlap, through=kept):
-            pass
+    frames = (frame.rgb for frame in read_frames(plan.clip, Part(), 0, False, _QUIET.note))
+    for _ in run.each(frames, tile, plan.overlap, kept):
         yield from found
         found.clear()
 
 
-def _vapoursynth(plan: VideoPlan, bundle: Path, folder: Path, python: str) -> dict[str, Callable[[], float]]:
+def _vapoursynth(
+    plan: VideoPlan, bundle: Path, folder: Path, python: str, engines: Sequence[str]
+) -> dict[str, Callable[[], float]]:
     """How to run vs-mlrt, by engine: each time in a process of its own, its start not counted."""
     with library().open(str(plan.clip.path)) as source:
         found: list[Any] = [planes(frame, plan.clip.layout) for frame in source.decode(video=0)]
@@ -194,7 +203,7 @@ def _vapoursynth(plan: VideoPlan, bundle: Path, folder: Path, python: str) -> di
             raise BackendError(f"vs-mlrt with {engine} failed: {done.stderr.strip().splitlines()[-1:]}")
         return float(done.stdout.split()[-1])
 
-    return {engine: lambda engine=engine: frame_rate(engine) for engine in ENGINES}  # type: ignore[misc]
+    return {engine: lambda engine=engine: frame_rate(engine) for engine in engines}  # type: ignore[misc]
 
 
 def table(files: list[VideoSpeed]) -> str:
@@ -216,9 +225,14 @@ def main(
     frames: int = 48,
     rounds: int = 3,
     vapoursynth: str | None = None,
+    engine: Annotated[list[str] | None, typer.Option()] = None,
 ) -> None:
     """Measure, print the table and write the file."""
-    rows = tuple(measure(bundle, one, kind, frames, rounds, vapoursynth) for one in artifact for kind in clip or CLIPS)
+    rows = tuple(
+        measure(bundle, one, kind, frames, rounds, vapoursynth, engine or ENGINES)
+        for one in artifact
+        for kind in clip or CLIPS
+    )
     with open_runner(bundle, artifact[0]) as run:
         found = VideoSpeed(frames, run.info.threads, rows)
     write_study(output, found)

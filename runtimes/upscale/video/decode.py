@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, cast
@@ -53,7 +53,9 @@ class Frame:
     rgb: Array
 
 
-def read_frames(clip: Clip, part: Part, first: int, lenient: bool, note: Callable[[str], None]) -> Iterator[Frame]:
+def read_frames(
+    clip: Clip, part: Part, first: int, lenient: bool, note: Callable[[str], None]
+) -> Generator[Frame, None, None]:
     """Frames of the part from number `first` on. All before are decoded, too: so every frame has the same bits,
     wherever a run goes on.
 

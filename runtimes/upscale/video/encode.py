@@ -59,7 +59,6 @@ class _Encoder:
     number: int
     _packets: list[CodedFrame] = field(default_factory=list)
     _durations: dict[int, int] = field(default_factory=dict)
-    _last: tuple[Array, VideoFrame] | None = None
 
     def __post_init__(self) -> None:
         with _encoding():

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +19,8 @@ from runtimes.machine.ahead import ahead, behind
 from runtimes.machine.clock import now_ms
 from runtimes.machine.stage_clock import StageClock
 from runtimes.runner.contract import RunInfo, Runner
-from runtimes.runner.tile_memory import ReuseCount, TileMemory
-from runtimes.runner.tiling import Stream
+from runtimes.runner.tile_memory import ReuseCount, TileMemory, new_shares
+from runtimes.runner.tiling import Stream, Tile, nearest_tile
 from runtimes.upscale.video.colour import Array
 from runtimes.upscale.video.decode import Frame, read_frames
 from runtimes.upscale.video.encode import LargeFrame, write_segments
@@ -26,6 +28,9 @@ from runtimes.upscale.video.join import join
 from runtimes.upscale.video.library import versions
 from runtimes.upscale.video.plan import VideoPlan
 from runtimes.upscale.video.segments import MadeOf
+
+LOOKED_AT = 24
+"""Frames that tell how much of a clip stays as it was: one second, usually."""
 
 
 @dataclass(frozen=True)
@@ -74,14 +79,15 @@ def run_video(plan: VideoPlan, voice: Voice, clock: StageClock | None = None) ->
     """
     place, every, clock = plan.place, plan.coding.key_every, clock or StageClock()
     with plan.runner as run:
-        begun = place.begin(made_of(plan, run.info), plan.force)
+        tile = choose_tile(plan, run)
+        begun = place.begin(made_of(plan, run.info, tile), plan.force)
         first = begun * every
         if begun:
             voice.note(f"going on after {begun} finished segments, {first} frames at most")
         start = now_ms()
         memory = TileMemory(plan.reuse_db)
         with _kept_work(plan, voice):
-            computed = _compute(plan, run, memory, first, voice, clock)
+            computed = _compute(plan, _Upscaler(run, tile, memory, plan, clock), first, voice, clock)
         seconds = (now_ms() - start) / 1e3
         segments = place.segments()
         frames = sum(segment.frames for segment in segments)
@@ -97,10 +103,24 @@ def run_video(plan: VideoPlan, voice: Voice, clock: StageClock | None = None) ->
         return done
 
 
-def made_of(plan: VideoPlan, info: RunInfo) -> MadeOf:
+def choose_tile(plan: VideoPlan, run: Runner) -> Tile:
+    """The tile in which this clip costs least, as far as its first frames tell: of small ones more stay as they were.
+
+    It depends on nothing but the clip and the bundle, so whoever goes on takes the same.
+    """
+    height, width = plan.clip.height, plan.clip.width
+    if len(run.tiles) < 2:
+        return run.tile_for((height, width), plan.overlap)
+    with closing(read_frames(plan.clip, plan.part, 0, plan.lenient, lambda said: None)) as frames:
+        shares = new_shares((frame.rgb for frame in islice(frames, LOOKED_AT)), run.tiles, plan.overlap)
+    costs = {tile: share * run.pixel_costs.get(tile, 1.0) for tile, share in shares.items()} or run.pixel_costs
+    return nearest_tile(run.tiles, (height, width), plan.overlap, costs)
+
+
+def made_of(plan: VideoPlan, info: RunInfo, tile: Tile) -> MadeOf:
     """All that the output's bits depend on."""
     libraries = ", ".join(f"{name} {version}" for name, version in sorted(info.versions.items()))
-    options = (plan.part, plan.overlap, plan.reuse_db, plan.lenient, plan.coding)
+    options = (plan.part, plan.overlap, tile, plan.reuse_db, plan.lenient, plan.coding)
     return MadeOf(
         source=sha256_file(plan.clip.path),
         artifact=f"{info.artifact} ({info.reported_precision}), weights {plan.weights}",
@@ -124,7 +144,7 @@ def _kept_work(plan: VideoPlan, voice: Voice) -> Iterator[None]:
         raise
 
 
-def _compute(plan: VideoPlan, run: Runner, memory: TileMemory, first: int, voice: Voice, clock: StageClock) -> int:
+def _compute(plan: VideoPlan, upscaler: _Upscaler, first: int, voice: Voice, clock: StageClock) -> int:
     """Upscale and code the frames from number `first` on; returns how many there were."""
     about = plan.clip.about(plan.part.start, plan.part.length)
     read = partial(read_frames, plan.clip, plan.part, first, plan.lenient, voice.note)
@@ -133,51 +153,75 @@ def _compute(plan: VideoPlan, run: Runner, memory: TileMemory, first: int, voice
         step = stack.enter_context(voice.progress(None if about is None else max(1, about - first)))
         put = stack.enter_context(behind(write))
         frames = stack.enter_context(ahead(lambda: clock.each("decode", read())))
-        upscale = _Upscaler(run, memory, plan, clock)
+        large = stack.enter_context(closing(upscaler.large_frames(frames)))
         start, done = now_ms(), 0
-        for frame in frames:
-            _say(step, about, frame, done, (now_ms() - start) / 1e3, plan.coding.key_every)
-            put(upscale(frame))
+        for frame in large:
+            _say(step, about, frame.index, done, (now_ms() - start) / 1e3, plan.coding.key_every)
+            put(frame)
             done += 1
         return done
 
 
-def _say(step: Callable[[str], None], about: int | None, frame: Frame, done: int, seconds: float, every: int) -> None:
+def _say(step: Callable[[str], None], about: int | None, index: int, done: int, seconds: float, every: int) -> None:
     """Progress: each frame where the end is known; else, since each is a line in a log, once in a segment."""
     rate = f", {done / seconds:.2f} frames/s" if done and seconds > 0 else ""
-    if about is not None or frame.index % every == 0:
-        step(f"frame {frame.index + 1}{rate}")
+    if about is not None or index % every == 0:
+        step(f"frame {index + 1}{rate}")
+
+
+@dataclass(frozen=True)
+class _Turn:
+    """A frame that was read: its number and times, and whether its picture is the one of the frame before."""
+
+    index: int
+    pts: int
+    duration: int
+    same: bool
+
+    def large(self, picture: Array) -> LargeFrame:
+        return LargeFrame(self.index, self.pts, self.duration, picture)
 
 
 class _Upscaler:
-    """Frames to large frames. What it remembers of the frame before ends with the segment, so that a segment's
-    frames depend on nothing before it."""
+    """Frames to large frames, all tiles in one stream, so that the engine has the next frame's while this one's last
+    are computed. What it remembers of the frame before ends with the segment, so that a segment's frames depend on
+    nothing before it; and so frames wait for new tiles no longer than that."""
 
-    def __init__(self, run: Runner, memory: TileMemory, plan: VideoPlan, clock: StageClock) -> None:
-        self._run, self._memory, self._clock = run, memory, clock
+    def __init__(self, run: Runner, tile: Tile, memory: TileMemory, plan: VideoPlan, clock: StageClock) -> None:
+        self._run, self._tile, self._memory, self._clock = run, tile, memory, clock
         self._overlap, self._every = plan.overlap, plan.coding.key_every
-        self._last: tuple[Array, LargeFrame] | None = None
+        self._turns: deque[_Turn] = deque()
 
-    def __call__(self, frame: Frame) -> LargeFrame:
-        if frame.index % self._every == 0:
-            self._memory.forget()
-            self._last = None
-        if self._last is not None and np.array_equal(self._last[0], frame.rgb):
-            self._memory.repeat()
-            large = replace(self._last[1], index=frame.index, pts=frame.pts, duration=frame.duration)
-        else:
-            large = LargeFrame(frame.index, frame.pts, frame.duration, self._tiled(frame))
-        self._last = frame.rgb, large
-        return large
+    def large_frames(self, frames: Iterator[Frame]) -> Generator[LargeFrame, None, None]:
+        """All frames, upscaled, in their order."""
+        new = self._run.each(self._new(frames), self._tile, self._overlap, self._remembered)
+        last: Array | None = None
+        for picture in self._clock.each("blend", new):
+            yield from self._same(last)
+            last = picture[0]
+            yield self._turns.popleft().large(last)
+        yield from self._same(last)
 
-    def _tiled(self, frame: Frame) -> Array:
-        height, width = (side * self._run.scale for side in frame.rgb.shape[2:])
-        large = np.empty((3, height, width), np.float32)
-        rows = self._run.rows(frame.rgb, self._overlap, through=self._remembered)
-        for y0, strip in self._clock.each("blend", rows):
-            with self._clock.stage("copies"):
-                large[:, y0 : y0 + strip.shape[2]] = strip[0]
-        return large
+    def _same(self, picture: Array | None) -> Iterator[LargeFrame]:
+        """The frames that show this one again, as far as they were read."""
+        while picture is not None and self._turns and self._turns[0].same:
+            yield self._turns.popleft().large(picture)
+
+    def _new(self, frames: Iterator[Frame]) -> Iterator[Array]:
+        """The pictures that are not those of the frame before."""
+        last: Array | None = None
+        for frame in self._clock.each(None, frames):
+            if frame.index % self._every == 0:
+                self._memory.forget()
+                last = None
+            same = last is not None and np.array_equal(last, frame.rgb)
+            self._turns.append(_Turn(frame.index, frame.pts, frame.duration, same))
+            last = frame.rgb
+            if same:
+                self._memory.repeat()
+            else:
+                self._memory.begin_frame()
+                yield frame.rgb
 
     def _remembered(self, run: Stream) -> Stream:
         return self._memory.stream(self._clock.engine(run))

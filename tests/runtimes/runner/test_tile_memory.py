@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from itertools import chain
 
 import numpy as np
 import pytest
 
-from runtimes.runner.tile_memory import SAMPLE_EVERY, TileMemory
+from runtimes.runner.tile_memory import SAMPLE_EVERY, TileMemory, new_shares
 from runtimes.runner.tiling import stream_rows
 
 RNG = np.random.default_rng(5)
@@ -94,3 +95,31 @@ def test_between_tiler_and_engine_nothing_changes():
         through = [strip for _, strip in stream_rows(memory.stream(enlarge), picture, 2, (8, 8), 2)]
         assert all(np.array_equal(one, other) for one, other in zip(plain, through, strict=True))
     assert memory.count.exact == memory.count.tiles / 2
+
+
+@pytest.mark.parametrize("in_flight", [0, 1, 3, 7])
+def test_frames_in_one_stream_before_the_engine_has_answered(in_flight):
+    """A tile may be known whose output is still to come."""
+    engine, memory = Engine(in_flight), TileMemory()
+    frames = [TILES, [TILES[0], TILES[1] + 1, *TILES[2:]], [TILES[0], TILES[1] + 1, TILES[2], TILES[3] + 2]]
+
+    def tiles():
+        for frame in frames:
+            memory.begin_frame()
+            yield from frame
+
+    outputs = list(memory.stream(engine)(tiles()))
+    assert all(np.array_equal(sr, tile * 2) for sr, tile in zip(outputs, chain(*frames), strict=True))
+    assert len(engine.ran) == 4 + 1 + 1 and memory.count.exact == 12 - 6
+
+
+def test_the_share_of_tiles_that_change():
+    """One pixel at the lower right changes, every other time; frames that are the same again do not count."""
+    still = np.zeros((1, 3, 20, 30), np.float32)
+    moved = still.copy()
+    moved[0, 1, 18, 29] = 1
+    frames = [still, moved, moved, still, still]
+    shares = new_shares(iter(frames), [(20, 30), (12, 30), (12, 17), (8, 8)], 4)
+    assert shares == {(20, 30): 1.0, (12, 30): 1 / 2, (12, 17): 1 / 4, (8, 8): 1 / 28}
+    assert new_shares(iter(frames), [(4, 4)], 4) == {}  # no larger than the overlap
+    assert new_shares(iter([still, still]), [(20, 30)], 4) == {}  # nothing changes: nothing is known
