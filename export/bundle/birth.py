@@ -69,9 +69,7 @@ def _birth(bundle: Path, manifest: Manifest, artifact: Artifact, devices: dict[s
 
 
 def _lacking(artifact: Artifact, told: RunInfo | None) -> str | None:
-    if told is None:
-        return None
-    return replace(told, requested_precision=artifact.precision, reported_precision="another precision").lacking
+    return None if told is None else told.lacks(artifact.precision)
 
 
 def _all_shown(bundle: Path, manifest: Manifest, artifact: Artifact, run: Runner) -> Iterator[Shown]:

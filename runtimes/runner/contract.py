@@ -16,10 +16,16 @@ from dlgsanet.imaging.pixels import Pixels
 from runtimes.machine.ahead import ahead
 from runtimes.machine.processor import overflows_int8
 from runtimes.runner.overlap import DEFAULT_OVERLAP
-from runtimes.runner.tiling import Array, Stream, Tile, nearest_tile, stream_rows, upscale_each, upscale_stream
-
-RANGE_TOLERANCE = 1e-4
-"""How far outside [0, 1] an input may lie: rounding in a resize, not another value range."""
+from runtimes.runner.tiling import (
+    Array,
+    Stream,
+    Tile,
+    nearest_tile,
+    require_image,
+    stream_rows,
+    upscale_each,
+    upscale_stream,
+)
 
 VARIES = 0.02
 """An input whose values span this much cannot give a constant output; below it, bf16 may round it to one
@@ -87,15 +93,17 @@ class RunInfo:
     def lacking(self) -> str | None:
         """One line when the device itself says that it has not the pinned precision and another one ran, else
         None: then the artifact could not be measured here, which is no fault of the artifact."""
-        if self.precision_mismatch is None or not self.device_precisions:
+        missing = self.lacks(self.requested_precision)
+        if self.precision_mismatch is None or missing is None:
             return None
-        needed = _NEEDED.get(self.requested_precision, (self.requested_precision,))
-        if all(precision in self.device_precisions for precision in needed):
+        return f"{missing}; {self.backend} took {self.reported_precision} instead"
+
+    def lacks(self, precision: str) -> str | None:
+        """One line where the device itself says that it has not what this precision needs, else None."""
+        needed = _NEEDED.get(precision, (precision,))
+        if not self.device_precisions or all(it in self.device_precisions for it in needed):
             return None
-        return (
-            f"{self.device} has no {self.requested_precision} on this machine (it has "
-            f"{', '.join(self.device_precisions)}); {self.backend} took {self.reported_precision} instead"
-        )
+        return f"{self.device} has no {precision} on this machine (it has {', '.join(self.device_precisions)})"
 
     @property
     def caution(self) -> str:
@@ -187,7 +195,7 @@ class Runner(ABC):
         Returns N x 3 x scale*H x scale*W float32, unclamped. Raises as `infer` does.
         """
         self._require_open()
-        _require_image(lr)
+        require_image(lr)
         tile = self.tile_for((lr.shape[2], lr.shape[3]), overlap)
         return upscale_stream(self._checked_each, lr, self.scale, tile, overlap)
 
@@ -203,7 +211,7 @@ class Runner(ABC):
         called after every tile. `through` puts something between tiler and engine, such as `TileMemory.stream`."""
         self._require_open()
         if lr.dtype not in (np.uint8, np.uint16):
-            _require_image(lr)
+            require_image(lr)
 
         def stream(tiles: Iterator[Array]) -> Iterator[Array]:
             for sr in through(self._checked_each)(tiles):
@@ -298,7 +306,7 @@ class Runner(ABC):
         return self._info
 
     def _require_tile(self, tile: Array) -> None:
-        _require_image(tile)
+        require_image(tile)
         if tile.shape[0] != 1 or (self.tiles and tile.shape[2:] not in self.tiles):
             known = " or ".join(f"{height}x{width}" for height, width in self.tiles) or "any size"
             raise InputError(
@@ -315,20 +323,3 @@ class Runner(ABC):
             raise OutputError(f"{name}: the output holds NaN or infinity; the engine's precision overflows")
         if low == high and float(tile.max()) - float(tile.min()) > VARIES:
             raise OutputError(f"{name}: the output is {low:g} everywhere though the input is not constant")
-
-
-def _require_image(lr: Pixels) -> None:
-    """Refuse what is not a batch of NCHW float32 RGB images in [0, 1]."""
-    if not isinstance(lr, np.ndarray):
-        raise InputError(f"expected a NumPy array, found {type(lr).__name__}; convert it, as a tensor with .numpy()")
-    if lr.ndim != 4 or lr.shape[1] != 3 or 0 in lr.shape:
-        raise InputError(f"expected an image of shape N x 3 x H x W, found {lr.shape}")
-    if lr.dtype != np.float32:
-        raise InputError(f"expected float32 pixels in [0, 1], found {lr.dtype}; divide by the maximum and convert")
-    low, high = float(lr.min()), float(lr.max())
-    if not np.isfinite(low) or not np.isfinite(high):
-        raise InputError("expected pixels in [0, 1], found NaN or infinity in the image")
-    if low < -RANGE_TOLERANCE or high > 1 + RANGE_TOLERANCE:
-        raise InputError(
-            f"expected pixels in [0, 1], found {low:g} to {high:g}; divide by the maximum (255 for 8 bits)"
-        )

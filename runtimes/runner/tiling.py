@@ -34,6 +34,9 @@ Stream = Callable[[Iterator[Array]], Iterator[Array]]
 
 _EQUAL: Mapping[Tile, float] = MappingProxyType({})
 
+RANGE_TOLERANCE = 1e-4
+"""How far outside [0, 1] an input may lie: rounding in a resize, not another value range."""
+
 FEATHER = 0.5
 """Part of the overlap over which one tile fades into the next; the rest, half on each side, is thrown
 away."""
@@ -252,6 +255,23 @@ def _require_nchw(lr: Pixels, *dtypes: type) -> tuple[int, int, int, int]:
     if lr.ndim != 4 or lr.dtype not in dtypes or 0 in lr.shape:
         raise InputError(f"expected a non-empty NCHW float32 image, found {lr.dtype} of shape {lr.shape}")
     return lr.shape[0], lr.shape[1], lr.shape[2], lr.shape[3]
+
+
+def require_image(lr: Pixels) -> None:
+    """Refuse what is not a batch of NCHW float32 RGB images in [0, 1]."""
+    if not isinstance(lr, np.ndarray):
+        raise InputError(f"expected a NumPy array, found {type(lr).__name__}; convert it, as a tensor with .numpy()")
+    if lr.ndim != 4 or lr.shape[1] != 3 or 0 in lr.shape:
+        raise InputError(f"expected an image of shape N x 3 x H x W, found {lr.shape}")
+    if lr.dtype != np.float32:
+        raise InputError(f"expected float32 pixels in [0, 1], found {lr.dtype}; divide by the maximum and convert")
+    low, high = float(lr.min()), float(lr.max())
+    if not np.isfinite(low) or not np.isfinite(high):
+        raise InputError("expected pixels in [0, 1], found NaN or infinity in the image")
+    if low < -RANGE_TOLERANCE or high > 1 + RANGE_TOLERANCE:
+        raise InputError(
+            f"expected pixels in [0, 1], found {low:g} to {high:g}; divide by the maximum (255 for 8 bits)"
+        )
 
 
 def tile_count(image_hw: tuple[int, int], tile: tuple[int, int], overlap: int = DEFAULT_OVERLAP) -> int:

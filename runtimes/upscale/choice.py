@@ -80,8 +80,8 @@ def _opened(bundle: Path, prefix: str, options: RunOptions) -> Runner:
 
 
 def ranked(trials: Sequence[FamilyTime]) -> list[FamilyTime]:
-    """Those that run, the one to take first."""
-    timed = [(trial.ms, trial) for trial in trials if trial.ms is not None]
+    """Those that run and show enough, the one to take first."""
+    timed = [(trial.ms, trial) for trial in trials if trial.ms is not None and trial.checked]
     best = min((ms for ms, _ in timed), default=0.0)
     return [trial for _, trial in sorted(timed, key=lambda it: 0.0 if it[0] <= NEAR * best else it[0])]
 

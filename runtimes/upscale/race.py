@@ -16,7 +16,7 @@ CLOSE = 1.25
 
 _FAR = 1.5  # times the leader's time: that few runs tell it, and that another leader's ratio tells it
 _FEW, _MANY = 2, 4  # pairs of runs
-_LEAST_ROUNDS, _MOST_ROUNDS, _LONGEST_MS = 5, 15, 4e3
+_LEAST_ROUNDS, _MOST_ROUNDS, _LONGEST_MS = 4, 15, 2e3
 _STEADY = 1.05  # the two fastest runs of each differ by no more: the machine let them run undisturbed
 
 
@@ -44,6 +44,20 @@ class Race:
         self._open: dict[str, Racer] = {}
         self._behind: dict[str, float] = {}  # time of each, in times of the leader's
 
+    @property
+    def running(self) -> list[str]:
+        """Those that are open, the leader first."""
+        return sorted(self._open, key=self._behind.__getitem__)
+
+    def times_of_leader(self, name: str) -> float:
+        """What one that has entered takes, in times of the leader's."""
+        return self._behind[name]
+
+    def leave(self, name: str) -> None:
+        """One that is open does not count."""
+        self._open.pop(name).close()
+        del self._behind[name]
+
     def enter(self, racer: Racer) -> None:
         """Time it beside the leader. Raises what running raises; the racer is closed then."""
         try:
@@ -62,7 +76,7 @@ class Race:
         """Its fastest run against the leader's, run in turn."""
         if not self._open:
             return 1.0
-        leader = self._open[min(self._open, key=self._behind.__getitem__)]
+        leader = self._open[self.running[0]]
         mine, its = [], []
         for pairs in (_FEW, _MANY - _FEW):
             times = time_interleaved({"mine": racer.run, "its": leader.run}, warmup=0, runs=pairs)
@@ -76,7 +90,7 @@ class Race:
         """Run those that are close in rounds until their times repeat."""
         if not self._open:
             return Finish({}, True)
-        leader = min(self._open, key=self._behind.__getitem__)
+        leader = self.running[0]
         tasks = {name: racer.run for name, racer in self._open.items()}
         times: dict[str, list[float]] = {name: [] for name in tasks}
         steady, begun = False, now_ms()

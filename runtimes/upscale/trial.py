@@ -6,7 +6,7 @@ It runs in a process of its own, so that one that crashes is one that is passed 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -20,8 +20,8 @@ from dlgsanet.storage.typed_json import Text, decode, to_json
 from runtimes.backends.registry import backend_runner, find_backend
 from runtimes.bundle.manifest import Artifact, Manifest, read_manifest, select
 from runtimes.machine.child import Job, Say, ask, serve
-from runtimes.runner.contract import Runner, RunOptions
-from runtimes.upscale.race import Race, Racer
+from runtimes.runner.contract import RunInfo, Runner, RunOptions
+from runtimes.upscale.race import CLOSE, Race, Racer
 
 LEAST_DB = 30.0
 """An artifact that could not be run where it was exported has no figures of its own; beyond this it shows something
@@ -34,11 +34,13 @@ _TOGETHER = 2  # are opened at once: an engine compiles on one core
 
 @dataclass(frozen=True)
 class FamilyTime:
-    """An artifact family: ms of its smallest tile, or why it is passed over."""
+    """An artifact family: ms of its smallest tile, or why it is passed over. `checked`: it shows what it showed when it
+    was exported; one that is far behind is not asked."""
 
     family: Text
     ms: float | None
     reason: str = ""
+    checked: bool = True
 
 
 @dataclass(frozen=True)
@@ -88,53 +90,110 @@ def _note(step: str, tried: list[str]) -> None:
 
 def trials(job: TimingJob, say: Say = lambda step: None) -> Trials:
     """All families against each other, in this process; `say` gets what is tried next, a list as JSON."""
-    manifest = read_manifest(job.bundle)
-    failed: dict[str, str] = {}
-    race = Race()
-    with ThreadPoolExecutor(job.together) as pool:
-        for at in range(0, len(job.families), job.together):
-            batch = job.families[at : at + job.together]
-            say(json.dumps(batch))
-            for family, opened in zip(batch, pool.map(partial(_opened, job, manifest), batch), strict=True):
-                try:
-                    if isinstance(opened, EdgeError):
-                        raise opened
-                    say(json.dumps([family]))
-                    race.enter(opened)
-                except EdgeError as error:
-                    failed[family] = str(error)
-    finish = race.finish()
+    contest = _Contest(job, read_manifest(job.bundle), say)
+    ms, steady = contest.held()
+    untimed = [family for family in job.families if family not in ms]
     return Trials(
         tuple(
-            FamilyTime(it, None, failed[it]) if it in failed else FamilyTime(it, round(finish.ms[it], 3))
+            FamilyTime(it, None, contest.failed[it])
+            if it in untimed
+            else FamilyTime(it, round(ms[it], 3), checked=it in contest.checked)
             for it in job.families
         ),
-        finish.steady,
+        steady,
     )
 
 
-def _opened(job: TimingJob, manifest: Manifest, family: str) -> Racer | EdgeError:
-    """The family's smallest tile on noise, or why it is passed over."""
-    artifact = select(manifest, family)[0]
-    with ExitStack() as stack:
-        tile = np.random.default_rng(0).random((1, 3, *artifact.tile), np.float32)
+class _Contest:
+    """The first family of every backend, then the others of those backends that are not behind. What leads at the end
+    is held against its export."""
+
+    def __init__(self, job: TimingJob, manifest: Manifest, say: Say) -> None:
+        self._job, self._manifest, self._say = job, manifest, say
+        self._devices: dict[str, RunInfo] = {}
+        self.failed: dict[str, str] = {}
+        self.checked: set[str] = set()
+
+    def held(self) -> tuple[dict[str, float], bool]:
+        """ms of those that were timed, and whether the times are steady. Where all that lead show too little, the
+        others begin again."""
+        while left := [it for it in self._job.families if it not in self.failed]:
+            race, checks = Race(), dict[str, Callable[[], None]]()
+            first = {select(self._manifest, it)[0].backend: it for it in reversed(left)}
+            plain = [it for it in left if it in first.values()]
+            self._enter(race, plain, checks)
+            self._enter(race, self._not_hopeless(race, left, first), checks)
+            for family in race.running:
+                self._check(race, family, checks[family])
+            if race.running:
+                finish = race.finish()
+                return finish.ms, finish.steady
+        return {}, True
+
+    def _enter(self, race: Race, families: Sequence[str], checks: dict[str, Callable[[], None]]) -> None:
+        together = self._job.together
+        with ThreadPoolExecutor(together) as pool:
+            for at in range(0, len(families), together):
+                batch = families[at : at + together]
+                self._say(json.dumps(batch))
+                for family, opened in zip(batch, pool.map(self._opened, batch), strict=True):
+                    try:
+                        if isinstance(opened, EdgeError):
+                            raise opened
+                        racer, checks[family] = opened
+                        self._say(json.dumps([family]))
+                        race.enter(racer)
+                    except EdgeError as error:
+                        self.failed[family] = str(error)
+
+    def _not_hopeless(self, race: Race, left: Sequence[str], first: Mapping[str, str]) -> list[str]:
+        """The other families; not those of a backend whose first one is behind: in every precision it computes by the
+        same kernels' kind."""
+        found = []
+        for family in (it for it in left if it not in first.values()):
+            plain = first[select(self._manifest, family)[0].backend]
+            if plain not in self.failed and (ratio := race.times_of_leader(plain)) > CLOSE:
+                self.failed[family] = f"{plain} takes {ratio:.1f} times as long as {race.running[0]}"
+            else:
+                found.append(family)
+        return found
+
+    def _check(self, race: Race, family: str, check: Callable[[], None]) -> None:
+        self._say(json.dumps([family]))
         try:
-            run = _good(Path(job.bundle), manifest, artifact, RunOptions(job.device, job.threads), stack)
-            run.infer(tile)
+            check()
+            self.checked.add(family)
         except EdgeError as error:
-            return error
-        return Racer(family, lambda: run.infer(tile, checked=False), stack.pop_all().close)
+            self.failed[family] = str(error)
+            race.leave(family)
 
+    def _opened(self, family: str) -> tuple[Racer, Callable[[], None]] | EdgeError:
+        """The family's smallest tile on noise, and what tells whether it shows enough; or why it is passed over."""
+        artifact = select(self._manifest, family)[0]
+        bundle = Path(self._job.bundle)
+        with ExitStack() as stack:
+            tile = np.random.default_rng(0).random((1, 3, *artifact.tile), np.float32)
+            try:
+                run = self._runner(bundle, artifact, stack)
+                run.infer(tile)
+            except EdgeError as error:
+                return error
+            racer = Racer(family, lambda: run.infer(tile, checked=False), stack.pop_all().close)
+            return racer, partial(_require_as_at_birth, bundle, self._manifest, artifact, run)
 
-def _good(bundle: Path, manifest: Manifest, artifact: Artifact, options: RunOptions, stack: ExitStack) -> Runner:
-    """The artifact, open until the end of `stack`. Raises BackendError where it is not to be taken."""
-    if idle := find_backend(artifact.backend).idle_here:
-        raise BackendError(idle)
-    run = stack.enter_context(backend_runner(bundle, artifact, manifest.scale, options))
-    if spoilt := run.info.precision_mismatch or run.info.caution:
-        raise BackendError(spoilt)
-    _require_as_at_birth(bundle, manifest, artifact, run)
-    return run
+    def _runner(self, bundle: Path, artifact: Artifact, stack: ExitStack) -> Runner:
+        """The artifact, open until the end of `stack`. Raises BackendError where it is not to be taken."""
+        if idle := find_backend(artifact.backend).idle_here:
+            raise BackendError(idle)
+        told = self._devices.get(artifact.backend)
+        if told is not None and (lacking := told.lacks(artifact.precision)):
+            raise BackendError(lacking)  # which compiling it would only show later
+        options = RunOptions(self._job.device, self._job.threads)
+        run = stack.enter_context(backend_runner(bundle, artifact, self._manifest.scale, options))
+        self._devices[artifact.backend] = run.info
+        if spoilt := run.info.precision_mismatch or run.info.caution:
+            raise BackendError(spoilt)
+        return run
 
 
 def _require_as_at_birth(bundle: Path, manifest: Manifest, artifact: Artifact, run: Runner) -> None:

@@ -103,3 +103,13 @@ def test_what_the_processor_spoils_is_passed_over(bundle: Path, monkeypatch: pyt
     monkeypatch.setattr(RunInfo, "caution", "it overflows here")
     (found,) = tried(bundle, "onnxruntime-fp32")
     assert (found.ms, found.reason) == (None, "it overflows here")
+
+
+def test_a_backend_that_is_behind_is_not_tried_further(bundle: Path, monkeypatch) -> None:
+    pytest.importorskip("openvino")
+    families = [artifact.family for artifact in read_manifest(bundle).artifacts]
+    assert any(it.startswith("openvino-") and it != "openvino-fp32" for it in families)
+    monkeypatch.setattr(trying.Race, "times_of_leader", lambda race, name: 9.0 if name == "openvino-fp32" else 1.0)
+    found = {it.family: it for it in tried(bundle, *dict.fromkeys(families))}
+    behind = [it for name, it in found.items() if name.startswith("openvino-") and name != "openvino-fp32"]
+    assert all(it.ms is None and it.reason.startswith("openvino-fp32 takes 9.0 times as long as ") for it in behind)
