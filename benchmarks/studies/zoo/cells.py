@@ -14,7 +14,8 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.studies.zoo.judge import Network, judged
+from benchmarks.studies.zoo.judge import Network, device_of, judged
+from benchmarks.studies.zoo.jump import inside, jump
 from benchmarks.studies.zoo.networks import NETWORKS, TILE, ZooNetwork, make
 from benchmarks.studies.zoo.study import ZooCell
 from dlgsanet.errors import BackendError, EdgeError
@@ -23,6 +24,7 @@ from export.backends.registry import backend_of
 from export.bundle.artifact_writer import ArtifactWriter
 from export.graph.build import INPUT, OUTPUT
 from export.networks.network import NetworkOptions
+from export.networks.onnx_file.fixing import FixJob
 from export.networks.onnx_file.network import MadeFrom, OnnxFile, PreparedOnnxFile
 from export.networks.torch_module.spandrel_file import load_spandrel
 from export.networks.torch_module.tracing import TraceJob, traced
@@ -68,7 +70,7 @@ def _cells(network: ZooNetwork, targets: Sequence[str]) -> Iterator[ZooCell]:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         try:
-            prepared, module = _prepared(network, folder)
+            prepared, module, looked = _prepared(network, folder)
         except EdgeError as error:
             reason = str(error).replace(f"{folder}/", "")
             yield from (ZooCell(network.name, network.kind, name, "refused", reason, None) for name in targets)
@@ -81,13 +83,19 @@ def _cells(network: ZooNetwork, targets: Sequence[str]) -> Iterator[ZooCell]:
             aim = backend_of(row.backend).expand(row, TILE, TargetOptions())[0]
             try:
                 writer.require(aim)
-                found = judged(folder, writer.write(aim), network.scale, module)
+                artifact = writer.write(aim)
+                found = judged(folder, artifact, network.scale, module)
             except EdgeError as error:
                 found = ("refused", str(error), None)
-            yield ZooCell(network.name, network.kind, name, *found)
+            where = ""
+            if found[0] == "fails":
+                file = str(folder / f"{name}.onnx")
+                graph = inside(FixJob(str(prepared.path), looked, TILE, network.scale, aim.graph_opset, file))
+                where = jump(folder, artifact, network.scale, graph, device_of(artifact))
+            yield ZooCell(network.name, network.kind, name, *found, where)
 
 
-def _prepared(network: ZooNetwork, folder: Path) -> tuple[PreparedOnnxFile, Network]:
+def _prepared(network: ZooNetwork, folder: Path) -> tuple[PreparedOnnxFile, Network, Foreign]:
     weights, file = folder / f"{network.name}.pth", folder / f"{network.name}.onnx"
     make(network, weights)
     traced(TraceJob("spandrel", str(weights), (TILE,), str(file), False))
@@ -101,7 +109,7 @@ def _prepared(network: ZooNetwork, folder: Path) -> tuple[PreparedOnnxFile, Netw
             sr: Array = module(torch.from_numpy(lr.copy())).numpy()
         return sr
 
-    return opened, run
+    return opened, run, foreign
 
 
 def _silent(step: str) -> None:

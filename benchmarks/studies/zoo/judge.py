@@ -21,7 +21,7 @@ from runtimes.runner.fidelity.likeness import LikenessMeter, probe_figures
 from runtimes.runner.fidelity.probes import PROBES, probe
 from runtimes.runner.tiling import Array, Tile
 
-Result = Literal["passes", "refused", "fails", "compiled"]
+Result = Literal["passes", "refused", "fails", "compiled", "not run"]
 Network = Callable[[Array], Array]
 CORNER = 96  # HR pixels from the top left: both photographs have a face there
 
@@ -37,15 +37,16 @@ def originals(tile: Tile, scale: int) -> Mapping[str, tuple[Array, Array]]:
 
 
 def judged(bundle: Path, artifact: Artifact, scale: int, module: Network) -> tuple[Result, str, float | None]:
-    """What the gates say, why, and the worst PSNR to the module in dB; an engine that cannot run here was compiled."""
-    backend = find_backend(artifact.backend)
-    judges = backend.judges(artifact, "CPU")
+    """What the gates say, why, and the worst PSNR to the module in dB; an engine that cannot run here was compiled,
+    and what runs in another precision, since this machine has not its own, was not run."""
+    judges = find_backend(artifact.backend).judges(artifact, "CPU")
     if not judges and artifact.graph.engine is not None:
         return "compiled", "", None
-    device = judges[0].device if judges else "CPU"
     try:
-        with backend_runner(bundle, artifact, scale, RunOptions(device, threads=1)) as runner:
-            figures, worst = _figures(runner, artifact, scale, module)
+        with backend_runner(bundle, artifact, scale, RunOptions(device_of(artifact), threads=1)) as runner:
+            if runner.info.lacking:
+                return "not run", runner.info.lacking, None
+            figures, worst = _figures(runner, artifact, scale, module, runner.info.reported_precision)
     except InputError as error:
         return "refused", str(error), None
     except BackendError as error:
@@ -54,7 +55,15 @@ def judged(bundle: Path, artifact: Artifact, scale: int, module: Network) -> tup
     return ("passes" if verdict.gate == "pass" else "fails"), verdict.reason, worst
 
 
-def _figures(runner: Network, artifact: Artifact, scale: int, module: Network) -> tuple[Figures, float | None]:
+def device_of(artifact: Artifact) -> str:
+    """What computes it here: an interpreter where there is one, else the CPU."""
+    judges = find_backend(artifact.backend).judges(artifact, "CPU")
+    return judges[0].device if judges else "CPU"
+
+
+def _figures(
+    runner: Network, artifact: Artifact, scale: int, module: Network, reported: str
+) -> tuple[Figures, float | None]:
     meter = LikenessMeter(artifact.tile, scale, 0)
     drops, rgb, near, alike = [], [], [], []
     for name, (lr, hr) in originals(artifact.tile, scale).items():
@@ -74,7 +83,7 @@ def _figures(runner: Network, artifact: Artifact, scale: int, module: Network) -
         probes.append(probe_figures(name, runner(lr), module(lr)))
     figures = Figures(
         artifact.precision,
-        artifact.precision,
+        reported,
         drop_mean_db=float(np.mean(drops)),
         drop_worst_db=max(drops, key=abs),
         to_reference_mean_db=_finite(float(np.mean(near))),

@@ -20,7 +20,7 @@ NODE = re.compile(r"no form of (\w+)")
 @dataclass(frozen=True)
 class ZooCell:
     """A network through a target. `to_module_db`: PSNR of the worse photograph to the PyTorch module, None where it was
-    not run or is equal."""
+    not run or is equal. `where`: of one that fails, the tensor at which its error jumps (`jump`)."""
 
     network: str
     kind: str
@@ -28,6 +28,7 @@ class ZooCell:
     result: Result
     reason: str
     to_module_db: float | None
+    where: str = ""
 
 
 @dataclass(frozen=True)
@@ -48,13 +49,13 @@ def table(zoo: Zoo) -> str:
 
 
 def reasons_table(zoo: Zoo) -> str:
-    """Why cells do not pass: the reason, and which networks it holds for."""
-    found: dict[tuple[str, str, str], list[str]] = {}
+    """Why cells do not pass: the reason, which networks it holds for, and where in a network it begins."""
+    found: dict[tuple[str, str, str, str], list[str]] = {}
     for cell in zoo.cells:
         if cell.reason:
-            found.setdefault((cell.target, cell.result, cell.reason), []).append(cell.network)
-    rows = [(target, result, ", ".join(names), reason) for (target, result, reason), names in found.items()]
-    return markdown_table(("target", "", "networks", "reason"), sorted(rows))
+            found.setdefault((cell.target, cell.result, cell.where, cell.reason), []).append(cell.network)
+    rows = [(target, result, ", ".join(names), where, why) for (target, result, where, why), names in found.items()]
+    return markdown_table(("target", "", "networks", "error jumps at", "reason"), sorted(rows))
 
 
 def _shown(cell: ZooCell | None) -> str:

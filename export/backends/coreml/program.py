@@ -77,6 +77,26 @@ def require_known(graph: Graph) -> None:
             )
 
 
+class ShortNames:
+    """What the outputs of a graph's nodes are called in a package, asked for in the order of the nodes."""
+
+    def __init__(self) -> None:
+        self._given: Counter[str] = Counter()
+
+    def of(self, onnx_name: str) -> str:
+        """`deep_feature_extraction.0.body.1.restormer_attn.Conv` -> g0b1_3; a block's output has a name of its own."""
+        if (named := block_of(onnx_name)) is not None:
+            return named[1]
+        found = _BLOCK.match(onnx_name)
+        group, block = found.groups() if found else (None, None)
+        if group is not None:
+            where = f"g{group}" if block is None else f"g{group}b{block}"
+        else:
+            where = _PARTS.get(onnx_name.partition(".")[0], "top")
+        self._given[where] += 1
+        return f"{where}_{self._given[where]}"
+
+
 class _Translator:
     """Walks the nodes; values by their ONNX names."""
 
@@ -87,7 +107,7 @@ class _Translator:
         self.arrays = {item.name: numpy_helper.to_array(item) for item in graph.initializer}
         self.values: dict[str, Var | None] = {}
         self.shared: dict[tuple[object, ...], Var] = {}
-        self.names: Counter[str] = Counter()
+        self.names = ShortNames()
 
     def run(self, lr: Var) -> Var:
         kind = "fp16" if self.options.half else "fp32"
@@ -121,24 +141,11 @@ class _Translator:
         inputs = [self._value(name) for name in node.input]
         ints = [self._ints(name) for name in node.input]
         arrays = [self.arrays.get(name) for name in node.input]
-        name = self._name(node.name)
+        name = self.names.of(node.name)
         blockwise = self.options.target == "iOS18"
         made = write(Call(self.mb, self._share, name, inputs, ints, arrays, attributes, self.options.half, blockwise))
         outputs = made if isinstance(made, (list, tuple)) else [made]
         self.values.update(zip(node.output, outputs, strict=True))
-
-    def _name(self, onnx_name: str) -> str:
-        """`deep_feature_extraction.0.body.1.restormer_attn.Conv` -> g0b1_3; a block's output has a name of its own."""
-        if (named := block_of(onnx_name)) is not None:
-            return named[1]
-        found = _BLOCK.match(onnx_name)
-        group, block = found.groups() if found else (None, None)
-        if group is not None:
-            where = f"g{group}" if block is None else f"g{group}b{block}"
-        else:
-            where = _PARTS.get(onnx_name.partition(".")[0], "top")
-        self.names[where] += 1
-        return f"{where}_{self.names[where]}"
 
     def _value(self, name: str) -> Var | None:
         if name in self.values:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import openvino
 
 _KINDS = ("Convolution", "GroupConvolution")
+_RANGE = "FakeQuantize"
 _NOT_COMPUTED = ("Parameter", "Constant", "Result")
 _UNBIASED = "/WithoutBiases"  # what the ONNX reader appends to a convolution whose bias became an addition
 
@@ -48,10 +49,10 @@ def learn_ranges(model: openvino.Model, tiles: NDArray[np.float32]) -> openvino.
         ignored_scope=nncf.IgnoredScope(types=other_types(model), validate=False),
         advanced_parameters=nncf.AdvancedQuantizationParameters(disable_bias_correction=True),
     )
-    if not any(op.get_type_name() == "FakeQuantize" for op in quantized.get_ops()):
+    if not any(op.get_type_name() == _RANGE for op in quantized.get_ops()):
         raise RuntimeError("NNCF quantized no convolution of this network")
     learnt = [(name, _node(op, 0)) for name, op in convolutions(quantized)]
-    ranges = [(name, op) for name, op in learnt if op.get_type_name() == "FakeQuantize"]
+    ranges = [(name, op) for name, op in learnt if op.get_type_name() == _RANGE]
     require_finite({name: float(_values(_node(op, 2)).max()) for name, op in ranges})
     return quantized
 
@@ -73,10 +74,18 @@ def dense_by_name(model: openvino.Model) -> dict[str, bool]:
     return {name: op.get_type_name() == _KINDS[0] for name, op in convolutions(model)}
 
 
+def learnt_by_name(calibrated: openvino.Model) -> dict[str, bool]:
+    """Those of `dense_by_name` that a calibrated model has ranges of. NNCF leaves out what it knows to be worth little,
+    such as the two convolutions of a channel attention, which see one pixel."""
+    with_ranges = {name for name, op in convolutions(calibrated) if _node(op, 0).get_type_name() == _RANGE}
+    return {name: dense for name, dense in dense_by_name(calibrated).items() if name in with_ranges}
+
+
 def with_layers(model: openvino.Model, calibrated: openvino.Model, chosen: Collection[str]) -> openvino.Model:
     """A copy of the fp32 model whose `chosen` convolutions are quantized as in the calibrated one; all others, their
-    inputs and all biases stay as they are. Raises KeyError for a name that is none of its convolutions."""
-    made, learnt = model.clone(), dict(convolutions(calibrated))
+    inputs and all biases stay as they are. Raises KeyError for a name of which there are no ranges."""
+    ranges = learnt_by_name(calibrated)
+    made, learnt = model.clone(), {name: op for name, op in convolutions(calibrated) if name in ranges}
     present = dict(convolutions(made))
     inputs: dict[tuple[str, int], openvino.Output] = {}
     for name in sorted(chosen):
@@ -119,7 +128,7 @@ class OpenVinoMaker:
 
     @property
     def layers(self) -> dict[str, bool]:
-        return dense_by_name(self._model)
+        return learnt_by_name(self._calibrated)
 
     @property
     def default(self) -> list[str]:
@@ -151,7 +160,7 @@ def _quantize_weight(conv: openvino.Node, learnt: openvino.Node) -> None:
     from openvino import opset13
 
     root = _node(learnt, 1)
-    if root.get_type_name() == "FakeQuantize":
+    if root.get_type_name() == _RANGE:
         conv.input(1).replace_source_output(_like(root, conv.input(1).get_source_output()))
         return
     convert = _node(root, 0)  # Multiply(Convert(s8 values), scales): what NNCF makes of plain constants

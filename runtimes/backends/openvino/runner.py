@@ -88,8 +88,9 @@ class OpenVinoRunner(Runner):
     def _tap(self, network: IrModel) -> None:
         """Make outputs of the tensors that are to be seen, in their order behind the network's own.
 
-        Each is read through a convolution with the identity, which changes no value: what lies between an output and
-        the last convolution before it, OpenVINO would compute in f32 whatever the hint says.
+        Each is read through a convolution with the identity, or a product where it is no picture, which changes no
+        value: what lies between an output and the last convolution before it, OpenVINO would compute in f32 whatever
+        the hint says.
         """
         if not (taps := self._options.taps):
             return
@@ -98,9 +99,13 @@ class OpenVinoRunner(Runner):
         operators = import_module(f"{ENGINE.module}.opset13")
         results = []
         for name in taps:
-            channels = ports[name].get_shape()[1]
-            identity = operators.constant(np.eye(channels, dtype=np.float32)[:, :, None, None])
-            seen = operators.convolution(ports[name], identity, [1, 1], [0, 0], [0, 0], [1, 1])
+            sides = ports[name].get_shape()
+            if len(sides) == 4:
+                identity = operators.constant(np.eye(sides[1], dtype=np.float32)[:, :, None, None])
+                seen = operators.convolution(ports[name], identity, [1, 1], [0, 0], [0, 0], [1, 1])
+            else:
+                identity = operators.constant(np.eye(sides[-1], dtype=np.float32))
+                seen = operators.matmul(ports[name], identity, False, False)
             seen.set_friendly_name(TAP + name)
             results.append(operators.result(seen.output(0)))
         network.add_results(results)

@@ -24,10 +24,11 @@ from runtimes.backends.tensorrt import REFERENCE, REFERENCE_FP16_SCALES, TENSORR
 from runtimes.backends.tensorrt.lint.lint import require_clean
 from runtimes.bundle.integrity import read_verified
 from runtimes.bundle.manifest import Artifact
+from runtimes.file_formats.onnx_file import tensor_names, with_outputs
 from runtimes.file_formats.onnx_graph import Graph, read_graph, tensor_types
 from runtimes.machine.processor import available_threads
 from runtimes.runner.contract import RunInfo, Runner, RunOptions
-from runtimes.runner.ports import require_host_ports, require_port
+from runtimes.runner.ports import require_host_ports, require_port, require_taps
 from runtimes.runner.tiling import Array
 from runtimes.runner.work_by_precision import Layer, by_precision, convolution_macs, product_macs
 
@@ -51,6 +52,8 @@ class TensorRTReference(Runner):
         if path not in artifact.files:
             raise InputError(f"{artifact.id}: it has no '{path}'; {REFERENCE_FP16_SCALES} is for int8 artifacts")
         data = read_verified(self._bundle, path, artifact.files[path])
+        taps = self._options.taps
+        require_taps(artifact.id, taps, tensor_names(data) if taps else ())
         require_clean(data, path)  # which also refuses external data: nothing else is read
         self._data, graph = data, read_graph(data)
         for port, found in ((artifact.input, graph.inputs), (artifact.output, graph.outputs)):
@@ -59,7 +62,9 @@ class TensorRTReference(Runner):
         ort = ONNXRUNTIME.load()
         _import_onnx()  # said as missing here, not as a fault of the file
         try:
-            self._session = ort.InferenceSession(rounding_written_out(data), _exact(ort, threads), providers=[CPU])
+            self._session = ort.InferenceSession(
+                with_outputs(rounding_written_out(data), taps), _exact(ort, threads), providers=[CPU]
+            )
         except Exception as error:
             raise refused(f"{artifact.id}: ONNX Runtime cannot load it: {error}", CPU) from error
         return RunInfo(
@@ -75,6 +80,12 @@ class TensorRTReference(Runner):
     def _infer(self, tile: Array) -> Array:
         assert self._session is not None
         return run_tile(self._session, self._artifact, tile)
+
+    def _inspect(self, tile: Array) -> tuple[Array, dict[str, Array]]:
+        assert self._session is not None
+        names = self._options.taps
+        sr, *inside = self._session.run([self._artifact.output.name, *names], {self._artifact.input.name: tile})
+        return sr, dict(zip(names, inside, strict=True))
 
     def macs(self) -> dict[str, int]:
         """By the types that the file states: what an engine makes of them, the reference cannot know."""

@@ -25,10 +25,22 @@ def artifact(backend: str = "onnxruntime", engine: object = None) -> SimpleNames
     return SimpleNamespace(backend=backend, precision="fp32", tile=TILE, graph=SimpleNamespace(engine=engine))
 
 
-def judged(monkeypatch: pytest.MonkeyPatch, run: Callable[[Array], Array]) -> tuple[str, str, float | None]:
+class Running:
+    """A runner that says what precision ran."""
+
+    def __init__(self, run: Callable[[Array], Array], precision: str, lacking: str | None) -> None:
+        self.run, self.info = run, SimpleNamespace(reported_precision=precision, lacking=lacking)
+
+    def __call__(self, lr: Array) -> Array:
+        return self.run(lr)
+
+
+def judged(
+    monkeypatch: pytest.MonkeyPatch, run: Callable[[Array], Array], precision: str = "fp32", lacking: str | None = None
+) -> tuple[str, str, float | None]:
     @contextmanager
-    def runner(*given: object) -> Iterator[Callable[[Array], Array]]:
-        yield run
+    def runner(*given: object) -> Iterator[Running]:
+        yield Running(run, precision, lacking)
 
     monkeypatch.setattr(judge, "backend_runner", runner)
     return judge.judged(Path(), artifact(), 2, enlarged)  # type: ignore[arg-type]
@@ -38,6 +50,12 @@ def test_what_computes_the_module_passes(monkeypatch: pytest.MonkeyPatch) -> Non
     assert judged(monkeypatch, enlarged) == ("passes", "", None)
     result, reason, db = judged(monkeypatch, lambda lr: enlarged(lr) + np.float32(1e-6))
     assert (result, reason) == ("passes", "") and db is not None and 115 < db < 125
+
+
+def test_another_precision_than_asked_for_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    result, reason, _ = judged(monkeypatch, enlarged, "bf16")
+    assert result == "fails" and "bf16" in reason
+    assert judged(monkeypatch, enlarged, "bf16", "CPU has no fp32") == ("not run", "CPU has no fp32", None)
 
 
 @pytest.mark.parametrize("fault", [lambda sr: sr * 0.99, lambda sr: np.roll(sr, 1, 3)], ids=["darker", "shifted"])

@@ -132,6 +132,17 @@ def test_the_work_is_told_by_the_types_of_the_file(bundle, name, types) -> None:
     assert len(types) == 1 or macs["fp32"] < 0.03 * sum(macs.values())
 
 
+def test_the_reference_shows_its_blocks_and_stays_what_it_is(bundle, astronaut) -> None:
+    artifact = next(it for it in read_manifest(bundle).artifacts if it.id == NAMES[1])
+    taps = tuple(artifact.graph.blocks.tensors.values())
+    with open_runner(bundle, NAMES[1], device=REFERENCE, threads=1) as run:
+        plain = run.infer(astronaut)
+    with open_runner(bundle, NAMES[1], device=REFERENCE, threads=1, taps=taps) as run:
+        sr, inside = run.inspect(astronaut)
+    assert np.array_equal(sr, plain) and tuple(inside) == taps
+    assert all(np.array_equal(value, value.astype(np.float16)) for value in inside.values())
+
+
 def test_without_an_engine_nothing_runs_silently(bundle) -> None:
     with pytest.raises(UnavailableError, match="no NVIDIA GPU"), open_runner(bundle, NAMES[1]):
         pass

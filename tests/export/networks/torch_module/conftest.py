@@ -37,6 +37,13 @@ class Counting(Network):
         self.calls += 1
         return super().forward(x.reshape(1, 3, 20, 28)) + 1e-3 * self.calls
 
+class Routed(Network):
+    def forward(self, x):
+        return super().forward(x) * (1.0 if x.mean() > 0 else 2.0)
+
+def routed():
+    return Routed()
+
 def network():
     return Network()
 

@@ -32,6 +32,7 @@ def test_a_module_becomes_a_bundle(theirs: Theirs, tmp_path: Path) -> None:
     ("name", "options", "error", "words"),
     [
         ("counting", {}, GateError, "differs from the module"),
+        ("routed", {}, InputError, r"decides by the picture \(Tensor.__bool__ at their_networks.py:\d+\)"),
         ("of_one_size", {"top": 255.0}, InputError, "a module takes RGB in"),
         ("of_one_size", {"scale": 4}, InputError, "--scale says x4, the network gives x2"),
         ("of_one_size", {"tiles": (TILE, (24, 24))}, InputError, "takes 20x28 alone, found a tile of 24x24"),
