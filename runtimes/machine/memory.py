@@ -45,16 +45,16 @@ def peak_rss_mb() -> float | None:
     return None
 
 
-def limit_to_available() -> None:
-    """Let this process take no more than what is available now: a stranger's file that asks for more gets an error
-    and the machine stays usable. Nothing happens where the system has no such limit."""
+def limit_to_available(most: int = _NO_LIMIT) -> None:
+    """Let this process take no more than what is available now, and than `most` bytes: a stranger's file that asks for
+    more gets an error and the machine stays usable. Nothing happens where the system has no such limit."""
     available = available_bytes()
     if available is None or sys.platform in ("win32", "darwin"):
         return
     import resource
 
     used = _kilobytes(_STATUS).get("VmSize", 0)
-    resource.setrlimit(resource.RLIMIT_AS, (used + available, resource.RLIM_INFINITY))
+    resource.setrlimit(resource.RLIMIT_AS, (used + min(available, most), resource.RLIM_INFINITY))
 
 
 def _meminfo() -> dict[str, int]:

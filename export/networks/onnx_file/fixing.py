@@ -17,6 +17,7 @@ from dlgsanet.storage.typed_json import decode, to_json
 from export.networks.onnx_file.convolutions import with_stated_convolutions
 from export.networks.onnx_file.half import in_fp32
 from export.networks.onnx_file.lowering import lowered
+from export.networks.onnx_file.memory_need import require_modest
 from export.networks.onnx_file.naming import named
 from export.networks.onnx_file.pixels import with_picture_ports
 from export.networks.onnx_file.reading import read_onnx
@@ -194,7 +195,9 @@ def _copy(model: onnx.ModelProto) -> onnx.ModelProto:
 def _serve(given: object) -> object:
     limit_to_available()
     job: FixJob = decode(FixJob, given, "job")
-    model, report = fix(read_onnx(Path(job.file)).model, job)
+    network = read_onnx(Path(job.file))
+    require_modest(network.model, network.layout, job.tile)
+    model, report = fix(network.model, job)
     onnx.checker.check_model(model, full_check=True)
     Path(job.graph).write_bytes(model.SerializeToString(deterministic=True))
     return to_json(report)

@@ -16,7 +16,8 @@ from dlgsanet.imaging.files import to_hwc, to_nchw, to_uint8
 from dlgsanet.imaging.resize import downscale_matlab8
 from dlgsanet.metrics import psnr_float
 from dlgsanet.storage.typed_json import decode, to_json
-from export.networks.onnx_file.reading import FilePort, read_onnx, said
+from export.networks.onnx_file.memory_need import limit_process, require_modest
+from export.networks.onnx_file.reading import FilePort, OnnxNetworkFile, read_onnx, said
 from export.pictures import photograph
 from runtimes.backends.onnxruntime.look import ENGINES_OWN, Looked, LookJob
 from runtimes.backends.onnxruntime.session import Session
@@ -40,7 +41,7 @@ def looked(job: LookJob) -> Looked:
     session = open_session(Path(job.file), threads=1)
     pixels = Pixels(channels=job.channels, layout=network.layout)
     plain = Foreign("onnx", network.input.name, network.output.name, network.input.dtype, pixels, fixed=network.fixed)
-    multiple, size, scale = _sizes(UntouchedOnnx(session, plain))
+    multiple, size, scale = _sizes(UntouchedOnnx(session, plain), network, Path(job.file).stat().st_size)
     _require_honest(network.output, network.layout, size, scale)
     if job.scale not in (None, scale):
         raise InputError(f"--scale says x{job.scale}, the network gives x{scale} of {size[0]}x{size[1]}: leave it out")
@@ -52,12 +53,14 @@ def looked(job: LookJob) -> Looked:
     return Looked(replace(plain, multiple=multiple, pixels=replace(pixels, top=top)), scale, tuple(notes))
 
 
-def _sizes(run: UntouchedOnnx) -> tuple[int, tuple[int, int], int]:
+def _sizes(run: UntouchedOnnx, network: OnnxNetworkFile, file_bytes: int) -> tuple[int, tuple[int, int], int]:
     """(multiple, a size that works, scale). Raises InputError where none does, at the first output that is no
-    picture."""
+    picture, and for what would fill the memory."""
     tried = ((1, run.foreign.fixed),) if run.foreign.fixed else TRIED
     first = ""
     for multiple, size in tried:
+        require_modest(network.model, network.layout, size)
+        limit_process(file_bytes, size)
         try:
             sr = run(photograph(size))
             if sr.ndim != 4 or sr.shape[:2] != (1, 3):
