@@ -14,8 +14,8 @@ import onnx
 
 from dlgsanet.errors import InputError
 from dlgsanet.storage.typed_json import decode, to_json
+from export.networks.arithmetic.widen import HALF_TO_SINGLE, widened
 from export.networks.onnx_file.convolutions import with_stated_convolutions
-from export.networks.onnx_file.half import in_fp32
 from export.networks.onnx_file.lowering import lowered
 from export.networks.onnx_file.memory_need import require_modest
 from export.networks.onnx_file.naming import named
@@ -155,7 +155,7 @@ def _stated(model: onnx.ModelProto, job: FixJob) -> onnx.ModelProto:
 
 
 def _in_fp32(model: onnx.ModelProto, job: FixJob) -> onnx.ModelProto:
-    return in_fp32(model) if job.foreign.dtype == "float16" else model
+    return widened(model, HALF_TO_SINGLE) if job.foreign.dtype == "float16" else model
 
 
 def _with_picture_ports(model: onnx.ModelProto, job: FixJob) -> onnx.ModelProto:

@@ -11,17 +11,19 @@ from pathlib import Path
 
 import onnx
 
-from dlgsanet.errors import InputError
+from dlgsanet.errors import BackendError, InputError
 from dlgsanet.storage.atomic import sha256_file
 from export.graph.build import INPUT, OUTPUT
+from export.graph.cost import graph_macs
 from export.graph.graph import Graph
+from export.networks.arithmetic.double import DoubleJob, proven_in_double
 from export.networks.network import NetworkOptions, Proven, Say
 from export.networks.onnx_file.fixing import FixJob, FixReport, fixed
 from export.networks.proof import certified
 from export.targets.table import Target
 from runtimes.backends.onnxruntime.look import Looked, LookJob, look
 from runtimes.backends.onnxruntime.untouched import UntouchedOnnx, open_untouched
-from runtimes.bundle.artifact_facts import BlockTensors, Cost, FormChoice
+from runtimes.bundle.artifact_facts import BlockTensors, Certificate, Cost, FormChoice
 from runtimes.bundle.foreign import Foreign, Pixels
 from runtimes.bundle.manifest import Source
 from runtimes.runner.tiling import Tile
@@ -29,6 +31,9 @@ from runtimes.runner.tiling import Tile
 STORED = "reference/network.onnx"
 AS_IT_IS = "none"  # there is no dynamic convolution to lower
 PROVEN = ("the fixed graph", "the untouched file")
+MOST_MACS = 20 * 10**9
+"""Multiply-adds of a tile up to which it is run in float64, eight times: some 40 s on two cores."""
+
 OURS = Foreign("onnx", INPUT, OUTPUT, "float32", Pixels())
 
 
@@ -124,7 +129,19 @@ class PreparedOnnxFile:
             report = self._fixed(target, graph)
             self.say(f"proving {size} against the file")
             certificate = certified(self.reference, open_untouched(graph, OURS), target.tile, PROVEN)
-            return Proven(Graph(onnx.load(graph)), certificate, AS_IT_IS, report.applied)
+            made = Graph(onnx.load(graph))
+            return Proven(made, self._in_double(made, graph, target.tile) or certificate, AS_IT_IS, report.applied)
+
+    def _in_double(self, graph: Graph, file: Path, tile: Tile) -> Certificate | None:
+        """The same in float64; None where the network is in fp16, or float64 takes too long or cannot be had."""
+        foreign = self.reference.foreign
+        if foreign.dtype != "float32" or graph_macs(graph) > MOST_MACS:
+            return None
+        try:
+            return proven_in_double(DoubleJob(str(self.path), foreign, str(file), OURS, tile, PROVEN))
+        except BackendError as error:
+            self.say(f"proven in float32 alone: {error}")
+            return None
 
     def draft(self, target: Target, lowering: str) -> Graph:
         """The graph fixed to the tile."""

@@ -10,8 +10,8 @@ import onnx
 import pytest
 from onnx.reference import ReferenceEvaluator
 
+from export.networks.arithmetic.widen import HALF_TO_SINGLE, widened
 from export.networks.onnx_file.fixing import FixJob, fix
-from export.networks.onnx_file.half import in_fp32
 from export.networks.onnx_file.reading import read_onnx
 from export.quantization.layers import is_end
 from runtimes.backends.onnxruntime.untouched import as_given, as_picture
@@ -89,7 +89,7 @@ def test_fp16_becomes_fp32_exactly(onnx_file: MakeFile) -> None:
 
     network = read_onnx(onnx_file(halve))
     assert network.input.dtype == "float16"
-    wide = in_fp32(network.model)
+    wide = widened(network.model, HALF_TO_SINGLE)
     assert {tensor.data_type for tensor in wide.graph.initializer} == {TensorProto.FLOAT}
     for before, after in zip(network.model.graph.initializer, wide.graph.initializer, strict=True):
         assert np.array_equal(numpy_helper.to_array(before).astype(np.float32), numpy_helper.to_array(after))

@@ -36,7 +36,7 @@ def test_a_file_becomes_a_bundle_that_check_passes(onnx_file: MakeFile, tmp_path
     assert (manifest.name, manifest.scale, manifest.reference.checkpoint) == ("other", 2, "reference/network.onnx")
     assert (bundle / "reference/network.onnx").read_bytes() == path.read_bytes()
     assert manifest.artifacts[0].graph.blocks is None
-    assert manifest.artifacts[0].certificate is not None and manifest.artifacts[0].certificate.arithmetic == "float32"
+    assert manifest.artifacts[0].certificate is not None and manifest.artifacts[0].certificate.arithmetic == "float64"
     lr = np.random.default_rng(0).random((1, 3, 30, 40), np.float32)
     with open_runner(bundle, "openvino-fp32") as run:
         assert run(lr).shape == (1, 3, 60, 80)

@@ -1,0 +1,1 @@
+"""Networks of others in wider numbers than their files have."""
