@@ -12,7 +12,7 @@ from dlgsanet.storage.atomic import sha256_file
 from runtimes.bundle.integrity import require_only, stored_bytes, verify
 from runtimes.bundle.manifest import MANIFEST, read_manifest
 
-CARD = "README.md"
+CARD = "README.md"  # of the bundle, and of a backend in its folder: for people, and read by no engine
 _ENGINE = re.compile(r"\.sm\d+\.engine(\.json)?\Z")  # what `build` puts beside a listed ONNX
 
 
@@ -37,7 +37,8 @@ def verify_whole(bundle: Path, *, engines: bool = False) -> Whole:
             if listed.setdefault(path, sha256) != sha256:
                 raise InputError(f"manifest: '{path}' has two hashes; make the bundle again")
     verify(bundle, listed)
-    own = [name for name in (MANIFEST, CARD) if (bundle / name).exists()]
+    cards = [path for path in (bundle / CARD, *bundle.glob(f"*/{CARD}")) if path.is_file() and not path.is_symlink()]
+    own = {MANIFEST, *(path.relative_to(bundle).as_posix() for path in cards)}
     hashes = listed | {name: sha256_file(bundle / name) for name in own}
     built = _built(bundle) if engines else ()
     require_only(bundle, "", {*hashes, *built})

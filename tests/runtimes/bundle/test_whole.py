@@ -40,6 +40,16 @@ def test_it_is_the_same_wherever_it_lies_and_another_for_any_change(bundle: Path
     assert verify_whole(bundle).digest != before.digest
 
 
+def test_pages_of_backends_are_part_of_it(bundle: Path) -> None:
+    before = verify_whole(bundle)
+    (bundle / "onnx" / "README.md").write_text("how to build an engine")
+    assert verify_whole(bundle).files == before.files + 1 and verify_whole(bundle).digest != before.digest
+    (bundle / "onnx" / "README.md").unlink()
+    (bundle / "onnx" / "README.md").symlink_to(bundle / "manifest.json")
+    with pytest.raises(InputError, match=r"'onnx/README\.md' is not in the manifest"):
+        verify_whole(bundle)
+
+
 @pytest.mark.parametrize("name", ["more.bin", "onnx/more.onnx", "openvino/.hidden", "reference/deep/er"])
 def test_what_is_not_in_the_manifest_is_refused(bundle: Path, name: str) -> None:
     (bundle / name).parent.mkdir(exist_ok=True)
