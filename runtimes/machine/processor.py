@@ -58,11 +58,12 @@ def overflows_int8(info: Path = Path("/proc/cpuinfo")) -> bool:
     return bool(flags) and not {"avx_vnni", "avx512_vnni"}.intersection(flags)
 
 
-def cpu_name() -> str:
-    """The processor's name as the system gives it."""
-    info = Path("/proc/cpuinfo")
-    if info.is_file():
-        for line in info.read_text(errors="replace").splitlines():
-            if line.lower().startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine() or "unknown"
+def cpu_name(info: Path = Path("/proc/cpuinfo")) -> str:
+    """The processor's name as the system gives it. Where that has no number, as on virtual machines ("AMD EPYC" is
+    said of processors with bf16 and without AVX-512), its family and model go along."""
+    lines = info.read_text(errors="replace").splitlines() if info.is_file() else []
+    said = {key.strip().lower(): value.strip() for key, _, value in (line.partition(":") for line in reversed(lines))}
+    name = said.get("model name") or platform.processor() or platform.machine() or "unknown"
+    if "cpu family" not in said or any(letter.isdigit() for letter in name):
+        return name
+    return f"{name} (family {said['cpu family']}, model {said.get('model', 'unknown')})"

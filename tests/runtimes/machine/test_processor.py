@@ -43,8 +43,18 @@ def test_container_quota(tmp_path, files, quota):
     assert devices._cgroup_quota(tmp_path) == quota
 
 
-def test_the_cpu_has_a_name():
-    assert cpu_name()
+@pytest.mark.parametrize(
+    ("model_name", "name"),
+    [
+        ("AMD EPYC", "AMD EPYC (family 25, model 1)"),
+        ("AMD EPYC 7763 64-Core Processor", "AMD EPYC 7763 64-Core Processor"),
+    ],
+)
+def test_the_cpu_has_a_name_that_tells_it_from_others(tmp_path, model_name, name):
+    block = f"processor\t: 0\ncpu family\t: 25\nmodel\t\t: 1\nmodel name\t: {model_name}\n\n"
+    (tmp_path / "cpuinfo").write_text(block + block.replace("processor\t: 0", "processor\t: 1"))
+    assert cpu_name(tmp_path / "cpuinfo") == name
+    assert cpu_name(tmp_path / "none")
 
 
 @pytest.mark.parametrize(
