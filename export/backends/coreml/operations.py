@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dlgsanet.errors import BackendError
 from export.backends.coreml.calls import Call, Ints, int32, no_form
 from export.backends.coreml.operations_of_others import OPERATORS_OF_OTHERS
 from export.backends.coreml.operations_of_sampling import OPERATORS_OF_SAMPLING
@@ -103,20 +102,26 @@ def _split(call: Call) -> Var:
 
 
 def _slice(call: Call) -> Var:
-    """Axes from start to stop, one by one; the others keep all they have."""
+    """Axes from start to stop, one by one; the others keep all they have. What runs backwards is cut forwards, then
+    turned round."""
     shape = call.inputs[0].shape
     begin, end, stride = [0] * len(shape), list(shape), [1] * len(shape)
+    turned: list[int] = []
     axes = call.integers(3) if len(call.inputs) > 3 and call.ints[3] is not None else range(len(call.integers(1)))
     steps = call.integers(4) if len(call.inputs) > 4 else [1] * len(axes)
-    if min(steps, default=1) < 1:
-        raise no_form(call, "a slice with steps backwards")
     for start, stop, axis, step in zip(call.integers(1), call.integers(2), axes, steps, strict=True):
-        size, stride[axis] = shape[axis], step
-        begin[axis], end[axis] = (min(max(side + size if side < 0 else side, 0), size) for side in (start, stop))
+        places = range(shape[axis])[start:stop:step]
+        if not places:
+            raise no_form(call, f"a slice of axis {axis} that leaves nothing")
+        if step < 0:
+            turned.append(axis)
+        low, high = sorted((places[0], places[-1]))
+        begin[axis], end[axis], stride[axis] = low, high + 1 if step < 0 else places.stop, abs(step)
     given = {} if set(stride) == {1} else {"stride": call.share(int32(stride))}
-    return call.mb.slice_by_index(
-        x=call.inputs[0], begin=call.share(int32(begin)), end=call.share(int32(end)), name=call.name, **given
-    )
+    name = f"{call.name}_cut" if turned else call.name
+    sides = {"begin": call.share(int32(begin)), "end": call.share(int32(end))}
+    cut = call.mb.slice_by_index(x=call.inputs[0], name=name, **sides, **given)
+    return call.mb.reverse(x=cut, axes=call.share(int32(turned)), name=call.name) if turned else cut
 
 
 def _pad(call: Call) -> Var:
@@ -153,10 +158,11 @@ def _cut(call: Call, pads: Ints) -> Var:
 
 
 def _depth_to_space(call: Call) -> Var:
-    if call.attributes["mode"] != "CRD":
-        raise BackendError(f"{call.name}: expected DepthToSpace of mode CRD, found {call.attributes['mode']}")
+    """Of mode CRD as PyTorch's pixel shuffle, of DCR (what ONNX means where no mode is said) as TensorFlow's."""
     factor = call.share(int32(call.number("blocksize")))
-    return call.mb.pixel_shuffle(x=call.inputs[0], upscale_factor=factor, name=call.name)
+    if call.attributes.get("mode", "DCR") == "CRD":
+        return call.mb.pixel_shuffle(x=call.inputs[0], upscale_factor=factor, name=call.name)
+    return call.mb.depth_to_space(x=call.inputs[0], block_size=factor, name=call.name)
 
 
 def _quantize(call: Call) -> Var:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import reduce
+from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from export.backends.coreml.calls import Call, int32
+from export.backends.coreml.calls import Call, int32, no_form
 
 if TYPE_CHECKING:
     from coremltools.converters.mil.mil import Var
@@ -118,6 +119,24 @@ def _instance_norm(call: Call) -> Var:
     )
 
 
+def _group_norm(call: Call) -> Var:
+    """Groups as the channels of an instance norm, then scale and shift of each channel."""
+    shape, groups = call.inputs[0].shape, call.number("num_groups")
+    if call.array(1).size != shape[1]:
+        raise no_form(call, f"a group norm with {call.array(1).size} scales for {shape[1]} channels")
+    last = shape[-1] if len(shape) > 2 else 1
+    apart = call.share(int32([shape[0], groups, prod(shape[1:]) // (groups * last), last]))
+    grouped = call.mb.reshape(x=call.inputs[0], shape=apart, name=f"{call.name}_groups")
+    even = call.mb.instance_norm(x=grouped, epsilon=_real(call, "epsilon", 1e-5), name=f"{call.name}_even")
+    whole = call.mb.reshape(x=even, shape=call.share(int32(shape)), name=f"{call.name}_whole")
+    column = (1, shape[1], *[1] * (len(shape) - 2))
+    scale, shift = (
+        call.share(values.reshape(column).astype(call.mb_float)) for values in (call.array(1), call.array(2))
+    )
+    grown = call.mb.mul(x=whole, y=scale, name=f"{call.name}_scaled")
+    return call.mb.add(x=grown, y=shift, name=call.name)
+
+
 def _identity(call: Call) -> Var:
     return call.mb.identity(x=call.inputs[0], name=call.name)
 
@@ -138,6 +157,7 @@ OPERATORS_OF_OTHERS: dict[str, Callable[[Call], Var]] = {
     "Exp": _unary("exp"),
     "GlobalAveragePool": _over_pixels("reduce_mean"),
     "GlobalMaxPool": _over_pixels("reduce_max"),
+    "GroupNormalization": _group_norm,
     "HardSigmoid": _hard_sigmoid,
     "HardSwish": _hard_swish,
     "Identity": _identity,

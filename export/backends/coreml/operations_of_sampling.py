@@ -155,11 +155,18 @@ def _tile(call: Call) -> Var:
     return call.mb.tile(x=call.inputs[0], reps=call.share(int32(call.integers(1))), name=call.name)
 
 
+def _space_to_depth(call: Call) -> Var:
+    """Of ONNX's one order, in which the places of a block stand before the channels."""
+    factor = call.share(int32(call.number("blocksize")))
+    return call.mb.space_to_depth(x=call.inputs[0], block_size=factor, name=call.name)
+
+
 OPERATORS_OF_SAMPLING: dict[str, Callable[[Call], Var]] = {
     "AveragePool": _average_pool,
     "ConvTranspose": _transposed_conv,
     "Gather": _gather,
     "MaxPool": _max_pool,
     "Resize": _resize,
+    "SpaceToDepth": _space_to_depth,
     "Tile": _tile,
 }

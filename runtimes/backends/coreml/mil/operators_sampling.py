@@ -1,4 +1,4 @@
-"""Operators that change how many pixels there are: pooling, transposed convolutions, tables of places.
+"""Operators that change how many pixels there are: pooling, transposed convolutions, blocks, tables of places.
 
 Semantics are those of the MIL operator reference (see `runtimes.backends.coreml.mil.operators_elementwise`).
 """
@@ -77,6 +77,33 @@ def gather(a: Arguments) -> Anything:
     return np.take(a["x"], a["indices"], int(a.get("axis", 0)))
 
 
+def depth_to_space(a: Arguments) -> Anything:
+    """(N, b b C, H, W) -> (N, C, bH, bW): out[n, c, b h + i, b w + j] = x[n, (b i + j) C + c, h, w]."""
+    x, b = a["x"], _block(a)
+    n, c, h, w = x.shape
+    if c % (b * b):
+        raise InputError(f"depth_to_space: {c} channels are no blocks of {b}x{b}; export again")
+    parts = x.reshape(n, b, b, c // (b * b), h, w).transpose(0, 3, 4, 1, 5, 2)
+    return parts.reshape(n, c // (b * b), h * b, w * b)
+
+
+def space_to_depth(a: Arguments) -> Anything:
+    """(N, C, bH, bW) -> (N, b b C, H, W): out[n, (b i + j) C + c, h, w] = x[n, c, b h + i, b w + j]."""
+    x, b = a["x"], _block(a)
+    n, c, h, w = x.shape
+    if h % b or w % b:
+        raise InputError(f"space_to_depth: {h}x{w} is no multiple of {b}; export again")
+    parts = x.reshape(n, c, h // b, b, w // b, b).transpose(0, 3, 5, 1, 2, 4)
+    return parts.reshape(n, c * b * b, h // b, w // b)
+
+
+def _block(a: Arguments) -> int:
+    size = int(a["block_size"])
+    if size < 2 or a["x"].ndim != 4:
+        raise InputError(f"blocks: a block of {size} on shape {a['x'].shape} is not understood; export again")
+    return size
+
+
 def tile(a: Arguments) -> Anything:
     """Side by side, so many times along each axis."""
     times = [int(count) for count in a["reps"]]
@@ -92,8 +119,10 @@ SAMPLING: dict[str, Operator] = {
         conv_transpose, ("x", "weight"),
         ("bias", "strides", "pad_type", "pad", "dilations", "groups", "output_shape"),
     ),
+    "depth_to_space": (depth_to_space, ("x", "block_size"), ()),
     "gather": (gather, ("x", "indices"), ("axis", "batch_dims", "validate_indices")),
     "max_pool": (max_pool, ("x", "kernel_sizes"), _POOL),
+    "space_to_depth": (space_to_depth, ("x", "block_size"), ()),
     "tile": (tile, ("x", "reps"), ()),
 }  # fmt: skip
 """Kind -> (function, required parameters, optional parameters)."""

@@ -153,6 +153,11 @@ def transpose(a: Arguments) -> Anything:
     return np.transpose(a["x"], [int(axis) for axis in a["perm"]])
 
 
+def reverse(a: Arguments) -> Anything:
+    """The axes that are given, or all of them, from their last place to their first."""
+    return np.flip(a["x"], tuple(int(i) for i in a["axes"]) if "axes" in a else None)
+
+
 def squeeze(a: Arguments) -> Anything:
     """Without the axes of size 1 that are given, or all of them."""
     return np.squeeze(a["x"], tuple(int(i) for i in a["axes"]) if "axes" in a else None)
@@ -223,6 +228,7 @@ TENSORS: dict[str, Operator] = {
     "reduce_sum": (reduce(np.sum), ("x",), ("axes", "keep_dims")),
     "reduce_sum_square": (reduce(lambda x, **how: np.sum(np.square(x), **how)), ("x",), ("axes", "keep_dims")),
     "reshape": (reshape, ("x", "shape"), ()),
+    "reverse": (reverse, ("x",), ("axes",)),
     "slice_by_index": (
         slice_by_index, ("x", "begin", "end"), ("stride", "begin_mask", "end_mask", "squeeze_mask")
     ),

@@ -16,17 +16,19 @@ from runtimes.backends.coreml.mil.executor import Executor
 from runtimes.backends.coreml.mil.program import read_model
 
 TILE = (6, 8)
+UNINFERRED = ("GroupNormalization",)  # onnx says the result's shape only where the operator is written out
 
 
 @dataclass(frozen=True)
 class Case:
     """An operator of 2 lr - 1 and of `constants`, in order; an empty array stands for an input that is left out, and
-    an operator without constants may read its tensor `times`."""
+    an operator without constants may read its tensor `times`. It reads it in another `shape` where one is given."""
 
     kind: str
     constants: tuple[np.ndarray | np.float32, ...] = ()
     attributes: Mapping[str, object] = field(default_factory=dict)
     times: int = 1
+    shape: tuple[int, ...] = ()
 
 
 def one_graph(cases: Mapping[str, Case]) -> onnx.ModelProto:
@@ -37,7 +39,11 @@ def one_graph(cases: Mapping[str, Case]) -> onnx.ModelProto:
     ]
     held = {"two": np.float32(2), "one": np.float32(1), "flat": np.array([-1])}
     for name, case in cases.items():
-        inputs = ["x"] * case.times
+        source = f"{name}.x" if case.shape else "x"
+        if case.shape:
+            held[f"{source}.shape"] = np.array(case.shape)
+            nodes.append(helper.make_node("Reshape", ["x", f"{source}.shape"], [source], name=f"{source}.Reshape"))
+        inputs = [source] * case.times
         for at, value in enumerate(case.constants):
             inputs.append(f"{name}.{at}" if np.size(value) else "")
             held |= {inputs[-1]: np.asarray(value)} if inputs[-1] else {}
@@ -47,16 +53,21 @@ def one_graph(cases: Mapping[str, Case]) -> onnx.ModelProto:
     lr = helper.make_tensor_value_info("lr", TensorProto.FLOAT, [1, 3, *TILE])
     sr = helper.make_tensor_value_info("sr", TensorProto.FLOAT, [None])
     stored = [numpy_helper.from_array(value, name) for name, value in held.items()]
-    graph = helper.make_graph(nodes, "g", [lr], [sr], stored)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=9)
+    stated = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, case.shape or [1, 3, *TILE])
+        for name, case in cases.items()
+        if case.kind in UNINFERRED
+    ]
+    graph = helper.make_graph(nodes, "g", [lr], [sr], stored, value_info=stated)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
     return with_stated_sides(onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True))
 
 
 def with_stated_sides(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Every Reshape says its size, as in the graphs that are converted."""
+    """Every Reshape that flattens says its size, as in the graphs that are converted."""
     shapes = {it.name: [dim.dim_value for dim in it.type.tensor_type.shape.dim] for it in model.graph.value_info}
     for node in model.graph.node:
-        if node.op_type == "Reshape":
+        if node.op_type == "Reshape" and node.input[1] == "flat":
             size = np.array([prod(shapes[node.input[0]])])
             node.input[1] = f"{node.output[0]}.size"
             model.graph.initializer.append(numpy_helper.from_array(size, node.input[1]))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from dlgsanet.errors import InputError
 from export.backends.coreml.operations_of_others import OPERATORS_OF_OTHERS
-from tests.export.backends.coreml.many_operators import Case, results
+from tests.export.backends.coreml.many_operators import TILE, Case, converted, one_graph, results
 
 pytest.importorskip("coremltools")
 LEFT_OUT, HALF = np.zeros(0), np.float32(0.5)
@@ -20,6 +23,10 @@ CASES: dict[str, Case] = {
     "clip": Case("Clip", (np.float32(-0.5), np.float32(0.25))),
     "clip-above": Case("Clip", (LEFT_OUT, np.float32(0.25))),
     "elu": Case("Elu", (), {"alpha": 0.7}),
+    "group-norm-1": Case("GroupNormalization", (THREE, THREE[::-1].copy()), {"num_groups": 1}),
+    "group-norm-3": Case("GroupNormalization", (THREE, THREE[::-1].copy()), {"num_groups": 3, "epsilon": 1e-3}),
+    "group-norm-4": Case("GroupNormalization", (EIGHT, EIGHT[::-1].copy()), {"num_groups": 4}, shape=(1, 8, 3, 6)),
+    "group-norm-rows": Case("GroupNormalization", (EIGHT, EIGHT[::-1].copy()), {"num_groups": 2}, shape=(2, 8, 9)),
     "hard-sigmoid": Case("HardSigmoid", (), {"alpha": 0.3, "beta": 0.4}),
     "instance-norm": Case("InstanceNormalization", (THREE, THREE[::-1].copy()), {"epsilon": 1e-3}),
     "layer-norm": Case("LayerNormalization", (EIGHT, EIGHT[::-1].copy()), {"epsilon": 1e-4}),
@@ -45,3 +52,10 @@ def test_it_is_what_onnx_runtime_computes(name: str, computed: dict[str, tuple[n
 
 def test_every_operator_has_a_case() -> None:
     assert {case.kind for case in CASES.values()} == set(OPERATORS_OF_OTHERS)
+
+
+def test_a_group_norm_with_numbers_for_each_group_is_refused(tmp_path: Path) -> None:
+    """ONNX had it so for three operator sets, and took it back."""
+    old = Case("GroupNormalization", (EIGHT[:4], EIGHT[:4]), {"num_groups": 4}, shape=(1, 8, 3, 6))
+    with pytest.raises(InputError, match="no form of a group norm with 4 scales for 8 channels is known"):
+        converted(one_graph({"old": old}), tmp_path, np.zeros((1, 3, *TILE), np.float32))

@@ -60,6 +60,18 @@ CASES: dict[str, Case] = {
     "padded-by-nothing": Case("Pad", (np.zeros(8, np.int64),), {"mode": "reflect"}),
     "cut": Case("Pad", (np.array([0, 0, -1, -2, 0, -1, 0, -1]),)),
     "every-second": Case("Slice", (np.array([1]), np.array([99]), np.array([3]), np.array([2]))),
+    "backwards": Case("Slice", (np.array([-1]), np.array([-99]), np.array([3]), np.array([-1]))),
+    "backwards-both": Case("Slice", (np.array([9, -1]), np.array([-99, -2**63]), np.array([2, 3]), np.array([-1, -1]))),
+    "backwards-by-2": Case("Slice", (np.array([99]), np.array([0]), np.array([3]), np.array([-2]))),
+    "backwards-by-3": Case("Slice", (np.array([-2]), np.array([0]), np.array([-1]), np.array([-3]))),
+    "backwards-channels": Case("Slice", (np.array([2]), np.array([-9]), np.array([1]), np.array([-1]))),
+    "backwards-and-on": Case("Slice", (np.array([4, 1]), np.array([1, 7]), np.array([2, 3]), np.array([-2, 3]))),
+    "to-depth-2": Case("SpaceToDepth", (), {"blocksize": 2}),
+    "to-depth-3": Case("SpaceToDepth", (), {"blocksize": 3}, shape=(2, 2, 6, 6)),
+    "to-space-2": Case("DepthToSpace", (), {"blocksize": 2, "mode": "DCR"}, shape=(1, 12, 3, 4)),
+    "to-space-3": Case("DepthToSpace", (), {"blocksize": 3, "mode": "DCR"}, shape=(1, 36, 2, 2)),
+    "to-space-unsaid": Case("DepthToSpace", (), {"blocksize": 2}, shape=(2, 8, 3, 3)),
+    "to-space-shuffled": Case("DepthToSpace", (), {"blocksize": 2, "mode": "CRD"}, shape=(1, 12, 3, 4)),
     "smallest": Case("Min", (np.float32(0.25),)),
     "smallest-of-all": Case("ReduceMin", (np.array([1]),), {"keepdims": 0}),
 }  # fmt: skip
@@ -84,7 +96,7 @@ REFUSED = {
     "ceil_mode": Case("MaxPool", (), {"kernel_shape": [4, 4], "strides": [4, 4], "ceil_mode": 1}),
     "size is said otherwise": Case("ConvTranspose", (KERNEL,), {"strides": [2, 2], "output_padding": [1, 1]}),
     "a table of places": Case("Gather", (np.array([[0, 1]]),), {"axis": 2}),
-    "steps backwards": Case("Slice", (np.array([9]), np.array([-99]), np.array([3]), np.array([-1]))),
+    "leaves nothing": Case("Slice", (np.array([2]), np.array([5]), np.array([3]), np.array([-1]))),
     "a padding by": Case("Pad", (np.array([0, 0, -1, 0, 0, 0, 0, 1]),)),
 }
 

@@ -279,9 +279,26 @@ def test_norms_with_numbers_for_each_channel() -> None:
     assert np.allclose(centred.mean((2, 3)), 0, atol=1e-6) and np.allclose(centred.std((2, 3)), 1, atol=1e-5)
 
 
+def test_blocks_and_channels_change_places_by_their_definition() -> None:
+    deep = RNG.standard_normal((2, 8, 2, 3)).astype(np.float32)
+    flat = call("depth_to_space", x=deep, block_size=np.int32(2))
+    for n, c, i, j, h, w in itertools.product(*map(range, (2, 2, 2, 2, 2, 3))):
+        assert flat[n, c, 2 * h + i, 2 * w + j] == deep[n, (2 * i + j) * 2 + c, h, w]
+    assert flat.shape == (2, 2, 4, 6)
+    assert np.array_equal(call("space_to_depth", x=flat, block_size=np.int32(2)), deep)
+
+
+def test_reverse_turns_the_axes_that_are_given() -> None:
+    assert np.array_equal(call("reverse", x=X, axes=np.int32([1, -1])), X[:, ::-1, :, ::-1])
+    assert np.array_equal(call("reverse", x=X), X[::-1, ::-1, ::-1, ::-1])
+
+
 @pytest.mark.parametrize(
     ("kind", "arguments"),
     [
+        ("depth_to_space", {"x": X, "block_size": np.int32(2)}),
+        ("space_to_depth", {"x": X, "block_size": np.int32(2)}),
+        ("space_to_depth", {"x": X, "block_size": np.int32(0)}),
         ("max_pool", {"x": X, "kernel_sizes": np.int32([9, 9]), "pad_type": "valid"}),
         ("max_pool", {"x": X, "kernel_sizes": np.int32([2, 2]), "pad_type": "valid", "ceil_mode": np.bool_(True)}),
         ("conv_transpose", {"x": X, "weight": np.zeros((4, 1, 2, 2), np.float32), "pad_type": "valid"}),
@@ -290,5 +307,5 @@ def test_norms_with_numbers_for_each_channel() -> None:
     ],
 )
 def test_what_makes_no_sense_is_said(kind: str, arguments: dict[str, np.ndarray]) -> None:
-    with pytest.raises(InputError, match=f"^({kind}|pool): .*export again$"):
+    with pytest.raises(InputError, match=f"^({kind}|pool|blocks): .*export again$"):
         call(kind, **arguments)
