@@ -32,6 +32,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "coverage": coverage.coverage,
     "default-targets": reference.default_targets,
     "exit-codes": reference.exit_codes,
+    "families": reference.families,
     "fuzz": studies.fuzzing,
     "kills": studies.killing,
     "kills-going-on": studies.killing_going_on,

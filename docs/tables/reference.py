@@ -1,11 +1,14 @@
-"""Tables of the reference pages, made from the code itself: verbs, exit codes, manifest and result records."""
+"""Tables that are made from the code itself: verbs, exit codes, manifest, result records, families of networks."""
 
 from __future__ import annotations
 
 import dataclasses
 import inspect
+import io
 import re
+import tokenize
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 import typer
@@ -30,6 +33,20 @@ EXITS = {
 }
 
 
+NETWORKS = Path(__file__).resolve().parents[2] / "export" / "networks"
+FAMILIES = {
+    "`torch`": ("torch_module/factory.py",),
+    "`spandrel`": ("torch_module/spandrel_file.py",),
+    "what both share": tuple(f"torch_module/{name}.py" for name in ("loaded", "network", "picture_reads", "tracing")),
+    "`dlgsanet`": ("dlgsanet",),
+    "`onnx`": ("onnx_file",),
+}
+"""Files or folders below `NETWORKS`. The folders of the last two hold all that their families need."""
+_NO_CODE = frozenset({
+    tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER,
+})  # fmt: skip
+
+
 def verbs() -> str:
     """Every verb with its arguments and options, as typer knows them."""
     return "\n\n".join(_verb(name) for name in VERBS)
@@ -38,6 +55,36 @@ def verbs() -> str:
 def exit_codes() -> str:
     """What the command returns to the shell."""
     return markdown_table(("code", "meaning"), [(str(code.value), EXITS[code]) for code in ExitCode])
+
+
+def families() -> str:
+    """What each family of networks is made of, in lines of code."""
+    rows = []
+    for name, places in FAMILIES.items():
+        parts = ", ".join(f"`{place}`" if place.endswith(".py") else f"`{place}/`" for place in places)
+        files = [file for place in places for file in family_files(place)]
+        rows.append((name, parts, str(sum(code_lines(file.read_text(encoding="utf-8")) for file in files))))
+    return markdown_table(("family", "below `export/networks/`", "lines of code"), rows)
+
+
+def family_files(place: str) -> list[Path]:
+    """A file of a family, or all in its folder."""
+    path = NETWORKS / place
+    return [path] if path.is_file() else sorted(path.rglob("*.py"))
+
+
+def code_lines(source: str) -> int:
+    """Lines that hold a part of a statement: no comments, no empty lines, no strings that stand alone (docstrings)."""
+    found: set[int] = set()
+    statement: list[tokenize.TokenInfo] = []
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type not in _NO_CODE:
+            statement.append(token)
+        elif token.type in (tokenize.NEWLINE, tokenize.ENDMARKER):
+            if any(part.type != tokenize.STRING for part in statement):
+                found.update(line for part in statement for line in range(part.start[0], part.end[0] + 1))
+            statement = []
+    return len(found)
 
 
 def manifest() -> str:
