@@ -8,7 +8,7 @@ import platform
 import re
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -64,7 +64,7 @@ class Environment:
 
     def identity(self) -> tuple[object, ...]:
         """Equal for two files measured on one machine with one set of software."""
-        packages = tuple(sorted(self.packages.items()))
+        packages = tuple(sorted(self._computing().items()))
         return (
             self.machine, self.cpu, self.cores, self.threads, self.instruction_sets, self.memory_gb,
             self.system, self.architecture, self.python, self.project, packages,
@@ -81,10 +81,17 @@ class Environment:
             name.replace("_", " "): (getattr(self, name), getattr(other, name))
             for name in ("cpu", "cores", "threads", "memory_gb", "system", "architecture", "python", "project")
         }
-        pairs["instruction sets"] = self.instruction_sets, other.instruction_sets
-        for name in sorted({*self.packages, *other.packages}):
-            pairs[name] = self.packages.get(name, "none"), other.packages.get(name, "none")
+        one, two = (" ".join(it.instruction_sets) or "none" for it in (self, other))
+        pairs["instruction sets"] = one, two
+        mine, others = self._computing(), other._computing()
+        for name in sorted({*mine, *others}):
+            pairs[name] = mine.get(name, "none"), others.get(name, "none")
         return [f"{name} {one} and {two}" for name, (one, two) in pairs.items() if one != two]
+
+    def _computing(self) -> dict[str, str]:
+        """The packages without those that compute nothing here, as a model server's client."""
+        silent = _modules(lambda backend: backend.runner is None)
+        return {name: version for name, version in self.packages.items() if name not in silent}
 
     @property
     def busy(self) -> str | None:
@@ -137,8 +144,13 @@ def package_versions() -> dict[str, str]:
 
 
 def _packages() -> tuple[str, ...]:
-    engines = (entry.engine.module for entry in backends().values() if isinstance(entry, Backend))
-    return (*_PACKAGES, *(module.replace("_", "-") for module in engines))
+    return (*_PACKAGES, *_modules(lambda _: True))
+
+
+def _modules(wanted: Callable[[Backend], bool]) -> tuple[str, ...]:
+    """The packages of the engines of such backends."""
+    found = (entry for entry in backends().values() if isinstance(entry, Backend) and wanted(entry))
+    return tuple(entry.engine.module.replace("_", "-") for entry in found)
 
 
 def _board() -> str | None:

@@ -28,6 +28,7 @@ from runtimes.runner.tiling import Array
 
 Answer = TypeVar("Answer", covariant=True)
 _PATIENCE_S = 3.0
+_ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 _PARENT_GONE = (EOFError, BrokenPipeError, ConnectionResetError)
 
 
@@ -122,7 +123,7 @@ class IsolatedRunner(Runner):
         self._pipe = ours
         process = context.Process(target=_serve, args=(theirs, self._opener), daemon=True)
         self._process = process
-        with _sigint_held(), _safe_path():
+        with _signals_held(), _safe_path():
             process.start()
         theirs.close()  # else the end of the child would not end the pipe
         opened: Opened = self._receive("loading")
@@ -175,17 +176,38 @@ class IsolatedRunner(Runner):
 
 
 @contextmanager
-def _sigint_held() -> Iterator[None]:
-    """Ctrl-C comes a moment later here and, since a child inherits the mask, never to the child started within:
-    it would print a traceback while it is still importing."""
+def _signals_held() -> Iterator[None]:
+    """What ends this process comes a moment later: a child whose parent stops in the middle of starting it prints a
+    traceback. Masks are not enough, since another thread can take a signal and Python handles it in the main one."""
+    arrived: list[int] = []
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in (number for number in _ENDING if signal.getsignal(number) is not None):
+            before[number] = signal.signal(number, lambda number, _: arrived.append(number))
+    try:
+        with _masked():
+            yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for number in arrived:
+            signal.raise_signal(number)
+
+
+@contextmanager
+def _masked() -> Iterator[None]:
+    """A child started within inherits the mask: Ctrl-C reaches the whole group, and would end it while it imports."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    from multiprocessing import resource_tracker
+
+    resource_tracker.ensure_running()  # starting it unblocks the signals, so it comes first
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 @contextmanager
@@ -206,9 +228,8 @@ def _safe_path() -> Iterator[None]:
 
 def _serve(pipe: Connection, opener: Callable[[], Runner]) -> None:
     """The child: open, then answer requests until None comes or the parent is gone."""
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # they reach the whole group; the parent ends this
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    for number in _ENDING:  # they reach the whole group; the parent ends this
+        signal.signal(number, signal.SIG_IGN)
     _die_with_parent()
     with suppress(*_PARENT_GONE):  # nobody is left to answer
         try:

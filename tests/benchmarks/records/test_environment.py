@@ -6,6 +6,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from benchmarks.records.environment import describe_environment
+from runtimes.backends.kserve.entry import BACKEND as KSERVE
 
 
 def test_it_names_the_machine_but_neither_host_nor_user_nor_paths() -> None:
@@ -28,6 +29,20 @@ def test_circumstances_are_not_identity_but_software_is() -> None:
     found = describe_environment()
     assert replace(found, load_average=9.0, running=7, governor="powersave").identity() == found.identity()
     assert replace(found, packages={"numpy": "0"}).identity() != found.identity()
+
+
+def test_a_package_that_computes_nothing_here_makes_no_other_machine() -> None:
+    found = replace(describe_environment(), packages={"numpy": "2.4.6"})
+    client = replace(found, packages={"numpy": "2.4.6", KSERVE.engine.module: "2.69.0"})
+    assert client.identity() == found.identity() and client.differences(found) == []
+    engine = replace(found, packages={"numpy": "2.4.6", "onnxruntime": "1.0"})
+    assert engine.identity() != found.identity() and engine.differences(found) == ["onnxruntime 1.0 and none"]
+
+
+def test_instruction_sets_that_differ_are_said_in_words() -> None:
+    found = replace(describe_environment(), instruction_sets=("avx2", "avx512f"))
+    assert found.differences(replace(found, instruction_sets=("avx2",))) == ["instruction sets avx2 avx512f and avx2"]
+    assert replace(found, instruction_sets=()).differences(found) == ["instruction sets none and avx2 avx512f"]
 
 
 def test_a_busy_machine_is_said_to_be_busy() -> None:

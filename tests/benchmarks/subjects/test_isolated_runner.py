@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 import subprocess
 import sys
 import time
@@ -125,3 +126,33 @@ def test_a_hanging_backend_ends_with_a_parent_that_was_killed() -> None:
             return
         time.sleep(0.1)
     pytest.fail("the child lives on")
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="no POSIX signals")
+@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM"])
+def test_an_interrupt_while_the_child_starts_prints_nothing_of_the_child(number: str) -> None:
+    code = (
+        "import os, signal, sys, threading, time\n"
+        "from functools import partial\n"
+        "from multiprocessing import util\n"
+        "from benchmarks.subjects.isolated_runner import IsolatedRunner\n"
+        "from tests.benchmarks.subjects.child_runners import NearestRunner\n"
+        "spawn = util.spawnv_passfds\n"
+        "def interrupted(path, args, fds):\n"
+        "    child = spawn(path, args, fds)\n"
+        "    if b'spawn_main' in b' '.join(map(os.fsencode, args)):\n"
+        f"        os.kill(os.getpid(), signal.{number})\n"
+        "        time.sleep(0.2)\n"
+        "    return child\n"
+        "if __name__ == '__main__':\n"
+        "    util.spawnv_passfds = interrupted\n"
+        f"    signal.signal(signal.{number}, signal.default_int_handler)\n"
+        "    threading.Thread(target=threading.Event().wait, daemon=True).start()  # takes the signal\n"
+        "    try:\n"
+        "        with IsolatedRunner('fake', 2, ((8, 8),), partial(NearestRunner)):\n"
+        "            print('opened')\n"
+        "    except KeyboardInterrupt:\n"
+        "        print('interrupted')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("interrupted\n", "")
