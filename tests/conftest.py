@@ -26,6 +26,19 @@ TESTS = Path(__file__).resolve().parent
 STAND_INS = TESTS / "data" / "stand_ins"
 
 
+@pytest.fixture(autouse=True)
+def memory_limit_of_a_child() -> Iterator[None]:
+    """A child's work, called here by a test, limits the memory of its process: later tests must not feel that."""
+    if sys.platform in ("win32", "darwin"):
+        yield
+        return
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    yield
+    resource.setrlimit(resource.RLIMIT_AS, before)
+
+
 @pytest.fixture(scope="session")
 def conformance() -> Path:
     """Folder of the small vectors made by running the official network (see tests/data/README.md)."""

@@ -6,6 +6,7 @@ import pytest
 from benchmarks.latency import speed_limits as limits
 from benchmarks.latency.speed_limits import copy_limit, product_limits
 from runtimes.backends.openvino import product as openvino_product
+from runtimes.machine.processor import overflows_int8
 from runtimes.runner.work_by_precision import Layer
 
 
@@ -31,6 +32,8 @@ def test_integers_are_multiplied_as_integers(monkeypatch: pytest.MonkeyPatch, ba
     task = found[backend, "int8"].task
     a, b = task.args  # type: ignore[attr-defined]
     assert (a.dtype, b.dtype) == (np.uint8, np.int8)
+    if overflows_int8():
+        pytest.skip("this processor has no VNNI: sums of INT8 products overflow")
     (product,) = result if isinstance(result := task(), list) else result.values()  # type: ignore[attr-defined]
     zero = 128.0 if product.dtype == np.uint8 else 0.0
     exact = (a.astype(np.float64) - 128) / 255 @ (b.astype(np.float64) / 127)

@@ -108,6 +108,9 @@ def test_one_quantized_layer_that_ran_otherwise_fails_the_check(copy: Path, name
     fault = changed(copy, name, coarse_no_more)
     with open_runner(copy, fault, threads=1) as run:
         assert re.fullmatch(r"int8 in \d+ of 42 layers", run.info.reported_precision)
+        lacking = run.info.lacking
+    if lacking is not None:
+        pytest.skip(f"nothing to judge on this processor: {lacking}")
     with pytest.raises(GateError, match=f"accuracy gates failed: {fault}"):
         run_check(CheckOptions(copy, artifacts=(fault,), threads=1, json=tmp_path / "r.json"))
     reason = json.loads((tmp_path / "r.json").read_text())["records"][0]["reason"]
