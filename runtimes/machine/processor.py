@@ -53,17 +53,22 @@ def _cgroup_quota(root: Path = Path("/sys/fs/cgroup")) -> int | None:
 def overflows_int8(info: Path = Path("/proc/cpuinfo")) -> bool:
     """Whether this is an x86 processor without VNNI. Engines multiply INT8 there by an instruction that adds pairs of
     products in 16 bits, which large ones overflow. False where the system does not say what the processor has."""
-    lines = info.read_text(errors="replace").splitlines() if info.is_file() else []
-    flags = next((line.split() for line in lines if line.startswith("flags")), [])
+    flags = _first_processor(info).get("flags", "").split()
     return bool(flags) and not {"avx_vnni", "avx512_vnni"}.intersection(flags)
 
 
 def cpu_name(info: Path = Path("/proc/cpuinfo")) -> str:
     """The processor's name as the system gives it. Where that has no number, as on virtual machines ("AMD EPYC" is
     said of processors with bf16 and without AVX-512), its family and model go along."""
-    lines = info.read_text(errors="replace").splitlines() if info.is_file() else []
-    said = {key.strip().lower(): value.strip() for key, _, value in (line.partition(":") for line in reversed(lines))}
+    said = _first_processor(info)
     name = said.get("model name") or platform.processor() or platform.machine() or "unknown"
     if "cpu family" not in said or any(letter.isdigit() for letter in name):
         return name
     return f"{name} (family {said['cpu family']}, model {said.get('model', 'unknown')})"
+
+
+def _first_processor(info: Path) -> dict[str, str]:
+    """What the system says of it, by name in small letters; empty where it says nothing."""
+    lines = info.read_text(errors="replace").splitlines() if info.is_file() else []
+    # Of a name that stands in every processor's block, the first is the last to be put in.
+    return {key.strip().lower(): value.strip() for key, _, value in (line.partition(":") for line in reversed(lines))}
