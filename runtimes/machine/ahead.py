@@ -43,12 +43,14 @@ class _Channel(Generic[T]):
         raise _Abandoned
 
     def items(self) -> Iterator[T]:
+        """What was put, then the end; where the putting side left without one, _Abandoned behind what it had put."""
         while True:
-            if self._left.is_set():
-                raise _Abandoned
+            left = self._left.is_set()  # asked first: nothing is put after it
             try:
-                item = self._queue.get(timeout=_POLL_S)
+                item = self._queue.get(timeout=0 if left else _POLL_S)
             except Empty:
+                if left:
+                    raise _Abandoned from None
                 continue
             if isinstance(item, _End):
                 return
@@ -121,8 +123,8 @@ def ahead(make: Callable[[], Iterator[T]], depth: int = DEPTH) -> Iterator[Itera
 def behind(consume: Callable[[Iterator[T]], None], depth: int = DEPTH, *last: T) -> Iterator[Callable[[T], None]]:
     """A function that hands items to `consume`, which runs in a thread; the block's end waits for it.
 
-    A block that ends with an error abandons it: the iterator that it reads raises then, and does not end. With `last`
-    it ends all the same, behind what was handed over and these.
+    A block that ends with an error abandons it: the iterator that it reads gives what was handed over, then raises and
+    does not end. With `last` it ends all the same, behind what was handed over and these.
     """
     channel: _Channel[T] = _Channel(depth)
     worker = _Worker(lambda: consume(channel.items()), channel.leave)

@@ -85,6 +85,21 @@ def test_a_block_that_fails_never_lets_the_work_behind_finish():
     assert not finished.is_set() and threading.active_count() == before
 
 
+def test_a_block_that_fails_has_done_what_it_handed_over():
+    done = []
+
+    def slowly(items):
+        for item in items:
+            time.sleep(0.02)
+            done.append(item)
+
+    with pytest.raises(KeyboardInterrupt), behind(slowly, 4) as put:
+        for item in range(4):
+            put(item)
+        raise KeyboardInterrupt
+    assert done == [0, 1, 2, 3]
+
+
 def test_a_block_that_fails_may_end_the_work_behind_with_a_last_word():
     done = []
     with pytest.raises(KeyboardInterrupt), behind(lambda items: done.extend(items), 2, "cut") as put:
