@@ -87,7 +87,7 @@ def pipeline() -> str:
 
 def upscale_starts() -> str:
     """How soon upscaling has its first tile."""
-    return upscale_start.table(study(upscale_start.StartTimes, "upscale-start-nano-x4.json"))
+    return upscale_start.table(studies(upscale_start.StartTimes, "upscale-start-*.json"))
 
 
 def training() -> str:

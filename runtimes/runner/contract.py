@@ -108,9 +108,7 @@ class RunInfo:
     @property
     def caution(self) -> str:
         """One line where the processor itself spoils what the artifact computes, else empty."""
-        in_int8 = self.reported_precision in ("int8", "int8-mixed") and self.device.startswith("CPU")
-        spoilt = in_int8 and overflows_int8()
-        return "this processor has no VNNI, without which sums of INT8 products overflow" if spoilt else ""
+        return spoilt_int8(self.reported_precision, self.device)
 
     @property
     def precision_mismatch(self) -> str | None:
@@ -122,6 +120,12 @@ class RunInfo:
             f"{self.device} reports "
             f"{self.reported_precision}"
         )
+
+
+def spoilt_int8(precision: str, device: str) -> str:
+    """One line where this is INT8 on a processor that spoils it, else empty."""
+    spoilt = precision in ("int8", "int8-mixed") and device.startswith("CPU") and overflows_int8()
+    return "this processor has no VNNI, without which sums of INT8 products overflow" if spoilt else ""
 
 
 @dataclass(frozen=True)

@@ -17,16 +17,13 @@ from dlgsanet.storage.atomic import sha256_file, write_text
 from dlgsanet.storage.cache_folder import user_cache
 from runtimes import open_runner
 from runtimes.backends.registry import find_backend
-from runtimes.bundle.manifest import LOW_RANK, MANIFEST, Manifest, read_manifest
+from runtimes.bundle.manifest import LOW_RANK, MANIFEST, Manifest, read_manifest, select
 from runtimes.machine.processor import available_threads, cpu_name
 from runtimes.runner.contract import Runner, RunOptions
-from runtimes.upscale.trial import FamilyTime, try_all
+from runtimes.upscale.race import preferred
+from runtimes.upscale.trial import FamilyTime, require_as_at_birth, try_all
 
 Say = Callable[[str], None]
-
-NEAR = 1.05
-"""Of artifacts whose times differ by no more the first of the manifest is taken: the more exact ones come first, and a
-next timing could turn them round."""
 
 _USUAL = RunOptions()
 _MOST_BYTES = 1 << 20
@@ -65,6 +62,8 @@ def chosen_runner(bundle: Path, prefix: str | None, options: RunOptions, say: Sa
             try:
                 runner = _opened(bundle, trial.family, options)
                 run = stack.enter_context(runner)
+                if not trial.checked:
+                    require_as_at_birth(bundle, manifest, select(manifest, trial.family)[0], run)
             except (UnavailableError, BackendError) as error:
                 say(f"passed over {trial.family}: {error}")
                 reasons.append(str(error))
@@ -80,10 +79,13 @@ def _opened(bundle: Path, prefix: str, options: RunOptions) -> Runner:
 
 
 def ranked(trials: Sequence[FamilyTime]) -> list[FamilyTime]:
-    """Those that run and show enough, the one to take first."""
-    timed = [(trial.ms, trial) for trial in trials if trial.ms is not None and trial.checked]
-    best = min((ms for ms, _ in timed), default=0.0)
-    return [trial for _, trial in sorted(timed, key=lambda it: 0.0 if it[0] <= NEAR * best else it[0])]
+    """Those that run, the one to take first; what was not held against its export stands behind what was. Of near ones
+    the first of the manifest leads: the more exact ones come first there."""
+    ranks = []
+    for checked in (True, False):
+        timed = {trial.family: trial for trial in trials if trial.ms is not None and trial.checked == checked}
+        ranks += [timed[family] for family in preferred({it: trial.ms or 0.0 for it, trial in timed.items()})]
+    return ranks
 
 
 def _why(taken: FamilyTime, trials: Sequence[FamilyTime]) -> str:

@@ -20,8 +20,8 @@ from dlgsanet.storage.typed_json import Text, decode, to_json
 from runtimes.backends.registry import backend_runner, find_backend
 from runtimes.bundle.manifest import Artifact, Manifest, read_manifest, select
 from runtimes.machine.child import Job, Say, ask, serve
-from runtimes.runner.contract import RunInfo, Runner, RunOptions
-from runtimes.upscale.race import CLOSE, Race, Racer
+from runtimes.runner.contract import RunInfo, Runner, RunOptions, spoilt_int8
+from runtimes.upscale.race import CLOSE, Race, Racer, preferred
 
 LEAST_DB = 30.0
 """An artifact that could not be run where it was exported has no figures of its own; beyond this it shows something
@@ -35,7 +35,7 @@ _TOGETHER = 2  # are opened at once: an engine compiles on one core
 @dataclass(frozen=True)
 class FamilyTime:
     """An artifact family: ms of its smallest tile, or why it is passed over. `checked`: it shows what it showed when it
-    was exported; one that is far behind is not asked."""
+    was exported; only the one to take is asked."""
 
     family: Text
     ms: float | None
@@ -105,8 +105,8 @@ def trials(job: TimingJob, say: Say = lambda step: None) -> Trials:
 
 
 class _Contest:
-    """The first family of every backend, then the others of those backends that are not behind. What leads at the end
-    is held against its export."""
+    """The first family of every backend, then the others of those backends that are not behind. The one to take is held
+    against its export."""
 
     def __init__(self, job: TimingJob, manifest: Manifest, say: Say) -> None:
         self._job, self._manifest, self._say = job, manifest, say
@@ -115,19 +115,19 @@ class _Contest:
         self.checked: set[str] = set()
 
     def held(self) -> tuple[dict[str, float], bool]:
-        """ms of those that were timed, and whether the times are steady. Where all that lead show too little, the
-        others begin again."""
+        """ms of those that were timed, and whether the times are steady. Where all that ran to the end show too little,
+        the others begin again."""
         while left := [it for it in self._job.families if it not in self.failed]:
-            race, checks = Race(), dict[str, Callable[[], None]]()
-            first = {select(self._manifest, it)[0].backend: it for it in reversed(left)}
-            plain = [it for it in left if it in first.values()]
-            self._enter(race, plain, checks)
-            self._enter(race, self._not_hopeless(race, left, first), checks)
-            for family in race.running:
-                self._check(race, family, checks[family])
-            if race.running:
+            with Race() as race:
+                checks = dict[str, Callable[[], None]]()
+                first = {select(self._manifest, it)[0].backend: it for it in reversed(left)}
+                plain = [it for it in left if it in first.values()]
+                self._enter(race, plain, checks)
+                self._enter(race, self._not_hopeless(race, left, first), checks)
                 finish = race.finish()
-                return finish.ms, finish.steady
+                in_order = {it: finish.ms[it] for it in left if it in race.running}
+                if any(self._shows_enough(it, checks[it]) for it in preferred(in_order)):
+                    return {it: ms for it, ms in finish.ms.items() if it not in self.failed}, finish.steady
         return {}, True
 
     def _enter(self, race: Race, families: Sequence[str], checks: dict[str, Callable[[], None]]) -> None:
@@ -158,14 +158,15 @@ class _Contest:
                 found.append(family)
         return found
 
-    def _check(self, race: Race, family: str, check: Callable[[], None]) -> None:
+    def _shows_enough(self, family: str, check: Callable[[], None]) -> bool:
         self._say(json.dumps([family]))
         try:
             check()
-            self.checked.add(family)
         except EdgeError as error:
             self.failed[family] = str(error)
-            race.leave(family)
+        else:
+            self.checked.add(family)
+        return family in self.checked
 
     def _opened(self, family: str) -> tuple[Racer, Callable[[], None]] | EdgeError:
         """The family's smallest tile on noise, and what tells whether it shows enough; or why it is passed over."""
@@ -179,15 +180,16 @@ class _Contest:
             except EdgeError as error:
                 return error
             racer = Racer(family, lambda: run.infer(tile, checked=False), stack.pop_all().close)
-            return racer, partial(_require_as_at_birth, bundle, self._manifest, artifact, run)
+            return racer, partial(require_as_at_birth, bundle, self._manifest, artifact, run)
 
     def _runner(self, bundle: Path, artifact: Artifact, stack: ExitStack) -> Runner:
         """The artifact, open until the end of `stack`. Raises BackendError where it is not to be taken."""
         if idle := find_backend(artifact.backend).idle_here:
             raise BackendError(idle)
         told = self._devices.get(artifact.backend)
-        if told is not None and (lacking := told.lacks(artifact.precision)):
-            raise BackendError(lacking)  # which compiling it would only show later
+        lacking = told.lacks(artifact.precision) if told is not None else None
+        if known := lacking or spoilt_int8(artifact.precision, self._job.device):
+            raise BackendError(known)  # which compiling it would only show later
         options = RunOptions(self._job.device, self._job.threads)
         run = stack.enter_context(backend_runner(bundle, artifact, self._manifest.scale, options))
         self._devices[artifact.backend] = run.info
@@ -196,7 +198,7 @@ class _Contest:
         return run
 
 
-def _require_as_at_birth(bundle: Path, manifest: Manifest, artifact: Artifact, run: Runner) -> None:
+def require_as_at_birth(bundle: Path, manifest: Manifest, artifact: Artifact, run: Runner) -> None:
     """Raises BackendError where the stored probe tiles come out worse than they did when the artifact was exported."""
     # not at the top: whoever asks reads this module, too, and needs none of it
     from runtimes.runner.fidelity.birth import shown, worse

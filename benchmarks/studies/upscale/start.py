@@ -1,13 +1,14 @@
 """How soon `upscale` has its first tile: seconds from the start of the process, read from what the command says.
 
 `python -m benchmarks.studies.upscale.start PICTURE BUNDLE --artifact NAME -o FILE` runs the whole command in turn with
-each artifact and without any (`choice`: the fastest, timed in a run before). With `-v` it says when it looks into the
-picture (Python and all modules are there), when the artifact is open, and when a tile is done. The files are in the
-disk cache: every command has run once before.
+each artifact and without any: `choice` takes the fastest, timed in a run before, and `first choice` times them now.
+With `-v` it says when it looks into the picture (Python and all modules are there), when the artifact is open, and when
+a tile is done. The files are in the disk cache: every command has run once before.
 """
 
 from __future__ import annotations
 
+import os
 import statistics
 import subprocess
 import sys
@@ -26,8 +27,10 @@ from runtimes.file_formats.markdown import markdown_table
 from runtimes.machine.clock import now_ms
 from runtimes.machine.processor import available_threads, cpu_name
 
-CHOICE = "choice"
-"""In the place of an artifact: none is named."""
+CHOICE, FIRST = "choice", "first choice"
+"""In the place of an artifact: none is named, and times are known or not."""
+
+_WORDS = {CHOICE: "the fastest, chosen before", FIRST: "the fastest, chosen now among {families}"}
 
 
 @dataclass(frozen=True)
@@ -49,11 +52,13 @@ class StartTimes(StudyFile):
     machine: str
     rounds: int
     rows: tuple[StartRow, ...]
+    families: int | None = None
+    """Among which the choice was; None in files that were written before it was timed."""
 
 
 def measure(picture: Path, bundle: Path, artifacts: Sequence[str], rounds: int) -> StartTimes:
     """Run the command in turn for each artifact. Raises BackendError where it fails."""
-    names = [*artifacts, CHOICE]
+    names = [*artifacts, CHOICE, FIRST]
     found: dict[str, list[tuple[float, float, float]]] = {name: [] for name in names}
     for turn in range(rounds + 1):
         for name in names:
@@ -62,7 +67,8 @@ def measure(picture: Path, bundle: Path, artifacts: Sequence[str], rounds: int) 
                 found[name].append(seconds)
     rows = tuple(StartRow(name, *_medians(found[name])) for name in names)
     machine = f"{cpu_name()}, {available_threads()} cores"
-    return StartTimes(read_manifest(bundle).name, machine, rounds, rows)
+    manifest = read_manifest(bundle)
+    return StartTimes(manifest.name, machine, rounds, rows, len({it.family for it in manifest.artifacts}))
 
 
 def _medians(found: Sequence[tuple[float, float, float]]) -> list[float]:
@@ -70,12 +76,15 @@ def _medians(found: Sequence[tuple[float, float, float]]) -> list[float]:
 
 
 def _run(picture: Path, bundle: Path, artifact: str) -> tuple[float, float, float]:
-    named = [] if artifact == CHOICE else ["--artifact", artifact]
-    with tempfile.TemporaryDirectory() as place:
+    named = [] if artifact in _WORDS else ["--artifact", artifact]
+    with tempfile.TemporaryDirectory() as place, tempfile.TemporaryDirectory() as empty:
+        environment = os.environ | ({"XDG_CACHE_HOME": empty} if artifact == FIRST else {})
         words = ["upscale", "-v", "--bundle", str(bundle), *named, "-o", place, str(picture)]
         start = now_ms()
         command = [sys.executable, "-m", "dlgsanet", *words]
-        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as child:
+        with subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment
+        ) as child:
             assert child.stderr is not None
             said = [((now_ms() - start) / 1e3, line.rstrip()) for line in child.stderr]
     if child.returncode:
@@ -90,17 +99,20 @@ def moments(said: Sequence[tuple[float, str]], picture: str) -> tuple[float, flo
     return looked[0], steps[0], steps[1]
 
 
-def table(times: StartTimes) -> str:
-    """A row for each artifact."""
-    head = ("artifact", "modules loaded, s", "engine open, s", "**first tile, s**")
+def table(files: Sequence[StartTimes]) -> str:
+    """A row for each artifact, machine after machine."""
+    head = ("artifact", "machine", "modules loaded, s", "engine open, s", "**first tile, s**")
     rows = [
         (
-            "the fastest, chosen before" if row.artifact == CHOICE else f"`{row.artifact}`",
-            f"{row.looked_s:.2f}", f"{row.open_s:.2f}", f"**{row.tile_s:.2f}**",
+            _WORDS.get(row.artifact, f"`{row.artifact}`").format(families=times.families),
+            times.machine, f"{row.looked_s:.2f}", f"{row.open_s:.2f}", f"**{row.tile_s:.2f}**",
         )
+        for times in files
         for row in times.rows
     ]  # fmt: skip
-    return markdown_table(head, rows) + f"\n\n`{times.model}` on {times.machine}, medians of {times.rounds} rounds."
+    models = ", ".join(sorted({f"`{times.model}`" for times in files}))
+    rounds = min(times.rounds for times in files)
+    return markdown_table(head, rows) + f"\n\n{models}, medians of at least {rounds} rounds."
 
 
 def main(
@@ -113,7 +125,7 @@ def main(
     """Measure, write the file and print its table."""
     times = measure(picture, bundle, artifact, rounds)
     write_study(output, times)
-    typer.echo(table(times))
+    typer.echo(table([times]))
 
 
 if __name__ == "__main__":

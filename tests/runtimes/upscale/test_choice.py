@@ -132,9 +132,20 @@ def test_near_ones_stand_in_the_order_of_the_manifest() -> None:
         FamilyTime("c", None, "no"),
         FamilyTime("d", 20.0),
         FamilyTime("e", 15.0),
+        FamilyTime("f", 5.0, checked=False),
     ]
-    assert [trial.family for trial in ranked(trials)] == ["a", "b", "e", "d"]
+    assert [trial.family for trial in ranked(trials)] == ["a", "b", "e", "d", "f"]
     assert ranked([]) == []
+
+
+def test_one_that_was_not_held_against_its_export_is_so_before_it_is_taken(bundle, times, kit, monkeypatch) -> None:
+    """The one to take, which was, no longer opens."""
+    kit.rewrite(bundle, 0, backend="tensorrt", id="tensorrt-fp32-16x16")
+    tried = Trials((FamilyTime("tensorrt-fp32", 1.0), FamilyTime("openvino-fp32", 4.0, checked=False)), True)
+    monkeypatch.setattr(choice, "try_all", lambda *asked: tried)
+    held: list[str] = []
+    monkeypatch.setattr(choice, "require_as_at_birth", lambda bundle, manifest, it, run: held.append(it.family))
+    assert chosen(bundle, []).startswith("openvino-fp32") and held == ["openvino-fp32"]
 
 
 def test_a_network_that_is_no_friend_of_tiles_says_so(bundle: Path, times: dict[str, float]) -> None:

@@ -113,3 +113,33 @@ def test_a_backend_that_is_behind_is_not_tried_further(bundle: Path, monkeypatch
     found = {it.family: it for it in tried(bundle, *dict.fromkeys(families))}
     behind = [it for name, it in found.items() if name.startswith("openvino-") and name != "openvino-fp32"]
     assert all(it.ms is None and it.reason.startswith("openvino-fp32 takes 9.0 times as long as ") for it in behind)
+
+
+def test_only_the_one_to_take_is_held_against_its_export(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    held: list[str] = []
+    monkeypatch.setattr(trying, "require_as_at_birth", lambda bundle, manifest, it, run: held.append(it.family))
+    found = tried(bundle, "onnxruntime-fp32", "openvino-fp32")
+    assert [it.family for it in found if it.checked] == held and len(held) == 1
+
+
+def test_where_that_one_shows_less_the_next_is_taken(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    held: list[str] = []
+
+    def fails(bundle, manifest, artifact, run) -> None:
+        held.append(artifact.family)
+        if len(held) == 1:
+            raise trying.BackendError("it shows less")
+
+    monkeypatch.setattr(trying, "require_as_at_birth", fails)
+    found = {it.family: it for it in tried(bundle, "onnxruntime-fp32", "openvino-fp32")}
+    first, second = held
+    assert (found[first].ms, found[first].reason) == (None, "it shows less")
+    assert found[second].ms is not None and found[second].checked
+
+
+def test_int8_that_the_processor_spoils_is_not_compiled(bundle: Path, kit, monkeypatch: pytest.MonkeyPatch) -> None:
+    kit.rewrite(bundle, 0, precision="int8", id="onnxruntime-int8-16x16")
+    monkeypatch.setattr(trying, "spoilt_int8", lambda precision, device: "it overflows" if precision == "int8" else "")
+    monkeypatch.setattr(trying, "backend_runner", lambda *asked: pytest.fail("it was opened"))
+    (found,) = tried(bundle, "onnxruntime-int8")
+    assert (found.ms, found.reason) == (None, "it overflows")
