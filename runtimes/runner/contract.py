@@ -15,6 +15,7 @@ from dlgsanet.errors import BackendError, ExitCode, InputError, UnavailableError
 from dlgsanet.imaging.pixels import Pixels
 from runtimes.machine.ahead import ahead
 from runtimes.machine.processor import overflows_int8
+from runtimes.runner.joined_frames import ChangedRows, upscale_each
 from runtimes.runner.overlap import DEFAULT_OVERLAP
 from runtimes.runner.tiling import (
     Array,
@@ -23,7 +24,6 @@ from runtimes.runner.tiling import (
     nearest_tile,
     require_image,
     stream_rows,
-    upscale_each,
     upscale_stream,
 )
 
@@ -231,11 +231,12 @@ class Runner(ABC):
         tile: Tile,
         overlap: int = DEFAULT_OVERLAP,
         through: Callable[[Stream], Stream] = lambda run: run,
-    ) -> Iterator[Array]:
+        band: int = 1,
+    ) -> Iterator[ChangedRows]:
         """Upscale pictures of one size, 1 x 3 x H x W, as they come, in one of `tiles`: the engine never waits for the
-        end of one. `pictures` may be read in another thread, a picture or two ahead; `through` as in `rows`."""
+        end of one. `pictures` may be read in another thread; `through` as in `rows`, `band` as in `upscale_each`."""
         self._require_open()
-        return upscale_each(through(self._checked_each), pictures, self.scale, tile, overlap)
+        return upscale_each(through(self._checked_each), pictures, self.scale, tile, overlap, band)
 
     def device_ms(self) -> Mapping[str, float]:
         """What the device's own clock says of the last runs, medians in ms by part (upload, compute, download); empty

@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -54,6 +53,12 @@ class Span:
     high: int
     weight: Array
 
+    def within(self, low: int, high: int) -> Span:
+        """The part of it on the HR pixels [low, high); empty where it has none there."""
+        low = min(max(self.low, low), self.high)
+        high = max(min(self.high, high), low)
+        return Span(self.start, low, high, self.weight[low - self.low : high - self.low])
+
     def pieces(self) -> list[tuple[slice, Array | None]]:
         """Where it rises, where it is 1 (None in place of the weights), and where it falls, as far as there are any."""
         ones = np.flatnonzero(self.weight == 1)
@@ -64,28 +69,42 @@ class Span:
 
 
 @dataclass(frozen=True)
-class _Grid:
-    """The tiles of one image: every row with every column, row by row."""
+class Grid:
+    """The tiles of one image: every row with every column, row by row. `hr`: the upscaled image's height and width."""
 
     scale: int
     tile: Tile
     rows: Sequence[Span]
     columns: Sequence[Span]
+    hr: Tile
 
     @staticmethod
-    def over(image_hw: Tile, scale: int, tile: Tile, overlap: int) -> _Grid:
+    def over(image_hw: Tile, scale: int, tile: Tile, overlap: int) -> Grid:
         rows, columns = (axis_spans(*axis, overlap, scale) for axis in zip(image_hw, tile, strict=True))
-        return _Grid(scale, tile, rows, columns)
+        return Grid(scale, tile, rows, columns, (image_hw[0] * scale, image_hw[1] * scale))
+
+    @property
+    def count(self) -> int:
+        return len(self.rows) * len(self.columns)
+
+    def places(self) -> Iterator[tuple[Span, Span]]:
+        """Row and column of every tile."""
+        return itertools.product(self.rows, self.columns)
 
     def cut(self, lr: Pixels) -> Iterator[Array]:
         """Its tiles of one image."""
-        return (_cut(lr, self.tile, row, column) for row in self.rows for column in self.columns)
+        return (_cut(lr, self.tile, row, column) for row, column in self.places())
 
-    def join(self, answers: Iterator[Array], out: Array) -> Array:
-        """Add the upscaled tiles to `out`, zeros of the image's upscaled size; it takes no answer more."""
-        for row, column in itertools.product(self.rows, self.columns):
-            place = out[:, :, row.low : row.high, column.low : column.high]
-            _blend(place, next(answers), self.scale, self.tile, row, column)
+    def join(self, answers: Iterator[Array], out: Array, down: Tile | None = None, across: Tile | None = None) -> Array:
+        """Add the upscaled tiles to `out`, of the image's upscaled size; it takes no answer more. It holds zeros in the
+        HR rows from `down[0]` to `down[1]` and the columns of `across`, all of them without these, and is left as it is
+        elsewhere."""
+        rows, columns = down or (0, self.hr[0]), across or (0, self.hr[1])
+        for row, column in ((row.within(*rows), column.within(*columns)) for row, column in self.places()):
+            answer = next(answers)
+            if row.low < row.high and column.low < column.high:
+                place = out[:, :, row.low : row.high, column.low : column.high]
+                _blend(place, answer, self.scale, self.tile, row, column)
         return out
 
 
@@ -145,33 +164,13 @@ def one_by_one(infer: Infer) -> Stream:
 
 def upscale_stream(run: Stream, lr: Array, scale: int, tile: tuple[int, int], overlap: int = DEFAULT_OVERLAP) -> Array:
     """As `upscale_tiled`, with all tiles of all images through one stream."""
-    batch, channels, height, width = _require_nchw(lr, np.float32)
+    batch, channels, height, width = require_nchw(lr, np.float32)
     out = np.zeros((batch, channels, height * scale, width * scale), np.float32)
-    grid = _Grid.over((height, width), scale, tile, overlap)
+    grid = Grid.over((height, width), scale, tile, overlap)
     answers = run(cut for image in range(batch) for cut in grid.cut(lr[image : image + 1]))
     for image in range(batch):
         grid.join(answers, out[image : image + 1])
     return out
-
-
-def upscale_each(
-    run: Stream, pictures: Iterable[Array], scale: int, tile: tuple[int, int], overlap: int = DEFAULT_OVERLAP
-) -> Iterator[Array]:
-    """Upscale pictures (1 x 3 x H x W, each of a size of its own) one after another, all tiles through one stream: it
-    may have the first ones of the next picture while the last ones of this are computed."""
-    waiting: deque[tuple[_Grid, tuple[int, int, int, int]]] = deque()
-
-    def cut() -> Iterator[Array]:
-        for lr in pictures:
-            batch, channels, height, width = _require_nchw(lr, np.float32)
-            grid = _Grid.over((height, width), scale, tile, overlap)
-            waiting.append((grid, (batch, channels, height * scale, width * scale)))
-            yield from grid.cut(lr)
-
-    answers = run(cut())
-    for first in answers:
-        grid, shape = waiting.popleft()
-        yield grid.join(itertools.chain([first], answers), np.zeros(shape, np.float32))
 
 
 def iter_rows(
@@ -190,10 +189,10 @@ def stream_rows(
 ) -> Iterator[tuple[int, Array]]:
     """As `iter_rows`, with all tiles through one stream. Samples of 8 or 16 bits become floats in [0, 1] tile by
     tile."""
-    batch, channels, height, width = _require_nchw(lr, np.float32, np.uint8, np.uint16)
+    batch, channels, height, width = require_nchw(lr, np.float32, np.uint8, np.uint16)
     if batch != 1:
         raise InputError(f"expected one image to stream, found a batch of {batch}: call it once for each image")
-    grid = _Grid.over((height, width), scale, tile, overlap)
+    grid = Grid.over((height, width), scale, tile, overlap)
     answers, rows = run(grid.cut(lr)), grid.rows
     done = 0
     carried = np.zeros((1, channels, 0, width * scale), np.float32)
@@ -251,7 +250,8 @@ def _reflected(start: int, tile: int, length: int) -> slice | NDArray[np.intp]:
     return np.where(index < length, index, period - index) if length > 1 else np.zeros(tile, np.intp)
 
 
-def _require_nchw(lr: Pixels, *dtypes: type) -> tuple[int, int, int, int]:
+def require_nchw(lr: Pixels, *dtypes: type) -> tuple[int, int, int, int]:
+    """Its shape. Raises InputError for what is no NCHW image of one of `dtypes`."""
     if lr.ndim != 4 or lr.dtype not in dtypes or 0 in lr.shape:
         raise InputError(f"expected a non-empty NCHW float32 image, found {lr.dtype} of shape {lr.shape}")
     return lr.shape[0], lr.shape[1], lr.shape[2], lr.shape[3]

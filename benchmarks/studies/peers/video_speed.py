@@ -30,6 +30,7 @@ from dlgsanet.errors import BackendError
 from runtimes import open_runner
 from runtimes.file_formats.markdown import markdown_table
 from runtimes.machine.clock import now_ms
+from runtimes.machine.processor import available_threads, cpu_name
 from runtimes.runner.contract import Runner
 from runtimes.runner.tiling import Array, Stream, Tile
 from runtimes.upscale.options import UpscaleOptions
@@ -103,6 +104,8 @@ class VideoSpeed(StudyFile):
     frames: int
     threads: int
     rows: tuple[VideoRow, ...]
+    machine: str = ""
+    """The processor and its cores; empty in files that do not tell."""
 
 
 @dataclass(frozen=True)
@@ -208,12 +211,26 @@ def _vapoursynth(
 
 def table(files: list[VideoSpeed]) -> str:
     """One line for each clip and artifact."""
-    head = ["clip", "artifact", "engine alone", "whole way", "share", "tiles reused", "vs-mlrt ort", "vs-mlrt ov"]
+    head = [
+        "clip",
+        "artifact",
+        "machine",
+        "tile",
+        "engine alone",
+        "whole way",
+        "share",
+        "tiles reused",
+        "vs-mlrt ort",
+        "vs-mlrt ov",
+    ]
     rows = []
-    for row in (row for file in files for row in file.rows):
+    for file, row in ((each, row) for each in files for row in each.rows):
         others = [row.vapoursynth_fps.get(engine) for engine in ENGINES]
         figures = [f"{row.engine_fps:.2f}", f"{row.ours_fps:.2f}", f"{row.share:.2f}", f"{row.reused:.0%}"]
-        rows.append([row.clip, row.artifact, *figures, *("" if fps is None else f"{fps:.2f}" for fps in others)])
+        where = [file.machine or "not told", f"{row.tile[0]}x{row.tile[1]}"]
+        rows.append(
+            [row.clip, row.artifact, *where, *figures, *("" if fps is None else f"{fps:.2f}" for fps in others)]
+        )
     return markdown_table(head, rows)
 
 
@@ -234,7 +251,7 @@ def main(
         for kind in clip or CLIPS
     )
     with open_runner(bundle, artifact[0]) as run:
-        found = VideoSpeed(frames, run.info.threads, rows)
+        found = VideoSpeed(frames, run.info.threads, rows, f"{cpu_name()}, {available_threads()} cores")
     write_study(output, found)
     print(table([found]))  # noqa: T201
 

@@ -16,6 +16,8 @@ from dlgsanet.errors import InputError
 from dlgsanet.imaging.pixels import Pixels
 
 Array = NDArray[np.float32]
+Planes = tuple[Pixels, Pixels, Pixels]
+"""Y', Cb, Cr."""
 
 UNSPECIFIED = 2
 LIMITED, FULL = 1, 2  # as FFmpeg counts them; 0 is untold
@@ -33,7 +35,7 @@ WEIGHTS = {
 MATRIX_NAMES = {1: "BT.709", 4: "FCC", 5: "BT.601", 6: "BT.601", 7: "SMPTE 240M", 9: "BT.2020"}
 
 
-_BAND = 32
+BAND = 32
 """Rows, an even number, made into planes at once: so few that they stay in the cache, which is four times as fast."""
 
 
@@ -119,19 +121,32 @@ def to_rgb(planes: tuple[Pixels, Pixels, Pixels], layout: Layout, colour: Colour
     return np.clip(rgb, 0, 1, out=rgb)
 
 
-def to_planes(rgb: Array, layout: Layout, colour: Colour) -> tuple[Pixels, Pixels, Pixels]:
+def to_planes(rgb: Array, layout: Layout, colour: Colour) -> Planes:
     """3 x H x W R'G'B' float32, clipped to [0, 1], to planes Y', Cb, Cr of the layout, rounded."""
     height, width = rgb.shape[1:]
+    planes = empty_planes(height, width, layout)
+    put_planes(planes, rgb, 0, layout, colour)
+    return planes
+
+
+def empty_planes(height: int, width: int, layout: Layout) -> Planes:
+    """Of a picture that is not known yet."""
     small = layout.chroma(height, width)
     luma, cb, cr = (np.empty(shape, layout.dtype) for shape in ((height, width), small, small))
-    for top in range(0, height, _BAND):
-        y, blue, red = _band_to_planes(rgb[:, top : top + _BAND], layout, colour)
-        at = top // layout.rows
-        luma[top : top + len(y)], cb[at : at + len(blue)], cr[at : at + len(red)] = y, blue, red
     return luma, cb, cr
 
 
-def _band_to_planes(rgb: Array, layout: Layout, colour: Colour) -> tuple[Pixels, Pixels, Pixels]:
+def put_planes(planes: Planes, rgb: Array, first: int, layout: Layout, colour: Colour) -> None:
+    """The same for the rows of a picture from row `first` on: whole bands of BAND rows, and what is left at the end.
+    Each band is made as it is with all others, so that its samples are the same."""
+    for top in range(0, rgb.shape[1], BAND):
+        y, blue, red = _band_to_planes(rgb[:, top : top + BAND], layout, colour)
+        at = (first + top) // layout.rows
+        for plane, samples, row in zip(planes, (y, blue, red), (first + top, at, at), strict=True):
+            plane[row : row + len(samples)] = samples
+
+
+def _band_to_planes(rgb: Array, layout: Layout, colour: Colour) -> Planes:
     low, luma, chroma = _scales(layout.bits, colour.full)
     red, blue = WEIGHTS[colour.matrix]
     weights = np.array([red, 1 - red - blue, blue])

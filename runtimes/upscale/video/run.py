@@ -19,15 +19,18 @@ from runtimes.machine.ahead import ahead, behind
 from runtimes.machine.clock import now_ms
 from runtimes.machine.stage_clock import StageClock
 from runtimes.runner.contract import RunInfo, Runner
+from runtimes.runner.joined_frames import ChangedRows
 from runtimes.runner.tile_memory import ReuseCount, TileMemory, new_shares
 from runtimes.runner.tiling import Stream, Tile, nearest_tile
-from runtimes.upscale.video.colour import Array
+from runtimes.upscale.video.colour import BAND, Array
 from runtimes.upscale.video.decode import Frame, read_frames
 from runtimes.upscale.video.encode import LargeFrame, write_segments
 from runtimes.upscale.video.join import join
 from runtimes.upscale.video.library import versions
 from runtimes.upscale.video.plan import VideoPlan
 from runtimes.upscale.video.segments import MadeOf
+
+_NOTHING = ChangedRows(0, np.empty((1, 3, 0, 0), np.float32))
 
 LOOKED_AT = 24
 """Frames that tell how much of a clip stays as it was: one second, usually."""
@@ -178,8 +181,8 @@ class _Turn:
     duration: int
     same: bool
 
-    def large(self, picture: Array) -> LargeFrame:
-        return LargeFrame(self.index, self.pts, self.duration, picture)
+    def large(self, changed: ChangedRows) -> LargeFrame:
+        return LargeFrame(self.index, self.pts, self.duration, changed.rows[0], changed.top)
 
 
 class _Upscaler:
@@ -194,18 +197,16 @@ class _Upscaler:
 
     def large_frames(self, frames: Iterator[Frame]) -> Generator[LargeFrame, None, None]:
         """All frames, upscaled, in their order."""
-        new = self._run.each(self._new(frames), self._tile, self._overlap, self._remembered)
-        last: Array | None = None
-        for picture in self._clock.each("blend", new):
-            yield from self._same(last)
-            last = picture[0]
-            yield self._turns.popleft().large(last)
-        yield from self._same(last)
+        new = self._run.each(self._new(frames), self._tile, self._overlap, self._remembered, BAND)
+        for changed in self._clock.each("blend", new):
+            yield from self._same()
+            yield self._turns.popleft().large(changed)
+        yield from self._same()
 
-    def _same(self, picture: Array | None) -> Iterator[LargeFrame]:
-        """The frames that show this one again, as far as they were read."""
-        while picture is not None and self._turns and self._turns[0].same:
-            yield self._turns.popleft().large(picture)
+    def _same(self) -> Iterator[LargeFrame]:
+        """The frames that show the last one again, as far as they were read."""
+        while self._turns and self._turns[0].same:
+            yield self._turns.popleft().large(_NOTHING)
 
     def _new(self, frames: Iterator[Frame]) -> Iterator[Array]:
         """The pictures that are not those of the frame before."""

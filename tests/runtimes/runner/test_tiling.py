@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import random
 import tracemalloc
-from collections import deque
 
 import numpy as np
 import pytest
@@ -13,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dlgsanet.errors import BackendError, InputError
-from runtimes.runner.tiling import axis_spans, iter_rows, nearest_tile, tile_count, upscale_each, upscale_tiled
+from runtimes.runner.tiling import axis_spans, iter_rows, nearest_tile, tile_count, upscale_tiled
 
 SIZES = st.integers(1, 90)
 
@@ -25,24 +24,6 @@ def repeat(scale: int):
 
 def image(height: int, width: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).random((1, 3, height, width), dtype=np.float32)
-
-
-@pytest.mark.parametrize("in_flight", [0, 2, 9])
-def test_pictures_of_one_stream_are_those_of_many(in_flight):
-    """Also where the engine takes tiles of pictures to come before it gives those of this one."""
-    pictures = [image(height, width, height) for height, width in ((20, 30), (8, 8), (33, 9), (20, 30))]
-
-    def engine(tiles):
-        taken = deque()
-        for tile in tiles:
-            taken.append(tile)
-            if len(taken) > in_flight:
-                yield repeat(2)(taken.popleft())
-        yield from map(repeat(2), taken)
-
-    found = list(upscale_each(engine, pictures, 2, (16, 12), 4))
-    for sr, lr in zip(found, pictures, strict=True):
-        assert np.array_equal(sr, upscale_tiled(repeat(2), lr, 2, (16, 12), 4))
 
 
 @given(length=SIZES, tile=st.integers(1, 40), overlap=st.integers(0, 39), scale=st.integers(1, 4))

@@ -92,7 +92,8 @@ def test_the_fastest_artifact_that_runs_is_chosen_and_named(bundle, photo, tmp_p
     assert "passed over tensorrt-fp32" in said
     assert re.search(r"using o\w+-\w+-16x\d\d on CPU\w* \(\w+\), the ", said)
     assert command(bundle, photo, "-o", tmp_path / "out2", artifact=None) == 0
-    assert "timing" not in capsys.readouterr().err
+    busy = "this machine is busy: they are timed again next time" in said
+    assert ("timing" in capsys.readouterr().err) == busy
 
 
 def test_an_artifact_that_runs_in_another_precision_is_not_chosen(bundle, photo, tmp_path, capsys, kit):

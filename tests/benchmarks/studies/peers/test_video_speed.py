@@ -29,6 +29,7 @@ def test_both_clips_are_timed(bundle: Path, tmp_path: Path, monkeypatch: pytest.
     found = read_study(speed.VideoSpeed, tmp_path / "a.json")
     assert [row.clip for row in found.rows] == list(clips.CLIPS)
     assert all(row.engine_fps > 0 and row.ours_fps > 0 and row.tile == (32, 32) for row in found.rows)
+    assert "cores" in found.machine
     pan, still = found.rows
     assert pan.reused == 0 < still.reused
     assert len(speed.table([found]).splitlines()) == 4

@@ -53,13 +53,24 @@ def test_round_trips_stay_within_the_rounding_of_the_samples(pixels, matrix, ful
         assert np.abs(to_rgb(there, layout, colour) - patch(tuple(values), 5, 7)).max() < most
 
 
+@pytest.mark.parametrize("pixels", ["yuv420p", "yuv422p10le", "yuv444p"])
+def test_bands_made_anew_are_as_they_are_in_the_whole(pixels):
+    layout, values = LAYOUTS[pixels], Colour(1, 1, 1, False)
+    before, after = np.random.default_rng(1).random((2, 3, 111, 53), np.float32)
+    after[:, : colour.BAND] = before[:, : colour.BAND]
+    planes = to_planes(before, layout, values)
+    colour.put_planes(planes, after[:, colour.BAND :].copy(), colour.BAND, layout, values)
+    for one, other in zip(planes, to_planes(after, layout, values), strict=True):
+        assert np.array_equal(one, other)
+
+
 @pytest.mark.parametrize("rows", [1, 31, 33, 64, 95])
 @pytest.mark.parametrize("pixels", ["yuv420p", "yuv422p10le", "yuv444p"])
 def test_bands_of_rows_change_nothing(pixels, rows, monkeypatch):
     layout, values = LAYOUTS[pixels], Colour(1, 1, 1, False)
     rgb = np.random.default_rng(rows).random((3, rows, 37), np.float32)
     banded = to_planes(rgb, layout, values)
-    monkeypatch.setattr(colour, "_BAND", 1000)
+    monkeypatch.setattr(colour, "BAND", 1000)
     whole = to_planes(rgb, layout, values)
     for one, other in zip(banded, whole, strict=True):
         assert one.shape == other.shape and np.abs(one.astype(int) - other).max() <= 1  # the last bit of a sum
