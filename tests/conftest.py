@@ -15,8 +15,10 @@ from typing import IO, Any
 
 import pytest
 
-# Two test processes share two cores: more threads each would only make them wait for one another.
+# Two test processes share two cores: more threads each would only make them wait for one another. Where a test asks for
+# two threads all the same, the one that waits must leave its core to whoever works.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 # A job that a shell runs in the background ignores Ctrl-C, and so would every process that a test interrupts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -37,6 +39,21 @@ def memory_limit_of_a_child() -> Iterator[None]:
     before = resource.getrlimit(resource.RLIMIT_AS)
     yield
     resource.setrlimit(resource.RLIMIT_AS, before)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def imports_of_children_are_there() -> Iterator[None]:
+    """Jobs in processes of their own begin at once, where processes can be forked."""
+    if sys.platform in ("win32", "darwin"):
+        yield
+        return
+    from runtimes.machine import child
+    from tests.runtimes.machine.warm_children import WarmChildren
+
+    usual, child.subprocess = child.subprocess, WarmChildren()  # type: ignore[assignment]
+    yield
+    child.subprocess.end()  # type: ignore[attr-defined]
+    child.subprocess = usual
 
 
 @pytest.fixture(scope="session")

@@ -38,6 +38,14 @@ def examples() -> ModuleType:
     return result_examples
 
 
+@pytest.fixture(scope="module")
+def page_of_two() -> str:
+    """The page of two machines, for all tests that only look at it: its charts take seconds."""
+    from tests.benchmarks.records import result_examples
+
+    return render(result_examples.two_machines())
+
+
 class Page(html.parser.HTMLParser):
     """Collects tags with attributes, and the text of table cells and cards."""
 
@@ -124,19 +132,19 @@ def test_numbers_of_two_protocols_never_share_a_table(examples: ModuleType) -> N
     assert [len(table.rows) for table in view.tables] == [1, 1]
 
 
-def test_what_was_not_run_says_so_and_never_looks_like_a_pass(examples: ModuleType) -> None:
+def test_what_was_not_run_says_so_and_never_looks_like_a_pass(examples: ModuleType, page_of_two: str) -> None:
     files = examples.two_machines()
     view = model_view(models(files)[0], machines(files))
     states = {name: [cell.state for cell in cells] for name, cells in view.overview}
     assert states["openvino-bf16-128x128"] == ["pass", "not run"]
     assert states["openvino-fp16-128x128"] == ["fail", "not run"]  # the board has no record at all
     assert states["torch-official-128x128"] == ["peer", "not run"]
-    text = Page(render(files)).text
+    text = Page(page_of_two).text
     assert "not run here" in text and "openvino is not usable here" in text
 
 
-def test_the_page_is_self_contained_and_says_what_to_use(examples: ModuleType) -> None:
-    text = render(examples.two_machines())
+def test_the_page_is_self_contained_and_says_what_to_use(page_of_two: str) -> None:
+    text = page_of_two
     page = Page(text)
     sources = [attrs.get("src") or "" for _, attrs in page.tags]
     sources += [attrs.get("href") or "" for tag, attrs in page.tags if tag == "image"]
@@ -179,7 +187,7 @@ def test_hostile_names_stay_text(examples: ModuleType) -> None:
 
 def test_a_report_is_written_from_files_or_not_at_all(examples: ModuleType, tmp_path: Path) -> None:
     paths = []
-    for number, result in enumerate(examples.two_machines()):
+    for number, result in enumerate(examples.checked(examples.BOARD, [examples.accuracy(name)]) for name in "ab"):
         paths.append(tmp_path / f"{number}.json")
         write_result(paths[-1], result)
     write_report(paths, tmp_path / "report.html")
@@ -195,9 +203,8 @@ def test_files_without_records_make_no_page(examples: ModuleType) -> None:
         render([new_result(examples.BOARD, ())])
 
 
-def test_the_same_results_make_the_same_page(examples: ModuleType) -> None:
-    files = examples.two_machines()
-    assert render(files) == render(files)
+def test_the_same_results_make_the_same_page(examples: ModuleType, page_of_two: str) -> None:
+    assert render(examples.two_machines()) == page_of_two
 
 
 def test_without_its_packages_the_report_says_which_extra_brings_them(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -287,15 +294,15 @@ def test_why_results_are_not_joined_is_said(examples: ModuleType) -> None:
     assert all("more than one --machine fits" in note for note in unnamed.notes)
 
 
-def test_machines_stand_side_by_side_in_a_chart(examples: ModuleType) -> None:
-    files = examples.two_machines()
+def test_machines_stand_side_by_side_in_a_chart(examples: ModuleType, page_of_two: str) -> None:
     label = "One tile of 128x128 LR pixels across machines"
-    assert label in render(files)
-    assert label not in render([it for it in files if it.environment.machine == "Desktop"])
+    assert label in page_of_two
+    alone = [it for it in examples.two_machines() if it.environment.machine == "Desktop"]
+    assert label not in render(alone)
 
 
-def test_the_page_can_be_walked_without_eyes(examples: ModuleType) -> None:
-    page = Page(render(examples.two_machines()))
+def test_the_page_can_be_walked_without_eyes(page_of_two: str) -> None:
+    page = Page(page_of_two)
     tags = [tag for tag, _ in page.tags]
     for landmark in ("header", "nav", "main", "footer", "h1"):
         assert tags.count(landmark) == 1
