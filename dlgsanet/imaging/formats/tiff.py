@@ -136,6 +136,8 @@ def read_tiff(data: bytes, whole: bool = True) -> Tiff:
 
 
 def _require_known(tags: _Tags, compression: int, bits: int) -> None:
+    if not tags.numbers(_PHOTOMETRIC):  # no default by the standard, and readers differ: the picture or its negative
+        raise NotReadError("it does not say whether 0 is black or white (tag 262)")
     if compression not in _READ:
         raise NotReadError(f"compression {compression} is not read, as damage cannot be told; convert it to PNG")
     if tags.number(_PHOTOMETRIC, 1) == _YCBCR and compression != _JPEG:

@@ -122,3 +122,11 @@ def test_a_deflated_strip_is_not_unpacked_beyond_its_rows() -> None:
 def test_what_lies_or_is_not_read(tags: Mapping[int, list[int]], error: type[Exception], words: str) -> None:
     with pytest.raises(error, match=words):
         read_tiff(tiff([GREY], tags))
+
+
+def test_what_may_be_its_negative_is_not_read() -> None:
+    """Tag 262 has no default; 8 bits came out inverted where 16 did not."""
+    named = tiff([GREY], {})
+    other = struct.pack("<H", 263)  # another tag in its place
+    with pytest.raises(NotReadError, match="whether 0 is black or white"):
+        read_tiff(named.replace(struct.pack("<HH", 262, 3), other + struct.pack("<H", 3)))
