@@ -75,8 +75,9 @@ class Protocol:
     """Everything that moves a PSNR without the network moving.
 
     `border` is in HR pixels; `rounded` says 8 bits before measuring; `lr_source` names how the LR came to be,
-    e.g. `bicubic-matlab8`; `tile` (H, W) and `overlap` are in LR pixels, None for the whole image at once;
-    `dataset_sha256` covers the image files. Raises InputError where a field is not of that kind.
+    e.g. `bicubic-matlab8`; `tile` (H, W) and `overlap` are in LR pixels, `fill` is the mode of numpy.pad that continues
+    an image smaller than a tile, all three are None for the whole image at once; `dataset_sha256` covers the image
+    files. Raises InputError where a field is not of that kind.
     """
 
     scale: int
@@ -86,6 +87,7 @@ class Protocol:
     lr_source: str
     tile: tuple[int, int] | None
     overlap: int | None
+    fill: str | None
     dataset_sha256: str
 
     def __post_init__(self) -> None:
@@ -95,16 +97,19 @@ class Protocol:
             raise InputError(f"expected a colour of {' '.join(COLOURS)}, found {self.colour!r}")
         if not re.fullmatch(r"[a-z0-9-]+", self.lr_source):
             raise InputError(f"expected an LR source of letters, digits and dashes, found {self.lr_source!r}")
-        if (self.tile is None) != (self.overlap is None):
-            raise InputError(f"expected tile and overlap together, found {self.tile} and {self.overlap}")
+        if len({it is None for it in (self.tile, self.overlap, self.fill)}) > 1:
+            raise InputError(
+                f"expected tile, overlap and fill together, found {self.tile}, {self.overlap} and {self.fill}"
+            )
         if not re.fullmatch(r"[0-9a-f]{64}", self.dataset_sha256):
             raise InputError(f"expected the data set's SHA-256, found {self.dataset_sha256!r}")
 
     @property
     def id(self) -> str:
-        """Readable and stable, e.g. `x4/y/b4/r8/bicubic-matlab8/t128x128+16/ab12cd34`."""
+        """Readable and stable, e.g. `x4/y/b4/r8/bicubic-matlab8/t128x128+8s/ab12cd34`: the `s` is for symmetric."""
         rounding = "r8" if self.rounded else "float"
-        tiling = "whole" if self.tile is None else f"t{self.tile[0]}x{self.tile[1]}+{self.overlap}"
+        fill = "" if self.fill in (None, "reflect") else str(self.fill)[0]  # without a letter: as it was at first
+        tiling = "whole" if self.tile is None else f"t{self.tile[0]}x{self.tile[1]}+{self.overlap}{fill}"
         data = self.dataset_sha256[:_HASH_DIGITS]
         return f"x{self.scale}/{self.colour}/b{self.border}/{rounding}/{self.lr_source}/{tiling}/{data}"
 

@@ -228,24 +228,24 @@ def _one_image(
         outputs[reference.tiled_name(tile)] = target.output
         for run in alive:
             step(f"{name}: {run.subject.artifact}")
-            sr = _one_output(run, target, reference.overlap)
+            sr = _one_output(run, target, reference)
             if sr is not None:
                 outputs[run.subject.artifact] = sr
                 drops.append(abs(run.rows[-1].drop_db))
     return outputs, max(drops)
 
 
-def _one_output(run: _Run, target: Standard, overlap: int) -> Array | None:
+def _one_output(run: _Run, target: Standard, reference: ReferenceOutputs) -> Array | None:
     """One artifact on one image; what goes wrong is noted in `run` and ends its part."""
     name, scale = target.sample.item.name, target.protocol.scale
     try:
-        sr = run.subject.runner(to_nchw(target.sample.lr), overlap)
+        sr = run.subject.runner(to_nchw(target.sample.lr), reference.overlap, reference.fill)
     except EdgeError as error:
         run.stops(error, name)
         return None
     wanted = target.seen(pictures=run.subject.pictures)
     run.rows.append(target.row(sr, pictures=run.subject.pictures))
-    run.meter = run.meter or LikenessMeter(run.subject.tile, scale, overlap)
+    run.meter = run.meter or LikenessMeter(run.subject.tile, scale, reference.overlap)
     run.meter.add(name, sr, wanted)
     run.shows(name, sr, wanted)
     if run.subject.precision != "fp32":

@@ -33,7 +33,7 @@ class Conditions:
 
     def protocol(self, tile: Tile) -> Protocol:
         """How the data set is measured in tiles of this size."""
-        return self.dataset.protocol(tile, self.reference.overlap)
+        return self.dataset.protocol(tile, self.reference.overlap, self.reference.fill)
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,10 @@ from dlgsanet.imaging.pixel_hash import content_hash
 from dlgsanet.imaging.resize import crop_to_multiple, downscale_matlab8
 from dlgsanet.metrics import Protocol
 from dlgsanet.storage.atomic import sha256_file
+from runtimes.bundle.field_types import Fill
 from runtimes.bundle.integrity import verify
 from runtimes.bundle.manifest import Manifest
+from runtimes.runner.overlap import DEFAULT_FILL
 from runtimes.runner.tiling import Tile
 
 MADE_LR = "bicubic-matlab8"
@@ -87,10 +89,12 @@ class Dataset:
     sha256: str
     notes: tuple[str, ...] = ()
 
-    def protocol(self, tile: Tile | None, overlap: int | None) -> Protocol:
+    def protocol(self, tile: Tile | None, overlap: int | None, fill: Fill | None = DEFAULT_FILL) -> Protocol:
         """8 bits, Y, a border of one scale, as papers measure; with the tiling in LR pixels, which moves the figures,
         too. None for the whole image at once."""
-        return Protocol(self.scale, "y", self.scale, True, self.lr_source, tile, overlap, self.sha256)
+        return Protocol(
+            self.scale, "y", self.scale, True, self.lr_source, tile, overlap, fill if tile else None, self.sha256
+        )
 
     @property
     def note(self) -> DatasetNote:

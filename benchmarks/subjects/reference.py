@@ -17,12 +17,13 @@ from dlgsanet.imaging.files import to_nchw
 from runtimes.backends.onnxruntime import ENGINE as ONNX_RUNTIME
 from runtimes.backends.onnxruntime.untouched import open_untouched
 from runtimes.backends.torch import ENGINE as TORCH
+from runtimes.bundle.field_types import Fill
 from runtimes.bundle.foreign import Foreign
 from runtimes.bundle.integrity import verify
 from runtimes.bundle.manifest import Manifest
 from runtimes.runner.fidelity.probe_store import load_probes
 from runtimes.runner.fidelity.probes import probe
-from runtimes.runner.overlap import DEFAULT_OVERLAP
+from runtimes.runner.overlap import DEFAULT_FILL, DEFAULT_OVERLAP
 from runtimes.runner.tiling import Array, Tile, upscale_tiled
 
 WHOLE_LIMIT = 512 * 512
@@ -30,9 +31,9 @@ WHOLE_LIMIT = 512 * 512
 
 
 class ReferenceOutputs(ABC):
-    """`description` says in the output and the records what it is; `overlap` is in LR pixels. `probes`: files of the
-    bundle with outputs of the probe tiles, checked by their hashes, by tile. `engine` computes, or computed, it.
-    `tiling`: what the network's makers say against tiles, if anything."""
+    """`description` says in the output and the records what it is; `overlap` (LR pixels) and `fill` are how pictures
+    are cut into tiles. `probes`: files of the bundle with outputs of the probe tiles, checked by their hashes, by tile.
+    `engine` computes, or computed, it. `tiling`: what the network's makers say against tiles, if anything."""
 
     def __init__(
         self,
@@ -41,10 +42,11 @@ class ReferenceOutputs(ABC):
         probes: Mapping[Tile, Path] | None = None,
         engine: str = TORCH.name,
         tiling: str = "",
+        fill: Fill = DEFAULT_FILL,
     ) -> None:
         self.description = description
         self.tiling = tiling
-        self.overlap = overlap
+        self.overlap, self.fill = overlap, fill
         self.identity = Identity(role="reference", backend=engine)
         self._probes = probes or {}
 
@@ -93,14 +95,15 @@ class ComputedReference(ReferenceOutputs):
         fitting: Callable[[Tile], Tile | None] = lambda size: size,
         engine: str = TORCH.name,
         tiling: str = "",
+        fill: Fill = DEFAULT_FILL,
     ) -> None:
-        super().__init__(description, overlap, probes, engine, tiling)
+        super().__init__(description, overlap, probes, engine, tiling, fill)
         self._function = function
         self._scale = scale
         self._fitting = fitting
 
     def tiled(self, sample: Sample, tile: Tile) -> Array:
-        return upscale_tiled(self._function, to_nchw(sample.lr), self._scale, tile, self.overlap)
+        return upscale_tiled(self._function, to_nchw(sample.lr), self._scale, tile, self.overlap, self.fill)
 
     def whole(self, sample: Sample) -> Array | None:
         height, width = sample.lr.shape[:2]
@@ -151,10 +154,11 @@ def open_reference(bundle: str | Path, manifest: Manifest, dataset: Dataset, thr
         if all(item.sr for item in dataset.items):
             engine = (ONNX_RUNTIME if manifest.source.foreign else TORCH).name
             description = f"the outputs stored in the bundle (no {engine} here)"
-            return StoredReference(description, manifest.reference.overlap, probes, engine)
+            stored = manifest.reference
+            return StoredReference(description, stored.overlap, probes, engine, fill=stored.fill)
         raise UnavailableError(f"{error}; or leave --data away to use the bundle's own parity pack") from error
     description = f"recomputed here with torch {version(TORCH.module)}"
-    return ComputedReference(function, manifest.scale, description, probes=probes)
+    return ComputedReference(function, manifest.scale, description, probes=probes, fill=manifest.reference.fill)
 
 
 def _foreign(
@@ -172,6 +176,7 @@ def _foreign(
         fitting=foreign.fitting,
         engine=ONNX_RUNTIME.name,
         tiling=foreign.tiling,
+        fill=manifest.reference.fill,
     )
 
 

@@ -81,7 +81,7 @@ def _all_shown(bundle: Path, manifest: Manifest, artifact: Artifact, run: Runner
         return shown(title, sr, from_pixels(to_pixels(reference)) if pictures else reference)
 
     for entry in manifest.reference.entries[:PHOTOGRAPHS]:
-        sr = run(to_nchw(read_rgb8(bundle / entry.lr)), manifest.reference.overlap)
+        sr = run(to_nchw(read_rgb8(bundle / entry.lr)), manifest.reference.overlap, manifest.reference.fill)
         yield one(entry.name, sr, np.load(bundle / entry.sr[name], allow_pickle=False))
     if name in manifest.reference.probes:
         shape = (1, 3, height * manifest.scale, width * manifest.scale)

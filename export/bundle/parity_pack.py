@@ -18,7 +18,7 @@ from export.machine.threads import single_thread
 from runtimes.bundle.manifest import PackEntry
 from runtimes.runner.fidelity.probe_store import save_probes
 from runtimes.runner.fidelity.probes import CORE, probe
-from runtimes.runner.overlap import DEFAULT_OVERLAP
+from runtimes.runner.overlap import DEFAULT_FILL, DEFAULT_OVERLAP
 from runtimes.runner.tiling import Array, upscale_tiled
 
 PROBED_PIXELS = 160 * 160
@@ -35,7 +35,7 @@ def write_pack(
     """Write `reference/{hr,lr,sr}` into the bundle and return the entries, paths relative to the bundle.
 
     `reference`, (1, 3, H, W) float32 in [0, 1] -> (1, 3, sH, sW), runs through the same tiler, tiles and overlap
-    (DEFAULT_OVERLAP) as an artifact will. LR is made as the published test sets' is.
+    (DEFAULT_OVERLAP, DEFAULT_FILL) as an artifact will. LR is made as the published test sets' is.
     """
     entries = []
     for photograph in PHOTOGRAPHS:
@@ -50,7 +50,7 @@ def write_pack(
                 progress(f"reference of {photograph.name} in tiles of {tile[0]}x{tile[1]}")
             place = f"reference/sr/{photograph.name}-{tile[0]}x{tile[1]}.npy"
             with single_thread():
-                sr = upscale_tiled(reference, to_nchw(lr), scale, tile, DEFAULT_OVERLAP)
+                sr = upscale_tiled(reference, to_nchw(lr), scale, tile, DEFAULT_OVERLAP, DEFAULT_FILL)
             _save(bundle / place, sr)
             answers[f"{tile[0]}x{tile[1]}"] = place
         entries.append(

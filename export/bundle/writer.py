@@ -25,7 +25,7 @@ from export.networks.network import PreparedNetwork
 from export.quantization.layer_choice import Int8
 from export.quantization.layer_search import SearchLimits
 from runtimes.bundle.manifest import MANIFEST, SCHEMA, Artifact, Manifest, PackEntry, Reference, manifest_json
-from runtimes.runner.overlap import DEFAULT_OVERLAP
+from runtimes.runner.overlap import DEFAULT_FILL, DEFAULT_OVERLAP
 
 
 def export_bundle(
@@ -105,7 +105,7 @@ def _reference(
     for entry in entries:
         paths += [entry.lr, entry.hr, *entry.sr.values()]
     files = {path: sha256_file(bundle / path) for path in paths}
-    return Reference(stored[0], DEFAULT_OVERLAP, entries, files, probes)
+    return Reference(stored[0], DEFAULT_OVERLAP, entries, files, probes, DEFAULT_FILL)
 
 
 def _silent(step: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import PurePosixPath
-from typing import Annotated
+from typing import Annotated, Literal
 
 from dlgsanet.storage.typed_json import NOT_EMPTY, Count, Rule
 
@@ -48,3 +48,8 @@ Range = Annotated[
 def one_of(names: tuple[str, ...]) -> Rule[str]:
     """One of a table's names."""
     return Rule(f"one of {', '.join(names)}", lambda name: name in names, {"enum": list(names)})
+
+
+Fill = Literal["reflect", "symmetric"]
+"""What continues a picture that is smaller than a tile, at the bottom and the right, named as numpy.pad does: its
+reflection about the edge pixel, or the one in which the edge pixel stands twice."""

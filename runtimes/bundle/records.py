@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, Literal
 
 from dlgsanet.storage.typed_json import LEFT_OUT, NOT_EMPTY, REQUIRED, Count, Text, Whole
 from runtimes.bundle.artifact_facts import Birth, Certificate, Cost, FormChoice
-from runtimes.bundle.field_types import FunctionName, InsidePath, Range, Sha256, Tile, one_of
+from runtimes.bundle.field_types import Fill, FunctionName, InsidePath, Range, Sha256, Tile, one_of
 from runtimes.bundle.foreign import Foreign
 from runtimes.bundle.tile_choice import FramePlan
 
@@ -116,14 +116,15 @@ class PackEntry:
 
 @dataclass(frozen=True)
 class Reference:
-    """What `check` needs on a device without torch; `overlap` (LR pixels) is that of the stored `sr`. `probes`: tile
-    "HxW" -> the reference's outputs of the probe tiles (runtimes/runner/fidelity/probe_store.py)."""
+    """What `check` needs on a device without torch; `overlap` (LR pixels) and `fill` are those of the stored `sr`.
+    `probes`: tile "HxW" -> the reference's outputs of the probe tiles (runtimes/runner/fidelity/probe_store.py)."""
 
     checkpoint: InsidePath
     overlap: Whole
     entries: tuple[PackEntry, ...]
     files: Mapping[InsidePath, Sha256]
     probes: Mapping[str, InsidePath] = field(default_factory=dict)
+    fill: Fill = "reflect"  # of the bundles that do not say it
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,11 @@ import numpy as np
 
 from dlgsanet.errors import BackendError, ExitCode, InputError, UnavailableError
 from dlgsanet.imaging.pixels import Pixels
+from runtimes.bundle.field_types import Fill
 from runtimes.machine.ahead import ahead
 from runtimes.machine.processor import overflows_int8
 from runtimes.runner.joined_frames import ChangedRows, upscale_each
-from runtimes.runner.overlap import DEFAULT_OVERLAP
+from runtimes.runner.overlap import DEFAULT_FILL, DEFAULT_OVERLAP
 from runtimes.runner.tiling import (
     Array,
     Stream,
@@ -193,7 +194,7 @@ class Runner(ABC):
         self._require_output(tile, sr)
         return sr
 
-    def __call__(self, lr: Array, overlap: int = DEFAULT_OVERLAP) -> Array:
+    def __call__(self, lr: Array, overlap: int = DEFAULT_OVERLAP, fill: Fill = DEFAULT_FILL) -> Array:
         """Upscale N x 3 x H x W float32 in [0, 1], any N and size, in tiles; `overlap` in LR pixels.
 
         Returns N x 3 x scale*H x scale*W float32, unclamped. Raises as `infer` does.
@@ -201,7 +202,7 @@ class Runner(ABC):
         self._require_open()
         require_image(lr)
         tile = self.tile_for((lr.shape[2], lr.shape[3]), overlap)
-        return upscale_stream(self._checked_each, lr, self.scale, tile, overlap)
+        return upscale_stream(self._checked_each, lr, self.scale, tile, overlap, fill)
 
     def rows(
         self,
@@ -248,8 +249,7 @@ class Runner(ABC):
         return None
 
     def tile_for(self, image_hw: tuple[int, int], overlap: int = DEFAULT_OVERLAP) -> tuple[int, int]:
-        """The tile (H, W) used for this image: the one in which it costs least, or the whole image where any size
-        is taken."""
+        """The tile (H, W) used for this image: in which it costs least, or the whole image where any size is taken."""
         return nearest_tile(self.tiles, image_hw, overlap, self.pixel_costs) if self.tiles else image_hw
 
     def inspect(self, tile: Array) -> tuple[Array, dict[str, Array]]:

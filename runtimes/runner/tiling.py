@@ -3,8 +3,8 @@
 On each axis the tiles are spread evenly, neighbours share at least `overlap` LR pixels, and the change from
 one tile to the next lies in the middle of what they share: the pixels next to a tile's edge, which saw
 padding instead of the image, are thrown away. Each tile's weight is the difference of two ramps, so the
-weights sum to one by construction. Axes shorter than a tile are padded by reflection at the bottom and the
-right.
+weights sum to one by construction. Axes shorter than a tile are continued by reflection at the bottom and
+the right (`Fill`).
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from dlgsanet.errors import BackendError, InputError
 from dlgsanet.imaging.pixels import Pixels
-from runtimes.runner.overlap import DEFAULT_OVERLAP
+from runtimes.bundle.field_types import Fill
+from runtimes.runner.overlap import DEFAULT_FILL, DEFAULT_OVERLAP
 
 Array = NDArray[np.float32]
 Tile = tuple[int, int]
@@ -37,8 +38,7 @@ RANGE_TOLERANCE = 1e-4
 """How far outside [0, 1] an input may lie: rounding in a resize, not another value range."""
 
 FEATHER = 0.5
-"""Part of the overlap over which one tile fades into the next; the rest, half on each side, is thrown
-away."""
+"""Part of the overlap over which one tile fades into the next; the rest, half on each side, is thrown away."""
 
 
 @dataclass(frozen=True)
@@ -77,11 +77,12 @@ class Grid:
     rows: Sequence[Span]
     columns: Sequence[Span]
     hr: Tile
+    fill: Fill
 
     @staticmethod
-    def over(image_hw: Tile, scale: int, tile: Tile, overlap: int) -> Grid:
+    def over(image_hw: Tile, scale: int, tile: Tile, overlap: int, fill: Fill = DEFAULT_FILL) -> Grid:
         rows, columns = (axis_spans(*axis, overlap, scale) for axis in zip(image_hw, tile, strict=True))
-        return Grid(scale, tile, rows, columns, (image_hw[0] * scale, image_hw[1] * scale))
+        return Grid(scale, tile, rows, columns, (image_hw[0] * scale, image_hw[1] * scale), fill)
 
     @property
     def count(self) -> int:
@@ -93,7 +94,7 @@ class Grid:
 
     def cut(self, lr: Pixels) -> Iterator[Array]:
         """Its tiles of one image."""
-        return (_cut(lr, self.tile, row, column) for row, column in self.places())
+        return (_cut(lr, self.tile, row, column, self.fill) for row, column in self.places())
 
     def join(self, answers: Iterator[Array], out: Array, down: Tile | None = None, across: Tile | None = None) -> Array:
         """Add the upscaled tiles to `out`, of the image's upscaled size; it takes no answer more. It holds zeros in the
@@ -140,13 +141,19 @@ def axis_spans(length: int, tile: int, overlap: int, scale: int) -> list[Span]:
 
 
 def _ramp(distance: NDArray[np.floating[Any]], width: float) -> NDArray[np.floating[Any]]:
-    """Rise from 0 to 1 over `width` HR pixels around distance 0; a step where the width is below one
-    pixel."""
+    """Rise from 0 to 1 over `width` HR pixels around distance 0; a step where the width is below one."""
     risen: NDArray[np.floating[Any]] = np.clip(distance / max(width, 1e-9) + 0.5, 0.0, 1.0)
     return risen
 
 
-def upscale_tiled(infer: Infer, lr: Array, scale: int, tile: tuple[int, int], overlap: int = DEFAULT_OVERLAP) -> Array:
+def upscale_tiled(
+    infer: Infer,
+    lr: Array,
+    scale: int,
+    tile: tuple[int, int],
+    overlap: int = DEFAULT_OVERLAP,
+    fill: Fill = DEFAULT_FILL,
+) -> Array:
     """Upscale `lr` (N x 3 x H x W, float32) by running `infer` on 1 x 3 x tile; return N x 3 x scale*H x
     scale*W.
 
@@ -154,7 +161,7 @@ def upscale_tiled(infer: Infer, lr: Array, scale: int, tile: tuple[int, int], ov
     but for the rounding of a sum (1e-6). An image of one tile's size is returned exactly as `infer` gives
     it.
     """
-    return upscale_stream(one_by_one(infer), lr, scale, tile, overlap)
+    return upscale_stream(one_by_one(infer), lr, scale, tile, overlap, fill)
 
 
 def one_by_one(infer: Infer) -> Stream:
@@ -162,11 +169,18 @@ def one_by_one(infer: Infer) -> Stream:
     return lambda tiles: map(infer, tiles)
 
 
-def upscale_stream(run: Stream, lr: Array, scale: int, tile: tuple[int, int], overlap: int = DEFAULT_OVERLAP) -> Array:
+def upscale_stream(
+    run: Stream,
+    lr: Array,
+    scale: int,
+    tile: tuple[int, int],
+    overlap: int = DEFAULT_OVERLAP,
+    fill: Fill = DEFAULT_FILL,
+) -> Array:
     """As `upscale_tiled`, with all tiles of all images through one stream."""
     batch, channels, height, width = require_nchw(lr, np.float32)
     out = np.zeros((batch, channels, height * scale, width * scale), np.float32)
-    grid = Grid.over((height, width), scale, tile, overlap)
+    grid = Grid.over((height, width), scale, tile, overlap, fill)
     answers = run(cut for image in range(batch) for cut in grid.cut(lr[image : image + 1]))
     for image in range(batch):
         grid.join(answers, out[image : image + 1])
@@ -209,10 +223,10 @@ def stream_rows(
         done = finished
 
 
-def _cut(lr: Pixels, tile: tuple[int, int], row: Span, column: Span) -> Array:
+def _cut(lr: Pixels, tile: tuple[int, int], row: Span, column: Span, fill: Fill) -> Array:
     """One tile of one image, mirrored beyond its edges, as floats."""
-    ys = _reflected(row.start, tile[0], lr.shape[2])
-    xs = _reflected(column.start, tile[1], lr.shape[3])
+    ys = _continued(row.start, tile[0], lr.shape[2], fill)
+    xs = _continued(column.start, tile[1], lr.shape[3], fill)
     cut = np.ascontiguousarray(lr[:, :, ys][:, :, :, xs])
     floats: Array = cut.astype(np.float32, copy=False)
     if cut.dtype != np.float32:
@@ -237,17 +251,17 @@ def _blend(place: Array, sr: Array, scale: int, tile: tuple[int, int], row: Span
                 place[:, :, ys, xs] += piece * (down_or_1[:, None] * (1 if across is None else across))
 
 
-def _reflected(start: int, tile: int, length: int) -> slice | NDArray[np.intp]:
-    """Indices of `tile` pixels from `start`, mirrored (edge pixel not repeated) as often as needed beyond
-    `length`.
+def _continued(start: int, tile: int, length: int, fill: Fill) -> slice | NDArray[np.intp]:
+    """Indices of `tile` pixels from `start`, mirrored as often as needed beyond `length`.
 
     Written out since numpy's reflect mode has changed between versions for padding wider than the image.
     """
     if start + tile <= length:
         return slice(start, start + tile)
-    period = max(2 * (length - 1), 1)
+    twice = 1 if fill == "symmetric" else 0  # how often more the edge pixel stands there
+    period = max(2 * (length - 1 + twice), 1)
     index = np.arange(start, start + tile, dtype=np.intp) % period
-    return np.where(index < length, index, period - index) if length > 1 else np.zeros(tile, np.intp)
+    return np.where(index < length, index, (period - twice - index) % length)
 
 
 def require_nchw(lr: Pixels, *dtypes: type) -> tuple[int, int, int, int]:

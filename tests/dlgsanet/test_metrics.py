@@ -25,6 +25,7 @@ TILED = Protocol(
     lr_source="bicubic-matlab8",
     tile=(128, 128),
     overlap=16,
+    fill="reflect",
     dataset_sha256="ab12cd34" * 8,
 )
 OTHER_VALUES = {
@@ -35,6 +36,7 @@ OTHER_VALUES = {
     "lr_source": "bicubic-float",
     "tile": (64, 128),
     "overlap": 8,
+    "fill": "symmetric",
     "dataset_sha256": "0" * 64,
 }
 
@@ -162,7 +164,8 @@ def test_psnr_float_refuses(bad):
 
 def test_ids_are_readable_and_stable():
     assert TILED.id == "x4/y/b4/r8/bicubic-matlab8/t128x128+16/ab12cd34"
-    whole = dataclasses.replace(TILED, tile=None, overlap=None, rounded=False)
+    whole = dataclasses.replace(TILED, tile=None, overlap=None, fill=None, rounded=False)
+    assert dataclasses.replace(TILED, fill="symmetric").id == TILED.id.replace("+16/", "+16s/")
     assert whole.id == "x4/y/b4/float/bicubic-matlab8/whole/ab12cd34"
 
 
@@ -206,6 +209,7 @@ def test_it_measures_as_it_says():
         ("lr_source", "a/b"),
         ("tile", None),
         ("overlap", None),
+        ("fill", None),
         ("dataset_sha256", "ab12cd34"),
     ],
 )

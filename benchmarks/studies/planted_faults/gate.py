@@ -16,10 +16,11 @@ from benchmarks.subjects.datasets import Dataset, Sample, open_folder
 from benchmarks.subjects.reference import ComputedReference, ReferenceOutputs
 from benchmarks.subjects.subject import Origin, Subject
 from dlgsanet.imaging.files import read_rgb8, write_picture
+from runtimes.bundle.field_types import Fill
 from runtimes.bundle.manifest import Manifest
 from runtimes.runner.contract import OutputError, RunInfo, Runner
 from runtimes.runner.fidelity.probes import probe
-from runtimes.runner.overlap import DEFAULT_OVERLAP
+from runtimes.runner.overlap import DEFAULT_FILL, DEFAULT_OVERLAP
 from runtimes.runner.tiling import Array, Tile, upscale_tiled
 
 PATCH = 8
@@ -118,11 +119,11 @@ class Watched(Runner):
     def infer(self, tile: Array, *, checked: bool = True) -> Array:
         return self._watch(lambda: super(Watched, self).infer(tile, checked=checked), lambda: self._wanted(tile))
 
-    def __call__(self, lr: Array, overlap: int = DEFAULT_OVERLAP) -> Array:
+    def __call__(self, lr: Array, overlap: int = DEFAULT_OVERLAP, fill: Fill = DEFAULT_FILL) -> Array:
         tile = self.tile_for((lr.shape[2], lr.shape[3]), overlap)
         return self._watch(
-            lambda: super(Watched, self).__call__(lr, overlap),
-            lambda: upscale_tiled(self._wanted, lr, self.scale, tile, overlap),
+            lambda: super(Watched, self).__call__(lr, overlap, fill),
+            lambda: upscale_tiled(self._wanted, lr, self.scale, tile, overlap, fill),
         )
 
     def _watch(self, ask: Callable[[], Array], wanted: Callable[[], Array]) -> Array:

@@ -69,7 +69,7 @@ def test_an_exact_artifact_passes_and_is_called_identical(
     assert (found.gate, found.reason) == ("pass", "")
     assert found.identical and found.to_reference_db is None and found.to_reference_worst_db is None
     assert found.drop_db == 0.0 and len(found.images) == 4
-    assert found.protocol.startswith("x2/y/b2/r8/bicubic-matlab8/t8x8+4/")
+    assert found.protocol.startswith("x2/y/b2/r8/bicubic-matlab8/t8x8+4s/")
     assert not checked.crashed
 
 
@@ -107,6 +107,25 @@ def test_the_reference_runs_through_the_same_tiler(dataset: Dataset, nearest: Ne
         [subject(Sloped())], dataset, ComputedReference(position_dependent, 2, "t", OVERLAP), MODEL, limits=allowed
     )
     assert "tiling drop" not in record(again, "torch-reference-8x8").reason
+
+
+def test_small_pictures_are_continued_as_the_reference_was(dataset: Dataset, nearest: Nearest) -> None:
+    """A function that draws inside what it sees beyond the right edge, and tiles wider than the pictures."""
+
+    def shifted(lr: Array) -> Array:
+        return enlarge(np.roll(lr, -6, 3))
+
+    class Shifted(type(nearest())):  # type: ignore[misc]
+        def _infer(self, tile: Array) -> Array:
+            return shifted(tile)
+
+    wide = replace(subject(Shifted(tile=(40, 40)), "fake-fp32-40x40"), tile=(40, 40))
+    found = [
+        record(check([wide], dataset, ComputedReference(shifted, 2, "t", OVERLAP, fill=fill), MODEL), wide.artifact)
+        for fill in ("reflect", "symmetric")
+    ]
+    assert all(it.identical for it in found)
+    assert found[0].psnr_db != found[1].psnr_db and found[0].protocol != found[1].protocol
 
 
 def test_what_tiling_costs_is_a_record_of_its_own(

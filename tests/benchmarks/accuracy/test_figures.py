@@ -18,7 +18,7 @@ def test_pictures_are_compared_with_the_rounded_reference() -> None:
     target = standard(
         Sample(Item("noise", Path("hr.png")), hr, hr[::2, ::2]),
         reference,
-        Protocol(2, "y", 2, True, "given", (16, 16), 4, "0" * 64),
+        Protocol(2, "y", 2, True, "given", (16, 16), 4, "symmetric", "0" * 64),
     )
     pixels = np.rint(np.clip(reference, 0, 1) * 255) / np.float32(255)
     exact = target.row(pixels, pictures=True)

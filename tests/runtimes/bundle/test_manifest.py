@@ -59,6 +59,17 @@ def test_empty_facts_of_earlier_manifests_are_none(tmp_path, manifest):
     assert all(artifact.certificate is None and artifact.choice is None for artifact in read.artifacts)
 
 
+def test_a_manifest_that_says_nothing_of_the_fill_is_of_the_first_one(tmp_path, manifest):
+    value = json.loads(manifest_json(replace(manifest, reference=replace(manifest.reference, fill="symmetric"))))
+    assert value["reference"]["fill"] == "symmetric"
+    assert read_manifest(write(tmp_path, value)).reference.fill == "symmetric"
+    del value["reference"]["fill"]
+    assert read_manifest(write(tmp_path, value)).reference.fill == "reflect"
+    value["reference"]["fill"] = "wrap"
+    with pytest.raises(InputError, match="fill"):
+        read_manifest(write(tmp_path, value))
+
+
 def test_functions_of_a_package_are_told_apart(tmp_path, manifest, kit):
     made = [kit.artifact("coreml", "fp32", tile, "p", {"p/x": "a" * 64}) for tile in ((8, 8), (9, 9))]
     first, second = (replace(a, function=f"tile_{a.tile[0]}") for a in made)

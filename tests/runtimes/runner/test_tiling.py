@@ -98,7 +98,8 @@ def test_an_image_of_one_tile_is_passed_on_exactly():
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 40), (2, 3), (5, 16), (16, 1), (7, 7)])
-def test_small_images_are_mirrored_as_often_as_needed(height, width):
+@pytest.mark.parametrize("fill", ["reflect", "symmetric"])
+def test_small_images_are_mirrored_as_often_as_needed(height, width, fill):
     seen = []
 
     def watch(x):
@@ -106,11 +107,15 @@ def test_small_images_are_mirrored_as_often_as_needed(height, width):
         return repeat(2)(x)
 
     lr = image(height, width)
-    upscale_tiled(watch, lr, 2, (16, 48), 4)
-    mirror_y = [0 if height == 1 else abs((y + height - 1) % (2 * height - 2) - height + 1) for y in range(16)]
-    mirror_x = [0 if width == 1 else abs((x + width - 1) % (2 * width - 2) - width + 1) for x in range(48)]
+    upscale_tiled(watch, lr, 2, (16, 48), 4, fill)
+    one = [np.arange(height), np.arange(width)]
+    for axis, tile in enumerate((16, 48)):  # np.pad continues by one period at a time, the same in every version
+        while len(one[axis]) < tile and (lr.shape[2 + axis] > 1 or fill == "symmetric"):
+            more = min(lr.shape[2 + axis] - (fill == "reflect"), tile - len(one[axis]))
+            one[axis] = np.pad(one[axis], (0, more), mode=fill)
+        one[axis] = np.pad(one[axis], (0, tile - len(one[axis])), mode="edge")
     assert len(seen) == 1
-    np.testing.assert_array_equal(seen[0], lr[:, :, mirror_y][:, :, :, mirror_x])
+    np.testing.assert_array_equal(seen[0], lr[:, :, one[0]][:, :, :, one[1]])
     assert seen[0].flags["C_CONTIGUOUS"]
 
 

@@ -63,7 +63,7 @@ def test_a_network_is_scored_on_the_set_and_a_published_score_is_kept(tmp_path: 
     ramp = np.broadcast_to(np.arange(64, dtype=np.uint8)[None, :, None] * 4, (64, 64, 3))
     write_picture(tmp_path / "ramp.png", np.ascontiguousarray(ramp))
     data = Dataset("d", 2, (Item("ramp", tmp_path / "ramp.png"),), "bicubic-matlab8", "ours", "0" * 64)
-    protocol = Protocol(2, "y", 2, True, data.lr_source, (32, 32), 0, data.sha256)
+    protocol = Protocol(2, "y", 2, True, data.lr_source, (32, 32), 0, "symmetric", data.sha256)
     contestant = Contestant("b", "fp32", (32, 32), lambda: BicubicRunner(2, (32, 32)), role="peer", backend="pillow")
     found = scored(PlaneEntry("bicubic", "openvino-fp32", False, contestant, None), data, protocol)
     assert found.psnr_db > 40 and found.ssim is not None and found.ssim > 0.99
