@@ -138,7 +138,7 @@ def _tiling(tile: Tile, whole: Sequence[ImageRow], tiled: Sequence[Tiled], condi
     summary = summarise(whole)
     costs = f"on these images it costs {summary.drop_db:+.4f} dB, at worst {summary.worst_drop_db:+.4f}"
     told = f"{said}: {costs} ({summary.worst_image})" if (said := _discouraged(conditions)) else ""
-    verdict = judge_tiling(summary.drop_db, conditions.limits.tiling_db)
+    verdict = judge_tiling([row.drop_db for row in whole], conditions.limits.tiling_db)
     left_out = f"{missing} images were too large to go through the network at once" if missing else ""
     return replace(
         _filled(blank, summary, whole, verdict),

@@ -54,7 +54,8 @@ def gates() -> str:
     none = ", ".join(f"`{precision}`" for precision, limits in GATES.items() if limits is None)
     tail = (
         f"{none}: no limit; stated, or judged by `--max-drop` or `--limits`. Tiling itself may cost "
-        f"{TILING_DROP_MEAN_DB:g} dB on the mean over the images. In brackets: the worst in the committed results."
+        f"{TILING_DROP_MEAN_DB:g} dB on the mean over the images, "
+        f"and twice as much where its 95 % interval holds zero. In brackets: the worst in the committed results."
     )
     return f"{markdown_table(head, rows)}\n\n{tail}"
 

@@ -116,12 +116,22 @@ def test_unknown_precision_is_refused() -> None:
 
 
 def test_tiling_has_its_own_limit_in_both_directions() -> None:
-    assert judge_tiling(TILING_DROP_MEAN_DB).gate == "pass"
-    assert judge_tiling(TILING_DROP_MEAN_DB * 1.01).gate == "fail"
-    assert judge_tiling(-TILING_DROP_MEAN_DB * 1.01).gate == "fail"
-    assert judge_tiling(math.nan).gate == "fail"
-    assert "not an artifact; export with a larger --tile" in judge_tiling(0.1).reason
-    assert judge_tiling(0.1, limit=0.11).gate == "pass"
+    assert judge_tiling([TILING_DROP_MEAN_DB]).gate == "pass"
+    assert judge_tiling([TILING_DROP_MEAN_DB * 1.01]).gate == "fail"
+    assert judge_tiling([-TILING_DROP_MEAN_DB * 1.01]).gate == "fail"
+    assert judge_tiling([0.0, math.nan]).gate == "fail" == judge_tiling([math.inf]).gate
+    assert "not an artifact; export with a larger --tile" in judge_tiling([0.1]).reason
+    assert judge_tiling([0.1], limit=0.11).gate == "pass"
+
+
+def test_images_that_disagree_on_tiling_establish_nothing_up_to_twice_the_limit() -> None:
+    two_of_five = [0.0, 0.07, 0.07, -0.002, -0.001]
+    doubtful = judge_tiling(two_of_five)
+    assert doubtful.gate == "pass" and "|0.0274| dB > 0.02, but the images disagree (95 %: -0.0" in doubtful.reason
+    assert judge_tiling([-it for it in two_of_five]).gate == "pass"
+    assert judge_tiling([it * 2 for it in two_of_five]).gate == "fail"  # beyond twice the limit
+    assert judge_tiling(two_of_five * 20).gate == "fail"  # the same of a hundred is no chance
+    assert judge_tiling([0.03, 0.02, 0.025, 0.02, 0.04]).gate == "fail"  # all agree
 
 
 def test_drops_that_gains_cancel_fail_by_their_sizes() -> None:
