@@ -179,7 +179,7 @@ def test_hostile_names_stay_text(examples: ModuleType) -> None:
     page = Page(text)
     assert "script" not in {tag for tag, _ in page.tags}
     assert "<script" not in text and "{{7*7}}" in page.text
-    allowed = {"content", "class", "style", "aria-label", "role", "alt", "title"}
+    allowed = {"content", "class", "style", "aria-label", "role", "alt", "title", "data-on"}
     for _, attributes in page.tags:
         assert not {name for name in attributes if name.startswith("on")}
         assert all(name in allowed or "alert" not in (value or "") for name, value in attributes.items())
