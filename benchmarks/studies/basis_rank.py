@@ -23,6 +23,7 @@ from benchmarks.records.environment import Environment, describe_environment
 from benchmarks.records.statistics import median_interval, ratio_interval
 from benchmarks.records.study_file import StudyFile, write_study
 from benchmarks.report.terminal import number
+from benchmarks.studies import run_study
 from benchmarks.subjects.datasets import Dataset, open_folder, open_photographs
 from dlgsanet.errors import BackendError
 from dlgsanet.imaging.files import to_hwc, to_nchw
@@ -153,4 +154,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_study(main)

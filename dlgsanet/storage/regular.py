@@ -32,7 +32,8 @@ def open_regular(path: str | Path) -> BinaryIO:
 def read_regular(path: str | Path, most: int) -> bytes:
     """What is in the file. Raises OSError as `open_regular`, and for more than `most` bytes."""
     with open_regular(path) as stream:
-        data = stream.read(most + 1)
-    if len(data) > most:
+        size = os.fstat(stream.fileno()).st_size
+        data = b"" if size > most else stream.read((size or most) + 1)  # the system says 0 of what it makes itself
+    if max(size, len(data)) > most:
         raise OSError(errno.EFBIG, f"it is larger than {most >> 20} MiB", str(path))
     return data

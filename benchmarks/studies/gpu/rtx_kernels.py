@@ -16,6 +16,7 @@ import typer
 
 from benchmarks.records.environment import Environment, describe_environment
 from benchmarks.records.study_file import StudyFile, write_study
+from benchmarks.studies import run_study
 from dlgsanet.checkpoints import load_model
 from dlgsanet.errors import BackendError
 from dlgsanet.network.model import DLGSANet
@@ -140,4 +141,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_study(main)

@@ -16,6 +16,7 @@ from benchmarks.latency.rounds import with_samples
 from benchmarks.records.environment import describe_environment
 from benchmarks.records.latency import LatencyRecord
 from benchmarks.records.result_file import new_result, require_place, write_result
+from benchmarks.studies import run_study
 from dlgsanet.errors import UnavailableError
 from dlgsanet.storage.atomic import sha256_file
 from runtimes.machine.clock import time_interleaved
@@ -88,8 +89,4 @@ def main(
 
 
 if __name__ == "__main__":
-    try:
-        typer.run(main)
-    except UnavailableError as error:
-        typer.echo(str(error), err=True)
-        raise SystemExit(error.exit_code) from None
+    run_study(main)

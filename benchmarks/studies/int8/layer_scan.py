@@ -15,6 +15,7 @@ import typer
 
 from benchmarks.records.study_file import StudyFile, write_study
 from benchmarks.report.terminal import number
+from benchmarks.studies import run_study
 from dlgsanet.errors import InputError
 from runtimes.bundle.int8_choice import SearchedLayers
 from runtimes.bundle.manifest import read_manifest
@@ -88,4 +89,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_study(main)

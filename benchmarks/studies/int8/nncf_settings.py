@@ -20,6 +20,7 @@ import typer
 from numpy.typing import NDArray
 
 from benchmarks.records.study_file import StudyFile, write_study
+from benchmarks.studies import run_study
 from dlgsanet.checkpoints import load_model
 from dlgsanet.imaging.files import list_images, read_rgb8, to_hwc, to_nchw
 from dlgsanet.imaging.resize import crop_to_multiple, downscale_matlab8
@@ -219,4 +220,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_study(main)

@@ -19,6 +19,7 @@ import typer
 from numpy.typing import NDArray
 
 from benchmarks.records.study_file import StudyFile, write_study
+from benchmarks.studies import run_study
 from benchmarks.studies.int8.nncf_settings import judge
 from benchmarks.subjects.text_pages import text_pages
 from dlgsanet.checkpoints import load_model
@@ -188,4 +189,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_study(main)

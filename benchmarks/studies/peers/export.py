@@ -18,6 +18,7 @@ from typing import Annotated
 
 import typer
 
+from benchmarks.studies import run_study
 from benchmarks.studies.peers.networks import NETWORKS, NTIRE, SCALE, SWINIR, NetworkFacts
 from benchmarks.subjects.peer_files import LIST, REMAKE, SCHEMA, PeerFile, PeerFolder
 from dlgsanet.errors import BackendError, InputError, unknown
@@ -128,4 +129,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_study(main)

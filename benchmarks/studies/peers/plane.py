@@ -22,6 +22,7 @@ from benchmarks.records.environment import Environment, describe_environment
 from benchmarks.records.latency import Milliseconds, Ratio
 from benchmarks.records.statistics import compare, median_interval
 from benchmarks.records.study_file import StudyFile, write_study
+from benchmarks.studies import run_study
 from benchmarks.subjects.datasets import Dataset, open_folder
 from benchmarks.subjects.peer_files import BICUBIC, RANDOM, peer_contestants, read_peers
 from benchmarks.subjects.subject import Contestant, origin_of
@@ -226,4 +227,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_study(main)

@@ -24,6 +24,7 @@ import numpy as np
 import typer
 
 from benchmarks.records.study_file import StudyFile, write_study
+from benchmarks.studies import run_study
 from benchmarks.studies.peers.clips import CLIPS, write_clip
 from dlgsanet.command_line.voice import Voice
 from dlgsanet.errors import BackendError
@@ -257,4 +258,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_study(main)

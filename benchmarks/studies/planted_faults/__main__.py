@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from benchmarks.records.study_file import write_study
+from benchmarks.studies import run_study
 from benchmarks.studies.planted_faults.bench import Journal, open_bench, places, run
 from benchmarks.studies.planted_faults.catalogue import FAULTS, kind
 from benchmarks.studies.planted_faults.study import PlantedFaults, faults_table, summary_table
@@ -40,4 +41,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_study(main)

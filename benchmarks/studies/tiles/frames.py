@@ -23,6 +23,7 @@ import typer
 from benchmarks.records.environment import Environment, describe_environment
 from benchmarks.records.statistics import Interval, ratio_interval
 from benchmarks.records.study_file import StudyFile, write_study
+from benchmarks.studies import run_study
 from dlgsanet.errors import InputError
 from runtimes import open_runner
 from runtimes.bundle.manifest import read_manifest, select
@@ -139,4 +140,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_study(main)

@@ -18,6 +18,7 @@ from rich.progress import track
 from benchmarks.accuracy.figures import standard, summarise
 from benchmarks.records.accuracy import ImageRow
 from benchmarks.records.study_file import StudyFile, write_study
+from benchmarks.studies import run_study
 from benchmarks.subjects.datasets import Dataset, open_folder, open_photographs
 from dlgsanet.imaging.files import to_nchw
 from runtimes.file_formats.markdown import markdown_table
@@ -111,4 +112,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_study(main)

@@ -16,6 +16,7 @@ import typer
 
 from benchmarks.records.latency import LatencyRecord
 from benchmarks.records.result_file import read_result
+from benchmarks.studies import run_study
 from dlgsanet.errors import InputError
 from runtimes.file_formats.markdown import markdown_table
 from runtimes.runner.overlap import DEFAULT_OVERLAP
@@ -140,4 +141,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_study(main)

@@ -19,6 +19,7 @@ from rich.console import Console
 from benchmarks.records.environment import Environment, describe_environment
 from benchmarks.records.statistics import median_interval, ratio_interval
 from benchmarks.records.study_file import StudyFile, write_study
+from benchmarks.studies import run_study
 from dlgsanet.kernels.choice import operators_of
 from dlgsanet.kernels.twins import Operators, fuse
 from dlgsanet.training import build
@@ -194,4 +195,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_study(main)

@@ -21,6 +21,7 @@ import numpy as np
 import typer
 
 from benchmarks.records.study_file import StudyFile, write_study
+from benchmarks.studies import run_study
 from dlgsanet.command_line.voice import Voice
 from dlgsanet.imaging.files import list_images, read_rgb8, to_nchw
 from runtimes import open_runner
@@ -139,4 +140,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_study(main)

@@ -21,6 +21,7 @@ from typing import Annotated
 import typer
 
 from benchmarks.records.study_file import StudyFile, write_study
+from benchmarks.studies import run_study
 from dlgsanet.errors import BackendError
 from runtimes.bundle.manifest import read_manifest
 from runtimes.file_formats.markdown import markdown_table
@@ -129,4 +130,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_study(main)

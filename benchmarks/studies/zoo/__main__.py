@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from benchmarks.records.study_file import read_study, write_study
+from benchmarks.studies import run_study
 from benchmarks.studies.zoo.cells import filled
 from benchmarks.studies.zoo.networks import NETWORKS
 from benchmarks.studies.zoo.study import TARGETS, Zoo
@@ -35,4 +36,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_study(main)

@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-_NAMING = ("to", "dtype")  # attributes that name a kind
+NAMING = ("to", "dtype")  # attributes that name a kind
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def _node(node: onnx.NodeProto, by: Widening) -> None:
     for attribute in node.attribute:
         if attribute.HasField("t"):
             _tensor(attribute.t, by)
-        if attribute.name in _NAMING and attribute.i in by.narrow:
+        if attribute.name in NAMING and attribute.i in by.narrow:
             attribute.i = by.wide
 
 

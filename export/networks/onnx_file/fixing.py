@@ -14,9 +14,8 @@ import onnx
 
 from dlgsanet.errors import InputError
 from dlgsanet.storage.typed_json import decode, to_json
-from export.networks.arithmetic.widen import HALF_TO_SINGLE, widened
 from export.networks.onnx_file.convolutions import with_stated_convolutions
-from export.networks.onnx_file.lowering import lowered
+from export.networks.onnx_file.lowering import OLD_RULES, lowered
 from export.networks.onnx_file.memory_need import require_modest
 from export.networks.onnx_file.naming import named
 from export.networks.onnx_file.pixels import with_picture_ports
@@ -54,6 +53,9 @@ def fixed(job: FixJob, what: str) -> FixReport:
     return report
 
 
+GROUP_NORM_AGAIN = 21
+"""The operator set in which GroupNormalization became another operator: one gain for each channel, not for each
+group. onnx's converter takes the one for the other."""
 LARGEST = 1 << 22  # numbers of a constant that is computed: 16 MB
 Change = Callable[[onnx.ModelProto, FixJob], onnx.ModelProto]
 
@@ -73,6 +75,12 @@ def fix(model: onnx.ModelProto, job: FixJob) -> tuple[onnx.ModelProto, FixReport
     return model, FixReport(tuple(applied), refused)
 
 
+def opset_of(model: onnx.ModelProto) -> int:
+    """The standard operator set of a file."""
+    found: int = max(it.version for it in model.opset_import if it.domain in ("", "ai.onnx"))
+    return found
+
+
 def _fixed_sizes(model: onnx.ModelProto, job: FixJob) -> onnx.ModelProto:
     """The tile as the input's size, and every other size from it."""
     h, w = job.tile
@@ -87,8 +95,14 @@ def _fixed_sizes(model: onnx.ModelProto, job: FixJob) -> onnx.ModelProto:
     return onnx.shape_inference.infer_shapes(made, data_prop=True)
 
 
+def _old_lowered(model: onnx.ModelProto, job: FixJob) -> onnx.ModelProto:
+    """What onnx's converter raises to another operator."""
+    old = opset_of(model) < GROUP_NORM_AGAIN and any(node.op_type in OLD_RULES for node in model.graph.node)
+    return lowered(model, OLD_RULES) if old else model
+
+
 def _raised_opset(model: onnx.ModelProto, job: FixJob) -> onnx.ModelProto:
-    found = max(it.version for it in model.opset_import if it.domain in ("", "ai.onnx"))
+    found = opset_of(model)
     if found >= job.opset:
         return model
     try:
@@ -154,10 +168,6 @@ def _stated(model: onnx.ModelProto, job: FixJob) -> onnx.ModelProto:
     return with_stated_convolutions(made)
 
 
-def _in_fp32(model: onnx.ModelProto, job: FixJob) -> onnx.ModelProto:
-    return widened(model, HALF_TO_SINGLE) if job.foreign.dtype == "float16" else model
-
-
 def _with_picture_ports(model: onnx.ModelProto, job: FixJob) -> onnx.ModelProto:
     return with_picture_ports(model, job.foreign.pixels, job.tile, job.scale)
 
@@ -168,8 +178,8 @@ def _named(model: onnx.ModelProto, job: FixJob) -> onnx.ModelProto:
 
 PASSES: dict[str, Change] = {
     "fix-sizes": _fixed_sizes,
+    "lower-old-norms": _old_lowered,
     "raise-opset": _raised_opset,
-    "widen-fp16": _in_fp32,
     "fold-constants": _folded,
     "merge-operators": _merged,
     "lower-operators": _lowered,

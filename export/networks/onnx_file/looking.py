@@ -7,15 +7,17 @@ or fill the memory.
 from __future__ import annotations
 
 from dataclasses import replace
+from math import prod
 from pathlib import Path
 
 import numpy as np
 
-from dlgsanet.errors import EdgeError, InputError, shown
+from dlgsanet.errors import BackendError, EdgeError, InputError, shown
 from dlgsanet.imaging.files import to_hwc, to_nchw, to_uint8
 from dlgsanet.imaging.resize import downscale_matlab8
 from dlgsanet.metrics import psnr_float
 from dlgsanet.storage.typed_json import decode, to_json
+from export.networks.onnx_file.contents import holds_half
 from export.networks.onnx_file.memory_need import limit_process, require_modest
 from export.networks.onnx_file.reading import FilePort, OnnxNetworkFile, read_onnx, said
 from export.pictures import photograph
@@ -24,11 +26,14 @@ from runtimes.backends.onnxruntime.session import Session
 from runtimes.backends.onnxruntime.untouched import UntouchedOnnx, open_session
 from runtimes.bundle.foreign import Foreign, Layout, Pixels
 from runtimes.machine.child import serve
-from runtimes.machine.memory import limit_to_available
+from runtimes.machine.memory import limit_to_available, peak_rss_mb
 from runtimes.runner.tiling import Array
 
-TRIED = ((1, (37, 41)), (2, (38, 42)), (4, (36, 44)), (8, (40, 56)), (16, (48, 80)), (32, (96, 160)), (64, (64, 192)))
-"""Multiple, and sides that are no multiples of more."""
+_COPRIME = {1: (37, 41), 2: (19, 21), 3: (13, 14), 4: (9, 11), 5: (8, 9), 6: (7, 8), 7: (6, 7), 8: (5, 7), 9: (4, 5),
+            10: (4, 5), 12: (3, 4), 14: (3, 4), 16: (3, 5), 20: (2, 3), 24: (2, 3), 28: (2, 3), 32: (2, 3), 36: (1, 2),
+            40: (1, 2), 48: (1, 2), 56: (1, 2), 64: (1, 3)}  # fmt: skip
+TRIED = tuple((multiple, (multiple * high, multiple * wide)) for multiple, (high, wide) in _COPRIME.items())
+"""Multiple, and sides that are both multiples of nothing more."""
 
 TOPS = (1.0, 255.0)
 CLEAR_DB = 0.3
@@ -41,6 +46,7 @@ def looked(job: LookJob) -> Looked:
     session = open_session(Path(job.file), threads=1)
     pixels = Pixels(channels=job.channels, layout=network.layout)
     plain = Foreign("onnx", network.input.name, network.output.name, network.input.dtype, pixels, fixed=network.fixed)
+    before = peak_rss_mb()
     multiple, size, scale = _sizes(UntouchedOnnx(session, plain), network, Path(job.file).stat().st_size)
     _require_honest(network.output, network.layout, size, scale)
     if job.scale not in (None, scale):
@@ -50,7 +56,9 @@ def looked(job: LookJob) -> Looked:
     if top is None:
         top, note = _top(session, plain, size, scale, job.otherwise)
         notes += [note, "the order of its channels is taken to be RGB: --channels bgr says otherwise"]
-    return Looked(replace(plain, multiple=multiple, pixels=replace(pixels, top=top)), scale, tuple(notes))
+    foreign = replace(plain, multiple=multiple, pixels=replace(pixels, top=top))
+    pixel = None if before is None else int(((peak_rss_mb() or before) - before) * 1e6 / prod(size))
+    return Looked(foreign, scale, tuple(notes), holds_half(network.model), pixel)
 
 
 def _sizes(run: UntouchedOnnx, network: OnnxNetworkFile, file_bytes: int) -> tuple[int, tuple[int, int], int]:
@@ -109,12 +117,21 @@ def _top(
     does nothing but enlarge. Where there is no telling it is `otherwise`; without one, raises InputError."""
     hr = to_uint8(to_hwc(photograph((size[0] * scale, size[1] * scale))))
     lr = to_nchw(downscale_matlab8(hr, scale))
-    near = {}
+    near: dict[float, float] = {}
+    failed = ""
     for top in TOPS:
         run = UntouchedOnnx(session, replace(plain, pixels=replace(plain.pixels, top=top)))
-        sr = np.nan_to_num(run(lr)).clip(0, 1)  # far outside its range it may overflow
-        near[top] = psnr_float(sr, to_nchw(hr))
+        try:
+            sr = np.nan_to_num(run(lr)).clip(0, 1)  # far outside its range it may overflow
+        except BackendError as error:  # or look up what is not there, or ask for memory by its pixels
+            near[top], failed = -np.inf, failed or str(error)
+            continue
+        near[top] = psnr_float(sr, to_nchw(hr)) if np.ptp(sr) else 0.0
     best, other = sorted(near, key=lambda top: near[top], reverse=True)
+    if near[best] == -np.inf:
+        raise InputError(failed)
+    if near[best] == 0.0:
+        raise InputError("the network gives one colour for a photograph, whatever its range: get an undamaged file")
     if near[best] - near[other] < CLEAR_DB:
         if otherwise is not None:
             return otherwise, f"its pixels are taken to be in [0, {otherwise:g}], as the reference's: it does not show"

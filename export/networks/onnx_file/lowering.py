@@ -18,15 +18,16 @@ MANY = 4
 """Axes that the Neural Engine takes: moves of more are written with fewer where that can be."""
 
 
-def lowered(model: onnx.ModelProto) -> onnx.ModelProto:
-    """A copy of a model with fixed sizes in which every node that a rule takes has become others."""
+def lowered(model: onnx.ModelProto, rules: Mapping[str, Rule] | None = None) -> onnx.ModelProto:
+    """A copy of a model with fixed sizes in which every node that a rule (of `RULES`) takes has become others."""
+    by_kind = RULES if rules is None else rules
     made = onnx.ModelProto()
     made.CopyFrom(model)
     known = _Known.of(model)
     nodes: list[onnx.NodeProto] = []
     for node in model.graph.node:
         known.into.append(node.output[0])
-        rule = RULES.get(node.op_type)
+        rule = by_kind.get(node.op_type)
         found = rule(node, known) if rule else None
         nodes += [node] if found is None else found
     kept = _read(_of_first_reshapes(nodes), made.graph.output[0].name)
@@ -118,6 +119,22 @@ def _norm(node: onnx.NodeProto, known: _Known) -> list[onnx.NodeProto] | None:
     return [
         helper.make_node("Mul", [node.input[0], known.constant(scale)], [scaled]),
         helper.make_node("Add", [scaled, known.constant(shift)], [node.output[0]]),
+    ]
+
+
+def _old_group_norm(node: onnx.NodeProto, known: _Known) -> list[onnx.NodeProto] | None:
+    """With a gain and a shift for each group, as operator sets 18 to 20 have it: a norm of groups as channels."""
+    shape, how = known.shape(node.input[0]), _attributes(node)
+    groups = how.get("num_groups")
+    if len(shape) < 3 or not isinstance(groups, int) or shape[1] % groups:
+        return None
+    grouped, normed = f"{node.output[0]}/grouped", f"{node.output[0]}/normed"
+    return [
+        known.reshaped(node.input[0], (shape[0], groups, shape[1] // groups * shape[2], *shape[3:]), grouped),
+        helper.make_node(
+            "InstanceNormalization", [grouped, *node.input[1:]], [normed], epsilon=how.get("epsilon", 1e-5)
+        ),
+        known.reshaped(normed, shape, node.output[0]),
     ]
 
 
@@ -267,3 +284,5 @@ RULES: Mapping[str, Rule] = {
     "Transpose": _transpose,
     "Unsqueeze": _as_reshape,
 }
+OLD_RULES: Mapping[str, Rule] = {"GroupNormalization": _old_group_norm}
+"""For operator sets below 21."""

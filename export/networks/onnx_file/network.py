@@ -6,26 +6,31 @@ import math
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import onnx
 
-from dlgsanet.errors import BackendError, InputError
+from dlgsanet.errors import BackendError, GateError, InputError
+from dlgsanet.metrics import psnr_float
 from dlgsanet.storage.atomic import sha256_file
 from export.graph.build import INPUT, OUTPUT
 from export.graph.cost import graph_macs
 from export.graph.graph import Graph
 from export.networks.arithmetic.double import DoubleJob, proven_in_double
+from export.networks.arithmetic.widen import HALF_TO_SINGLE, widened
 from export.networks.network import NetworkOptions, Proven, Say
 from export.networks.onnx_file.fixing import FixJob, FixReport, fixed
+from export.networks.onnx_file.reading import read_onnx
 from export.networks.proof import certified
+from export.pictures import photograph
 from export.targets.table import Target
 from runtimes.backends.onnxruntime.look import Looked, LookJob, look
 from runtimes.backends.onnxruntime.untouched import UntouchedOnnx, open_untouched
 from runtimes.bundle.artifact_facts import BlockTensors, Certificate, Cost, FormChoice
 from runtimes.bundle.foreign import Foreign, Pixels
 from runtimes.bundle.manifest import Source
+from runtimes.machine.memory import available_bytes
 from runtimes.runner.tiling import Tile
 
 STORED = "reference/network.onnx"
@@ -34,13 +39,41 @@ PROVEN = ("the fixed graph", "the untouched file")
 MOST_MACS = 20 * 10**9
 """Multiply-adds of a tile up to which it is run in float64, eight times: some 40 s on two cores."""
 
+SEEN = (64, 64)
+NEAR_DB = 35.0
+"""Between a network in fp16 and in fp32 on a photograph: deep ones round to fp16 hundreds of times, another network is
+far away."""
+
 OURS = Foreign("onnx", INPUT, OUTPUT, "float32", Pixels())
 
 
 def open_onnx(path: Path, options: NetworkOptions) -> OnnxFile:
     """Look at a file, in a process of its own. Raises InputError for what does not make one picture of one."""
     looked = look(LookJob(str(path), options.scale, options.top, options.channels))
-    return OnnxFile(path, looked, MadeFrom(path.stem, "an ONNX file", sha256_file(path)))
+    made_from = MadeFrom(path.stem, "an ONNX file", sha256_file(path))
+    return _in_fp32(path, looked, made_from) if looked.holds_half else OnnxFile(path, looked, made_from)
+
+
+def _in_fp32(path: Path, looked: Looked, made_from: MadeFrom) -> OnnxFile:
+    """The network of a file in fp16: the same numbers, and nothing is rounded to fp16 between them. Raises GateError
+    where that is another network."""
+    holder = tempfile.TemporaryDirectory()
+    wide = Path(holder.name) / path.name
+    model = widened(read_onnx(path).model, HALF_TO_SINGLE)
+    wide.write_bytes(model.SerializeToString(deterministic=True))
+    foreign = replace(looked.foreign, dtype="float32")
+    size = foreign.fixed or foreign.fitting(SEEN)
+    assert size is not None
+    lr = photograph(size)
+    nearness = psnr_float(open_untouched(wide, foreign)(lr), open_untouched(path, looked.foreign)(lr))
+    if not nearness >= NEAR_DB:
+        raise GateError(
+            f"{path.name} in fp32 is {nearness:.1f} dB from the file in fp16, at least {NEAR_DB:g} dB was expected: "
+            "export the network in fp32"
+        )
+    notes = (f"{path.name} is in fp16: the reference is the same numbers in fp32 ({nearness:.0f} dB apart)",)
+    facts = {"stored_in": "fp16, widened to fp32"}
+    return OnnxFile(wide, replace(looked, foreign=foreign), replace(made_from, facts=facts, notes=notes, holder=holder))
 
 
 @dataclass(frozen=True)
@@ -93,6 +126,12 @@ class OnnxFile:
             if not foreign.takes((height, width)):
                 raise InputError(
                     f"{self.path.name} takes {foreign.sizes}, found a tile of {height}x{width}: give another --tile"
+                )
+            needed, here = (self.looked.pixel_bytes or 0) * height * width, available_bytes()
+            if here is not None and needed > here:
+                raise InputError(
+                    f"{self.path.name} takes {needed / 1e9:.1f} GB for a tile of {height}x{width}, going by a smaller "
+                    f"one, and {here / 1e9:.1f} GB are free: give a smaller --tile"
                 )
 
     def prepare(self, options: NetworkOptions, say: Say) -> PreparedOnnxFile:

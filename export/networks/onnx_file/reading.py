@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from onnx import TensorProto, numpy_helper
 
 from dlgsanet.errors import InputError, shown
 from dlgsanet.storage.regular import read_regular
+from export.networks.onnx_file.contents import all_nodes, held_by, in_order, require_repeatable
 from runtimes.bundle.foreign import Dtype, Layout
 
 MOST_BYTES = 1 << 30
@@ -70,8 +71,9 @@ def read_onnx(path: Path, domains: Sequence[str] = ()) -> OnnxNetworkFile:
     if not model.ir_version:
         raise InputError(f"{path.name} is no ONNX file: export the network again")
     _require_plain(model, path.name, (*STANDARD, *domains))
+    require_repeatable(model, path.name)
     given, made = _ports(model)
-    return OnnxNetworkFile(model, given, made, _layout(given))
+    return OnnxNetworkFile(in_order(model), given, made, _layout(given))
 
 
 def _require_plain(model: onnx.ModelProto, name: str, domains: Sequence[str]) -> None:
@@ -79,14 +81,14 @@ def _require_plain(model: onnx.ModelProto, name: str, domains: Sequence[str]) ->
     if not OPSETS[0] <= opset <= OPSETS[1]:
         raise InputError(f"{name}: expected operator set {OPSETS[0]} to {OPSETS[1]}, found {opset}: export it with one")
     local = {(it.domain, it.name) for it in model.functions}
-    nodes = [*_nodes(model.graph.node), *(node for it in model.functions for node in _nodes(it.node))]
+    nodes = all_nodes(model)
     for node in nodes:
         what = f"{name}: node {shown(node.name or node.output[0])} is {shown(node.op_type)}"
         if node.op_type in CONTROL and node.domain in STANDARD:
             raise InputError(f"{what}, control flow that no backend here takes: export the network without it")
         if node.domain not in domains and (node.domain, node.op_type) not in local:
             raise InputError(f"{what} of {shown(node.domain)}, not a standard operator: export the network without it")
-    for tensor in (*model.graph.initializer, *_inside(nodes)):
+    for tensor in (*model.graph.initializer, *held_by(nodes)):
         if tensor.data_location == TensorProto.EXTERNAL:
             raise InputError(f"{name} keeps {shown(tensor.name)} in another file: save the network as one file")
         _require_finite(tensor, name)
@@ -101,22 +103,6 @@ def _require_finite(tensor: onnx.TensorProto, name: str) -> None:
         raise InputError(f"{name}: {shown(tensor.name)} is damaged ({error}): get the file again") from error
     if not np.isfinite(values).all():
         raise InputError(f"{name}: {shown(tensor.name)} holds values that are not finite: get an undamaged file")
-
-
-def _nodes(nodes: Iterable[onnx.NodeProto]) -> Iterator[onnx.NodeProto]:
-    for node in nodes:
-        yield node
-        for attribute in node.attribute:
-            for inner in (attribute.g, *attribute.graphs):
-                yield from _nodes(inner.node)
-
-
-def _inside(nodes: Iterable[onnx.NodeProto]) -> Iterator[onnx.TensorProto]:
-    """Constants that nodes hold themselves."""
-    for node in nodes:
-        for attribute in node.attribute:
-            yield from ([attribute.t] if attribute.HasField("t") else [])
-            yield from attribute.tensors
 
 
 def _ports(model: onnx.ModelProto) -> tuple[FilePort, FilePort]:
@@ -154,6 +140,8 @@ def _layout(given: FilePort) -> Layout:
         return "NCHW"
     if last == 3:
         return "NHWC"
+    if planes is None:  # nearly all are so, and one that is not fails when it is run
+        return "NCHW"
     raise InputError(f"expected a picture of 3 channels as input {shown(given.name)}, found {said(given.sides)}")
 
 

@@ -95,7 +95,7 @@ def _changing(loaded: LoadedModule, job: TraceJob) -> tuple[int, Certificate]:
     _export(loaded, job, (height, width + math.lcm(loaded.multiple, 8)), ({2: free, 3: free},))
     for multiple, size in TRIED:
         if any(side % multiple for tile in job.tiles for side in tile):
-            break
+            continue
         if any(side % loaded.multiple for side in size):
             continue
         with suppress(EdgeError, RuntimeError, ValueError):

@@ -33,11 +33,14 @@ class LookJob:
 
 @dataclass(frozen=True)
 class Looked:
-    """What was found."""
+    """What was found. `holds_half`: it computes in floats narrower than fp32 somewhere. `pixel_bytes`: the memory that
+    each LR pixel took; None where the system does not tell."""
 
     foreign: Foreign
     scale: int
     notes: tuple[str, ...]
+    holds_half: bool = False
+    pixel_bytes: int | None = None
 
 
 def look(job: LookJob) -> Looked:

@@ -18,6 +18,13 @@ def test_a_file_is_read_up_to_its_bound(tmp_path: Path) -> None:
         read_regular(tmp_path / "a", 3)
 
 
+def test_a_file_beyond_its_bound_is_not_read(tmp_path: Path) -> None:
+    with (tmp_path / "sparse").open("wb") as file:
+        file.truncate(64 << 30)
+    with pytest.raises(OSError, match="larger than 1024 MiB"):
+        read_regular(tmp_path / "sparse", 1 << 30)
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs POSIX")
 def test_what_is_no_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     os.mkfifo(tmp_path / "pipe")

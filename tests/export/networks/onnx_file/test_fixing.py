@@ -14,7 +14,7 @@ from export.networks.arithmetic.widen import HALF_TO_SINGLE, widened
 from export.networks.onnx_file.fixing import FixJob, fix
 from export.networks.onnx_file.reading import read_onnx
 from export.quantization.layers import is_end
-from runtimes.backends.onnxruntime.untouched import as_given, as_picture
+from runtimes.backends.onnxruntime.untouched import as_given, as_picture, open_untouched
 from runtimes.bundle.foreign import Foreign, Pixels
 
 MakeFile = Callable[..., Path]
@@ -111,3 +111,26 @@ def test_constants_of_a_shape_are_computed(onnx_file: MakeFile) -> None:
         FixJob("", Foreign("onnx", "image", "larger", "float32", Pixels()), TILE, 2, 18, ""),
     )
     assert not {"ConstantOfShape", "Exp"} & {node.op_type for node in model.graph.node}
+
+
+@pytest.mark.parametrize("opset", [18, 20])
+@pytest.mark.parametrize("wanted", [18, 19, 21, 22])
+def test_group_norms_of_old_sets_keep_their_meaning(onnx_file: MakeFile, opset: int, wanted: int) -> None:
+    """onnx's converter makes of a gain for each group the first channels' gains."""
+
+    def grouped(model: onnx.ModelProto) -> None:
+        for name, values in {"group_gain": [0.5, 1.0, 1.5, 3.0], "group_shift": [-0.5, 0.0, 0.2, 0.7]}.items():
+            model.graph.initializer.append(onnx.numpy_helper.from_array(np.float32(values), name))
+        (relu,) = [node for node in model.graph.node if node.op_type == "Relu"]
+        inputs = [relu.input[0], "group_gain", "group_shift"]
+        relu.CopyFrom(onnx.helper.make_node("GroupNormalization", inputs, relu.output, num_groups=4, epsilon=1e-3))
+        model.opset_import[0].version = opset
+
+    path = onnx_file(grouped)
+    lr = np.random.default_rng(0).random((1, 3, *TILE), np.float32)
+    foreign = Foreign("onnx", "image", "large", "float32", Pixels())
+    expected = open_untouched(path, foreign, threads=1)(lr)
+    model, applied = fixed(path, Pixels(), wanted)
+    assert "lower-old-norms" in applied
+    assert not any(node.op_type == "GroupNormalization" for node in model.graph.node)
+    np.testing.assert_allclose(run(model, lr), expected, atol=5e-6)

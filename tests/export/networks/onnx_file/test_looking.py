@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import gcd, prod
 from pathlib import Path
 
+import numpy as np
 import onnx
 import pytest
-from onnx import helper
+from onnx import TensorProto, helper, numpy_helper
 
 from dlgsanet.errors import InputError
-from export.networks.onnx_file.looking import looked
+from export.networks.onnx_file.looking import TRIED, looked
+from export.networks.onnx_file.memory_need import PIXELS
 from runtimes.backends.onnxruntime.look import LookJob, look
+from runtimes.machine.memory import peak_rss_mb
 
 MakeFile = Callable[..., Path]
+Change = Callable[[onnx.ModelProto], None]
 
 
 def job(path: Path, **known: object) -> LookJob:
@@ -38,6 +43,63 @@ def test_a_size_rule_is_found(onnx_file: MakeFile) -> None:
     assert looked(job(onnx_file(by_fours), top=1.0)).foreign.multiple == 4
     fixed = looked(job(onnx_file(sides=(24, 20)), top=1.0)).foreign
     assert (fixed.fixed, fixed.takes((24, 20)), fixed.takes((48, 40))) == ((24, 20), True, False)
+
+
+@pytest.mark.parametrize("multiple", [3, 7, 12, 48])
+def test_windows_of_any_side_are_found(onnx_file: MakeFile, multiple: int) -> None:
+    def in_windows(model: onnx.ModelProto) -> None:
+        down = helper.make_node("SpaceToDepth", ["image"], ["small"], blocksize=multiple)
+        model.graph.node[0].CopyFrom(helper.make_node("DepthToSpace", ["small"], ["lr_planes"], blocksize=multiple))
+        model.graph.node.insert(0, down)
+
+    assert looked(job(onnx_file(in_windows), top=1.0)).foreign.multiple == multiple
+
+
+def test_every_multiple_is_tried_with_sides_of_no_more() -> None:
+    assert [gcd(*size) for _, size in TRIED] == [multiple for multiple, _ in TRIED] == sorted(dict(TRIED))
+    assert max(prod(size) for _, size in TRIED) == prod(TRIED[-1][1]) == PIXELS
+
+
+def repeated(times: float) -> Change:
+    """A network that repeats its picture as many times as its brightest pixel says, and takes the mean."""
+
+    def change(model: onnx.ModelProto) -> None:
+        constants = {"times": np.float32(times), "shape": np.array([1]), "sides": np.ones(4, np.int64),
+                     "first": np.array([0])}  # fmt: skip
+        model.graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in constants.items())
+        model.graph.node[0].CopyFrom(helper.make_node("ReduceMean", ["many"], ["lr_planes"], axes=[0], keepdims=0))
+        for node in reversed(
+            (
+                helper.make_node("ReduceMax", ["image"], ["brightest"], keepdims=0),
+                helper.make_node("Mul", ["brightest", "times"], ["product"]),
+                helper.make_node("Cast", ["product"], ["count"], to=TensorProto.INT64),
+                helper.make_node("Reshape", ["count", "shape"], ["counts"]),
+                helper.make_node("Concat", ["counts", "sides"], ["into"], axis=0),
+                helper.make_node("Unsqueeze", ["image", "first"], ["single"]),
+                helper.make_node("Expand", ["single", "into"], ["many"]),
+            )
+        ):
+            model.graph.node.insert(0, node)
+
+    return change
+
+
+@pytest.mark.skipif(peak_rss_mb() is None, reason="the system does not tell a process's memory")
+def test_memory_asked_for_by_values_is_seen(onnx_file: MakeFile) -> None:
+    """It runs out of memory for pixels in [0, 255], and so they are not."""
+    found = look(job(onnx_file(repeated(3000))))
+    assert found.foreign.pixels.top == 1.0
+    assert found.pixel_bytes is not None and found.pixel_bytes > 2000 * 3 * 4
+    few = look(job(onnx_file(repeated(3)))).pixel_bytes
+    assert few is not None and few < 8000
+
+
+def test_one_colour_is_no_picture(onnx_file: MakeFile) -> None:
+    def black(model: onnx.ModelProto) -> None:
+        model.graph.node[-1].CopyFrom(helper.make_node("Mul", ["sr_planes", "zero"], ["large"]))
+
+    with pytest.raises(InputError, match="gives one colour for a photograph, whatever its range"):
+        looked(job(onnx_file(black)))
 
 
 def test_what_does_not_enlarge_a_picture_is_refused(onnx_file: MakeFile) -> None:

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
-from onnx import helper
+from onnx import TensorProto, helper, numpy_helper
 
 from benchmarks.accuracy.options import CheckOptions
 from benchmarks.accuracy.plan import plan_check
 from benchmarks.run_check import measure
 from dlgsanet.command_line.voice import PLAIN
 from dlgsanet.errors import GateError, InputError
+from dlgsanet.storage.atomic import sha256_file
 from export import ExportOptions, export_bundle
 from export.bundle import frame_tiles
+from export.networks.arithmetic.widen import Widening, widened
 from export.networks.network import NetworkOptions
 from export.networks.onnx_file import network as onnx_network
+from export.networks.onnx_file.contents import holds_half
 from export.quantization.options import CalibrationOptions
 from runtimes import open_runner
 from runtimes.bundle.manifest import read_manifest
@@ -45,6 +49,58 @@ def test_a_file_becomes_a_bundle_that_check_passes(onnx_file: MakeFile, tmp_path
     assert [record.artifact for record in found.result.records if record.role == "reference"] == [
         "onnxruntime-reference-24x24"
     ]
+
+
+def in_fp16(model: onnx.ModelProto, ports: bool = True) -> None:
+    for tensor in model.graph.initializer:
+        if tensor.name != "sizes":
+            half = numpy_helper.to_array(tensor).astype(np.float16)
+            tensor.CopyFrom(numpy_helper.from_array(half, tensor.name))
+    if ports:
+        for value in (*model.graph.input, *model.graph.output):
+            value.type.tensor_type.elem_type = TensorProto.FLOAT16
+    else:  # as converters leave it: casts at the ends of the list
+        model.graph.node[0].input[0], model.graph.node[-1].output[0] = "halves", "result"
+        model.graph.node.append(helper.make_node("Cast", ["image"], ["halves"], to=TensorProto.FLOAT16))
+        model.graph.node.append(helper.make_node("Cast", ["result"], ["large"], to=TensorProto.FLOAT))
+
+
+@pytest.mark.parametrize("ports", [True, False])
+def test_a_file_in_fp16_is_judged_by_its_numbers_in_fp32(onnx_file: MakeFile, tmp_path: Path, ports: bool) -> None:
+    path, bundle, said = onnx_file(lambda model: in_fp16(model, ports)), tmp_path / "bundle", []
+    export_bundle(path, bundle, ExportOptions(("onnxruntime-fp32",), (TILE,)), said.append)
+    manifest = read_manifest(bundle)
+    assert manifest.source.foreign is not None and manifest.source.foreign.dtype == "float32"
+    assert manifest.source.sha256 == sha256_file(path) and not holds_half(onnx.load(bundle / "reference/network.onnx"))
+    assert manifest.artifacts[0].certificate is not None and manifest.artifacts[0].certificate.arithmetic == "float64"
+    assert any("is in fp16: the reference is the same numbers in fp32" in line for line in said)
+    found = measure(plan_check(CheckOptions(bundle, below_bicubic=True)), PLAIN)
+    assert [record.gate for record in found.result.records if record.role == "artifact"] == ["pass"]
+
+
+def test_another_network_in_fp32_is_refused(onnx_file: MakeFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    def damaged(model: onnx.ModelProto, by: Widening) -> onnx.ModelProto:
+        made = widened(model, by)
+        (weight,) = [tensor for tensor in made.graph.initializer if tensor.name == "w2"]
+        weight.CopyFrom(numpy_helper.from_array(30 * numpy_helper.to_array(weight), "w2"))
+        return made
+
+    path = onnx_file(in_fp16)
+    assert onnx_network.open_onnx(path, NetworkOptions()).looked.foreign.dtype == "float32"
+    monkeypatch.setattr(onnx_network, "widened", damaged)
+    with pytest.raises(GateError, match=r"other.onnx in fp32 is \d+\.\d dB from the file in fp16, at least 35 dB"):
+        onnx_network.open_onnx(path, NetworkOptions())
+
+
+def test_a_tile_that_does_not_fit_into_the_memory_is_refused(
+    onnx_file: MakeFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = onnx_network.open_onnx(onnx_file(), NetworkOptions())
+    network = replace(network, looked=replace(network.looked, pixel_bytes=100_000))
+    monkeypatch.setattr(onnx_network, "available_bytes", lambda: 1 << 30)
+    network.refuse(NetworkOptions(), [(64, 64)])
+    with pytest.raises(InputError, match=r"takes 1.6 GB for a tile of 128x128, .* 1.1 GB are free: give a smaller"):
+        network.refuse(NetworkOptions(), [(64, 64), (128, 128)])
 
 
 def test_int8_layers_are_chosen_by_what_each_loses(onnx_file: MakeFile, tmp_path: Path) -> None:

@@ -24,6 +24,14 @@ def test_what_a_file_declares_is_read(onnx_file: Callable[..., Path]) -> None:
     assert (fixed.layout, fixed.fixed) == ("NHWC", (24, 32))
 
 
+def test_a_file_that_names_no_side_is_tried_as_planes(onnx_file: Callable[..., Path]) -> None:
+    def unsaid(model: onnx.ModelProto) -> None:
+        for dim, name in zip(model.graph.input[0].type.tensor_type.shape.dim, "nchw", strict=True):
+            dim.dim_param = name
+
+    assert read_onnx(onnx_file(unsaid)).layout == "NCHW"
+
+
 def second_input(model: onnx.ModelProto) -> None:
     model.graph.input.append(helper.make_tensor_value_info("mask", TensorProto.FLOAT, [1, 1, 4, 4]))
 
