@@ -6,29 +6,36 @@ import importlib
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
+from typing import TypeAlias
 
 from dlgsanet.command_line.voice import Voice
 from runtimes.upscale.fleet.cluster import actors, resources_of_an_actor
 from runtimes.upscale.fleet.items import FleetItem
 from runtimes.upscale.fleet.record import ELSEWHERE, FAILED, FileOutcome
-from runtimes.upscale.fleet.worker import Task, Upscaler
+from runtimes.upscale.fleet.worker import DEATHS, Task, Upscaler, ended
 
 LEAST_BLOCKS = 2000
 BLOCKS_OF_AN_ACTOR = 16
 """Pieces that the work is cut into, at least; each goes to one actor, which takes its files one after the other. Few
 large ones keep the last actors busy when the others have ended; many cost the driver time."""
 
-_DEATHS = 3
-"""How often a piece may end its actor before its files are left to the second round, one by one."""
+Actor: TypeAlias = Callable[[dict[str, str]], dict[str, object]]
+"""A row of an item -> that of its outcome; made of the task, once in each process."""
 
 
 def upscale_all(
-    ray: ModuleType, task: Task, items: Sequence[FleetItem], voice: Voice, write: Callable[[FileOutcome], None]
+    ray: ModuleType,
+    task: Task,
+    items: Sequence[FleetItem],
+    voice: Voice,
+    write: Callable[[FileOutcome], None],
+    actor: Callable[[Task], Actor] = Upscaler,
 ) -> list[FileOutcome]:
     """What became of every item, in any order.
 
-    What comes back with no outcome (its actors died) or from a machine that cannot work is given out again, alone, as
-    long as anything else gets done; what is left then is written down as failed.
+    A file that ends its actors is one that Ray gives out again and again; it comes back as failed after DEATHS.
+    What comes back with no outcome (a machine was lost for good) or from a machine that cannot work is given out again,
+    alone, as long as anything else gets done; what is left then is written down as failed.
     """
     left, found = {item.target: item for item in items}, list[FileOutcome]()
     why, said = dict[str, str](), set[str]()
@@ -43,7 +50,7 @@ def upscale_all(
         step("starting actors")
         while left and len(found) > before:
             before = len(found)
-            for outcome in _outcomes(ray, task, list(left.values()), blocks):
+            for outcome in _outcomes(ray, task, list(left.values()), blocks, actor):
                 if outcome.status == ELSEWHERE:
                     reason = why[outcome.target] = f"{outcome.machine}: {outcome.reason}"
                     if outcome.machine not in said:
@@ -53,12 +60,14 @@ def upscale_all(
                     tell(outcome)
             blocks = len(items)
         for item in left.values():
-            reason = why.get(item.target, f"its process ended {_DEATHS + 1} times")
+            reason = why.get(item.target, ended(DEATHS))
             tell(FileOutcome(item.source, item.target, FAILED, "", "", "", 0.0, reason=reason))
     return found
 
 
-def _outcomes(ray: ModuleType, task: Task, items: Sequence[FleetItem], blocks: int) -> Iterator[FileOutcome]:
+def _outcomes(
+    ray: ModuleType, task: Task, items: Sequence[FleetItem], blocks: int, actor: Callable[[Task], Actor]
+) -> Iterator[FileOutcome]:
     data = importlib.import_module("ray.data")
     context = data.DataContext.get_current()
     context.enable_progress_bars = False
@@ -69,11 +78,10 @@ def _outcomes(ray: ModuleType, task: Task, items: Sequence[FleetItem], blocks: i
     todo = data.from_items(rows, override_num_blocks=min(blocks, len(rows)))
     room = max(1, min(len(rows), actors(ray, options)))
     results = todo.map(
-        Upscaler,
+        actor,
         fn_constructor_args=(task,),
         compute=data.ActorPoolStrategy(size=room),
         **resources_of_an_actor(options),
-        ray_remote_args_fn=lambda: {"max_restarts": -1, "max_task_retries": _DEATHS},
     )
     for row in results.iter_rows():
         yield FileOutcome(**row)

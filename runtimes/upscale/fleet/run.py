@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from dlgsanet.errors import InputError
 from runtimes.bundle.manifest import read_manifest
 from runtimes.machine.clock import now_ms
 from runtimes.upscale.fleet import ENGINE
+from runtimes.upscale.fleet.begun import start_counting
 from runtimes.upscale.fleet.cluster import actors, cluster, families, threads_of_an_actor
 from runtimes.upscale.fleet.estimate import FleetEstimate, estimate, sample
 from runtimes.upscale.fleet.items import list_items, missing
@@ -69,7 +71,7 @@ def run_fleet(options: UpscaleOptions, voice: Voice) -> FleetDone | FleetEstimat
     ENGINE.load()
     assert options.bundle is not None
     bundle = options.bundle
-    source, target = Store(as_url(options.inputs[0])), Store(as_url(options.output))
+    source, target = Store(as_url(options.inputs[0])), Store(as_url(options.output), secrets.token_hex(4))
     scale = read_manifest(bundle).scale
     items = list_items(source.files(), source.url, options.form, scale)
     todo = items if options.force else missing(items, target.files())
@@ -82,7 +84,7 @@ def run_fleet(options: UpscaleOptions, voice: Voice) -> FleetDone | FleetEstimat
     with cluster(str(options.ray)) as ray:
         options = replace(options, threads=threads_of_an_actor(ray, options))
         parcel = ray.put(pack(bundle, options.artifact))
-        task = Task(parcel, {}, options, source, target, keep=not options.dry_run)
+        task = Task(parcel, {}, options, source, target, not options.dry_run, start_counting(ray))
         if options.artifact is None:
             task = replace(task, families=families(ray, task, voice))
         if options.dry_run:
@@ -92,4 +94,5 @@ def run_fleet(options: UpscaleOptions, voice: Voice) -> FleetDone | FleetEstimat
         start = now_ms()
         with recording(record) as write:
             done = upscale_all(ray, task, todo, voice, write)
+        target.clear_parts()
         return FleetDone(tuple(done), there, record, (now_ms() - start) / 1e3)

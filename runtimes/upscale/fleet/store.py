@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from dlgsanet.errors import BackendError, InputError
 
 _URL = re.compile(r"([a-z][a-z0-9+.-]+):/+(.*)", re.DOTALL)
 _PART = ".dlgsanet-part-"
+_LEFT = timedelta(days=1)
 _WHOLE_AT_ONCE = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "oci"})
 """Where an object appears when all of it is there, and cannot be renamed without a copy."""
 
@@ -36,13 +38,14 @@ class StoredFile:
 
 @dataclass(frozen=True)
 class Store:
-    """All that lies below `url`; picklable, each process connects by itself.
+    """All that lies below `url`; picklable, each process connects by itself. `job` marks what is not whole yet.
 
     Every method raises InputError for a place that is not there or not allowed, and BackendError for one that does not
     answer.
     """
 
     url: str
+    job: str = ""
 
     def files(self) -> list[StoredFile]:
         """Whatever lies below, sorted; a single file is itself. Hidden names and unfinished files are left out."""
@@ -73,7 +76,7 @@ class Store:
             if _kinds(fs) & _WHOLE_AT_ONCE:
                 fs.put_file(str(place), target)
                 return
-            part = posixpath.join(folder, f"{_PART}{secrets.token_hex(8)}{posixpath.splitext(last)[1]}")
+            part = posixpath.join(folder, f"{_PART}{self.job}-{secrets.token_hex(8)}{posixpath.splitext(last)[1]}")
             try:
                 fs.put_file(str(place), part)
                 _rename(fs, part, target)
@@ -83,14 +86,25 @@ class Store:
                 raise
 
     def clear_parts(self) -> int:
-        """Remove what killed actors left half-written; only while no other job writes here. How many there were."""
+        """Remove what actors of this job left half-written that were killed, and what is older than a day of jobs that
+        were killed themselves. How many there were."""
         with self._opened() as (fs, root):
-            found = fs.find(root) if fs.isdir(root) else []
-            parts = [path for path in found if posixpath.basename(path).startswith(_PART)]
+            found = fs.find(root) if fs.isdir(root) and not _kinds(fs) & _WHOLE_AT_ONCE else []
+            parts = [path for path in found if self._is_left(fs, path)]
             for path in parts:
                 with suppress(FileNotFoundError):
                     fs.rm_file(path)
             return len(parts)
+
+    def _is_left(self, fs: Any, path: str) -> bool:
+        name: str = posixpath.basename(path)
+        if not name.startswith(_PART) or name.startswith(f"{_PART}{self.job}-"):
+            return name.startswith(_PART)
+        try:
+            age: timedelta = datetime.now(timezone.utc) - fs.modified(path).replace(tzinfo=timezone.utc)
+        except (FileNotFoundError, NotImplementedError):
+            return False
+        return age > _LEFT
 
     @contextmanager
     def _opened(self) -> Iterator[tuple[Any, str]]:

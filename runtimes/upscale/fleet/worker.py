@@ -22,6 +22,7 @@ from runtimes.machine.clock import now_ms
 from runtimes.machine.processor import cpu_name
 from runtimes.runner.contract import RunOptions
 from runtimes.upscale.choice import chosen_runner
+from runtimes.upscale.fleet.begun import Handle, begin, end
 from runtimes.upscale.fleet.parcel import Parcel, unpack
 from runtimes.upscale.fleet.record import DONE, ELSEWHERE, FAILED, THERE, FileOutcome
 from runtimes.upscale.fleet.store import Store
@@ -33,6 +34,9 @@ from runtimes.upscale.video.codecs import CONTAINERS
 
 ATTEMPTS = 3
 """How often an actor tries a picture that it cannot upscale before that is written down."""
+
+DEATHS = 4
+"""How many processes a file may end before it is written down."""
 
 PAUSE_S = 2.0
 """Of an actor whose machine cannot work: it must not draw all files to itself by failing faster than others work."""
@@ -48,7 +52,7 @@ _QUIET = Voice(quiet=True)
 @dataclass(frozen=True)
 class Task:
     """All that an actor needs; picklable. `parcel`: of the bundle, or Ray's reference to one. `families`: kind of
-    machine -> artifact. `keep`: False only measures."""
+    machine -> artifact. `keep`: False only measures. `begun` counts what was begun, None: nobody does."""
 
     parcel: Parcel | Ref
     families: dict[str, str]
@@ -56,6 +60,12 @@ class Task:
     source: Store
     target: Store
     keep: bool = True
+    begun: Handle = None
+
+
+def ended(times: int) -> str:
+    """Why a file is written down that ended so many processes."""
+    return f"its process ended {times} times"
 
 
 def machine_kind(options: UpscaleOptions) -> str:
@@ -96,7 +106,14 @@ class Upscaler:
     def __call__(self, row: dict[str, str]) -> dict[str, object]:
         """`source` and `target` by name -> an FileOutcome."""
         source, target = row["source"], row["target"]
-        found = self._elsewhere(source, target, self._broken) if self._broken else self._outcome(source, target)
+        if self._broken:
+            return asdict(self._elsewhere(source, target, self._broken))
+        times = begin(self._task.begun, target)
+        if times > DEATHS:
+            found = FileOutcome(source, target, FAILED, "", "", platform.node(), 0.0, reason=ended(times - 1))
+        else:
+            found = self._outcome(source, target)
+        end(self._task.begun, target)
         return asdict(found)
 
     def _elsewhere(self, source: str, target: str, reason: str) -> FileOutcome:

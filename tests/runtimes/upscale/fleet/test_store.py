@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import uuid
 from pathlib import Path
 from typing import Any
@@ -60,10 +61,14 @@ def test_hidden_and_unfinished_files_are_none(store: Store, tmp_path: Path, monk
 
 def test_what_killed_actors_left_can_be_cleared(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
-    (tmp_path / "sub" / ".dlgsanet-part-1234.png").write_bytes(b"1")
+    for name in ("mine-1", "other-1", "old-1"):
+        (tmp_path / "sub" / f".dlgsanet-part-{name}.png").write_bytes(b"1")
     (tmp_path / "a.png").write_bytes(b"1")
-    assert Store(str(tmp_path)).clear_parts() == 1
-    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["a.png"]
+    for name in ("sub/.dlgsanet-part-old-1.png", "a.png"):
+        os.utime(tmp_path / name, (0, 0))
+    assert Store(str(tmp_path), "mine").clear_parts() == 2
+    kept = {path.name for path in tmp_path.rglob("*") if path.is_file()}
+    assert kept == {"a.png", ".dlgsanet-part-other-1.png"}
 
 
 @pytest.mark.parametrize("url", ["nonsense://a/b", "s4://bucket"])

@@ -17,7 +17,7 @@ from runtimes import open_runner
 from runtimes.upscale.fleet import worker
 from runtimes.upscale.fleet.parcel import pack
 from runtimes.upscale.fleet.store import Store
-from runtimes.upscale.fleet.worker import ATTEMPTS, Task, Upscaler, machine_kind, require_fleet
+from runtimes.upscale.fleet.worker import ATTEMPTS, DEATHS, Task, Upscaler, machine_kind, require_fleet
 from runtimes.upscale.options import UpscaleOptions
 
 pytest.importorskip("fsspec")
@@ -42,6 +42,18 @@ def test_a_picture_is_what_one_machine_makes_of_it(task: Task, bundle: Path, tmp
     with open_runner(bundle, ARTIFACT) as run:
         expected = np.rint(run(lr)[0].clip(0, 1) * 255).transpose(1, 2, 0)
     assert np.array_equal(read_rgb8(tmp_path / "out" / "sub" / "a_x2.png"), expected)
+
+
+def test_a_file_that_ended_its_processes_is_told(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    ends: list[str] = []
+    monkeypatch.setattr(worker, "begin", lambda begun, target: begun[target])
+    monkeypatch.setattr(worker, "end", lambda begun, target: ends.append(target))
+    times = {"a.png": DEATHS, "b.png": DEATHS + 1}
+    upscaler = Upscaler(replace(task, begun=times))
+    assert upscaler({"source": "sub/a.png", "target": "a.png"})["status"] == "done"
+    told = upscaler({"source": "sub/a.png", "target": "b.png"})
+    assert (told["status"], told["reason"]) == ("failed", f"its process ended {DEATHS} times")
+    assert ends == ["a.png", "b.png"]
 
 
 def test_what_is_there_is_not_made_again(task: Task, tmp_path: Path) -> None:
