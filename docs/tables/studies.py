@@ -13,7 +13,9 @@ from benchmarks.studies.tiles import frames as tile_frames
 from benchmarks.studies.tiles import overlap as tile_overlap
 from benchmarks.studies.tiles import sizes as tile_sizes
 from benchmarks.studies.training import schedule, speed
+from benchmarks.studies.upscale import fleet as upscale_fleet
 from benchmarks.studies.upscale import pipeline as upscale_pipeline
+from benchmarks.studies.upscale import served as upscale_served
 from benchmarks.studies.upscale import start as upscale_start
 from benchmarks.studies.zoo import study as zoo_study
 from docs.tables.results import results, studies, study
@@ -88,6 +90,21 @@ def pipeline() -> str:
 def upscale_starts() -> str:
     """How soon upscaling has its first tile."""
     return upscale_start.table(studies(upscale_start.StartTimes, "upscale-start-*.json"))
+
+
+def fleet_nodes() -> str:
+    """Nodes of a cluster against one, and the simulation."""
+    return upscale_fleet.nodes_table(study(upscale_fleet.FleetNodes, "fleet-nodes.json"))
+
+
+def fleet_start() -> str:
+    """How soon a large job has its first result."""
+    return upscale_fleet.start_line(study(upscale_fleet.FleetStart, "fleet-start.json"))
+
+
+def served() -> str:
+    """What a model server on the same machine costs."""
+    return upscale_served.line(study(upscale_served.ServedTile, "served-nano-x4.json"))
 
 
 def training() -> str:

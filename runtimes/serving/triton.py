@@ -15,7 +15,7 @@ from runtimes.backends.kserve import ENGINE as CLIENT
 from runtimes.backends.onnxruntime import ENGINE as ONNXRUNTIME
 from runtimes.backends.openvino import ENGINE as OPENVINO
 from runtimes.backends.tensorrt import TENSORRT
-from runtimes.backends.tensorrt.engine_record import built_records, engine_path
+from runtimes.backends.tensorrt.engine_record import built_records, engine_path, read_engine
 from runtimes.bundle.manifest import Artifact, Manifest, Port
 from runtimes.serving.deployed import Deployed, Passed, Repository, ir_files, model_name
 
@@ -25,7 +25,8 @@ _HINT, _BF16 = "INFERENCE_PRECISION_HINT", "bf16"
 
 
 def triton_models(manifest: Manifest, bundle: Path, artifact: Artifact) -> Iterator[Deployed | Passed]:
-    """The models of one artifact: one for each engine that was built of it, one for any other."""
+    """The models of one artifact: one for each engine that was built of it, one for any other. Raises InputError for an
+    engine that was changed after it was built."""
     name, path = model_name(manifest, artifact), bundle / artifact.path
     if artifact.backend == ONNXRUNTIME.name:
         yield Deployed(name, artifact, {"model.onnx": path})
@@ -44,7 +45,9 @@ def _plans(name: str, bundle: Path, artifact: Artifact) -> Iterator[Deployed | P
     if not built:
         yield Passed(artifact, "no TensorRT engine is built of it: run `dlgsanet build` on the GPU that will serve it")
     for record in built:
-        plan = {"model.plan": bundle / engine_path(artifact, record.sm)}
+        engine = engine_path(artifact, record.sm)
+        read_engine(bundle, engine, record)
+        plan = {"model.plan": bundle / engine}
         needs = f"a GPU of {record.sm} and TensorRT {record.version}"
         yield Deployed(f"{name}-{record.sm}", artifact, plan, on_gpu=True, needs=needs)
 

@@ -7,7 +7,7 @@ model of `dlgsanet repository BUNDLE` and gives it one thread, as the file gets 
 from __future__ import annotations
 
 import statistics
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -81,6 +81,8 @@ def main(
     machine = f"{cpu_name()}, {available_threads()} cores"
     with open_runner(bundle, artifact, threads=1) as file, open_served(parse_served(url, model)) as served:
         found = measure(file, served, read_manifest(bundle).name, machine, rounds)
+        about = served.info.device.partition(" (")[2].removesuffix(")")
+        found = replace(found, server=f"{url.partition(':')[0]}: {about}")
     write_study(output, found)
     typer.echo(line(found))
 

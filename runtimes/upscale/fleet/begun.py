@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import importlib
 from collections import Counter
+from contextlib import suppress
 from types import ModuleType
-from typing import Any, TypeAlias
-
-Handle: TypeAlias = Any
-"""Of the one `Begun` of a job, which every actor asks."""
+from typing import Any
 
 
 class Begun:
@@ -30,17 +28,33 @@ class Begun:
         self._times.pop(target, None)
 
 
-def start_counting(ray: ModuleType) -> Handle:
-    """One for a job; it takes no core, and begins at nothing where its machine is lost."""
-    return ray.remote(Begun).options(num_cpus=0, max_restarts=-1, max_task_retries=-1).remote()
-
-
-def begin(begun: Handle, target: str) -> int:
-    """`Begun.begin`, asked by an actor; 1 where nobody counts."""
+def begin(counter: str, target: str) -> int:
+    """`Begun.begin` of the counter of this name, asked by an actor. 1 where nobody counts, and in a process that is the
+    actor's first: none was ended."""
+    begun = _asked(counter)
     return 1 if begun is None else int(importlib.import_module("ray").get(begun.begin.remote(target)))
 
 
-def end(begun: Handle, target: str) -> None:
+def end(counter: str, target: str) -> None:
     """`Begun.end`, told by an actor."""
+    begun = _asked(counter)
     if begun is not None:
         begun.end.remote(target)
+
+
+def _asked(counter: str) -> Any:
+    """The counter, made by the first that asks; it takes no core, outlives who made it, and begins at nothing where its
+    machine is lost."""
+    if not counter:
+        return None
+    ray = importlib.import_module("ray")
+    if not ray.get_runtime_context().was_current_actor_reconstructed:
+        return None
+    wanted = {"name": counter, "get_if_exists": True, "lifetime": "detached"}
+    return ray.remote(Begun).options(**wanted, num_cpus=0, max_restarts=-1, max_task_retries=-1).remote()
+
+
+def end_counting(ray: ModuleType, counter: str) -> None:
+    """When the job is over."""
+    with suppress(ValueError):  # nothing ended its process, and none was made
+        ray.kill(ray.get_actor(counter))

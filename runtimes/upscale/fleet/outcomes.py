@@ -14,13 +14,19 @@ from runtimes.upscale.fleet.items import FleetItem
 from runtimes.upscale.fleet.record import ELSEWHERE, FAILED, FileOutcome
 from runtimes.upscale.fleet.worker import DEATHS, Task, Upscaler, ended
 
-LEAST_BLOCKS = 2000
+BLOCKS, FILES_OF_A_BLOCK = (500, 2000), 16
 BLOCKS_OF_AN_ACTOR = 16
-"""Pieces that the work is cut into, at least; each goes to one actor, which takes its files one after the other. Few
-large ones keep the last actors busy when the others have ended; many cost the driver time."""
+"""See `blocks_of`."""
 
 Actor: TypeAlias = Callable[[dict[str, str]], dict[str, object]]
 """A row of an item -> that of its outcome; made of the task, once in each process."""
+
+
+def blocks_of(files: int, at_once: int) -> int:
+    """Pieces that the work is cut into; each goes to one actor, which takes its files one after the other. Few large
+    ones keep some of the last actors waiting; each costs the driver some 2 ms before the first file is begun."""
+    least, most = BLOCKS
+    return min(files, max(least, min(most, files // FILES_OF_A_BLOCK), BLOCKS_OF_AN_ACTOR * at_once))
 
 
 def upscale_all(
@@ -39,7 +45,7 @@ def upscale_all(
     """
     left, found = {item.target: item for item in items}, list[FileOutcome]()
     why, said = dict[str, str](), set[str]()
-    blocks, before = max(LEAST_BLOCKS, BLOCKS_OF_AN_ACTOR * actors(ray, task.options)), -1
+    blocks, before = blocks_of(len(items), actors(ray, task.options)), -1
 
     def tell(outcome: FileOutcome) -> None:
         found.append(outcome)

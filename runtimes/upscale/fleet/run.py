@@ -12,7 +12,7 @@ from dlgsanet.errors import InputError
 from runtimes.bundle.manifest import read_manifest
 from runtimes.machine.clock import now_ms
 from runtimes.upscale.fleet import ENGINE
-from runtimes.upscale.fleet.begun import start_counting
+from runtimes.upscale.fleet.begun import end_counting
 from runtimes.upscale.fleet.cluster import actors, cluster, families, threads_of_an_actor
 from runtimes.upscale.fleet.estimate import FleetEstimate, estimate, sample
 from runtimes.upscale.fleet.items import list_items, missing
@@ -84,7 +84,7 @@ def run_fleet(options: UpscaleOptions, voice: Voice) -> FleetDone | FleetEstimat
     with cluster(str(options.ray)) as ray:
         options = replace(options, threads=threads_of_an_actor(ray, options))
         parcel = ray.put(pack(bundle, options.artifact))
-        task = Task(parcel, {}, options, source, target, not options.dry_run, start_counting(ray))
+        task = Task(parcel, {}, options, source, target, not options.dry_run, f"dlgsanet-{target.job}")
         if options.artifact is None:
             task = replace(task, families=families(ray, task, voice))
         if options.dry_run:
@@ -94,5 +94,6 @@ def run_fleet(options: UpscaleOptions, voice: Voice) -> FleetDone | FleetEstimat
         start = now_ms()
         with recording(record) as write:
             done = upscale_all(ray, task, todo, voice, write)
+        end_counting(ray, task.counter)
         target.clear_parts()
         return FleetDone(tuple(done), there, record, (now_ms() - start) / 1e3)

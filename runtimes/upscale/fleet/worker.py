@@ -22,7 +22,7 @@ from runtimes.machine.clock import now_ms
 from runtimes.machine.processor import cpu_name
 from runtimes.runner.contract import RunOptions
 from runtimes.upscale.choice import chosen_runner
-from runtimes.upscale.fleet.begun import Handle, begin, end
+from runtimes.upscale.fleet.begun import begin, end
 from runtimes.upscale.fleet.parcel import Parcel, unpack
 from runtimes.upscale.fleet.record import DONE, ELSEWHERE, FAILED, THERE, FileOutcome
 from runtimes.upscale.fleet.store import Store
@@ -52,7 +52,7 @@ _QUIET = Voice(quiet=True)
 @dataclass(frozen=True)
 class Task:
     """All that an actor needs; picklable. `parcel`: of the bundle, or Ray's reference to one. `families`: kind of
-    machine -> artifact. `keep`: False only measures. `begun` counts what was begun, None: nobody does."""
+    machine -> artifact. `keep`: False only measures. `counter`: name of the `Begun` of the job."""
 
     parcel: Parcel | Ref
     families: dict[str, str]
@@ -60,7 +60,7 @@ class Task:
     source: Store
     target: Store
     keep: bool = True
-    begun: Handle = None
+    counter: str = ""
 
 
 def ended(times: int) -> str:
@@ -108,12 +108,12 @@ class Upscaler:
         source, target = row["source"], row["target"]
         if self._broken:
             return asdict(self._elsewhere(source, target, self._broken))
-        times = begin(self._task.begun, target)
+        times = begin(self._task.counter, target)
         if times > DEATHS:
             found = FileOutcome(source, target, FAILED, "", "", platform.node(), 0.0, reason=ended(times - 1))
         else:
             found = self._outcome(source, target)
-        end(self._task.begun, target)
+        end(self._task.counter, target)
         return asdict(found)
 
     def _elsewhere(self, source: str, target: str, reason: str) -> FileOutcome:

@@ -77,6 +77,9 @@ def test_a_built_engine_is_served_on_its_gpu_and_none_without(bundle: Path, kit:
     assert [model.name for model in planned.models] == [f"tiny-{artifact.id}-sm87"]
     config = parsed(config_text(planned, planned.models[0]))
     assert config.backend == "tensorrt" and config.instance_group[0].kind == 1  # KIND_GPU
+    (bundle / engine).write_bytes(b"another")
+    with pytest.raises(InputError, match="was changed after it was built"):
+        plan_repository(options(bundle, "triton"))
 
 
 def test_ovms_pins_the_precision_of_every_artifact_of_openvino(bundle: Path, tmp_path: Path) -> None:

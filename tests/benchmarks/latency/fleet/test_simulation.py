@@ -17,8 +17,8 @@ IDEAL = World(dispatch_s=0.0, start_s=0.0)
 @pytest.mark.parametrize("machines", [1, 4, 30])
 def test_without_any_trouble_machines_share_the_work(machines: int) -> None:
     found = simulate(EVEN, JOB, IDEAL, machines, seed=0)
-    assert found.hours * 3600 == pytest.approx(3000 / machines, rel=0.01)
-    assert found.busy == pytest.approx(1.0, rel=0.01) and found.again == 0
+    assert found.hours * 3600 == pytest.approx(3000 / machines, rel=0.025)  # the last blocks
+    assert found.busy == pytest.approx(1.0, rel=0.025) and found.again == 0
 
 
 def test_actors_are_as_good_as_machines() -> None:

@@ -46,10 +46,10 @@ def test_a_picture_is_what_one_machine_makes_of_it(task: Task, bundle: Path, tmp
 
 def test_a_file_that_ended_its_processes_is_told(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
     ends: list[str] = []
-    monkeypatch.setattr(worker, "begin", lambda begun, target: begun[target])
-    monkeypatch.setattr(worker, "end", lambda begun, target: ends.append(target))
     times = {"a.png": DEATHS, "b.png": DEATHS + 1}
-    upscaler = Upscaler(replace(task, begun=times))
+    monkeypatch.setattr(worker, "begin", lambda counter, target: times[target])
+    monkeypatch.setattr(worker, "end", lambda counter, target: ends.append(target))
+    upscaler = Upscaler(task)
     assert upscaler({"source": "sub/a.png", "target": "a.png"})["status"] == "done"
     told = upscaler({"source": "sub/a.png", "target": "b.png"})
     assert (told["status"], told["reason"]) == ("failed", f"its process ended {DEATHS} times")
