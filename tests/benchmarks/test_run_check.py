@@ -42,7 +42,7 @@ def test_all_good_prints_a_table_and_writes_the_file(
     text = capsys.readouterr().out
     assert "fake-fp32-8x8" in text and "pass" in text
     assert "data: parity pack, 2 images, LR given; a: noise (CC0)" in text
-    assert "reference: stored" in text and "x2/y/b2/r8/given/t8x8+4/" in text
+    assert "reference: stored" in text and "x2/y/b2/r8/given/t8x8+4s/" in text
     assert "torch-reference-8x8: not run here: what tiling costs was not measured" in text
     found = read_result(result)
     assert found.environment.machine == "board"

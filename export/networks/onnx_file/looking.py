@@ -130,7 +130,7 @@ def _top(
     best, other = sorted(near, key=lambda top: near[top], reverse=True)
     if near[best] == -np.inf:
         raise InputError(failed)
-    if near[best] == 0.0:
+    if near[best] == 0.0 and otherwise is None:  # beside a reference, the gates say it
         raise InputError("the network gives one colour for a photograph, whatever its range: get an undamaged file")
     if near[best] - near[other] < CLEAR_DB:
         if otherwise is not None:

@@ -91,7 +91,7 @@ def test_memory_asked_for_by_values_is_seen(onnx_file: MakeFile) -> None:
     assert found.foreign.pixels.top == 1.0
     assert found.pixel_bytes is not None and found.pixel_bytes > 2000 * 3 * 4
     few = look(job(onnx_file(repeated(3)))).pixel_bytes
-    assert few is not None and few < 8000
+    assert few is not None and few < found.pixel_bytes / 2  # some 10 MB of the process are in it
 
 
 def test_one_colour_is_no_picture(onnx_file: MakeFile) -> None:
