@@ -20,6 +20,10 @@ from runtimes.runner.fidelity.likeness import Likeness, ProbeFigures
 __all__ = ["GATES", "Figures", "Limits", "Verdict", "judge", "judge_checkpoint", "judge_tiling", "precision_fault"]
 
 
+_ENOUGH = 5
+"""Images whose disagreement on tiling counts."""
+
+
 @dataclass(frozen=True)
 class Figures:
     """What is judged. `None` for a dB to the reference means identical outputs (no error to measure).
@@ -100,7 +104,8 @@ def judge_tiling(drops: Sequence[float], limit: float = TILING_DROP_MEAN_DB) -> 
     """Judge what tiling costs the reference: whole-image PSNR minus tiled PSNR of each image, in dB, by their mean.
     That is a matter of the tile's size, not of any artifact; more overlap changes nothing (docs/guides/tiling.md).
 
-    Few images that disagree establish nothing: up to twice the limit passes where the mean's 95 % interval holds 0.
+    Images that disagree establish nothing: up to twice the limit passes where the mean's 95 % interval, of at least
+    five, holds gains and losses.
     """
     if not all(map(math.isfinite, drops)):
         return Verdict("fail", "tiling drop: not a finite number")
@@ -108,7 +113,7 @@ def judge_tiling(drops: Sequence[float], limit: float = TILING_DROP_MEAN_DB) -> 
     if abs(drop.value) <= limit:
         return Verdict("pass", "")
     said = f"tiling drop |{drop.value:.4f}| dB > {limit:g}"
-    if abs(drop.value) <= 2 * limit and drop.low <= 0 <= drop.high:
+    if abs(drop.value) <= 2 * limit and drop.low < 0 < drop.high and len(drops) >= _ENOUGH:
         return Verdict("pass", f"{said}, but the images disagree (95 %: {drop.low:+.4f} to {drop.high:+.4f})")
     said = f"{said}: the size of the tiles, not an artifact"
     return Verdict("fail", f"{said}; export with a larger --tile, or allow it: [tiling] in a file of --limits")

@@ -2,8 +2,9 @@
 
 Those of bf16, INT8 and int8 weights are two to three times the worst that any artifact of the shipped networks shows on
 Set5, B100, the demo's photographs, the probe tiles and, but for bf16, drawn pages of text; docs/reference/gates.md has
-that worst beside them. A few have less room on text, where more would let visible faults pass. fp32 has more room,
-where the order of a sum decides, and fp16, which no device that computes in it was measured in.
+that worst beside them. A few have less room on text and for the newest tiny-x4, where more would let visible faults
+pass or was not tried. fp32 has more room, where the order of a sum decides, and fp16, which no device that computes in
+it was measured in.
 """
 
 from __future__ import annotations

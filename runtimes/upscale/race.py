@@ -55,6 +55,7 @@ class Race:
         self._open: dict[str, Racer] = {}
         self._times: dict[str, list[float]] = {}  # of those that are open
         self._behind: dict[str, float] = {}  # time of each, in times of the leader's
+        self._entered = 0
 
     def __enter__(self) -> Race:
         return self
@@ -80,6 +81,7 @@ class Race:
             self._times.pop(racer.name, None)
             racer.close()
             raise
+        self._entered += 1
         self._open[racer.name] = racer
         self._behind[racer.name] = ratio
         if ratio < 1:
@@ -107,8 +109,11 @@ class Race:
         return min(mine) / min(its)
 
     def finish(self) -> Finish:
-        """Run those that are open in rounds, as far as what they have run does not tell their order and times."""
+        """Run those that are open in rounds, as far as what they have run does not tell their order and times. Of more
+        than two that entered nothing counts but these rounds: each was timed beside another, at another moment."""
         tasks = {name: racer.run for name, racer in self._open.items()}
+        if self._entered > 2:
+            self._times = {name: [] for name in tasks}
         times = [self._times[name] for name in tasks]
         begun, rounds = now_ms(), 0
         while not (steady := _clear(times) or (_many(times) and _undisturbed(times))):

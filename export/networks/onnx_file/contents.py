@@ -41,14 +41,13 @@ def require_repeatable(model: onnx.ModelProto, name: str) -> None:
     values = {tensor.name: tensor for tensor in model.graph.initializer}
     nodes = all_nodes(model)
     for node in nodes:
-        if node.op_type == "Constant" and node.attribute and node.attribute[0].HasField("t"):
+        if node.op_type == "Constant" and node.output and node.attribute and node.attribute[0].HasField("t"):
             values[node.output[0]] = node.attribute[0].t
     for node in nodes:
         why = "gives other numbers each time" if node.op_type in DRAWN else _training(node, values)
         if why:
-            raise InputError(
-                f"{name}: node {shown(node.name or node.output[0])} ({shown(node.op_type)}) {why}: {_WHAT_TO_DO}"
-            )
+            called = node.name or next(iter(node.output), "")
+            raise InputError(f"{name}: node {shown(called)} ({shown(node.op_type)}) {why}: {_WHAT_TO_DO}")
 
 
 def _training(node: onnx.NodeProto, values: dict[str, onnx.TensorProto]) -> str:
@@ -63,7 +62,7 @@ def _training(node: onnx.NodeProto, values: dict[str, onnx.TensorProto]) -> str:
 
 
 def holds_half(model: onnx.ModelProto) -> bool:
-    """Whether any number of it is a float narrower than fp32."""
+    """Whether any number of it is a float in fp16."""
     nodes, graph = all_nodes(model), model.graph
     kinds = {tensor.data_type for tensor in (*graph.initializer, *held_by(nodes))}
     kinds |= {value.type.tensor_type.elem_type for value in (*graph.input, *graph.output)}

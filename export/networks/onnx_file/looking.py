@@ -32,8 +32,13 @@ from runtimes.runner.tiling import Array
 _COPRIME = {1: (37, 41), 2: (19, 21), 3: (13, 14), 4: (9, 11), 5: (8, 9), 6: (7, 8), 7: (6, 7), 8: (5, 7), 9: (4, 5),
             10: (4, 5), 12: (3, 4), 14: (3, 4), 16: (3, 5), 20: (2, 3), 24: (2, 3), 28: (2, 3), 32: (2, 3), 36: (1, 2),
             40: (1, 2), 48: (1, 2), 56: (1, 2), 64: (1, 3)}  # fmt: skip
-TRIED = tuple((multiple, (multiple * high, multiple * wide)) for multiple, (high, wide) in _COPRIME.items())
-"""Multiple, and sides that are both multiples of nothing more."""
+_ORDER = sorted(_COPRIME, key=lambda multiple: (multiple & (multiple - 1) != 0, multiple))
+TRIED = tuple((multiple, (multiple * _COPRIME[multiple][0], multiple * _COPRIME[multiple][1])) for multiple in _ORDER)
+"""Multiple, and sides that are both multiples of nothing more. Powers of two first: a network that only wants larger
+sides is not taken for one of sevens."""
+
+_OWN_MB = 20
+"""What a process takes for itself at a first run, whatever the size."""
 
 TOPS = (1.0, 255.0)
 CLEAR_DB = 0.3
@@ -57,7 +62,7 @@ def looked(job: LookJob) -> Looked:
         top, note = _top(session, plain, size, scale, job.otherwise)
         notes += [note, "the order of its channels is taken to be RGB: --channels bgr says otherwise"]
     foreign = replace(plain, multiple=multiple, pixels=replace(pixels, top=top))
-    pixel = None if before is None else int(((peak_rss_mb() or before) - before) * 1e6 / prod(size))
+    pixel = None if before is None else int(max(0.0, (peak_rss_mb() or before) - before - _OWN_MB) * 1e6 / prod(size))
     return Looked(foreign, scale, tuple(notes), holds_half(network.model), pixel)
 
 
@@ -77,7 +82,8 @@ def _sizes(run: UntouchedOnnx, network: OnnxNetworkFile, file_bytes: int) -> tup
         except EdgeError as error:
             first = first or str(error)
     else:
-        more = "" if run.foreign.fixed else f"; no size up to {TRIED[-1][1][0]}x{TRIED[-1][1][1]} works"
+        largest = max((size for _, size in TRIED), key=prod)
+        more = "" if run.foreign.fixed else f"; no size up to {largest[0]}x{largest[1]} works"
         raise InputError(f"{first}{more}")
     raise InputError(_no_picture(sr, size))
 

@@ -28,18 +28,23 @@ class Begun:
         self._times.pop(target, None)
 
 
-def begin(counter: str, target: str) -> int:
-    """`Begun.begin` of the counter of this name, asked by an actor. 1 where nobody counts, and in a process that is the
-    actor's first: none was ended."""
+def begin(counter: str, target: str | None) -> int:
+    """`Begun.begin` of the counter of this name, asked by an actor; None is its own opening. 1 where nobody counts, and
+    in a process that is the actor's first: none was ended."""
     begun = _asked(counter)
-    return 1 if begun is None else int(importlib.import_module("ray").get(begun.begin.remote(target)))
+    return 1 if begun is None else int(importlib.import_module("ray").get(begun.begin.remote(_named(target))))
 
 
-def end(counter: str, target: str) -> None:
+def end(counter: str, target: str | None) -> None:
     """`Begun.end`, told by an actor."""
     begun = _asked(counter)
     if begun is not None:
-        begun.end.remote(target)
+        begun.end.remote(_named(target))
+
+
+def _named(target: str | None) -> str:
+    """No file is called as an actor is."""
+    return target or f"\0{importlib.import_module('ray').get_runtime_context().get_actor_id()}"
 
 
 def _asked(counter: str) -> Any:

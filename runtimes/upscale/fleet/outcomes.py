@@ -12,7 +12,10 @@ from dlgsanet.command_line.voice import Voice
 from runtimes.upscale.fleet.cluster import actors, resources_of_an_actor
 from runtimes.upscale.fleet.items import FleetItem
 from runtimes.upscale.fleet.record import ELSEWHERE, FAILED, FileOutcome
-from runtimes.upscale.fleet.worker import DEATHS, Task, Upscaler, ended
+from runtimes.upscale.fleet.worker import Task, Upscaler
+
+LOST = "its process, or its machine, ended whenever it was tried"
+"""Why a file is written down that never came back."""
 
 BLOCKS, FILES_OF_A_BLOCK = (500, 2000), 16
 BLOCKS_OF_AN_ACTOR = 16
@@ -39,7 +42,7 @@ def upscale_all(
 ) -> list[FileOutcome]:
     """What became of every item, in any order.
 
-    A file that ends its actors is one that Ray gives out again and again; it comes back as failed after DEATHS.
+    A file that ends its actors is one that Ray gives out again and again; it comes back as failed.
     What comes back with no outcome (a machine was lost for good) or from a machine that cannot work is given out again,
     alone, as long as anything else gets done; what is left then is written down as failed.
     """
@@ -66,7 +69,7 @@ def upscale_all(
                     tell(outcome)
             blocks = len(items)
         for item in left.values():
-            reason = why.get(item.target, ended(DEATHS))
+            reason = why.get(item.target, LOST)
             tell(FileOutcome(item.source, item.target, FAILED, "", "", "", 0.0, reason=reason))
     return found
 

@@ -87,13 +87,14 @@ def run_fleet(options: UpscaleOptions, voice: Voice) -> FleetDone | FleetEstimat
         task = Task(parcel, {}, options, source, target, not options.dry_run, f"dlgsanet-{target.job}")
         if options.artifact is None:
             task = replace(task, families=families(ray, task, voice))
-        if options.dry_run:
-            some = sample(todo)
-            outcomes = upscale_all(ray, task, some, voice, lambda outcome: None)
-            return estimate(outcomes, len(todo), actors(ray, options))
         start = now_ms()
-        with recording(record) as write:
-            done = upscale_all(ray, task, todo, voice, write)
-        end_counting(ray, task.counter)
+        try:
+            if options.dry_run:
+                outcomes = upscale_all(ray, task, sample(todo), voice, lambda outcome: None)
+                return estimate(outcomes, len(todo), actors(ray, options))
+            with recording(record) as write:
+                done = upscale_all(ray, task, todo, voice, write)
+        finally:
+            end_counting(ray, task.counter)
         target.clear_parts()
         return FleetDone(tuple(done), there, record, (now_ms() - start) / 1e3)

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
-from dlgsanet.errors import BackendError, InputError
+from dlgsanet.errors import BackendError, EdgeError, InputError
 
 _URL = re.compile(r"([a-z][a-z0-9+.-]+):/+(.*)", re.DOTALL)
 _PART = ".dlgsanet-part-"
@@ -87,21 +87,24 @@ class Store:
 
     def clear_parts(self) -> int:
         """Remove what actors of this job left half-written that were killed, and what is older than a day of jobs that
-        were killed themselves. How many there were."""
-        with self._opened() as (fs, root):
+        were killed themselves. How many there were; what cannot be removed, as another user's, stays."""
+        removed = 0
+        with suppress(EdgeError), self._opened() as (fs, root):
             found = fs.find(root) if fs.isdir(root) and not _kinds(fs) & _WHOLE_AT_ONCE else []
-            parts = [path for path in found if self._is_left(fs, path)]
-            for path in parts:
-                with suppress(FileNotFoundError):
+            for path in [path for path in found if self._is_left(fs, path)]:
+                with suppress(OSError):
                     fs.rm_file(path)
-            return len(parts)
+                    removed += 1
+        return removed
 
     def _is_left(self, fs: Any, path: str) -> bool:
         name: str = posixpath.basename(path)
         if not name.startswith(_PART) or name.startswith(f"{_PART}{self.job}-"):
             return name.startswith(_PART)
         try:
-            age: timedelta = datetime.now(timezone.utc) - fs.modified(path).replace(tzinfo=timezone.utc)
+            modified: datetime = fs.modified(path)
+            known = modified if modified.tzinfo else modified.replace(tzinfo=timezone.utc)
+            age: timedelta = datetime.now(timezone.utc) - known
         except (FileNotFoundError, NotImplementedError):
             return False
         return age > _LEFT

@@ -64,8 +64,9 @@ class Task:
 
 
 def ended(times: int) -> str:
-    """Why a file is written down that ended so many processes."""
-    return f"its process ended {times} times"
+    """Why a file is written down that ended so many processes: the first of all is not counted where it was an actor's
+    first process."""
+    return f"its process ended {times} times at least"
 
 
 def machine_kind(options: UpscaleOptions) -> str:
@@ -88,11 +89,15 @@ class Upscaler:
         self._task = task
         self._stack = ExitStack()
         self._broken = ""
+        if (times := begin(task.counter, None)) > DEATHS:
+            self._broken = f"opening the artifact: {ended(times - 1)}"
+            return
         try:
             self._open(task)
         except (EdgeError, OSError) as error:
             self._broken = one_line(str(error))
             self._stack.close()
+        end(task.counter, None)
 
     def _open(self, task: Task) -> None:
         self._folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="dlgsanet-fleet-")))

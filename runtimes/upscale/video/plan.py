@@ -27,8 +27,9 @@ SEGMENT_FRAMES = 48
 LEAST_REUSE_DB = 20.0
 """Below, tiles that show something else would count as equal."""
 
-_FRAMES_HELD = 6
-"""Upscaled pictures in float32 that exist at once: in the queue, in the tiler, kept for reuse, being coded."""
+_FRAMES_HELD = 8
+"""Upscaled pictures in float32 that exist at once: in the queue, being coded, and in the tiler, which keeps the tiles
+of one and collects those of the next."""
 
 _TIME = re.compile(r"(?:(?:(\d{1,4}):)?(\d{1,4}):)?(\d{1,7}(?:\.\d{1,9})?)")
 

@@ -132,6 +132,8 @@ def test_images_that_disagree_on_tiling_establish_nothing_up_to_twice_the_limit(
     assert judge_tiling([it * 2 for it in two_of_five]).gate == "fail"  # beyond twice the limit
     assert judge_tiling(two_of_five * 20).gate == "fail"  # the same of a hundred is no chance
     assert judge_tiling([0.03, 0.02, 0.025, 0.02, 0.04]).gate == "fail"  # all agree
+    assert judge_tiling([0.0, 0.0, 0.0, 0.07, 0.05]).gate == "fail"  # three of exactly one tile say nothing
+    assert judge_tiling([0.079, -0.001, 0.001]).gate == "fail"  # three are too few to disagree
 
 
 def test_drops_that_gains_cancel_fail_by_their_sizes() -> None:

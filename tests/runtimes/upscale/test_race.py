@@ -59,6 +59,15 @@ def test_who_cannot_win_runs_least(track: Track) -> None:
     assert track.runs["near"] >= 4
 
 
+@pytest.mark.parametrize("load", [[1.0] * 8 + [1.3] * 8, [1.3] * 8 + [1.0] * 8])
+def test_times_of_different_moments_are_not_compared(track: Track, load: list[float]) -> None:
+    """The third enters while all is slower, or faster, than when the first two were timed."""
+    track.load = iter(load)
+    finish = run_race(track, first=10.0, second=9.8, third=8.9)
+    assert {name: round(ms, 6) for name, ms in finish.ms.items()} == {"first": 10.0, "second": 9.8, "third": 8.9}
+    assert finish.steady and preferred(finish.ms)[0] == "third"
+
+
 def test_a_clear_order_ends_the_race_at_once(track: Track) -> None:
     run_race(track, slow=12.0, fast=10.0)
     assert track.runs == {"slow": 2, "fast": 2}

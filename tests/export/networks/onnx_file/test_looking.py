@@ -56,8 +56,20 @@ def test_windows_of_any_side_are_found(onnx_file: MakeFile, multiple: int) -> No
 
 
 def test_every_multiple_is_tried_with_sides_of_no_more() -> None:
-    assert [gcd(*size) for _, size in TRIED] == [multiple for multiple, _ in TRIED] == sorted(dict(TRIED))
-    assert max(prod(size) for _, size in TRIED) == prod(TRIED[-1][1]) == PIXELS
+    multiples = [multiple for multiple, _ in TRIED]
+    assert [gcd(*size) for _, size in TRIED] == multiples and len(set(multiples)) == len(multiples)
+    assert max(prod(size) for _, size in TRIED) == PIXELS
+
+
+def test_a_network_that_wants_larger_sides_is_not_one_of_threes(onnx_file: MakeFile) -> None:
+    def reflecting(model: onnx.ModelProto) -> None:
+        known = {"around": np.array([0, 0, 38, 38, 0, 0, 38, 38]), "first": np.array([38, 38]),
+                 "last": np.array([-38, -38]), "axes": np.array([2, 3])}  # fmt: skip
+        model.graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in known.items())
+        model.graph.node[0].CopyFrom(helper.make_node("Slice", ["padded", "first", "last", "axes"], ["lr_planes"]))
+        model.graph.node.insert(0, helper.make_node("Pad", ["image", "around"], ["padded"], mode="reflect"))
+
+    assert looked(job(onnx_file(reflecting), top=1.0)).foreign.multiple == 8  # whose sides are the first above 38
 
 
 def repeated(times: float) -> Change:

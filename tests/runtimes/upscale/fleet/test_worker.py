@@ -45,15 +45,24 @@ def test_a_picture_is_what_one_machine_makes_of_it(task: Task, bundle: Path, tmp
 
 
 def test_a_file_that_ended_its_processes_is_told(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
-    ends: list[str] = []
-    times = {"a.png": DEATHS, "b.png": DEATHS + 1}
+    ends: list[str | None] = []
+    times = {"a.png": DEATHS, "b.png": DEATHS + 1, None: 1}
     monkeypatch.setattr(worker, "begin", lambda counter, target: times[target])
     monkeypatch.setattr(worker, "end", lambda counter, target: ends.append(target))
     upscaler = Upscaler(task)
     assert upscaler({"source": "sub/a.png", "target": "a.png"})["status"] == "done"
     told = upscaler({"source": "sub/a.png", "target": "b.png"})
-    assert (told["status"], told["reason"]) == ("failed", f"its process ended {DEATHS} times")
-    assert ends == ["a.png", "b.png"]
+    assert (told["status"], told["reason"]) == ("failed", f"its process ended {DEATHS} times at least")
+    assert ends == [None, "a.png", "b.png"]
+
+
+def test_an_actor_whose_opening_ended_its_processes_leaves_the_files_to_others(
+    task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "begin", lambda counter, target: DEATHS + 1)
+    monkeypatch.setattr(worker, "PAUSE_S", 0)
+    told = Upscaler(task)({"source": "sub/a.png", "target": "a.png"})
+    assert told["status"] == "elsewhere" and "opening the artifact: its process ended" in str(told["reason"])
 
 
 def test_what_is_there_is_not_made_again(task: Task, tmp_path: Path) -> None:
