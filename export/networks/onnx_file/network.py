@@ -21,7 +21,7 @@ from export.networks.arithmetic.double import DoubleJob, proven_in_double
 from export.networks.arithmetic.widen import HALF_TO_SINGLE, widened
 from export.networks.network import NetworkOptions, Proven, Say
 from export.networks.onnx_file.fixing import FixJob, FixReport, fixed
-from export.networks.onnx_file.reading import read_onnx
+from export.networks.onnx_file.reading import MOST_BYTES, read_onnx
 from export.networks.proof import certified
 from export.pictures import photograph
 from export.targets.table import Target
@@ -56,7 +56,12 @@ def open_onnx(path: Path, options: NetworkOptions) -> OnnxFile:
 
 def _in_fp32(path: Path, looked: Looked, made_from: MadeFrom) -> OnnxFile:
     """The network of a file in fp16: the same numbers, and nothing is rounded to fp16 between them. Raises GateError
-    where that is another network."""
+    where that is another network, InputError for what is too large then."""
+    if 2 * path.stat().st_size > MOST_BYTES:
+        raise InputError(
+            f"{path.name} is in fp16, and in fp32 it is larger than {MOST_BYTES >> 20} MiB, which are read at most: "
+            "get a smaller network"
+        )
     holder = tempfile.TemporaryDirectory()
     wide = Path(holder.name) / path.name
     model = widened(read_onnx(path).model, HALF_TO_SINGLE)

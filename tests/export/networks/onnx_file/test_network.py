@@ -65,6 +65,13 @@ def in_fp16(model: onnx.ModelProto, ports: bool = True) -> None:
         model.graph.node.append(helper.make_node("Cast", ["result"], ["large"], to=TensorProto.FLOAT))
 
 
+def test_a_file_that_is_too_large_in_fp32_is_told_so(onnx_file: MakeFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = onnx_file(in_fp16)
+    monkeypatch.setattr(onnx_network, "MOST_BYTES", path.stat().st_size * 2 - 1)
+    with pytest.raises(InputError, match=r"other\.onnx is in fp16, and in fp32 it is larger than 0 MiB"):
+        onnx_network.open_onnx(path, NetworkOptions())
+
+
 @pytest.mark.parametrize("ports", [True, False])
 def test_a_file_in_fp16_is_judged_by_its_numbers_in_fp32(onnx_file: MakeFile, tmp_path: Path, ports: bool) -> None:
     path, bundle, said = onnx_file(lambda model: in_fp16(model, ports)), tmp_path / "bundle", []
