@@ -20,7 +20,7 @@ from dlgsanet.storage.typed_json import to_json
 from export.bundle.options import ExportOptions
 from export.bundle.writer import export_bundle
 from export.machine.journal import Journal
-from export.quantization.layer_search import MeasuredSet, SearchLimits, fastest
+from export.quantization.layer_search import SAME, MeasuredSet, SearchLimits, fastest
 from export.quantization.layer_sensitivity import Loss
 from export.quantization.layers import chosen_by_default, is_trunk_end, role, units
 from export.quantization.options import CalibrationOptions
@@ -58,7 +58,10 @@ def test_a_search_ends_with_layers_that_run(
     assert found["how"] == "searched" and found["limits"]["mean_db"] == 40.0
     chosen = next(row for row in found["candidates"] if row["name"] == found["chosen"])
     assert chosen["layers"] == len(found["layers"]) > 0
-    assert chosen["ms"] <= 1.01 * min(row["ms"] for row in found["candidates"])
+    most = found["limits"]
+    within = {"drop_db": most["mean_db"], "drop_worst_db": most["worst_db"], "ssim_drop": most["ssim"]}
+    held = [row["ms"] for row in found["candidates"] if all(abs(row[it]) <= limit for it, limit in within.items())]
+    assert chosen["ms"] <= SAME * min(held) + 0.001
     assert "default" in {row["name"] for row in found["candidates"]}
     assert not any(".variance" in name for name in found["layers"])
     measured = found["layers_measured"]
