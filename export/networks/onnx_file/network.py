@@ -177,7 +177,7 @@ class PreparedOnnxFile:
             return Proven(made, self._in_double(made, graph, target.tile) or certificate, AS_IT_IS, report.applied)
 
     def _in_double(self, graph: Graph, file: Path, tile: Tile) -> Certificate | None:
-        """The same in float64; None where the network is in fp16, or float64 takes too long or cannot be had."""
+        """The same in float64; None where the network is not in fp32, or float64 takes too long or cannot be had."""
         foreign = self.reference.foreign
         if foreign.dtype != "float32" or graph_macs(graph) > MOST_MACS:
             return None
