@@ -57,7 +57,9 @@ def chosen_runner(bundle: Path, prefix: str | None, options: RunOptions, say: Sa
         return
     trials = _trials(bundle, manifest, options, say)
     reasons = [trial.reason for trial in trials if trial.ms is None]
-    for trial in ranked(trials):
+    left = list(trials)
+    while order := ranked(left):
+        left.remove(trial := order[0])  # without it others may be near the fastest
         with ExitStack() as stack:
             try:
                 runner = _opened(bundle, trial.family, options)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -13,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from dlgsanet.errors import BackendError, InputError, UnavailableError
-from runtimes.machine import start
+from runtimes.machine import child, start
 from runtimes.machine.child import Job, ask
+from tests.runtimes.machine import warm_children
 
 Make = Callable[..., Job]
 
@@ -160,6 +162,47 @@ def test_the_places_of_modules_keep_their_order(tmp_path: Path) -> None:
 @pytest.mark.parametrize("signal", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_signals_to_all_processes_are_for_the_parent(make: Make, signal: str) -> None:
     assert ask(make(f"import signal\nos.kill(os.getpid(), signal.{signal})\nreturn 'on'")) == "on"
+
+
+@pytest.fixture
+def warm(monkeypatch: pytest.MonkeyPatch) -> str:
+    """A job whose child is forked from the tests' process that has the imports."""
+    if not sys.platform.startswith("linux"):
+        pytest.skip("nothing is forked here")
+    monkeypatch.setattr(warm_children, "OURS", ("tests.runtimes.machine.", "another"))
+    return "tests.runtimes.machine.limited_work"
+
+
+def test_limits_that_a_test_sets_hold_for_warm_children(warm: str) -> None:
+    import resource
+
+    usual, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (usual // 2, most))
+        assert ask(Job(warm, None, "the work")) == usual // 2
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (usual, most))
+    assert ask(Job(warm, None, "the work")) == usual
+
+
+def test_an_ended_warm_child_keeps_its_number_until_it_is_waited_for(warm: str) -> None:
+    process = child.subprocess.Popen(start.command(warm), env=start.environment())
+    assert isinstance(process, warm_children.WarmChild)
+    process.stdin.close()  # it was asked nothing: it fails
+    there = Path(f"/proc/{process.pid}/stat")
+    assert next(_until(lambda: not _alive(process.pid)))
+    time.sleep(0.2)
+    assert there.exists()
+    os.killpg(process.pid, 9)
+    assert process.wait(10) == 1
+    assert next(_until(lambda: not there.exists()))
+
+
+def test_a_warm_child_that_does_not_come_is_not_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(warm_children, "_PATIENCE_S", 0.1)
+    ours, theirs = socket.socketpair()
+    with ours, theirs, pytest.raises(subprocess.TimeoutExpired):
+        warm_children.WarmChild(ours, ["python", "start.py", "1", "nobody"])
 
 
 def _until(found: Callable[[], object]) -> Iterator[str]:

@@ -120,6 +120,14 @@ def test_one_that_does_not_open_gives_way_to_the_next(bundle: Path, times: dict[
     assert any(line.startswith("passed over tensorrt-fp32: ") for line in said)
 
 
+def test_without_one_that_does_not_open_others_are_near_the_fastest(bundle: Path, times, kit) -> None:
+    """The second of the bundle is 8 % behind the fastest, but only 2 % behind the third, and the more exact."""
+    kit.rewrite(bundle, 0, backend="tensorrt", id="tensorrt-fp32-16x16")
+    _, second, third, *_ = dict.fromkeys(artifact.family for artifact in read_manifest(bundle).artifacts)
+    times |= {"tensorrt-fp32": 1.0, second: 1.08, third: 1.06}
+    assert chosen(bundle, []).startswith(second)
+
+
 def test_where_none_runs_all_reasons_are_said(bundle: Path, times: dict[str, float]) -> None:
     with pytest.raises(UnavailableError, match="can run here: not here; not here"):
         chosen(bundle, [])
