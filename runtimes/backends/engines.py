@@ -25,8 +25,14 @@ class Engine:
         return self.source or f'install it: pip install "dlgsanet-edge[{self.extra}]"'
 
     def load(self) -> ModuleType:
-        """Import the package. Raises UnavailableError with the extra that brings it."""
+        """Import the package. Raises UnavailableError with the extra that brings it, and KeyboardInterrupt also where
+        a native module was interrupted while it began, which it tells as an ImportError."""
         try:
             return importlib.import_module(self.module)
         except ImportError as error:
+            cause: BaseException | None = error
+            while cause is not None:
+                if isinstance(cause, KeyboardInterrupt):
+                    raise cause from None
+                cause = cause.__cause__ or cause.__context__
             raise UnavailableError(f"{self.name} is not usable here ({error}); {self.advice}") from error

@@ -16,7 +16,8 @@ from runtimes.runner.tiling import Array, Grid, Stream, Tile, require_nchw
 @dataclass(frozen=True)
 class ChangedRows:
     """An upscaled picture, told by its difference from the one before: `rows`, 1 x 3 x n x scale*W float32, are the
-    rows from HR row `top` on; all others are bit-equal. Of the first picture they are all."""
+    rows from HR row `top` on; all others are bit-equal. Of the first picture they are all. They are there until the
+    next picture is asked for, which is joined in the same place."""
 
     top: int
     rows: Array
@@ -43,7 +44,7 @@ class _Joined:
         self._out[:, :, top:bottom, left:right] = 0
         self.grid.join(iter(answers), self._out, (top, bottom), (left, right))
         first, last = top // band * band, -(-bottom // band) * band
-        return ChangedRows(first, self._out[:, :, first:last].copy())
+        return ChangedRows(first, self._out[:, :, first:last])
 
 
 def upscale_each(

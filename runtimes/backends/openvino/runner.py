@@ -142,9 +142,11 @@ class OpenVinoRunner(Runner):
         return sr
 
     def _infer_each(self, tiles: Iterator[Array]) -> Iterator[Array]:
-        """One request more in flight than run at once: it gets its tile and gives its answer meanwhile."""
+        """One request more in flight than run at once: it gets its tile and gives its answer meanwhile. Of several at
+        once as many more as there are: one that is held up, by an encoder on its core, lets the others go on."""
         assert self._compiled is not None
-        more = (self._compiled.create_infer_request() for _ in range(self._options.streams))
+        streams = self._options.streams
+        more = (self._compiled.create_infer_request() for _ in range(max(streams, 2 * streams - 1)))
         requests = (self._running, *more)
         waiting: deque[Request] = deque()
         try:

@@ -12,7 +12,7 @@ import numpy as np
 
 from runtimes.machine.stage_clock import StageClock
 from runtimes.upscale.video.codecs import Coding
-from runtimes.upscale.video.colour import Array, Planes, empty_planes, put_planes
+from runtimes.upscale.video.colour import Planes
 from runtimes.upscale.video.library import library, refused
 from runtimes.upscale.video.segments import CodedFrame, Workplace
 
@@ -24,14 +24,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LargeFrame:
-    """An upscaled picture and its times in ticks of the clip. `rgb`: 3 x n x W float32, its rows from `top` on, whole
-    bands of `colour.BAND`; all others are those of the picture before."""
+    """An upscaled picture as it is coded, and its times in ticks of the clip."""
 
     index: int
     pts: int
     duration: int
-    rgb: Array
-    top: int = 0
+    planes: Planes
 
 
 def write_segments(frames: Iterator[LargeFrame], coding: Coding, place: Workplace, clock: StageClock) -> None:
@@ -40,13 +38,11 @@ def write_segments(frames: Iterator[LargeFrame], coding: Coding, place: Workplac
     The last may be shorter: it is written when the frames end, never when they break off with an error.
     """
     current: _Encoder | None = None
-    planes = empty_planes(coding.height, coding.width, coding.layout)
     for frame in frames:
         if current is None:
             current = _Encoder(coding, frame.index // coding.key_every)
         with clock.stage("encode"):
-            put_planes(planes, frame.rgb, frame.top, coding.layout, coding.colour)
-            current.add(frame, planes)
+            current.add(frame)
             if (frame.index + 1) % coding.key_every == 0:
                 place.write(current.number, current.finish())
                 current = None
@@ -69,9 +65,9 @@ class _Encoder:
             self._container = library().open(io.BytesIO(), "w", format="matroska")  # holds the encoder, gets no packet
             self._stream: VideoStream = self.coding.add_to(self._container)
 
-    def add(self, frame: LargeFrame, planes: Planes) -> None:
+    def add(self, frame: LargeFrame) -> None:
         self._durations[frame.pts] = frame.duration
-        image = self._image(planes)
+        image = self._image(frame.planes)
         image.pts, image.time_base = frame.pts, self.coding.time_base
         with _encoding():
             self._take(self._stream.encode(image))

@@ -22,15 +22,13 @@ from runtimes.runner.contract import RunInfo, Runner
 from runtimes.runner.joined_frames import ChangedRows
 from runtimes.runner.tile_memory import ReuseCount, TileMemory, new_shares
 from runtimes.runner.tiling import Stream, Tile, nearest_tile
-from runtimes.upscale.video.colour import BAND, Array
+from runtimes.upscale.video.colour import BAND, Array, Planes, empty_planes, put_planes
 from runtimes.upscale.video.decode import Frame, read_frames
 from runtimes.upscale.video.encode import LargeFrame, write_segments
 from runtimes.upscale.video.join import join
 from runtimes.upscale.video.library import versions
 from runtimes.upscale.video.plan import VideoPlan
 from runtimes.upscale.video.segments import MadeOf
-
-_NOTHING = ChangedRows(0, np.empty((1, 3, 0, 0), np.float32))
 
 LOOKED_AT = 24
 """Frames that tell how much of a clip stays as it was: one second, usually."""
@@ -181,8 +179,8 @@ class _Turn:
     duration: int
     same: bool
 
-    def large(self, changed: ChangedRows) -> LargeFrame:
-        return LargeFrame(self.index, self.pts, self.duration, changed.rows[0], changed.top)
+    def large(self, shown: Planes) -> LargeFrame:
+        return LargeFrame(self.index, self.pts, self.duration, shown)
 
 
 class _Upscaler:
@@ -192,7 +190,8 @@ class _Upscaler:
 
     def __init__(self, run: Runner, tile: Tile, memory: TileMemory, plan: VideoPlan, clock: StageClock) -> None:
         self._run, self._tile, self._memory, self._clock = run, tile, memory, clock
-        self._overlap, self._every = plan.overlap, plan.coding.key_every
+        self._overlap, self._coding, self._every = plan.overlap, plan.coding, plan.coding.key_every
+        self._shown = empty_planes(plan.coding.height, plan.coding.width, plan.coding.layout)
         self._turns: deque[_Turn] = deque()
 
     def large_frames(self, frames: Iterator[Frame]) -> Generator[LargeFrame, None, None]:
@@ -200,13 +199,21 @@ class _Upscaler:
         new = self._run.each(self._new(frames), self._tile, self._overlap, self._remembered, BAND)
         for changed in self._clock.each("blend", new):
             yield from self._same()
-            yield self._turns.popleft().large(changed)
+            self._shown = self._changed(changed)
+            yield self._turns.popleft().large(self._shown)
         yield from self._same()
 
     def _same(self) -> Iterator[LargeFrame]:
         """The frames that show the last one again, as far as they were read."""
         while self._turns and self._turns[0].same:
-            yield self._turns.popleft().large(_NOTHING)
+            yield self._turns.popleft().large(self._shown)
+
+    def _changed(self, changed: ChangedRows) -> Planes:
+        """The picture shown now, as it waits for the encoder: in a small part of the memory that its colours take."""
+        with self._clock.stage("encode"):
+            luma, cb, cr = (plane.copy() for plane in self._shown)
+            put_planes((luma, cb, cr), changed.rows[0], changed.top, self._coding.layout, self._coding.colour)
+        return luma, cb, cr
 
     def _new(self, frames: Iterator[Frame]) -> Iterator[Array]:
         """The pictures that are not those of the frame before."""

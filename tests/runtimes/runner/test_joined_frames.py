@@ -105,20 +105,3 @@ def test_pictures_of_several_sizes_are_each_joined_alone() -> None:
     found = list(upscale_each(engine(2), iter(frames), SCALE, (16, 12), 4))
     for changed, lr in zip(found, frames, strict=True):
         assert changed.top == 0 and np.array_equal(changed.rows, upscale_tiled(enlarge, lr, SCALE, (16, 12), 4))
-
-
-def test_what_was_given_stays_as_it_is() -> None:
-    """Rows may wait in a queue while the next pictures are joined."""
-    frames = pictures(3, (20, 20), [(0, 0, 20, 20), (0, 0, 2, 2), (1, 1, 2, 2), (0, 0, 20, 20), (18, 18, 2, 2)])
-    memory = TileMemory()
-
-    def begun() -> Iterator[Array]:
-        for frame in frames:
-            memory.begin_frame()
-            yield frame
-
-    found = list(upscale_each(memory.stream(engine(0)), begun(), SCALE, (12, 12), 4))
-    for changed, lr in zip(found, frames, strict=True):
-        bottom = changed.top + changed.rows.shape[2]
-        whole = upscale_tiled(enlarge, lr, SCALE, (12, 12), 4)
-        assert np.array_equal(changed.rows, whole[:, :, changed.top : bottom])
