@@ -27,9 +27,9 @@ SEGMENT_FRAMES = 48
 LEAST_REUSE_DB = 20.0
 """Below, tiles that show something else would count as equal."""
 
-_FRAMES_HELD = 8
-"""Upscaled pictures in float32 that exist at once: in the queue, being coded, and in the tiler, which keeps the tiles
-of one and collects those of the next."""
+_FRAMES_HELD = 6
+"""Upscaled pictures in float32 that exist at once: one that is joined, the tiles of it and those of the next, tiles in
+the engine, and, in planes that are smaller, those that wait for the encoder."""
 
 _TIME = re.compile(r"(?:(?:(\d{1,4}):)?(\d{1,4}):)?(\d{1,7}(?:\.\d{1,9})?)")
 
