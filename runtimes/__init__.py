@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from runtimes.backends.kserve.address import Served
     from runtimes.runner.contract import Runner
+    from runtimes.runner.tile_family import PictureSizes
 
 __all__ = ["open_runner", "open_served"]
 
@@ -26,13 +27,15 @@ def open_runner(
     taps: tuple[str, ...] = (),
     resting: bool = False,
     streams: int = 1,
+    only_for: PictureSizes | None = None,
 ) -> Runner:
     """Return a runner for an artifact of `bundle`, or for all tiles of a family; enter it to take the device.
 
     `artifact_prefix` is any unambiguous beginning of an artifact's id; where it leaves several tiles, each
     image runs in the tile in which it costs least. `device` is CPU, GPU, NPU or an ONNX Runtime execution provider;
     `threads` None means all cores that this process may use; `cuda_graph` is for TensorRT engines, `taps`
-    are tensors for `inspect`, `resting` is for runs that nobody times, `streams` for many tiles (see `RunOptions`).
+    are tensors for `inspect`, `resting` is for runs that nobody times, `streams` for many tiles (see `RunOptions`),
+    `only_for` leaves out the tiles that no picture goes to.
     `run(lr)` maps N x 3 x H x W float32 in [0, 1] to the same, upscaled.
     Raises InputError (no such bundle or artifact), UnavailableError (a backend without a runner here); on entering
     also InputError for a file whose hash does not match and UnavailableError for a missing backend or device.
@@ -48,7 +51,8 @@ def open_runner(
     runners = [backend_runner(Path(bundle), artifact, manifest.scale, options) for artifact in artifacts]
     if len(runners) == 1:
         return runners[0]
-    return FamilyRunner(artifacts[0].family, runners, {artifact.tile: artifact.pixel_cost for artifact in artifacts})
+    family = FamilyRunner(artifacts[0].family, runners, {artifact.tile: artifact.pixel_cost for artifact in artifacts})
+    return family if only_for is None else family.only_for(only_for)
 
 
 def open_served(

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import chain
 
 from runtimes.runner.contract import RunInfo, Runner
 from runtimes.runner.tiling import Array, Tile
+
+
+@dataclass(frozen=True)
+class PictureSizes:
+    """All that will be asked of a runner: pictures of these sizes (H, W), in tiles that share `overlap` pixels."""
+
+    sizes: frozenset[Tile]
+    overlap: int
 
 
 class FamilyRunner(Runner):
@@ -21,6 +29,12 @@ class FamilyRunner(Runner):
         self._name = name
         self._members = {tile: member for member in members for tile in member.tiles}
         self._stack = ExitStack()
+
+    def only_for(self, asked: PictureSizes) -> FamilyRunner:
+        """Those members alone that these pictures go to: opening one takes its time and memory."""
+        needed = {self.tile_for(size, asked.overlap) for size in asked.sizes}
+        members = [member for tile, member in self._members.items() if tile in needed]
+        return FamilyRunner(self._name, members, self.pixel_costs) if members else self
 
     def _open(self) -> RunInfo:
         for member in self._members.values():

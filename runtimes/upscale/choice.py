@@ -20,6 +20,7 @@ from runtimes.backends.registry import find_backend
 from runtimes.bundle.manifest import LOW_RANK, MANIFEST, Manifest, read_manifest, select
 from runtimes.machine.processor import available_threads, cpu_name
 from runtimes.runner.contract import Runner, RunOptions
+from runtimes.runner.tile_family import PictureSizes
 from runtimes.upscale.race import preferred
 from runtimes.upscale.trial import FamilyTime, require_as_at_birth, try_all
 
@@ -38,8 +39,11 @@ class KeptTimes:
 
 
 @contextmanager
-def chosen_runner(bundle: Path, prefix: str | None, options: RunOptions, say: Say) -> Iterator[Runner]:
-    """Open the artifact that `prefix` means, or the fastest of the bundle that this machine runs as it is meant.
+def chosen_runner(
+    bundle: Path, prefix: str | None, options: RunOptions, say: Say, only_for: PictureSizes | None = None
+) -> Iterator[Runner]:
+    """Open the artifact that `prefix` means, or the fastest of the bundle that this machine runs as it is meant; of
+    several tiles those that pictures go to.
 
     `say` gets one line with the choice. Without a prefix what the bundle has is timed, once for a machine and its
     versions; passed over, with its reason said, is what is missing here, crashes, runs in another precision, shows less
@@ -50,7 +54,7 @@ def chosen_runner(bundle: Path, prefix: str | None, options: RunOptions, say: Sa
     if manifest.source.foreign and (tiling := manifest.source.foreign.tiling):
         say(f"tiling is {tiling}: `dlgsanet check {bundle} --data FOLDER` tells what it costs on your pictures")
     if prefix is not None:
-        with _opened(bundle, prefix, options) as run:
+        with _opened(bundle, prefix, options, only_for) as run:
             if note := run.info.precision_mismatch or run.info.caution:
                 say(f"note: {note}")
             yield run
@@ -62,10 +66,10 @@ def chosen_runner(bundle: Path, prefix: str | None, options: RunOptions, say: Sa
         left.remove(trial := order[0])  # without it others may be near the fastest
         with ExitStack() as stack:
             try:
-                runner = _opened(bundle, trial.family, options)
-                run = stack.enter_context(runner)
+                run = stack.enter_context(_opened(bundle, trial.family, options, only_for))
                 if not trial.checked:
-                    require_as_at_birth(bundle, manifest, select(manifest, trial.family)[0], run)
+                    artifact = next(it for it in select(manifest, trial.family) if it.tile in run.tiles)
+                    require_as_at_birth(bundle, manifest, artifact, run)
             except (UnavailableError, BackendError) as error:
                 say(f"passed over {trial.family}: {error}")
                 reasons.append(str(error))
@@ -76,8 +80,15 @@ def chosen_runner(bundle: Path, prefix: str | None, options: RunOptions, say: Sa
     raise UnavailableError(f"no artifact of '{bundle}' can run here: {'; '.join(reasons) or 'it has none'}")
 
 
-def _opened(bundle: Path, prefix: str, options: RunOptions) -> Runner:
-    return open_runner(bundle, prefix, device=options.device, threads=options.threads, streams=options.streams)
+def _opened(bundle: Path, prefix: str, options: RunOptions, only_for: PictureSizes | None) -> Runner:
+    return open_runner(
+        bundle,
+        prefix,
+        device=options.device,
+        threads=options.threads,
+        streams=options.streams,
+        only_for=only_for,
+    )
 
 
 def ranked(trials: Sequence[FamilyTime]) -> list[FamilyTime]:

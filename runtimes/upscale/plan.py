@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -20,6 +21,7 @@ from runtimes.backends.kserve.address import parse_served
 from runtimes.backends.torch.runner import TorchRunner
 from runtimes.bundle.manifest import read_manifest
 from runtimes.runner.contract import Runner, RunOptions
+from runtimes.runner.tile_family import PictureSizes
 from runtimes.runner.tiling import Array, Tile
 from runtimes.upscale.choice import chosen_runner
 from runtimes.upscale.options import UpscaleOptions
@@ -108,23 +110,13 @@ def plan_upscale(options: UpscaleOptions, load_model: LoadModel | None, voice: V
     video = any(is_video(path) for path in options.inputs)
     if not video:
         _say_passed_over(options, voice)
-    runner: AbstractContextManager[Runner]
-    if options.server is not None:
-        server = _server(options)
-        runner, scale = server, server.scale
-    elif options.bundle is not None:
-        scale = read_manifest(options.bundle).scale
-        run_options = RunOptions(options.device, options.threads, streams=STREAMS if video else 1)
-        runner = chosen_runner(options.bundle, options.artifact, run_options, voice.note)
-    else:
-        reference = _reference(load_model, str(options.model), parse_largest(options.tile), voice)
-        runner, scale = reference, reference.scale
+    scale, opened = _source(options, load_model, voice, STREAMS if video else 1)
     if video:
         from runtimes.upscale.video.plan import plan_video
 
         if options.for_pictures():
             raise InputError(f"{' and '.join(options.for_pictures())}: for pictures only; leave it out for a video")
-        return plan_video(options, runner, scale, voice)
+        return plan_video(options, opened(None), scale, voice)
     if options.for_videos():
         raise InputError(f"{' and '.join(options.for_videos())}: for videos only; leave it out for pictures")
     targets = name_targets(list_sources(options.inputs, options.output), options, scale)
@@ -132,7 +124,23 @@ def plan_upscale(options: UpscaleOptions, load_model: LoadModel | None, voice: V
         pictures = plan_jobs(targets, options, scale, lambda path: step(f"checking {path.name}"))
     if pictures.skipped:
         voice.note(f"{len(pictures.skipped)} outputs are there already and are kept (--skip-existing)")
-    return UpscalePlan(pictures, runner, options.overlap, options.keep_going)
+    asked = PictureSizes(frozenset((job.height, job.width) for job in pictures.jobs), options.overlap)
+    return UpscalePlan(pictures, opened(asked), options.overlap, options.keep_going)
+
+
+def _source(
+    options: UpscaleOptions, load_model: LoadModel | None, voice: Voice, streams: int
+) -> tuple[int, Callable[[PictureSizes | None], AbstractContextManager[Runner]]]:
+    """The scale, and the runner for pictures of these sizes; for any where none are given."""
+    if options.server is not None:
+        server = _server(options)
+        return server.scale, lambda asked: server
+    if options.bundle is not None:
+        run_options = RunOptions(options.device, options.threads, streams=streams)
+        opened = partial(chosen_runner, options.bundle, options.artifact, run_options, voice.note)
+        return read_manifest(options.bundle).scale, opened
+    reference = _reference(load_model, str(options.model), parse_largest(options.tile), voice)
+    return reference.scale, lambda asked: reference
 
 
 def _say_passed_over(options: UpscaleOptions, voice: Voice) -> None:

@@ -8,7 +8,7 @@ import pytest
 from dlgsanet.errors import InputError, UnavailableError
 from runtimes import open_runner
 from runtimes.backends.torch.runner import TorchRunner
-from runtimes.runner.tile_family import FamilyRunner
+from runtimes.runner.tile_family import FamilyRunner, PictureSizes
 
 
 def test_each_image_goes_to_the_nearest_tile(kit):
@@ -40,6 +40,20 @@ def test_a_tile_whose_pixels_cost_more_is_left_to_images_that_need_it(kit):
     assert FamilyRunner("tiny", members).tile_for((16, 32), 0) == (16, 32)
     assert dear.tile_for((16, 32), 0) == (16, 16)
     assert dear.tile_for((16, 32), 8) == (16, 32)  # three tiles of 16 then
+
+
+def test_only_the_tiles_that_pictures_go_to_are_opened(kit, monkeypatch: pytest.MonkeyPatch):
+    sizes = ((16, 16), (16, 24), (24, 24))
+    opened: list[str] = []
+    usual = TorchRunner._open
+    monkeypatch.setattr(TorchRunner, "_open", lambda runner: opened.append(runner._described.artifact) or usual(runner))
+    members = [TorchRunner(kit.numpy, 2, tile, f"{tile[0]}x{tile[1]}") for tile in sizes]
+    asked = PictureSizes(frozenset({(16, 24), (5, 20), (16, 40)}), 4)
+    whole = FamilyRunner("tiny", members)
+    with whole.only_for(asked) as run:
+        assert run.tiles == ((16, 24),) and opened == ["16x24"] and run.info.artifact == "tiny"
+        assert all(run.tile_for(size, 4) == whole.tile_for(size, 4) for size in asked.sizes)
+    assert whole.only_for(PictureSizes(frozenset(), 4)) is whole
 
 
 @pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])

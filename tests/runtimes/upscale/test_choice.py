@@ -11,6 +11,7 @@ from dlgsanet.errors import UnavailableError
 from runtimes.bundle.foreign import Foreign, Pixels
 from runtimes.bundle.manifest import MANIFEST, manifest_json, read_manifest
 from runtimes.runner.contract import RunOptions
+from runtimes.runner.tile_family import PictureSizes
 from runtimes.upscale import choice
 from runtimes.upscale.choice import chosen_runner, known_choice, ranked
 from runtimes.upscale.trial import FamilyTime, Trials
@@ -154,6 +155,15 @@ def test_one_that_was_not_held_against_its_export_is_so_before_it_is_taken(bundl
     held: list[str] = []
     monkeypatch.setattr(choice, "require_as_at_birth", lambda bundle, manifest, it, run: held.append(it.family))
     assert chosen(bundle, []).startswith("openvino-fp32") and held == ["openvino-fp32"]
+
+
+@pytest.mark.parametrize("named", ["openvino-fp32", None])
+def test_only_tiles_that_pictures_go_to_are_opened(bundle: Path, times: dict[str, float], named: str | None) -> None:
+    times |= {"openvino-fp32": 4.0}
+    for size, tile in (((16, 16), (16, 16)), ((16, 24), (16, 24))):
+        asked = PictureSizes(frozenset({size}), 4)
+        with chosen_runner(bundle, named, RunOptions(threads=1), lambda line: None, asked) as run:
+            assert run.tiles == (tile,)
 
 
 def test_a_network_that_is_no_friend_of_tiles_says_so(bundle: Path, times: dict[str, float]) -> None:
