@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import BinaryIO
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
+from dlgsanet.imaging.formats.heif_items import properties, require_coded_sizes
 from dlgsanet.imaging.formats.refusal import NotReadError
 from dlgsanet.imaging.limits import require_pixels
 
@@ -60,7 +60,7 @@ def read_heif(data: bytes, kind: str) -> Heif:
     if not is_read(kind):
         raise NotReadError(f"{kind} is not read here: {EXTRA}")
     bits, colours = [8], set()
-    for name, at, end in _properties(data):
+    for name, at, end in properties(data):
         if name == b"ispe":
             require_pixels(*struct.unpack_from(">II", data, at + _FULL_BOX))
         elif name == b"pixi":
@@ -74,6 +74,8 @@ def read_heif(data: bytes, kind: str) -> Heif:
             colours.add(struct.unpack_from(">HH", data, at + 4))
     if kind == AVIF and max(bits) > 8:
         raise NotReadError(f"AVIF of {max(bits)} bits would be cut to 8; convert it to a PNG of 16 bits")
+    if kind == AVIF:
+        require_coded_sizes(data)
     only = colours.pop() if len(colours) == 1 else None
     return Heif(kind, max(bits), None if only == _UNTOLD else only)
 
@@ -112,29 +114,3 @@ def beside(image: Image.Image) -> tuple[str, ...]:
     if image.info.get("aux") or image.info.get("depth_images"):
         return ("the pictures beside the main one (gain map, depth)",)
     return ()
-
-
-def _properties(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """Name, begin and end of the boxes that describe the pictures in a file."""
-    for name, at, end in _boxes(data, 0, len(data)):
-        if name == b"meta":
-            for inner, begin, stop in _boxes(data, at + _FULL_BOX, end):
-                if inner == b"iprp":
-                    for last, first, behind in _boxes(data, begin, stop):
-                        if last == b"ipco":
-                            yield from _boxes(data, first, behind)
-
-
-def _boxes(data: bytes, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-    """Name, begin and end of what is in each box between two places."""
-    while at + 8 <= end:
-        size, name = struct.unpack_from(">I4s", data, at)
-        head = 8
-        if size == 1:
-            (size,) = struct.unpack_from(">Q", data, at + 8)
-            head = 16
-        size = size or end - at
-        if size < head or at + size > end:
-            raise ValueError(f"a box lies beyond the end of {'the file' if end == len(data) else 'another'}")
-        yield name, at + head, at + size
-        at += size
