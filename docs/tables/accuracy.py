@@ -50,12 +50,17 @@ def _is_coreml(file: ResultFile) -> bool:
 
 
 def _accuracy(files: Sequence[ResultFile]) -> str:
-    rows = [
-        accuracy_row(record) for file in files for record in file.of(AccuracyRecord) if not _is_repeated(record, file)
-    ]
+    rows, tiled = [], set[tuple[str | None, str]]()
+    for file in files:
+        for record in file.of(AccuracyRecord):
+            on = (record.model_sha256, record.protocol)
+            if record.is_artifact or not (_is_tensorrt(file) or on in tiled):
+                rows.append(accuracy_row(record))
+            if not record.is_artifact:
+                tiled.add(on)
     return markdown_table(("artifact", *COLUMNS), rows)
 
 
-def _is_repeated(record: AccuracyRecord, file: ResultFile) -> bool:
-    """What tiling costs stands in the table once for each network: not again in TensorRT's files."""
-    return not record.is_artifact and any(it.backend == "tensorrt" for it in file.of(AccuracyRecord))
+def _is_tensorrt(file: ResultFile) -> bool:
+    """What tiling costs stands in a table once for each network and set of images: not again in TensorRT's files."""
+    return any(record.backend == "tensorrt" for record in file.of(AccuracyRecord))
