@@ -234,8 +234,15 @@ def row(verb: str, findings: Sequence[Finding]) -> KillRow:
     return KillRow(verb, *(sent[number] for number in SIGNALS), *(wrong[name] for name in WRONG), went_on)
 
 
+def let_ctrl_c_through() -> None:
+    """A shell starts what is in its background deaf to SIGINT, which all that it starts inherits: no moment of SIGINT
+    would be one."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def kill(moments: dict[str, int], seed: int, folder: Path) -> list[KillRow]:
     """So many moments of each verb, two at a time."""
+    let_ctrl_c_through()
     shared = folder / "shared"
     make_shared(shared)
     with ThreadPoolExecutor(2) as pool:

@@ -57,6 +57,18 @@ def test_a_child_that_lives_on_is_seen_and_ended(tmp_path: Path) -> None:
     assert not run.alive()
 
 
+def test_what_is_killed_hears_ctrl_c_in_the_background_too(tmp_path: Path) -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a shell does with `&`
+    try:
+        kills.let_ctrl_c_through()
+        run = Run(script("import time; print('up', flush=True); time.sleep(60)"), tmp_path, tmp_path / "room")
+    finally:
+        signal.signal(signal.SIGINT, before)
+    time.sleep(0.5)
+    run.process.send_signal(signal.SIGINT)
+    assert run.process.wait(30) == -signal.SIGINT
+
+
 def test_half_a_file_or_a_missing_old_one_is_seen(tmp_path: Path) -> None:
     text = "import pathlib, sys; pathlib.Path(sys.argv[1], 'a').write_text('half')"
     run = Run(script(text), tmp_path, tmp_path / "room")
