@@ -54,6 +54,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "planted-faults": studies.faults,
     "planted-faults-each": studies.each_fault,
     "pipeline": studies.pipeline,
+    "probe-cost": studies.probe_costs,
     "plane": studies.peers_plane,
     "recipe": reference.recipe,
     "records": reference.records,

@@ -1,10 +1,9 @@
 """The limits of the accuracy gates by precision, and the file that a user may give in their place.
 
 Those of bf16, INT8 and int8 weights are two to three times the worst that any artifact of the shipped networks shows on
-Set5, B100, the demo's photographs, the probe tiles and, but for bf16, drawn pages of text; docs/reference/gates.md has
-that worst beside them. A few have less room on text and for the newest tiny-x4, where more would let visible faults
-pass or was not tried. fp32 has more room, where the order of a sum decides, and fp16, which no device that computes in
-it was measured in.
+Set5, B100, the demo's photographs, drawn pages of text and the probe tiles; docs/reference/gates.md has that worst
+beside them. One has less room, a patch in int8 weights: more would let visible faults pass. fp32 has more room, where
+the order of a sum decides, and fp16, which no device that computes in it was measured in.
 """
 
 from __future__ import annotations
@@ -111,20 +110,20 @@ FP16 = Limits(
 BF16 = Limits(
     drop_mean_db=0.012,
     drop_worst_db=0.04,
-    to_reference_mean_db=58.0,
-    to_reference_worst_db=55.0,
+    to_reference_mean_db=55.0,
+    to_reference_worst_db=49.0,
     ssim_drop=0.00016,
-    shift=0.07,
-    image_shift=0.28,
+    shift=0.22,
+    image_shift=0.6,
     speck=3.8,
-    line=0.27,
+    line=0.4,
     step=0.5,
     dots=0.18,
-    patch=2.8,
-    chroma=0.28,
+    patch=4.6,
+    chroma=0.35,
     ends=0.33,
     gain=0.0025,
-    detail=0.0023,
+    detail=0.003,
     colour_detail=0.0021,
     seams=0.065,
     flat_shift=1.2,
@@ -134,8 +133,8 @@ BF16 = Limits(
 )
 
 INT8W = Limits(
-    drop_mean_db=0.016,
-    drop_worst_db=0.05,
+    drop_mean_db=0.022,
+    drop_worst_db=0.062,
     to_reference_mean_db=50.0,
     to_reference_worst_db=46.0,
     ssim_drop=0.0012,
@@ -144,7 +143,7 @@ INT8W = Limits(
     speck=5.0,
     line=0.9,
     step=0.38,
-    dots=0.37,
+    dots=0.5,
     patch=3.3,
     chroma=0.65,
     ends=0.13,
@@ -154,29 +153,29 @@ INT8W = Limits(
     seams=0.09,
     flat_shift=0.4,
     flat_patch=4.0,
-    busy_shift=0.6,
-    busy_patch=20.0,
+    busy_shift=0.8,
+    busy_patch=31.0,
 )
 
 INT8 = Limits(
     drop_mean_db=0.05,
     drop_worst_db=0.15,
-    to_reference_mean_db=51.0,
-    to_reference_worst_db=45.0,
+    to_reference_mean_db=48.0,
+    to_reference_worst_db=43.0,
     ssim_drop=0.0017,
-    shift=0.12,
-    image_shift=0.35,
+    shift=0.23,
+    image_shift=0.86,
     speck=20.0,
-    line=0.7,
+    line=1.15,
     step=0.45,
     dots=0.4,
-    patch=18.0,
-    chroma=0.6,
+    patch=28.0,
+    chroma=0.8,
     ends=0.4,
     gain=0.003,
     detail=0.01,
-    colour_detail=0.0044,
-    seams=0.16,
+    colour_detail=0.0082,
+    seams=0.31,
     flat_shift=1.2,
     flat_patch=10.0,
     busy_shift=2.0,

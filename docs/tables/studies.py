@@ -8,6 +8,7 @@ from benchmarks.studies import basis_rank, file_sizes, lowering_ablation
 from benchmarks.studies.gpu import rtx_kernels
 from benchmarks.studies.int8 import layer_scan, nncf_settings, on_text
 from benchmarks.studies.peers import plane, video_speed
+from benchmarks.studies.planted_faults import cost as probe_cost
 from benchmarks.studies.planted_faults import study as planted_faults
 from benchmarks.studies.tiles import frames as tile_frames
 from benchmarks.studies.tiles import overlap as tile_overlap
@@ -148,6 +149,11 @@ def ranks() -> str:
 def curves() -> str:
     """How the shipped networks learnt."""
     return schedule.table(study(schedule.Curves, "training-curves.json").curves)
+
+
+def probe_costs() -> str:
+    """What the probes and figures cost `check`."""
+    return probe_cost.table(studies(probe_cost.CheckCost, "probe-cost-*.json"))
 
 
 def faults() -> str:
