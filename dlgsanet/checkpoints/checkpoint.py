@@ -22,6 +22,9 @@ from dlgsanet.network.model import DLGSANet
 from dlgsanet.storage.atomic import sha256_file, write_bytes
 
 MODELSPEC = "modelspec."  # how these keys begin
+SAME_TENSORS = "same_tensors_as"
+"""Key of the hash that the file had before `modelspec.*` was written into it: what was measured then still holds."""
+
 WEIGHTS = Path(__file__).parents[1] / "weights"
 _ASSUMED = "relu"  # the paper's
 _SUFFIXES = (".safetensors", ".pth", ".pt", ".ckpt", ".bin")  # how a name says that it means a file

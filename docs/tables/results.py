@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from benchmarks.records.accuracy import AccuracyRecord
 from benchmarks.records.result_file import ResultFile, read_result
 from benchmarks.records.study_file import S, read_study
 from dlgsanet.checkpoints import WEIGHTS
+from dlgsanet.checkpoints.checkpoint import SAME_TENSORS
+from dlgsanet.checkpoints.containers import read_container
 from dlgsanet.storage.atomic import sha256_file
 
 RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "results"
@@ -35,5 +38,11 @@ def network(record: AccuracyRecord) -> str:
     """The network's name; said where it was measured on weights that were shipped before those of today. (Times do not
     depend on weights.)"""
     shipped = WEIGHTS / f"{record.model}.safetensors"
-    is_of_today = not shipped.is_file() or sha256_file(shipped) == record.model_sha256
+    is_of_today = not shipped.is_file() or record.model_sha256 in _hashes(shipped)
     return record.model if is_of_today else f"{record.model} (earlier weights)"
+
+
+@cache
+def _hashes(weights: Path) -> tuple[str, ...]:
+    """Of the file, and of the one with the same tensors that it was made of."""
+    return sha256_file(weights), read_container(weights).metadata.get(SAME_TENSORS, "")
