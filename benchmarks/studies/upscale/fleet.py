@@ -230,8 +230,12 @@ def nodes_table(found: FleetNodes) -> str:
          f"**{row.per_second / one:.2f}**")
         for row in found.rows
     ]  # fmt: skip
-    told = f"{found.rows[0].pictures} waits of {found.wait_s:g} s on {found.machine}, medians of {found.rounds} rounds."
+    told = f"{found.rows[0].pictures} waits of {found.wait_s:g} s on {found.machine}, {_of_rounds(found.rounds)}."
     return markdown_table(head, rows) + f"\n\n{told}"
+
+
+def _of_rounds(count: int) -> str:
+    return "one round" if count == 1 else f"medians of {count} rounds"
 
 
 def actors_line(found: FleetActors) -> str:
@@ -239,8 +243,8 @@ def actors_line(found: FleetActors) -> str:
     process, actors = statistics.median(found.process), statistics.median(found.actors)
     return (
         f"One process of two threads makes {process:.2f} pictures a second, two actors of one thread {actors:.2f}: "
-        f"**{actors / process:.2f}** times as many (`{found.artifact}`, {found.machine}, medians of "
-        f"{len(found.actors)} rounds)."
+        f"**{actors / process:.2f}** times as many (`{found.artifact}`, {found.machine}, "
+        f"{_of_rounds(len(found.actors))})."
     )
 
 
@@ -248,7 +252,7 @@ def start_line(found: FleetStart) -> str:
     """The median."""
     return (
         f"A job of {found.files:,} files has its first result **{statistics.median(found.first_s):.1f} s** after the "
-        f"command began, the cluster's start included ({found.machine}, median of {len(found.first_s)} rounds)."
+        f"command began, the cluster's start included ({found.machine}, {_of_rounds(len(found.first_s))})."
     )
 
 

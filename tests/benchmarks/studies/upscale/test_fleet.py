@@ -46,5 +46,7 @@ def test_lines_say_the_ratio() -> None:
     rows = (NodesRow(1, 61, 5.2, 17.2, 17.0), NodesRow(3, 61, 6.2, 10.2, 10.1))
     lines = nodes_table(FleetNodes("M", 0.2, 1, rows)).splitlines()
     assert lines[2] == "| 1 | 5.2 | 17.2 | 17.0 | 5.00 | **1.00** |" and "**2.90**" in lines[3]
+    assert lines[-1].endswith("on M, one round.")
     assert "**0.95** times" in actors_line(FleetActors("M", "a", 40, (2.0, 1.0), (1.5, 1.35)))
     assert "**9.0 s**" in start_line(FleetStart("M", "a", 10_000, (8.0, 9.0, 20.0)))
+    assert "medians of 3 rounds" in start_line(FleetStart("M", "a", 10_000, (8.0, 9.0, 20.0)))
