@@ -37,7 +37,9 @@ NETWORKS = Path(__file__).resolve().parents[2] / "export" / "networks"
 FAMILIES = {
     "`torch`": ("torch_module/factory.py",),
     "`spandrel`": ("torch_module/spandrel_file.py",),
-    "what both share": tuple(f"torch_module/{name}.py" for name in ("loaded", "network", "picture_reads", "tracing")),
+    "what both share": tuple(
+        f"torch_module/{name}.py" for name in ("loaded", "network", "picture_reads", "same_again", "tracing")
+    ),
     "`dlgsanet`": ("dlgsanet",),
     "`onnx`": ("onnx_file",),
 }

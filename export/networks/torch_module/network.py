@@ -18,8 +18,11 @@ from runtimes.backends.onnxruntime.look import Looked, LookJob, look
 def open_module(family: str, thing: str, options: NetworkOptions, say: Say) -> OnnxFile:
     """Trace a module of a family (`export.networks.torch_module.tracing.FAMILIES`), and look at its file. Raises
     InputError, UnavailableError without the family's packages, GateError where the file is not the module."""
-    if options.top is not None or options.channels != "rgb":
-        raise InputError("--range and --channels are for ONNX files, and a module takes RGB in [0, 1]: leave them out")
+    if options.channels != "rgb" or any(it is not None for it in (options.top, options.mean, options.deviation)):
+        raise InputError(
+            "--range, --channels, --mean and --deviation are for ONNX files, and a module takes RGB in [0, 1]: leave "
+            "them out"
+        )
     folder = tempfile.TemporaryDirectory()
     name = thing.partition(":")[2] if family == "torch" else Path(thing).stem
     file = Path(folder.name) / f"{name}.onnx"

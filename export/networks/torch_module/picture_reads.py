@@ -58,8 +58,8 @@ class _Marks(TorchFunctionMode):
         if self._asks(func.__name__, args, given):
             called = (resolve_name(func) or func.__name__).removeprefix("torch.")
             raise InputError(
-                f"{shown(self._thing)} decides by the picture ({called} at {_place()}), and an artifact is one graph "
-                "for all pictures: export a network that computes the same way for each"
+                f"{shown(self._thing)} decides by the picture ({called} at {place_of_call(__file__)}), and an artifact "
+                "is one graph for all pictures: export a network that computes the same way for each"
             )
         found = func(*args, **given)
         changed = args[:1] if func.__name__ == _WRITES else (found, given.get("out"))
@@ -89,9 +89,9 @@ def _tensors(values: object) -> Iterator[torch.Tensor]:
             yield from _tensors(value)
 
 
-def _place() -> str:
-    """File and line of the network's own code that is running."""
+def place_of_call(watcher: str) -> str:
+    """File and line of the network's own code that is running; `watcher` is the file of who asks."""
     frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith((_TORCH, __file__)):
+    while frame.f_back is not None and frame.f_code.co_filename.startswith((_TORCH, __file__, watcher)):
         frame = frame.f_back
     return f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}"

@@ -22,6 +22,7 @@ from export.networks.proof import certified
 from export.networks.torch_module.factory import load_factory
 from export.networks.torch_module.loaded import LoadedModule
 from export.networks.torch_module.picture_reads import require_one_graph
+from export.networks.torch_module.same_again import require_same_again
 from export.networks.torch_module.spandrel_file import load_spandrel
 from export.pictures import photograph
 from runtimes.backends.onnxruntime.untouched import UntouchedOnnx, open_untouched
@@ -77,12 +78,15 @@ def _ask(job: TraceJob) -> Traced:
 
 
 def traced(job: TraceJob) -> Traced:
-    """Raises BackendError where it cannot be traced so, InputError for what decides by the picture."""
+    """Raises BackendError where it cannot be traced so, InputError for what decides by the picture,
+    or gives another one each time."""
     loaded = FAMILIES[job.family](job.thing)
     loaded.module.eval().requires_grad_(False)
     for tile in job.tiles:
         _require_size(loaded, tile, job.thing)
-    require_one_graph(loaded.module, torch.from_numpy(photograph(job.tiles[0])), job.thing)
+    lr = torch.from_numpy(photograph(job.tiles[0]))
+    require_same_again(loaded.module, lr, job.thing)
+    require_one_graph(loaded.module, lr, job.thing)
     multiple, certificate = (_changing if job.changing else _fixed)(loaded, job)
     return Traced(multiple, certificate, loaded.facts, loaded.licence, loaded.tiling)
 

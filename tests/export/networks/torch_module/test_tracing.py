@@ -60,11 +60,14 @@ def test_a_file_that_is_not_the_module_is_no_file(
         onnx.save(model, path)
         return real(path, *rest, **options)  # type: ignore[arg-type]
 
-    with pytest.raises(GateError, match="the traced file differs from the module"):
-        traced(job(theirs, "counting", tmp_path / "a.onnx"))
     monkeypatch.setattr(tracing, "open_untouched", faulty)
     with pytest.raises(GateError, match="the traced file differs from the module"):
         traced(job(theirs, "network", tmp_path / "b.onnx"))
+
+
+def test_a_module_that_gives_another_picture_each_time_is_refused(theirs: Theirs, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="'their_networks:counting' gives another picture each time, and"):
+        traced(job(theirs, "counting", tmp_path / "a.onnx"))
 
 
 @pytest.mark.parametrize(
