@@ -11,7 +11,7 @@ import typer
 from benchmarks.subjects.options import Artifacts, Device, Json, Machine, ServedName, Server, Threads
 from dlgsanet.command_line.words import Words, completing, read_tile
 from dlgsanet.imaging.limits import DEFAULT_MEGAPIXELS, MaxMegapixels
-from runtimes.bundle.pixel_options import ChannelOrder, Top
+from runtimes.bundle.pixel_options import ChannelOrder, Deviation, Mean, Top
 from runtimes.bundle.records import PRECISIONS
 
 
@@ -47,6 +47,8 @@ class CheckOptions:
     ] = None
     top: Top = None
     channels: ChannelOrder = "rgb"
+    mean: Mean = None
+    deviation: Deviation = None
     data: Annotated[
         Path | None,
         typer.Option(help="Folder of HR images, or one with HR/ and LRbicx<scale>/.", show_default=False),
@@ -106,6 +108,8 @@ class CheckOptions:
                 "--precision": self.precision is not None,
                 "--range": self.top is not None,
                 "--channels": self.channels != "rgb",
+                "--mean": self.mean is not None,
+                "--deviation": self.deviation is not None,
             }
         return [name for name, is_given in given.items() if is_given]
 

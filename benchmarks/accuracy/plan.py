@@ -31,6 +31,7 @@ from runtimes import open_runner
 from runtimes.backends.references import Judge, judges
 from runtimes.backends.registry import find_backend
 from runtimes.bundle.artifact_facts import Shown
+from runtimes.bundle.foreign import ONE, ZERO
 from runtimes.bundle.manifest import LOW_RANK, PRECISIONS, Artifact, Manifest, choose, read_manifest
 from runtimes.runner.contract import Runner, RunOptions
 from runtimes.runner.ports import PICTURE
@@ -90,7 +91,8 @@ def _plan_pair(options: CheckOptions, limits: LimitTable) -> CheckPlan:
     run = RunOptions(options.device, options.threads, resting=True)
     pair = open_pair(
         PairQuestion(
-            *(options.bundle, options.reference, options.tile, options.precision, options.top, options.channels, run)
+            *(options.bundle, options.reference, options.tile, options.precision, options.top, options.channels),
+            *(options.mean or ZERO, options.deviation or ONE, run),
         )
     )
     dataset = open_data(options, pair.origin.scale) or open_shipped(pair.origin.scale)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from runtimes.backends.onnxruntime import ENGINE
 from runtimes.backends.onnxruntime.file_runner import OnnxFileRunner
 from runtimes.backends.onnxruntime.look import Looked, LookJob, look
 from runtimes.backends.onnxruntime.untouched import open_untouched
-from runtimes.bundle.foreign import Channels, Foreign
+from runtimes.bundle.foreign import Channels, Foreign, Triple
 from runtimes.bundle.manifest import PRECISIONS
 from runtimes.file_formats.onnx_file import read_facts
 from runtimes.runner.contract import RunOptions
@@ -28,7 +28,7 @@ _ADVICE = "give another --tile, or files whose sizes may change"
 @dataclass(frozen=True)
 class PairQuestion:
     """`file` is judged by `reference`. What is None is found out: the tile, by whose limits (`precision`), the range of
-    the pixels (`top`). `top` and `channels` are those of both files."""
+    the pixels (`top`). The pixels' form is that of both files."""
 
     file: Path
     reference: Path
@@ -36,6 +36,8 @@ class PairQuestion:
     precision: str | None
     top: float | None
     channels: Channels
+    mean: Triple
+    deviation: Triple
     options: RunOptions
 
 
@@ -52,8 +54,9 @@ class OnnxPair:
 def open_pair(asked: PairQuestion) -> OnnxPair:
     """Look at both files. Raises InputError for what is no network, or not the same one by its sizes; UnavailableError
     without onnx or ONNX Runtime."""
-    good = look(LookJob(str(asked.reference), None, asked.top, asked.channels))
-    found = look(LookJob(str(asked.file), None, asked.top, asked.channels, good.foreign.pixels.top, engines_own=True))
+    first = LookJob(str(asked.reference), None, asked.top, asked.channels, mean=asked.mean, deviation=asked.deviation)
+    good = look(first)
+    found = look(replace(first, file=str(asked.file), otherwise=good.foreign.pixels.top, engines_own=True))
     if found.scale != good.scale:
         raise InputError(
             f"{asked.file.name} enlarges x{found.scale} and {asked.reference.name} x{good.scale}: they are not the "

@@ -81,7 +81,7 @@ def _pixels(foreign: Foreign | None) -> list[tuple[str, str]]:
         return []
     pixels = foreign.pixels
     size = f"{foreign.fixed[0]}x{foreign.fixed[1]} alone" if foreign.fixed else f"multiples of {foreign.multiple}"
-    said = [("its own input", f"{pixels.layout}, {pixels.channels.upper()}, 0 to {pixels.top:g}, sides {size}")]
+    said = [("its own input", f"{pixels.said}, sides {size}")]
     return said + [(key, text) for key, text in (("licence", foreign.licence), ("tiling", foreign.tiling)) if text]
 
 

@@ -16,7 +16,7 @@ from export.quantization.options import CALIBRATION_TILES, MAX_DROP_DB, Calibrat
 from export.targets.choice import AUTO, parse_frame, parse_tile, target_names
 from export.targets.row import DEFAULT_DEPLOYMENT, DEFAULT_OPSET, DEPLOYMENTS, LOWERINGS
 from export.targets.table import TargetOptions, precisions
-from runtimes.bundle.pixel_options import ChannelOrder, Top
+from runtimes.bundle.pixel_options import ChannelOrder, Deviation, Mean, Top
 from runtimes.runner.overlap import DEFAULT_TILE
 
 AUTO_FRAME = (1080, 1920)
@@ -138,6 +138,8 @@ class ExportOptions:
     ] = None
     top: Top = None
     channels: ChannelOrder = "rgb"
+    mean: Mean = None
+    deviation: Deviation = None
 
     @property
     def fixed_tiles(self) -> tuple[tuple[int, int], ...]:

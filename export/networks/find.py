@@ -30,7 +30,8 @@ def find_network(model: str | Path, options: NetworkOptions, say: Say) -> Networ
             return open_module("spandrel", str(model), options, say)
         except UnavailableError as missing:  # a damaged file of ours is likelier than a missing package
             raise InputError(f"{error}; {missing}") from missing
-    for option, given in (("--scale", options.scale), ("--range", options.top)):
+    asked = {"--scale": options.scale, "--range": options.top, "--mean": options.mean, "--deviation": options.deviation}
+    for option, given in asked.items():
         if given is not None:
             raise InputError(f"{option} is for ONNX files, and a DLGSANet checkpoint says it itself: leave it out")
     return DlgsaNetwork(checkpoint)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from export.graph.graph import Graph
     from export.targets.table import Target
     from runtimes.bundle.artifact_facts import BlockTensors, Certificate, Cost, FormChoice
-    from runtimes.bundle.foreign import Channels
+    from runtimes.bundle.foreign import Channels, Triple
     from runtimes.bundle.manifest import Source
     from runtimes.runner.tiling import Array, Tile
 
@@ -37,6 +37,8 @@ class NetworkOptions:
     scale: int | None = None
     top: float | None = None
     channels: Channels = "rgb"
+    mean: Triple | None = None
+    deviation: Triple | None = None
     tiles: tuple[Tile, ...] = (DEFAULT_TILE,)
 
 

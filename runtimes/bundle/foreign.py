@@ -11,19 +11,33 @@ from runtimes.bundle.field_types import Tile
 Channels = Literal["rgb", "bgr"]
 Layout = Literal["NCHW", "NHWC"]
 Dtype = Literal["float32", "float16"]
+Output = Literal["picture", "normalized"]
+Triple = tuple[float, float, float]
+ZERO, ONE = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
 
 
 @dataclass(frozen=True)
 class Pixels:
     """Of a picture in RGB, [0, 1] and NCHW a network gets `(channels * top - mean) / deviation` in its own layout, and
     what it gives, over `top`, is the picture; `top` is 1 or 255, mean and deviation are in the network's channel order
-    and in units of `top`."""
+    and in units of `top`. Where its `output` is normalized, the picture is `(given * deviation + mean) / top`."""
 
     channels: Channels = "rgb"
     top: float = 1.0
     layout: Layout = "NCHW"
-    mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    deviation: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    mean: Triple = ZERO
+    deviation: Triple = ONE
+    output: Output = field(default="picture", metadata=LEFT_OUT)
+
+    @property
+    def said(self) -> str:
+        """In words."""
+        plain = f"{self.layout}, {self.channels.upper()}, 0 to {self.top:g}"
+        if (self.mean, self.deviation) == (ZERO, ONE):
+            return plain
+        mean, deviation = (" ".join(f"{it:g}" for it in values) for values in (self.mean, self.deviation))
+        also = ", the output too" if self.output == "normalized" else ""
+        return f"{plain}, less the mean {mean} over the deviation {deviation}{also}"
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,8 @@ class Widening:
     wide: int
 
 
-HALF_TO_SINGLE = Widening((TensorProto.FLOAT16,), TensorProto.FLOAT)
-ALL_TO_DOUBLE = Widening((TensorProto.FLOAT16, TensorProto.FLOAT), TensorProto.DOUBLE)
+HALF_TO_SINGLE = Widening((TensorProto.FLOAT16, TensorProto.BFLOAT16), TensorProto.FLOAT)
+ALL_TO_DOUBLE = Widening((*HALF_TO_SINGLE.narrow, TensorProto.FLOAT), TensorProto.DOUBLE)
 
 
 def widened(model: onnx.ModelProto, by: Widening) -> onnx.ModelProto:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 import onnx
-from onnx import helper, numpy_helper
+from onnx import TensorProto, helper, numpy_helper
 
 from dlgsanet.errors import InputError, shown
 from export.networks.arithmetic.widen import HALF_TO_SINGLE, NAMING
@@ -62,12 +62,21 @@ def _training(node: onnx.NodeProto, values: dict[str, onnx.TensorProto]) -> str:
 
 
 def holds_half(model: onnx.ModelProto) -> bool:
-    """Whether any number of it is a float in fp16."""
+    """Whether any number of it is a float in fp16 or bf16."""
+    return not _kinds(model).isdisjoint(HALF_TO_SINGLE.narrow)
+
+
+def holds_bfloat16(model: onnx.ModelProto) -> bool:
+    """Whether any is in bf16, which ONNX Runtime has no operators for on a CPU."""
+    return TensorProto.BFLOAT16 in _kinds(model)
+
+
+def _kinds(model: onnx.ModelProto) -> set[int]:
     nodes, graph = all_nodes(model), model.graph
     kinds = {tensor.data_type for tensor in (*graph.initializer, *held_by(nodes))}
     kinds |= {value.type.tensor_type.elem_type for value in (*graph.input, *graph.output)}
     kinds |= {it.i for node in nodes for it in node.attribute if it.name in NAMING}
-    return not kinds.isdisjoint(HALF_TO_SINGLE.narrow)
+    return kinds
 
 
 def in_order(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -28,7 +28,7 @@ from export.targets.table import Target
 from runtimes.backends.onnxruntime.look import Looked, LookJob, look
 from runtimes.backends.onnxruntime.untouched import UntouchedOnnx, open_untouched
 from runtimes.bundle.artifact_facts import BlockTensors, Certificate, Cost, FormChoice
-from runtimes.bundle.foreign import Foreign, Pixels
+from runtimes.bundle.foreign import ONE, ZERO, Foreign, Pixels
 from runtimes.bundle.manifest import Source
 from runtimes.machine.memory import available_bytes
 from runtimes.runner.tiling import Tile
@@ -49,17 +49,19 @@ OURS = Foreign("onnx", INPUT, OUTPUT, "float32", Pixels())
 
 def open_onnx(path: Path, options: NetworkOptions) -> OnnxFile:
     """Look at a file, in a process of its own. Raises InputError for what does not make one picture of one."""
-    looked = look(LookJob(str(path), options.scale, options.top, options.channels))
+    mean, deviation = options.mean or ZERO, options.deviation or ONE
+    looked = look(LookJob(str(path), options.scale, options.top, options.channels, mean=mean, deviation=deviation))
     made_from = MadeFrom(path.stem, "an ONNX file", sha256_file(path))
     return _in_fp32(path, looked, made_from) if looked.holds_half else OnnxFile(path, looked, made_from)
 
 
 def _in_fp32(path: Path, looked: Looked, made_from: MadeFrom) -> OnnxFile:
-    """The network of a file in fp16: the same numbers, and nothing is rounded to fp16 between them. Raises GateError
-    where that is another network, InputError for what is too large then."""
+    """The network of a file in fp16 or bf16: the same numbers, and nothing is rounded between them. Raises GateError
+    where that is another network (in fp16: bf16 runs nowhere here), InputError for what is too large then."""
+    half = "bf16" if looked.holds_bfloat16 else "fp16"
     if 2 * path.stat().st_size > MOST_BYTES:
         raise InputError(
-            f"{path.name} is in fp16, and in fp32 it is larger than {MOST_BYTES >> 20} MiB, which are read at most: "
+            f"{path.name} is in {half}, and in fp32 it is larger than {MOST_BYTES >> 20} MiB, which are read at most: "
             "get a smaller network"
         )
     holder = tempfile.TemporaryDirectory()
@@ -67,18 +69,24 @@ def _in_fp32(path: Path, looked: Looked, made_from: MadeFrom) -> OnnxFile:
     model = widened(read_onnx(path).model, HALF_TO_SINGLE)
     wide.write_bytes(model.SerializeToString(deterministic=True))
     foreign = replace(looked.foreign, dtype="float32")
+    apart = "" if looked.holds_bfloat16 else f" ({_nearness(path, wide, looked.foreign):.0f} dB apart)"
+    notes = (f"{path.name} is in {half}: the reference is the same numbers in fp32{apart}",)
+    facts = {"stored_in": f"{half}, widened to fp32"}
+    return OnnxFile(wide, replace(looked, foreign=foreign), replace(made_from, facts=facts, notes=notes, holder=holder))
+
+
+def _nearness(path: Path, wide: Path, foreign: Foreign) -> float:
+    """In dB, of a file in fp16 and of its numbers in fp32. Raises GateError."""
     size = foreign.fixed or foreign.fitting(SEEN)
     assert size is not None
     lr = photograph(size)
-    nearness = psnr_float(open_untouched(wide, foreign)(lr), open_untouched(path, looked.foreign)(lr))
-    if not nearness >= NEAR_DB:
+    found = psnr_float(open_untouched(wide, replace(foreign, dtype="float32"))(lr), open_untouched(path, foreign)(lr))
+    if not found >= NEAR_DB:
         raise GateError(
-            f"{path.name} in fp32 is {nearness:.1f} dB from the file in fp16, at least {NEAR_DB:g} dB was expected: "
+            f"{path.name} in fp32 is {found:.1f} dB from the file in fp16, at least {NEAR_DB:g} dB was expected: "
             "export the network in fp32"
         )
-    notes = (f"{path.name} is in fp16: the reference is the same numbers in fp32 ({nearness:.0f} dB apart)",)
-    facts = {"stored_in": "fp16, widened to fp32"}
-    return OnnxFile(wide, replace(looked, foreign=foreign), replace(made_from, facts=facts, notes=notes, holder=holder))
+    return found
 
 
 @dataclass(frozen=True)

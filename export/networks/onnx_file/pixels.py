@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from export.graph.build import INPUT, OUTPUT
-from runtimes.bundle.foreign import Pixels
+from runtimes.bundle.foreign import Pixels, Triple
 
 TO_NHWC, TO_NCHW = [0, 2, 3, 1], [0, 3, 1, 2]
 
@@ -35,10 +35,13 @@ def with_picture_ports(model: onnx.ModelProto, pixels: Pixels, tile: tuple[int, 
     after = _Chain(graph, gave, "picture_out")
     if pixels.layout == "NHWC":
         after.transpose(TO_NCHW)
+    if pixels.output == "normalized":
+        after.node("Mul", _column(pixels.deviation) / np.float32(pixels.top))
+        after.node("Add", _column(pixels.mean) / np.float32(pixels.top))
+    elif pixels.top != 1:
+        after.node("Mul", np.float32(1 / pixels.top))
     if pixels.channels == "bgr":
         after.turn_channels()
-    if pixels.top != 1:
-        after.node("Mul", np.float32(1 / pixels.top))
     _join(graph, given, before, gave, after)
     (h, w), floats = tile, TensorProto.FLOAT
     graph.input[0].CopyFrom(helper.make_tensor_value_info(INPUT, floats, [1, 3, h, w]))
@@ -84,5 +87,5 @@ def _join(graph: onnx.GraphProto, given: str, before: _Chain, gave: str, after: 
     graph.node.extend(whole)
 
 
-def _column(values: tuple[float, float, float]) -> NDArray[np.float32]:
+def _column(values: Triple) -> NDArray[np.float32]:
     return np.asarray(values, np.float32).reshape(1, 3, 1, 1)

@@ -20,7 +20,11 @@ MOST_PIXELS = 1 << 24  # of the one size that a file may take
 OPSETS = (11, 22)
 STANDARD = ("", "ai.onnx")
 CONTROL = ("If", "Loop", "Scan", "SequenceMap")
-DTYPES: dict[int, Dtype] = {TensorProto.FLOAT: "float32", TensorProto.FLOAT16: "float16"}
+DTYPES: dict[int, Dtype] = {
+    TensorProto.FLOAT: "float32",
+    TensorProto.FLOAT16: "float16",
+    TensorProto.BFLOAT16: "float32",  # as which it is run
+}
 
 
 @dataclass(frozen=True)
@@ -98,7 +102,7 @@ def _require_finite(tensor: onnx.TensorProto, name: str) -> None:
     if tensor.data_type not in DTYPES:
         return
     try:
-        values = numpy_helper.to_array(tensor)
+        values = numpy_helper.to_array(tensor).astype(np.float32)
     except (ValueError, TypeError) as error:
         raise InputError(f"{name}: {shown(tensor.name)} is damaged ({error}): get the file again") from error
     if not np.isfinite(values).all():

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 
 from dlgsanet.errors import UnavailableError
 from dlgsanet.storage.typed_json import decode, to_json
-from runtimes.bundle.foreign import Channels, Foreign
+from runtimes.bundle.foreign import ONE, ZERO, Channels, Foreign, Triple
 from runtimes.machine.child import Job, ask
 
 LOOKING = "export.networks.onnx_file.looking"
@@ -21,7 +21,7 @@ ENGINES_OWN = "com.microsoft"
 @dataclass(frozen=True)
 class LookJob:
     """The file, and what its user says of it. `otherwise`: the range to take where it cannot be told; None: refuse
-    then. `engines_own`: whether operators of ONNX Runtime alone are taken."""
+    then. `engines_own`: whether operators of ONNX Runtime alone are taken. `mean` and `deviation`: see Pixels."""
 
     file: str
     scale: int | None
@@ -29,18 +29,22 @@ class LookJob:
     channels: Channels
     otherwise: float | None = None
     engines_own: bool = False
+    mean: Triple = ZERO
+    deviation: Triple = ONE
 
 
 @dataclass(frozen=True)
 class Looked:
-    """What was found. `holds_half`: it computes in floats narrower than fp32 somewhere. `pixel_bytes`: the memory that
-    each LR pixel took; None where the system does not tell."""
+    """What was found. `holds_half`: it computes in floats narrower than fp32 somewhere, `holds_bfloat16`: in those that
+    ONNX Runtime does not run, so that the same numbers in fp32 were looked at. `pixel_bytes`: the memory that each LR
+    pixel took; None where the system does not tell."""
 
     foreign: Foreign
     scale: int
     notes: tuple[str, ...]
     holds_half: bool = False
     pixel_bytes: int | None = None
+    holds_bfloat16: bool = False
 
 
 def look(job: LookJob) -> Looked:

@@ -61,6 +61,8 @@ def as_given(lr: Array, pixels: Pixels) -> Array:
 def as_picture(found: Array, pixels: Pixels) -> Array:
     """The picture (1, 3, sH, sW), RGB in [0, 1], that a network gave."""
     planes = found.transpose(0, 3, 1, 2) if pixels.layout == "NHWC" else found
+    if pixels.output == "normalized":
+        planes = planes * _column(pixels.deviation) + _column(pixels.mean)
     turned = planes[:, ::-1] if pixels.channels == "bgr" else planes
     return np.ascontiguousarray(turned / np.float32(pixels.top), np.float32)
 

@@ -23,6 +23,7 @@ FORMS = {
     "plain": Pixels(),
     "bgr-255": Pixels("bgr", 255.0),
     "nhwc": Pixels("rgb", 1.0, "NHWC"),
+    "normalised-out": Pixels("bgr", 255.0, "NCHW", (104.0, 117.0, 124.0), (57.0, 58.0, 59.0), "normalized"),
     "normalised": Pixels("bgr", 255.0, "NCHW", (104.0, 117.0, 124.0), (57.0, 58.0, 59.0)),
 }
 

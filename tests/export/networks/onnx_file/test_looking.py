@@ -16,6 +16,7 @@ from export.networks.onnx_file.looking import TRIED, looked
 from export.networks.onnx_file.memory_need import PIXELS
 from runtimes.backends.onnxruntime.look import LookJob, look
 from runtimes.machine.memory import peak_rss_mb
+from tests.export.networks.onnx_file.changes import DEVIATION, MEAN, in_bf16, wanting_norms
 
 MakeFile = Callable[..., Path]
 Change = Callable[[onnx.ModelProto], None]
@@ -187,3 +188,21 @@ def test_sides_of_minus_one_may_change(onnx_file: MakeFile) -> None:
             dim.dim_value = -1
 
     assert looked(job(onnx_file(unsaid), top=1.0)).foreign.fixed is None
+
+
+@pytest.mark.parametrize("top", [None, 1.0])
+@pytest.mark.parametrize("gives", [False, True])
+def test_whether_the_output_has_the_mean_too_is_found(onnx_file: MakeFile, gives: bool, top: float | None) -> None:
+    path = onnx_file(lambda model: wanting_norms(model, gives))
+    found = looked(job(path, mean=MEAN, deviation=DEVIATION, top=top))
+    pixels = found.foreign.pixels
+    assert (pixels.top, pixels.output) == (1.0, "normalized" if gives else "picture")
+    assert any("its output is taken to be" in note for note in found.notes)
+    assert ("the output too" in pixels.said) == gives
+
+
+def test_numbers_in_bf16_are_looked_at_in_fp32(onnx_file: MakeFile) -> None:
+    found = looked(job(onnx_file(in_bf16)))
+    assert (found.holds_half, found.holds_bfloat16, found.foreign.dtype) == (True, True, "float32")
+    plain = looked(job(onnx_file()))
+    assert not plain.holds_bfloat16 and found.scale == plain.scale

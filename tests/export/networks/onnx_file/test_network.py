@@ -26,6 +26,7 @@ from export.networks.onnx_file.contents import holds_half
 from export.quantization.options import CalibrationOptions
 from runtimes import open_runner
 from runtimes.bundle.manifest import read_manifest
+from tests.export.networks.onnx_file.changes import DEVIATION, MEAN, in_bf16, wanting_norms
 
 MakeFile = Callable[..., Path]
 TILE = (24, 24)
@@ -179,3 +180,23 @@ def test_a_file_of_one_size_has_no_tile_for_other_frames(onnx_file: MakeFile, tm
     options = ExportOptions(("onnxruntime-fp32",), frames=((90, 160),), top=1.0)
     with pytest.raises(InputError, match="frames of 160x90 fits"):
         export_bundle(onnx_file(sides=TILE), tmp_path / "b", options)
+
+
+def test_a_file_in_bf16_is_exported_as_its_numbers_in_fp32(onnx_file: MakeFile, tmp_path: Path) -> None:
+    path = onnx_file(in_bf16)
+    network = onnx_network.open_onnx(path, NetworkOptions())
+    assert any("is in bf16: the reference is the same numbers in fp32" in note for note in network.notes)
+    export_bundle(path, tmp_path / "b", ExportOptions(("onnxruntime-fp32",), (TILE,)))
+    assert read_manifest(tmp_path / "b").source.config["stored_in"] == "bf16, widened to fp32"
+
+
+def test_a_mean_goes_into_the_graph_and_the_card(onnx_file: MakeFile, tmp_path: Path) -> None:
+    path = onnx_file(lambda model: wanting_norms(model, True))
+    options = ExportOptions(("onnxruntime-fp32",), (TILE,), mean=MEAN, deviation=DEVIATION)
+    manifest = export_bundle(path, tmp_path / "b", options)
+    assert manifest.source.foreign is not None and manifest.source.foreign.pixels.output == "normalized"
+    assert "less the mean 0.485 0.456 0.406 over the deviation" in (tmp_path / "b" / "README.md").read_text()
+    lr = np.random.default_rng(0).random((1, 3, *TILE), np.float32)
+    plain = onnx_network.open_onnx(onnx_file(), NetworkOptions()).prepare(NetworkOptions(), print).reference
+    with open_runner(tmp_path / "b", "onnxruntime-fp32") as run:
+        np.testing.assert_allclose(run(lr), plain(lr), atol=1e-4)
