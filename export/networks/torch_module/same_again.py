@@ -20,8 +20,8 @@ _DRAWING = frozenset((
 
 
 def require_same_again(module: nn.Module, lr: torch.Tensor, thing: str) -> None:
-    """Run it twice. Raise InputError where the outputs differ, naming the first place that draws numbers. What it fails
-    of is left to be said by who records it."""
+    """Run it twice. Raise InputError where it gives no tensor, or where the outputs differ, naming the first place that
+    draws numbers. What it fails of is left to be said by who records it."""
     draws = _Draws()
     try:
         with torch.no_grad():
@@ -31,7 +31,10 @@ def require_same_again(module: nn.Module, lr: torch.Tensor, thing: str) -> None:
     except (RuntimeError, TypeError, ValueError, LookupError, AttributeError):
         return
     if not isinstance(first, torch.Tensor) or not isinstance(second, torch.Tensor):
-        return
+        raise InputError(
+            f"expected {shown(thing)} to give one picture, a tensor, found {type(first).__name__}: give a factory "
+            "whose module returns the picture alone"
+        )
     if first.shape == second.shape and torch.equal(first.nan_to_num(), second.nan_to_num()):
         return
     raise InputError(

@@ -79,3 +79,12 @@ def test_modules_of_torch_obey_eval() -> None:
 
 def test_what_fails_is_left_to_others() -> None:
     require_same_again(By(lambda x: x.reshape(1, 2, 3)), torch.rand(1, 3, 8, 8), "it")
+
+
+def test_what_gives_more_than_a_picture_is_refused() -> None:
+    class Several(nn.Module):
+        def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            return x, x
+
+    with pytest.raises(InputError, match="expected 'it' to give one picture, a tensor, found tuple"):
+        require_same_again(Several(), torch.rand(1, 3, 8, 8), "it")
