@@ -15,6 +15,7 @@ from benchmarks.studies.tiles import overlap as tile_overlap
 from benchmarks.studies.tiles import sizes as tile_sizes
 from benchmarks.studies.training import schedule, speed
 from benchmarks.studies.upscale import fleet as upscale_fleet
+from benchmarks.studies.upscale import image_sizes
 from benchmarks.studies.upscale import pipeline as upscale_pipeline
 from benchmarks.studies.upscale import served as upscale_served
 from benchmarks.studies.upscale import start as upscale_start
@@ -101,6 +102,11 @@ def fleet_nodes() -> str:
 def fleet_start() -> str:
     """How soon a large job has its first result."""
     return upscale_fleet.start_line(study(upscale_fleet.FleetStart, "fleet-start.json"))
+
+
+def images() -> str:
+    """What a container's image holds."""
+    return image_sizes.table(study(image_sizes.ImageSizes, "image-sizes.json"))
 
 
 def served() -> str:
