@@ -27,7 +27,8 @@ Actor: TypeAlias = Callable[[dict[str, str]], dict[str, object]]
 
 def blocks_of(files: int, at_once: int) -> int:
     """Pieces that the work is cut into; each goes to one actor, which takes its files one after the other. Few large
-    ones keep some of the last actors waiting; each costs the driver some 2 ms before the first file is begun."""
+    ones keep some of the last actors waiting; to make one costs the driver some 2 ms before the first file is begun.
+    (To hand one out later costs more: DISPATCH_S of `benchmarks.latency.fleet.simulation`.)"""
     least, most = BLOCKS
     return min(files, max(least, min(most, files // FILES_OF_A_BLOCK), BLOCKS_OF_AN_ACTOR * at_once))
 

@@ -72,10 +72,10 @@ class Store:
         with self._opened() as (fs, root):
             target = _below(root, name)
             folder, last = posixpath.split(target)
-            fs.makedirs(folder, exist_ok=True)
-            if _kinds(fs) & _WHOLE_AT_ONCE:
+            if _kinds(fs) & _WHOLE_AT_ONCE:  # which have no folders: to make one would make a mistyped bucket
                 fs.put_file(str(place), target)
                 return
+            fs.makedirs(folder, exist_ok=True)
             part = posixpath.join(folder, f"{_PART}{self.job}-{secrets.token_hex(8)}{posixpath.splitext(last)[1]}")
             try:
                 fs.put_file(str(place), part)
