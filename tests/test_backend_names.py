@@ -13,7 +13,13 @@ ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ("runtimes", "export", "benchmarks")
 ABOUT_SOME = ("benchmarks/studies/", "benchmarks/records/schema1.py")
 """Studies are of a backend; names of the first schema are read in one place."""
-FOLDERS = {"tensorrt-rtx": "tensorrt", "tensorrt_rtx": "tensorrt", "coremltools": "coreml", "tritonclient": "kserve"}
+FOLDERS = {
+    "tensorrt-rtx": "tensorrt",
+    "tensorrt_rtx": "tensorrt",
+    "coremltools": "coreml",
+    "tritonclient": "kserve",
+    "ai_edge_litert": "litert",
+}
 """Where a name lives that is not the folder's own."""
 
 PACKAGES = {"export": ("torch",)}

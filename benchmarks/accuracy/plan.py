@@ -28,13 +28,13 @@ from benchmarks.subjects.subject import Origin, Subject, origin_of
 from benchmarks.subjects.torch_peers import ArrayStep, reference_steps
 from dlgsanet.errors import EdgeError, InputError, unknown
 from runtimes import open_runner
-from runtimes.backends.references import Judge, judges
-from runtimes.backends.registry import find_backend
+from runtimes.backends.backend import Judge
+from runtimes.backends.registry import find_backend, judges
 from runtimes.bundle.artifact_facts import Shown
 from runtimes.bundle.foreign import ONE, ZERO
 from runtimes.bundle.manifest import LOW_RANK, PRECISIONS, Artifact, Manifest, choose, read_manifest
 from runtimes.runner.contract import Runner, RunOptions
-from runtimes.runner.ports import PICTURE
+from runtimes.runner.ports import PICTURES
 
 
 @dataclass(frozen=True)
@@ -171,7 +171,7 @@ def _subject(artifact: Artifact, judge: Judge, scale: int, options: CheckOptions
         artifact.tile,
         runner,
         approximate=_drops_something(artifact),
-        pictures=artifact.output.layout == PICTURE,
+        pictures=artifact.output.layout in PICTURES,
         note=judge.note,
         interpreted=bool(judge.note),
         role="artifact",

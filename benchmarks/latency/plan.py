@@ -19,7 +19,7 @@ from benchmarks.subjects.subject import Contestant, Origin
 from benchmarks.subjects.torch_peers import PEERS, is_compiled, open_peer, peer_id, try_formats
 from dlgsanet.errors import InputError, UnavailableError, unknown
 from runtimes import open_runner
-from runtimes.backends.references import interpreters
+from runtimes.backends.registry import interpreters
 from runtimes.bundle.manifest import Artifact
 from runtimes.runner.tile_pictures import tile_pictures
 from runtimes.runner.tiling import Array, Tile

@@ -22,7 +22,7 @@ from runtimes.runner.contract import RunInfo, Runner, RunOptions
 from runtimes.runner.fidelity.birth import shown
 from runtimes.runner.fidelity.probe_store import load_probes
 from runtimes.runner.fidelity.probes import AT_BIRTH, probe
-from runtimes.runner.ports import PICTURE, from_pixels, to_pixels
+from runtimes.runner.ports import PICTURES, from_pixels, to_pixels
 from runtimes.runner.tiling import Array
 
 WHAT = "running the new artifacts"
@@ -75,7 +75,7 @@ def _lacking(artifact: Artifact, told: RunInfo | None) -> str | None:
 def _all_shown(bundle: Path, manifest: Manifest, artifact: Artifact, run: Runner) -> Iterator[Shown]:
     height, width = artifact.tile
     name = f"{height}x{width}"
-    pictures = artifact.output.layout == PICTURE
+    pictures = artifact.output.layout in PICTURES
 
     def one(title: str, sr: Array, reference: Array) -> Shown:
         return shown(title, sr, from_pixels(to_pixels(reference)) if pictures else reference)

@@ -38,6 +38,7 @@ NEVER = ".variance"
 """The sums of squares of the normalisations: their roots divide everything, and they are nothing to gain."""
 
 CONV = ".Conv"  # what the exporter appends to a module's path for its convolution
+_LARGEST = 127.0  # of s8, symmetric: -128 is not used
 _BLOCK = re.compile(r"^deep_feature_extraction\.\d+\.body\.\d+\.")
 _BODY = re.compile(r"^deep_feature_extraction\.\d+(\.body\.\d+)?$")  # the 3x3 convolutions behind blocks and groups
 _SAME = (
@@ -62,6 +63,14 @@ def is_trunk_end(name: str) -> bool:
 def as_half(weights: NDArray[np.float32]) -> NDArray[np.float16] | None:
     """Weights of an end as they are stored beside int8 ones; None where fp16 cannot hold them."""
     return weights.astype(np.float16) if np.abs(weights).max() <= np.finfo(np.float16).max else None
+
+
+def rounded(weights: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    """Weights (O, I, H, W) as s8 values and scales (O, 1, 1, 1): values * scales is nearest to them, symmetric, with
+    the largest of each channel exact."""
+    scale = np.abs(weights).max(axis=(1, 2, 3), keepdims=True) / np.float32(_LARGEST)
+    scale[scale == 0] = 1
+    return np.rint(weights / scale).astype(np.int8), scale
 
 
 def stays(name: str, *, rounded: bool) -> bool:

@@ -22,6 +22,7 @@ BUILT_IN = (
     "export.backends.coreml.entry:BACKEND",
     "export.backends.tensorrt.entry:BACKEND",
     "export.backends.tensorrt.entry:RTX_BACKEND",
+    "export.backends.litert.entry:BACKEND",
 )
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from dlgsanet.storage.typed_json import to_json
 from runtimes.bundle.artifact_facts import Certificate, Cost
 from runtimes.bundle.manifest import Port, Source
-from runtimes.runner.ports import ARRAY, PICTURE
+from runtimes.runner.ports import ARRAY, ARRAY_LAST, PICTURE, PICTURE_LAST
 
 if TYPE_CHECKING:
     from export.targets.table import Target
@@ -82,16 +82,21 @@ class Stamp:
 def ports(target: Target, scale: int) -> tuple[Port, Port]:
     """An artifact's input and output: one tile, as an array or as 8-bit pictures."""
     height, width = target.tile
+    last = target.row.channels_last
     make = _picture if target.image else _array
-    return make("lr", height, width), make("sr", height * scale, width * scale)
+    return make("lr", height, width, last), make("sr", height * scale, width * scale, last)
 
 
-def _array(name: str, height: int, width: int) -> Port:
-    return Port(name, ARRAY, "float32", RANGE, (1, 3, height, width))
+def _array(name: str, height: int, width: int, last: bool) -> Port:
+    return Port(name, ARRAY_LAST if last else ARRAY, "float32", RANGE, _sides(height, width, last))
 
 
-def _picture(name: str, height: int, width: int) -> Port:
-    return Port(name, PICTURE, "uint8", (0.0, 255.0), (1, 3, height, width))
+def _picture(name: str, height: int, width: int, last: bool) -> Port:
+    return Port(name, PICTURE_LAST if last else PICTURE, "uint8", (0.0, 255.0), _sides(height, width, last))
+
+
+def _sides(height: int, width: int, last: bool) -> tuple[int, ...]:
+    return (1, height, width, 3) if last else (1, 3, height, width)
 
 
 def make_place(folder: Path, path: str) -> str:

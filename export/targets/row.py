@@ -31,7 +31,8 @@ class Row:
     `fp32_ends` the first and the last convolution compute in fp32 (export/quantization/layers.py). `elsewhere`: it is
     for other machines and slow to judge here, so that it is no default; `on_request`: it is exported only when it is
     named, not with its backend. `newest_opset`: the last operator set that may be asked for, `own_opset`: the one that
-    its graph has whatever was asked for; `deployments`: the systems that it runs on, oldest first.
+    its graph has whatever was asked for; `deployments`: the systems that it runs on, oldest first; `channels_last`: its
+    files take and give pictures so.
     """
 
     backend: str
@@ -50,6 +51,7 @@ class Row:
     newest_opset: int = OPSETS[-1]
     own_opset: int | None = None
     deployments: tuple[str, ...] = DEPLOYMENTS
+    channels_last: bool = False
 
     @property
     def name(self) -> str:

@@ -11,9 +11,10 @@ from pathlib import Path
 from types import ModuleType
 
 from dlgsanet.errors import UnavailableError
-from runtimes.backends.backend import Backend
+from runtimes.backends.backend import Backend, Judge
 from runtimes.backends.coreml.entry import BACKEND as COREML
 from runtimes.backends.kserve.entry import BACKEND as KSERVE
+from runtimes.backends.litert.entry import BACKEND as LITERT
 from runtimes.backends.onnxruntime.entry import BACKEND as ONNXRUNTIME
 from runtimes.backends.openvino.entry import BACKEND as OPENVINO
 from runtimes.backends.plug_ins import plug_ins
@@ -24,7 +25,7 @@ from runtimes.bundle.manifest import Artifact
 from runtimes.runner.contract import Runner, RunOptions
 
 BUILT_IN: Mapping[str, Backend] = {
-    entry.name: entry for entry in (ONNXRUNTIME, OPENVINO, TORCH, COREML, TENSORRT, TENSORRT_RTX, KSERVE)
+    entry.name: entry for entry in (ONNXRUNTIME, OPENVINO, TORCH, COREML, TENSORRT, TENSORRT_RTX, LITERT, KSERVE)
 }
 
 
@@ -58,6 +59,22 @@ def backend_runner(bundle: Path, artifact: Artifact, scale: int, options: RunOpt
 def import_engine(name: str) -> ModuleType:
     """Import the engine of backend `name`. Raises UnavailableError with the extra that brings it."""
     return find_backend(name).engine.load()
+
+
+def interpreters() -> tuple[str, ...]:
+    """Names of what judges an artifact's numbers where its engine cannot run: interpreters of the saved files, which
+    are no device. `check` accepts them, `bench` refuses: their results stand in no table of times."""
+    known = [entry for entry in backends().values() if isinstance(entry, Backend)]
+    return tuple(name for backend in known for name in backend.interpreters)
+
+
+def judges(artifact: Artifact, device: str) -> tuple[Judge, ...]:
+    """The interpreters that stand in for this artifact's engine on `device`; none where the engine is to run, or
+    nothing is known of its backend."""
+    try:
+        return find_backend(artifact.backend).judges(artifact, device)
+    except UnavailableError:
+        return ()
 
 
 @lru_cache(maxsize=1)

@@ -181,8 +181,9 @@ def _require_function(artifact: Artifact, artifacts: Iterable[Artifact]) -> None
 def _require_shapes(artifact: Artifact, scale: int) -> None:
     height, width = artifact.tile
     for port, factor in ((artifact.input, 1), (artifact.output, scale)):
-        expected = (1, 3, height * factor, width * factor)
-        if port.layout.startswith("NCHW") and port.shape != expected:
+        h, w = height * factor, width * factor
+        expected = (1, h, w, 3) if port.layout.startswith("NHWC") else (1, 3, h, w)
+        if port.layout.startswith(("NCHW", "NHWC")) and port.shape != expected:
             raise InputError(
                 f"manifest: artifact {shown(artifact.id)}: {shown(port.name)} has shape {shown(list(port.shape))}, "
                 f"expected {list(expected)} for a {height}x{width} tile at x{scale}"

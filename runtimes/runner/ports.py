@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dlgsanet.errors import InputError
 from runtimes.bundle.manifest import Artifact, Port
@@ -15,13 +16,19 @@ ARRAY = "NCHW"
 PICTURE = "NCHW pixels"
 """Layout of a port that takes or gives an 8-bit RGB picture; its shape is written as NCHW, its range is 0 to 255."""
 
-_FED = {ARRAY: ("float32", (0.0, 1.0)), PICTURE: ("uint8", (0.0, 255.0))}
+ARRAY_LAST, PICTURE_LAST = "NHWC", "NHWC pixels"
+"""The same with the channels last, in the shape, too."""
+
+ARRAYS, PICTURES, CHANNELS_LAST = (ARRAY, ARRAY_LAST), (PICTURE, PICTURE_LAST), (ARRAY_LAST, PICTURE_LAST)
+_FED = dict.fromkeys(ARRAYS, ("float32", (0.0, 1.0))) | dict.fromkeys(PICTURES, ("uint8", (0.0, 255.0)))
 
 
-def require_host_ports(artifact: Artifact, hints: Collection[str], pictures: bool = False) -> None:
+def require_host_ports(
+    artifact: Artifact, hints: Collection[str], pictures: bool = False, layouts: Collection[str] = ()
+) -> None:
     """Refuse ports that a runner cannot feed from the host, and hints that it does not know. Raises
-    InputError. `pictures`: the runner also feeds ports of layout PICTURE."""
-    layouts = (ARRAY, PICTURE) if pictures else (ARRAY,)
+    InputError. `pictures`: the runner also feeds ports of layout PICTURE; `layouts`: it feeds these and no others."""
+    layouts = layouts or ((ARRAY, PICTURE) if pictures else (ARRAY,))
     for port in (artifact.input, artifact.output):
         if port.layout not in layouts or (port.dtype, port.range) != _FED[port.layout]:
             raise InputError(
@@ -46,6 +53,18 @@ def to_pixels(tile: Array) -> Array:
 def from_pixels(pixels: Array) -> Array:
     """Whole numbers from 0 to 255 -> float32 in [0, 1]."""
     return pixels / np.float32(255)
+
+
+def as_stored(tile: Array, port: Port) -> NDArray[np.generic]:
+    """A tile, NCHW float32 in [0, 1], as an input port takes it."""
+    given: NDArray[np.generic] = to_pixels(tile).astype(np.uint8) if port.layout in PICTURES else tile
+    return np.ascontiguousarray(given.transpose(0, 2, 3, 1)) if port.layout in CHANNELS_LAST else given
+
+
+def from_stored(found: Array, port: Port) -> Array:
+    """What an output port gave as NCHW float32 in [0, 1]."""
+    given = from_pixels(found.astype(np.float32)) if port.layout in PICTURES else found
+    return np.ascontiguousarray(given.transpose(0, 3, 1, 2)) if port.layout in CHANNELS_LAST else given
 
 
 def require_port(artifact_id: str, port: Port, found: Mapping[str, tuple[object, ...]]) -> None:

@@ -10,7 +10,11 @@ from export.targets.table import TARGETS
 from tests.project.repository import ROOT, extras, files, pyproject
 
 NAMED = re.compile(r"(?:dlgsanet-edge|['\" ]\.)\[([\w,-]+)\]")
-DISTRIBUTIONS = {"sklearn": "scikit-learn", "tensorrt_rtx": "tensorrt-rtx"}  # where the import has another name
+DISTRIBUTIONS = {
+    "sklearn": "scikit-learn",
+    "tensorrt_rtx": "tensorrt-rtx",
+    "ai_edge_litert": "ai-edge-litert",
+}  # where the import has another name
 
 
 def test_every_extra_that_is_named_exists() -> None:
@@ -38,6 +42,7 @@ def test_a_device_gets_the_core_and_its_backend_and_no_more() -> None:
     assert distributions(["openvino"]) == {"openvino"}
     assert distributions(["onnxruntime"]) == {"onnxruntime"}
     assert distributions(["coreml"]) == {"coremltools"}
+    assert distributions(["litert"]) == {"ai-edge-litert", "flatbuffers"}
 
 
 def test_all_is_everything_but_what_needs_a_machine_or_an_environment_of_its_own() -> None:

@@ -23,7 +23,8 @@ from benchmarks.subjects.datasets import Dataset
 from benchmarks.subjects.subject import origin_of
 from benchmarks.subjects.torch_peers import reference_function
 from dlgsanet.storage.typed_json import decode, to_json
-from runtimes.backends.references import Judge, judges
+from runtimes.backends.backend import Judge
+from runtimes.backends.registry import judges
 from runtimes.bundle.manifest import Manifest, read_manifest
 
 Levels = tuple[float, float, float, float]

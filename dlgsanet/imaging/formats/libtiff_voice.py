@@ -1,4 +1,5 @@
-"""libtiff writes what it dislikes straight to the process's stderr; here it is kept from doing so."""
+"""libtiff writes what it dislikes straight to the process's stderr; here it is kept from doing so, as are other
+libraries that know no other place for their remarks."""
 
 from __future__ import annotations
 
@@ -16,8 +17,9 @@ _REMARK = re.compile(rb"(?:\w*(?:" + _MODULES + rb")\w*|tempfile\.tif): .*")
 
 
 @contextmanager
-def silenced() -> Iterator[None]:
-    """One block at a time in the process. What others write to stderr meanwhile is written again at the end."""
+def silenced(remark: re.Pattern[bytes] = _REMARK) -> Iterator[None]:
+    """Without lines that are a `remark`. One block at a time in the process. What others write to stderr meanwhile is
+    written again at the end."""
     with _LOCK:
         try:
             stderr = os.dup(2)
@@ -32,6 +34,6 @@ def silenced() -> Iterator[None]:
                 os.dup2(stderr, 2)
                 os.close(stderr)
                 kept.seek(0)
-                others = [line for line in kept.readlines() if not _REMARK.fullmatch(line.rstrip(b"\r\n"))]
+                others = [line for line in kept.readlines() if not remark.fullmatch(line.rstrip(b"\r\n"))]
                 with suppress(OSError):
                     os.write(2, b"".join(others))

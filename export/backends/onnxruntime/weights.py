@@ -8,15 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
-from export.quantization.layers import as_half, is_end
+from export.quantization.layers import as_half, is_end, rounded
 
 if TYPE_CHECKING:
     import onnx
-
-_LARGEST = 127.0  # of s8, symmetric: -128 is not used
 
 
 def store_int8(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -50,14 +45,6 @@ def store_int8(model: onnx.ModelProto) -> onnx.ModelProto:
     graph.node.extend(nodes)
     onnx.checker.check_model(made)
     return made
-
-
-def rounded(weights: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
-    """Weights (O, I, H, W) as s8 values and scales (O, 1, 1, 1): values * scales is nearest to them, symmetric, with
-    the largest of each channel exact."""
-    scale = np.abs(weights).max(axis=(1, 2, 3), keepdims=True) / np.float32(_LARGEST)
-    scale[scale == 0] = 1
-    return np.rint(weights / scale).astype(np.int8), scale
 
 
 def _cast(source: str, target: str) -> onnx.NodeProto:

@@ -10,7 +10,7 @@ from benchmarks.latency import plan
 from benchmarks.latency.options import BenchOptions
 from benchmarks.latency.plan import contestants, plan_bench
 from dlgsanet.errors import InputError, UnavailableError
-from runtimes.backends.references import interpreters
+from runtimes.backends.registry import interpreters
 from tests.benchmarks.bundles import TILE, make_bundle
 
 

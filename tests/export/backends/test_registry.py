@@ -14,9 +14,9 @@ from export.targets.row import Row
 
 def test_the_versions_that_count_are_those_of_the_backends() -> None:
     assert registry.tools() == (
-        *("torch", "numpy", "onnx", "onnxruntime", "openvino", "nncf", "coremltools", "tensorrt-rtx"),
+        *("torch", "numpy", "onnx", "onnxruntime", "openvino", "nncf", "coremltools", "tensorrt-rtx", "ai-edge-litert"),
     )
-    assert set(registry.timed_tools()) == {"numpy", "onnxruntime", "openvino", "nncf"}
+    assert set(registry.timed_tools()) == {"numpy", "onnxruntime", "openvino", "nncf", "ai-edge-litert"}
 
 
 def test_every_backend_with_int8_rows_has_a_quantizer() -> None:

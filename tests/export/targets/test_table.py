@@ -60,12 +60,20 @@ def test_refused_pairs_are_not_in_the_table() -> None:
     ("to", "precision", "expected"),
     [
         ([], [], names(default_targets())),
-        ([], ["int8"], ["onnxruntime-int8", "openvino-int8", "coreml-int8", "tensorrt-int8", "tensorrt-rtx-int8"]),
+        (
+            [],
+            ["int8"],
+            ["onnxruntime-int8", "openvino-int8", "coreml-int8", "tensorrt-int8", "tensorrt-rtx-int8", "litert-int8"],
+        ),
         (["openvino-int8-mixed"], [], ["openvino-int8-mixed"]),
         (["onnxruntime"], [], ["onnxruntime-fp32"]),
         (["openvino"], [], ["openvino-fp32", "openvino-bf16", "openvino-fp16"]),
         (["openvino"], ["bf16"], ["openvino-bf16"]),
-        ([], ["fp32"], ["onnxruntime-fp32", "openvino-fp32", "coreml-fp32", "tensorrt-fp32", "tensorrt-rtx-fp32"]),
+        (
+            [],
+            ["fp32"],
+            ["onnxruntime-fp32", "openvino-fp32", "coreml-fp32", "tensorrt-fp32", "tensorrt-rtx-fp32", "litert-fp32"],
+        ),
         (["coreml-pal6"], [], ["coreml-pal6"]),
         ([], ["pal4"], ["coreml-pal4"]),
         (["openvino-fp16", "onnxruntime-fp32"], [], ["onnxruntime-fp32", "openvino-fp16"]),

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dlgsanet.errors import UnavailableError
-from runtimes.backends import references, registry
+from runtimes.backends import registry
 from runtimes.backends.backend import Backend
 from runtimes.backends.registry import BUILT_IN, backend_runner, find_backend, import_engine
 from runtimes.runner.contract import Runner, RunOptions
@@ -47,7 +47,7 @@ def test_a_backend_that_is_not_there_is_one_line(kit, tmp_path: Path) -> None:
     torch = kit.artifact("torch", "fp32", kit.tile, "a.pt", {"a.pt": "0" * 64})
     with pytest.raises(UnavailableError, match="backend 'torch' runs no artifacts"):
         backend_runner(tmp_path, torch, 2, RunOptions())
-    assert references.judges(artifact, "CPU") == ()
+    assert registry.judges(artifact, "CPU") == ()
 
 
 def test_a_broken_package_of_others_is_said_when_its_artifact_is_opened(kit, tmp_path: Path, monkeypatch) -> None:
@@ -57,4 +57,4 @@ def test_a_broken_package_of_others_is_said_when_its_artifact_is_opened(kit, tmp
     with pytest.raises(UnavailableError, match="artifact 'plug-fp32-16x16': backend 'plug' of package 'plug' cannot"):
         backend_runner(tmp_path, artifact, 2, RunOptions())
     assert isinstance(find_backend("openvino"), Backend)
-    assert references.interpreters() == ("coreml-reference", "tensorrt-reference", "tensorrt-reference-fp16-scales")
+    assert registry.interpreters() == ("coreml-reference", "tensorrt-reference", "tensorrt-reference-fp16-scales")

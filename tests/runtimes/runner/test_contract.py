@@ -21,6 +21,8 @@ from runtimes.runner import contract
 from runtimes.runner.contract import OutputError, RunInfo, Runner, RunOptions
 from runtimes.runner.tiling import upscale_tiled
 from tests.runtimes.backends.coreml.fake_coreml import pretend
+from tests.runtimes.backends.litert.litert_kit import NAME as LITERT_NAME
+from tests.runtimes.backends.litert.litert_kit import add_artifact, tiny_tflite
 from tests.runtimes.backends.tensorrt.fakes.fake_cuda import FakeCuda
 from tests.runtimes.backends.tensorrt.fakes.fake_engines import TABLE, built, install
 
@@ -29,17 +31,23 @@ INTERPRETERS = ("coreml-reference", "tensorrt-reference")
 FAKES = ("coreml", "tensorrt")  # engines that this machine has not: stand-ins that compute the tiny network in NumPy
 
 
-@pytest.fixture(params=["torch", "onnxruntime", "openvino", *INTERPRETERS, *FAKES])
+@pytest.fixture(params=["torch", "onnxruntime", "openvino", "litert", *INTERPRETERS, *FAKES])
 def make(request: pytest.FixtureRequest, bundle: Path, kit) -> Make:
     """A maker of closed runners of the tiny network on its 16x16 tile."""
     backend: str = request.param
     if backend == "torch":
         return lambda: TorchRunner(kit.numpy, kit.scale, kit.tile, "tiny", threads=1)
-    if backend in (*INTERPRETERS, *FAKES):
+    if backend in ("litert", *INTERPRETERS, *FAKES):
         maker: Make = request.getfixturevalue(backend.replace("-", "_"))
         return maker
     pytest.importorskip(backend)
     return lambda: open_runner(bundle, f"{backend}-fp32-16x16", threads=1)
+
+
+@pytest.fixture
+def litert(bundle: Path, kit) -> Make:
+    add_artifact(bundle, kit, tiny_tflite(kit))
+    return lambda: open_runner(bundle, LITERT_NAME, threads=1)
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ from export.bundle.writer import export_bundle
 from runtimes import open_runner
 from runtimes.backends.coreml import REFERENCE
 from runtimes.backends.coreml.reference import SPECIFICATION, MilRunner, read_package
-from runtimes.backends.references import judges
+from runtimes.backends.registry import judges
 from runtimes.bundle.manifest import Artifact, manifest_json, read_manifest
 
 pytest.importorskip("coremltools")

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from onnx import numpy_helper
 
-from export.backends.onnxruntime.weights import rounded, store_int8
+from export.backends.onnxruntime.weights import store_int8
 from export.bundle.options import ExportOptions
 from export.bundle.writer import export_bundle
 from export.pictures import photograph
-from export.quantization.layers import ENDS
+from export.quantization.layers import ENDS, rounded
 from runtimes import open_runner
 from runtimes.backends.onnxruntime.session import quiet_options
 from runtimes.bundle.manifest import read_manifest

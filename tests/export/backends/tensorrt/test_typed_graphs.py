@@ -27,7 +27,7 @@ from export.graph.graph import Graph
 from export.quantization.options import CalibrationOptions
 from export.targets.table import Target
 from runtimes import open_runner
-from runtimes.backends.references import judges
+from runtimes.backends.registry import judges
 from runtimes.backends.tensorrt import REFERENCE, REFERENCE_FP16_SCALES
 from runtimes.backends.tensorrt.lint.lint import require_clean
 from runtimes.bundle.manifest import read_manifest
