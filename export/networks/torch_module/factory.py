@@ -28,7 +28,7 @@ def load_factory(name: str) -> LoadedModule:
         raise InputError(
             f"{shown(name)} needs {error.name}, which is not here: install it, or put its folder into PYTHONPATH"
         ) from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise InputError(f"{shown(name)} failed: {type(error).__name__}: {error}") from error
     if not isinstance(module, nn.Module):
         raise InputError(f"expected {shown(name)} to return a torch.nn.Module, found {type(module).__name__}")

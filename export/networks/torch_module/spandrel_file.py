@@ -33,7 +33,7 @@ def load_spandrel(name: str) -> LoadedModule:
     except Exception as error:
         raise InputError(
             f"{Path(name).name} is neither a DLGSANet checkpoint nor one that spandrel {version('spandrel')} knows: "
-            f"{type(error).__name__}: {error}"
+            f"{type(error).__name__}: {error}".rstrip(": ")
         ) from error
     channels = (found.input_channels, found.output_channels)
     if channels != (3, 3) or not isinstance(found, spandrel.ImageModelDescriptor):

@@ -81,7 +81,7 @@ def traced(job: TraceJob) -> Traced:
     """Raises BackendError where it cannot be traced so, InputError for what decides by the picture,
     or gives another one each time."""
     loaded = FAMILIES[job.family](job.thing)
-    loaded.module.eval().requires_grad_(False)
+    loaded.module.float().eval().requires_grad_(False)
     for tile in job.tiles:
         _require_size(loaded, tile, job.thing)
     lr = torch.from_numpy(photograph(job.tiles[0]))

@@ -61,6 +61,12 @@ def broken():
 
 def number():
     return 3
+
+def leaving():
+    raise SystemExit(0)
+
+def in_half():
+    return Network().half()
 """
 
 

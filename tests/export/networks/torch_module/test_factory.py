@@ -35,6 +35,7 @@ def test_a_factory_is_called(theirs: Callable[[str], str]) -> None:
     ("name", "words"),
     [
         ("broken", "failed: KeyError: 'weights'"),
+        ("leaving", "failed: SystemExit: 0"),
         ("number", r"expected '?their_networks:number'? to return a torch.nn.Module, found int"),
         ("lacking", "has no attribute 'lacking'"),
     ],

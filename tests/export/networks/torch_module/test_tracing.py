@@ -40,6 +40,10 @@ def test_inputs_with_defaults_are_left_out(theirs: Theirs, tmp_path: Path) -> No
     assert [value.name for value in onnx.load(tmp_path / "a.onnx").graph.input] == ["lr"]
 
 
+def test_a_module_in_half_is_traced_in_single(theirs: Theirs, tmp_path: Path) -> None:
+    assert traced(job(theirs, "in_half", tmp_path / "a.onnx")).certificate.max_rel < 1e-6
+
+
 def test_sizes_change_where_the_module_lets_them(theirs: Theirs, tmp_path: Path) -> None:
     assert traced(job(theirs, "network", tmp_path / "a.onnx", True)).multiple == 1
     (given,) = onnx.load(tmp_path / "a.onnx").graph.input
