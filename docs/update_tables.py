@@ -72,6 +72,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "worth": latency.worth,
     "fleet-nodes": studies.fleet_nodes,
     "fleet-start": studies.fleet_start,
+    "fleet-actors": studies.fleet_actors,
     "image-sizes": studies.images,
     "served": studies.served,
     "upscale-start": studies.upscale_starts,

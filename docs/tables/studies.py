@@ -99,6 +99,11 @@ def fleet_nodes() -> str:
     return upscale_fleet.nodes_table(study(upscale_fleet.FleetNodes, "fleet-nodes.json"))
 
 
+def fleet_actors() -> str:
+    """Two actors of one thread against a process of two."""
+    return upscale_fleet.actors_line(study(upscale_fleet.FleetActors, "fleet-actors.json"))
+
+
 def fleet_start() -> str:
     """How soon a large job has its first result."""
     return upscale_fleet.start_line(study(upscale_fleet.FleetStart, "fleet-start.json"))

@@ -176,6 +176,40 @@ def test_bad_pictures_are_listed_and_one_that_ends_actors_too(
     assert contents(tmp_path / "out") == good
 
 
+def write_film(place: Path) -> None:
+    """A second of moving noise."""
+    import av
+
+    noise = np.random.default_rng(1).integers(0, 256, (24, 60, 3), np.uint8)
+    with av.open(str(place), "w") as container:
+        stream = container.add_stream("ffv1", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 32, 24, "yuv420p"
+        for i in range(25):
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(noise[:, i : i + 32]), format="rgb24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+
+
+def test_a_film_lies_among_pictures(
+    cluster: Any, pictures: Path, expected: dict[str, bytes], _built_bundle: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("av")
+    place, alone = tmp_path / "in", tmp_path / "alone.mkv"
+    shutil.copytree(pictures / "d0", place)
+    write_film(place / "film.mkv")
+    asked = ["upscale", str(place / "film.mkv"), "-o", str(alone), "--bundle", str(_built_bundle), "-q"]
+    assert main([*asked, "--artifact", ARTIFACT, "--threads", "1"]) == 0
+    process = driver(cluster, place, tmp_path / "out", _built_bundle, tmp_path / "record.jsonl")
+    code, _, errors = finish(process)
+    assert code == 0, errors
+    made = contents(tmp_path / "out")
+    (name,) = (name for name in made if name.startswith("film"))
+    assert made.pop(name) == alone.read_bytes()
+    assert made == {each.removeprefix("d0/"): data for each, data in expected.items() if each.startswith("d0/")}
+    told = {one["source"]: one for one in records(tmp_path / "record.jsonl")}
+    assert told["film.mkv"]["status"] == "done" and told["film.mkv"]["megapixels"] == round(24 * 32 * 25 / 1e6, 3)
+
+
 def test_a_node_with_a_full_disk_leaves_its_files_to_others(
     cluster: Any, pictures: Path, expected: dict[str, bytes], _built_bundle: Path, tmp_path: Path
 ) -> None:
