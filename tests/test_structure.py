@@ -115,6 +115,7 @@ TESTS_OF_MANY = {
     "tests/export/quantization/test_quantize.py",
     "tests/runtimes/test_imports.py",
     "tests/runtimes/backends/kserve/test_real_server.py",
+    "tests/runtimes/upscale/fleet/test_object_store.py",
     "tests/runtimes/backends/tensorrt/test_conformance.py",
     "tests/runtimes/backends/coreml/mil/test_operators.py",
     "tests/gpu/test_cuda.py",
