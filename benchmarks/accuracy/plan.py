@@ -92,7 +92,7 @@ def _plan_pair(options: CheckOptions, limits: LimitTable) -> CheckPlan:
     pair = open_pair(
         PairQuestion(
             *(options.bundle, options.reference, options.tile, options.precision, options.top, options.channels),
-            *(options.mean or ZERO, options.deviation or ONE, run),
+            *(run, options.mean or ZERO, options.deviation or ONE),
         )
     )
     dataset = open_data(options, pair.origin.scale) or open_shipped(pair.origin.scale)

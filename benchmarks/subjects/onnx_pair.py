@@ -15,7 +15,7 @@ from runtimes.backends.onnxruntime import ENGINE
 from runtimes.backends.onnxruntime.file_runner import OnnxFileRunner
 from runtimes.backends.onnxruntime.look import Looked, LookJob, look
 from runtimes.backends.onnxruntime.untouched import open_untouched
-from runtimes.bundle.foreign import Channels, Foreign, Triple
+from runtimes.bundle.foreign import ONE, ZERO, Channels, Foreign, Triple
 from runtimes.bundle.manifest import PRECISIONS
 from runtimes.file_formats.onnx_file import read_facts
 from runtimes.runner.contract import RunOptions
@@ -36,9 +36,9 @@ class PairQuestion:
     precision: str | None
     top: float | None
     channels: Channels
-    mean: Triple
-    deviation: Triple
     options: RunOptions
+    mean: Triple = ZERO
+    deviation: Triple = ONE
 
 
 @dataclass(frozen=True)
