@@ -165,12 +165,16 @@ def test_signals_to_all_processes_are_for_the_parent(make: Make, signal: str) ->
 
 
 @pytest.fixture
-def warm(monkeypatch: pytest.MonkeyPatch) -> str:
-    """A job whose child is forked from the tests' process that has the imports."""
+def warm(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A job whose child is forked from a process of its own that has the imports: that of all tests has the environment
+    of the first that asked."""
     if not sys.platform.startswith("linux"):
         pytest.skip("nothing is forked here")
     monkeypatch.setattr(warm_children, "OURS", ("tests.runtimes.machine.", "another"))
-    return "tests.runtimes.machine.limited_work"
+    own = warm_children.WarmChildren()
+    monkeypatch.setattr(child, "subprocess", own)
+    yield "tests.runtimes.machine.limited_work"
+    own.end()
 
 
 def test_limits_that_a_test_sets_hold_for_warm_children(warm: str) -> None:
