@@ -101,7 +101,7 @@ class Waiting:
     def __init__(self, task: Task) -> None:
         self._outcome = FileOutcome("", "", DONE, "wait", "none", "here", WAIT_S, 1.0)
 
-    def __call__(self, row: dict[str, str]) -> dict[str, object]:
+    def __call__(self, row: dict[str, object]) -> dict[str, object]:
         """A row of an item -> a FileOutcome."""
         Event().wait(WAIT_S)
         return {**asdict(self._outcome), **row}

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from dlgsanet.errors import InputError
 from dlgsanet.imaging.files import suffixes_read
@@ -12,14 +13,34 @@ from runtimes.upscale.fleet.store import StoredFile
 from runtimes.upscale.targets import PictureSource, named_in_folder
 from runtimes.upscale.video.codecs import CONTAINERS
 
+PIECES_OF_AN_ACTOR, BYTES_OF_A_PIECE = 4, 1 << 18
+"""See `cut`."""
+
 
 @dataclass(frozen=True)
 class FleetItem:
-    """One file of the source store and its result in the target store, both by name; `size` in bytes."""
+    """One file of the source store and its result in the target store, both by name; `size` in bytes. Of a film that
+    is cut into `pieces`: the one of number `piece`."""
 
     source: str
     target: str
     size: int
+    piece: int = 0
+    pieces: int = 1
+
+    @property
+    def key(self) -> str:
+        """No other piece of work has it."""
+        return self.target if self.pieces == 1 else f"{self.target}#{self.piece}"
+
+    def row(self) -> dict[str, object]:
+        """For an actor."""
+        return {"source": self.source, "target": self.target, "piece": self.piece, "pieces": self.pieces}
+
+
+def item_of(row: Mapping[str, Any]) -> FleetItem:
+    """The item of a row."""
+    return FleetItem(row["source"], row["target"], 0, int(row.get("piece", 0)), int(row.get("pieces", 1)))
 
 
 def list_items(found: Iterable[StoredFile], source: str, form: str | None, scale: int) -> list[FleetItem]:
@@ -27,11 +48,11 @@ def list_items(found: Iterable[StoredFile], source: str, form: str | None, scale
 
     Raises InputError: nothing to do, or two files whose results would have one name.
     """
-    pictures, videos = suffixes_read(), tuple(CONTAINERS)
-    wanted = {_name(one, source): one for one in found if _name(one, source).lower().endswith((*pictures, *videos))}
+    read = (*suffixes_read(), *CONTAINERS)
+    wanted = {_name(one, source): one for one in found if _name(one, source).lower().endswith(read)}
     if not wanted:
         raise InputError(f"expected pictures or videos below '{source}', found none; correct the place")
-    films = {name for name in wanted if name.lower().endswith(videos)}
+    films = {name for name in wanted if is_film(name)}
     sources = [PictureSource(Path(name), Path(name).parent) for name in wanted if name not in films]
     named = named_in_folder(sources, Path(), form, scale)
     items = [_item(wanted[one.path.as_posix()], target.as_posix()) for target, one in named.items()]
@@ -43,6 +64,30 @@ def missing(items: Sequence[FleetItem], there: Iterable[StoredFile]) -> list[Fle
     """The items whose results are not in the target store."""
     names = {one.name for one in there}
     return [item for item in items if item.target not in names]
+
+
+def cut(items: Sequence[FleetItem], at_once: int) -> list[FleetItem]:
+    """The same work with films in pieces, at equal distances among the pictures.
+
+    More pieces than actors, since some take longer; not many more, since each decodes what is before it, too: a film in
+    N pieces is decoded N / 2 times. A piece of a small file would be no segment.
+    """
+    pictures = [item for item in items if not is_film(item.target)]
+    films = [item for item in items if is_film(item.target)]
+    pieces = [replace(film, piece=i, pieces=many) for film in films for many in [_pieces(film, at_once)]
+              for i in range(many)]  # fmt: skip
+    at = [(i * len(pictures) / len(pieces), 0, piece) for i, piece in enumerate(pieces)]
+    among = [(float(i), 1, item) for i, item in enumerate(pictures)]
+    return [item for _, _, item in sorted([*at, *among], key=lambda it: it[:2])]
+
+
+def _pieces(film: FleetItem, at_once: int) -> int:
+    return max(1, min(PIECES_OF_AN_ACTOR * at_once, -(-film.size // BYTES_OF_A_PIECE)))
+
+
+def is_film(name: str) -> bool:
+    """Whether a file is one, by its name."""
+    return name.lower().endswith(tuple(CONTAINERS))
 
 
 def _item(stored: StoredFile, target: str) -> FleetItem:

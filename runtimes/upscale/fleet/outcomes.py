@@ -5,13 +5,16 @@ from __future__ import annotations
 import importlib
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from types import ModuleType
 from typing import TypeAlias
 
 from dlgsanet.command_line.voice import Voice
+from dlgsanet.errors import EdgeError
 from runtimes.upscale.fleet.cluster import actors, resources_of_an_actor
-from runtimes.upscale.fleet.items import FleetItem
-from runtimes.upscale.fleet.record import ELSEWHERE, FAILED, FileOutcome
+from runtimes.upscale.fleet.items import FleetItem, cut, is_film, item_of
+from runtimes.upscale.fleet.record import ELSEWHERE, FAILED, FileOutcome, of_all_pieces
+from runtimes.upscale.fleet.store import parts_folder
 from runtimes.upscale.fleet.worker import Task, Upscaler
 
 LOST = "its process, or its machine, ended whenever it was tried"
@@ -21,7 +24,7 @@ BLOCKS, FILES_OF_A_BLOCK = (500, 2000), 16
 BLOCKS_OF_AN_ACTOR = 16
 """See `blocks_of`."""
 
-Actor: TypeAlias = Callable[[dict[str, str]], dict[str, object]]
+Actor: TypeAlias = Callable[[dict[str, object]], dict[str, object]]
 """A row of an item -> that of its outcome; made of the task, once in each process."""
 
 
@@ -47,43 +50,63 @@ def upscale_all(
     What comes back with no outcome (a machine was lost for good) or from a machine that cannot work is given out again,
     alone, as long as anything else gets done; what is left then is written down as failed.
     """
-    left, found = {item.target: item for item in items}, list[FileOutcome]()
-    why, said = dict[str, str](), set[str]()
-    blocks, before = blocks_of(len(items), actors(ray, task.options)), -1
-
-    def tell(outcome: FileOutcome) -> None:
-        found.append(outcome)
-        write(outcome)
-        step(outcome.target)
-
-    with voice.progress(len(items)) as step:
+    at_once = actors(ray, task.options)
+    todo = cut(items, at_once) if task.keep else list(items)
+    left, why, said = {item.key: item for item in todo}, dict[str, str](), set[str]()
+    files = _Files(todo, task, write)
+    blocks, before = blocks_of(len(todo), at_once), 0
+    with voice.progress(len(todo)) as step:
         step("starting actors")
-        while left and len(found) > before:
-            before = len(found)
-            for outcome in _outcomes(ray, task, list(left.values()), blocks, actor):
+        while left and len(left) != before:
+            before = len(left)
+            for key, outcome in _outcomes(ray, task, list(left.values()), blocks, actor):
                 if outcome.status == ELSEWHERE:
-                    reason = why[outcome.target] = f"{outcome.machine}: {outcome.reason}"
+                    reason = why[key] = f"{outcome.machine}: {outcome.reason}"
                     if outcome.machine not in said:
                         said.add(outcome.machine)
                         voice.note(f"a machine cannot work, its files go to others: {reason}")
-                elif left.pop(outcome.target, None) is not None:
-                    tell(outcome)
-            blocks = len(items)
-        for item in left.values():
-            reason = why.get(item.target, LOST)
-            tell(FileOutcome(item.source, item.target, FAILED, "", "", "", 0.0, reason=reason))
-    return found
+                elif left.pop(key, None) is not None:
+                    step(outcome.target)
+                    files.add(outcome)
+            blocks = len(todo)
+        for key, item in left.items():
+            reason = why.get(key, LOST)
+            files.add(FileOutcome(item.source, item.target, FAILED, "", "", "", 0.0, reason=reason))
+    return files.whole
+
+
+class _Files:
+    """Outcomes of pieces, told as those of files once the last piece of one is in; then nobody needs its segments."""
+
+    def __init__(self, todo: Sequence[FleetItem], task: Task, write: Callable[[FileOutcome], None]) -> None:
+        self.whole: list[FileOutcome] = []
+        self._pieces = {item.target: item.pieces for item in todo}
+        self._found: dict[str, list[FileOutcome]] = {}
+        self._task, self._write = task, write
+
+    def add(self, piece: FileOutcome) -> None:
+        found = self._found.setdefault(piece.target, [])
+        found.append(piece)
+        if len(found) < self._pieces[piece.target]:
+            return
+        whole = of_all_pieces(self._found.pop(piece.target)) if self._task.keep else piece
+        self.whole.append(whole)
+        self._write(whole)
+        if self._task.keep and is_film(whole.target) and whole.status != FAILED:
+            with suppress(EdgeError):
+                self._task.target.remove(parts_folder(whole.target))
 
 
 def _outcomes(
     ray: ModuleType, task: Task, items: Sequence[FleetItem], blocks: int, actor: Callable[[Task], Actor]
-) -> Iterator[FileOutcome]:
+) -> Iterator[tuple[str, FileOutcome]]:
+    """Keys of items with what became of them."""
     data = importlib.import_module("ray.data")
     context = data.DataContext.get_current()
     context.enable_progress_bars = False
     context.max_errored_blocks = -1
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)
-    rows = [{"source": item.source, "target": item.target} for item in items]
+    rows = [item.row() for item in items]
     options = task.options
     todo = data.from_items(rows, override_num_blocks=min(blocks, len(rows)))
     room = max(1, min(len(rows), actors(ray, options)))
@@ -94,4 +117,5 @@ def _outcomes(
         **resources_of_an_actor(options),
     )
     for row in results.iter_rows():
-        yield FileOutcome(**row)
+        key = item_of(row).key
+        yield key, FileOutcome(**{name: value for name, value in row.items() if name not in ("piece", "pieces")})

@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import IO
 
 from dlgsanet.errors import InputError
 from dlgsanet.storage.json_text import parse
 from dlgsanet.storage.typed_json import decode
+from runtimes.upscale.fleet.items import is_film
 
 DONE, THERE, FAILED, ELSEWHERE = "done", "there", "failed", "elsewhere"
+
+JOINED = "joined"
+"""Of a film's piece: after it the whole film was there. Never written."""
+
+NOT_ONE_KIND = (
+    "its segments were made by machines with other versions of the engine or of PyAV, and make no one film: install "
+    "the same everywhere"
+)
 
 
 @dataclass(frozen=True)
 class FileOutcome:
     """What became of one file. `status`: done, there (another run or actor had made it), failed, or elsewhere (not
-    here, for a reason of the machine; never written). `megapixels`: of the source. `seconds`: fetching, computing and
-    writing by one actor, all attempts."""
+    here, for a reason of the machine; never written). `megapixels`: of the source; of a film, of the frames that this
+    run computed. `seconds`: fetching, computing and writing, all attempts; of a film, by all machines, which `machine`
+    names."""
 
     source: str
     target: str
@@ -32,6 +42,25 @@ class FileOutcome:
     megapixels: float = 0.0
     attempts: int = 1
     reason: str = ""
+
+
+def of_all_pieces(pieces: Sequence[FileOutcome]) -> FileOutcome:
+    """What became of a file, from its pieces. A film is done where one of them joined it; where all are there and none
+    could, segments of several kinds are there."""
+    first, status = pieces[0], {one.status for one in pieces}
+    if status == {THERE}:
+        return first
+    failed = next((one for one in pieces if one.status == FAILED), None)
+    ok = bool(status & {JOINED, THERE}) or not (failed or is_film(first.target))
+    return replace(
+        next((one for one in pieces if one.artifact), first),
+        status=DONE if ok else FAILED,
+        machine=", ".join(sorted({one.machine for one in pieces if one.machine})),
+        seconds=round(sum(one.seconds for one in pieces), 3),
+        megapixels=round(sum(one.megapixels for one in pieces), 3),
+        attempts=max(one.attempts for one in pieces),
+        reason="" if ok else failed.reason if failed else NOT_ONE_KIND,
+    )
 
 
 @contextmanager

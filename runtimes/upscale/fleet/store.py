@@ -17,6 +17,7 @@ from dlgsanet.errors import BackendError, EdgeError, InputError
 
 _URL = re.compile(r"([a-z][a-z0-9+.-]+):/+(.*)", re.DOTALL)
 _PART = ".dlgsanet-part-"
+_PARTS = ".parts"
 _LEFT = timedelta(days=1)
 _WHOLE_AT_ONCE = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "oci"})
 """Where an object appears when all of it is there, and cannot be renamed without a copy."""
@@ -85,15 +86,32 @@ class Store:
                     fs.rm_file(part)
                 raise
 
+    def names(self, folder: str) -> set[str]:
+        """Of the files that lie in a folder of the store now, if it is there; hidden folders, too."""
+        with self._opened() as (fs, root):
+            fs.invalidate_cache()
+            return {posixpath.basename(path) for path in fs.find(_below(root, folder))}
+
+    def remove(self, folder: str) -> None:
+        """Remove a folder with all that is in it, if it is there."""
+        with self._opened() as (fs, root), suppress(FileNotFoundError):
+            fs.invalidate_cache()
+            fs.rm(_below(root, folder), recursive=True)
+
     def clear_parts(self) -> int:
-        """Remove what actors of this job left half-written that were killed, and what is older than a day of jobs that
-        were killed themselves. How many there were; what cannot be removed, as another user's, stays."""
+        """Remove what actors of this job left half-written that were killed, what is older than a day of jobs that were
+        killed themselves, and segments of films that are there. How many there were; what cannot be removed, as another
+        user's, stays."""
         removed = 0
         with suppress(EdgeError), self._opened() as (fs, root):
             found = fs.find(root) if fs.isdir(root) and not _kinds(fs) & _WHOLE_AT_ONCE else []
             for path in [path for path in found if self._is_left(fs, path)]:
                 with suppress(OSError):
                     fs.rm_file(path)
+                    removed += 1
+            for folder in {folder for path in found if (folder := _finished_parts(path, set(found)))}:
+                with suppress(OSError):
+                    fs.rm(folder, recursive=True)
                     removed += 1
         return removed
 
@@ -123,6 +141,20 @@ class Store:
             raise InputError(f"cannot use '{self.url}': {error}; correct the place, or its rights") from error
         except OSError as error:
             raise BackendError(f"'{self.url}' does not answer: {error}") from error
+
+
+def parts_folder(target: str) -> str:
+    """Where the segments of a film lie until they are joined: beside it, under a hidden name."""
+    folder, name = posixpath.split(target)
+    return posixpath.join(folder, f".{name}{_PARTS}")
+
+
+def _finished_parts(path: str, there: set[str]) -> str | None:
+    """The folder of segments that a file lies in, of a film that is there."""
+    folder = posixpath.dirname(posixpath.dirname(path))
+    above, name = posixpath.split(folder)
+    film = posixpath.join(above, name.removeprefix(".").removesuffix(_PARTS))
+    return folder if film in there and parts_folder(film) == folder else None
 
 
 def _below(root: str, name: str) -> str:

@@ -6,6 +6,7 @@ import errno
 import importlib
 import platform
 import re
+import shutil
 import tempfile
 from collections.abc import Mapping
 from contextlib import ExitStack, nullcontext
@@ -20,17 +21,17 @@ from dlgsanet.imaging.limits import at_most
 from runtimes.bundle.manifest import read_manifest
 from runtimes.machine.clock import now_ms
 from runtimes.machine.processor import cpu_name
-from runtimes.runner.contract import RunOptions
+from runtimes.runner.contract import Runner, RunOptions
 from runtimes.upscale.choice import chosen_runner
 from runtimes.upscale.fleet.begun import begin, end
+from runtimes.upscale.fleet.items import FleetItem, is_film, item_of
 from runtimes.upscale.fleet.parcel import Parcel, unpack
-from runtimes.upscale.fleet.record import DONE, ELSEWHERE, FAILED, THERE, FileOutcome
+from runtimes.upscale.fleet.record import DONE, ELSEWHERE, FAILED, JOINED, THERE, FileOutcome
 from runtimes.upscale.fleet.store import Store
 from runtimes.upscale.options import UpscaleOptions
 from runtimes.upscale.plan import UpscalePlan, plan_jobs
 from runtimes.upscale.run import run_upscale
 from runtimes.upscale.targets import PictureSource
-from runtimes.upscale.video.codecs import CONTAINERS
 
 ATTEMPTS = 3
 """How often an actor tries a picture that it cannot upscale before that is written down."""
@@ -89,6 +90,8 @@ class Upscaler:
         self._task = task
         self._stack = ExitStack()
         self._broken = ""
+        self._films: Runner | None = None
+        self._film_here: str | None = None
         if (times := begin(task.counter, None)) > DEATHS:
             self._broken = f"opening the artifact: {ended(times - 1)}"
             return
@@ -108,60 +111,67 @@ class Upscaler:
         self._run = self._stack.enter_context(chosen_runner(bundle, family, wanted, lambda line: None))
         self._options = replace(options, bundle=bundle, ray=None)
 
-    def __call__(self, row: dict[str, str]) -> dict[str, object]:
-        """`source` and `target` by name -> an FileOutcome."""
-        source, target = row["source"], row["target"]
+    def __call__(self, row: Mapping[str, object]) -> dict[str, object]:
+        """The row of a FleetItem -> a FileOutcome, with the number of its piece."""
+        item = item_of(row)
+        return {**asdict(self._told(item)), "piece": item.piece, "pieces": item.pieces}
+
+    def _told(self, item: FleetItem) -> FileOutcome:
         if self._broken:
-            return asdict(self._elsewhere(source, target, self._broken))
-        times = begin(self._task.counter, target)
+            return self._elsewhere(item, self._broken)
+        times = begin(self._task.counter, item.key)
         if times > DEATHS:
-            found = FileOutcome(source, target, FAILED, "", "", platform.node(), 0.0, reason=ended(times - 1))
+            reason = ended(times - 1)
+            found = FileOutcome(item.source, item.target, FAILED, "", "", platform.node(), 0.0, reason=reason)
         else:
-            found = self._outcome(source, target)
-        end(self._task.counter, target)
-        return asdict(found)
+            found = self._outcome(item)
+        end(self._task.counter, item.key)
+        return found
 
-    def _elsewhere(self, source: str, target: str, reason: str) -> FileOutcome:
+    def _elsewhere(self, item: FleetItem, reason: str) -> FileOutcome:
         Event().wait(PAUSE_S)
-        return FileOutcome(source, target, ELSEWHERE, "", "", platform.node(), 0.0, reason=reason)
+        return FileOutcome(item.source, item.target, ELSEWHERE, "", "", platform.node(), 0.0, reason=reason)
 
-    def _outcome(self, source: str, target: str) -> FileOutcome:
-        start, info = now_ms(), self._run.info
+    def _outcome(self, item: FleetItem) -> FileOutcome:
+        start = now_ms()
         status, attempts, reason, megapixels = FAILED, 0, "", 0.0
         while status == FAILED and attempts < ATTEMPTS:
             attempts += 1
             try:
-                status, megapixels = self._try(source, target)
+                status, megapixels = self._try(item)
             except Exception as error:  # noqa: BLE001  (one picture stops no other)
                 named = str(error) if isinstance(error, EdgeError) else f"{type(error).__name__}: {error}"
                 reason = re.sub(rf"{re.escape(str(self._folder))}/[^/]+/(in|out)/", "", named)
                 if _is_of_the_machine(error):
-                    return self._elsewhere(source, target, reason)
+                    return self._elsewhere(item, reason)
+        info = (self._films if self._films and is_film(item.target) else self._run).info
         return FileOutcome(
-            source=source or self._task.source.url,
-            target=target,
+            source=item.source or self._task.source.url,
+            target=item.target,
             status=status,
             artifact=info.artifact,
             precision=info.reported_precision,
             machine=platform.node(),
             seconds=round((now_ms() - start) / 1e3, 3),
-            megapixels=round(megapixels, 3),
+            megapixels=round(megapixels, 6),
             attempts=attempts,
             reason="" if status != FAILED else reason,
         )
 
-    def _try(self, source: str, target: str) -> tuple[str, float]:
+    def _try(self, item: FleetItem) -> tuple[str, float]:
         """The status and the source's megapixels. Raises EdgeError."""
-        if self._task.keep and not self._options.force and self._task.target.has(target):
+        if self._task.keep and not self._options.force and self._task.target.has(item.target):
             return THERE, 0.0
         with tempfile.TemporaryDirectory(dir=self._folder) as folder:
-            name = Path(source or self._task.source.url).name
-            given, made = Path(folder, "in", name), Path(folder, "out", Path(target).name)
+            made = Path(folder, "out", Path(item.target).name)
+            if is_film(item.target):
+                return self._film(item, made)
+            given = Path(folder, "in", Path(item.source or self._task.source.url).name)
             given.parent.mkdir()
-            self._task.source.fetch(source, given)
-            megapixels = self._film(given, made) if _is_film(given) else self._picture(given, made)
+            self._task.source.fetch(item.source, given)
+            megapixels = self._picture(given, made)
             if self._task.keep:
-                self._task.target.put(made, target)
+                self._task.target.put(made, item.target)
         return DONE, megapixels
 
     def _picture(self, given: Path, made: Path) -> float:
@@ -172,28 +182,63 @@ class Upscaler:
         job = planned.jobs[0]
         return job.height * job.width / 1e6
 
-    def _film(self, given: Path, made: Path) -> float:
+    def _film(self, item: FleetItem, made: Path) -> tuple[str, float]:
+        """One of its pieces; nothing of a measured film is kept, so that is computed whole."""
+        from runtimes.upscale.fleet.films import do_piece  # pictures are to start without what videos need
         from runtimes.upscale.video.plan import plan_video
         from runtimes.upscale.video.run import run_video
 
         made.parent.mkdir(exist_ok=True)
-        options = replace(self._options, inputs=(given,), output=made, form=None)
-        plan = plan_video(options, nullcontext(self._run), self._run.scale, _QUIET)
-        done = run_video(plan, _QUIET)
-        return plan.clip.height * plan.clip.width * done.frames / 1e6
+        run = self._film_runner()
+        options = replace(self._options, inputs=(self._fetched_film(item.source),), output=made, form=None)
+        plan = plan_video(options, nullcontext(run), run.scale, _QUIET)
+        frames, joined = run_video(plan, _QUIET).frames if not self._task.keep else 0, False
+        if self._task.keep:
+            frames, joined = do_piece(plan, run, self._task.target, item)
+        if joined:
+            self._task.target.put(made, item.target)
+        return JOINED if joined else DONE, plan.clip.height * plan.clip.width * frames / 1e6
+
+    def _fetched_film(self, source: str) -> Path:
+        """The film, kept until another one comes: most pieces are followed by one of the same."""
+        folder = self._folder / "film" / "in"
+        path = folder / Path(source or self._task.source.url).name
+        if self._film_here != source:
+            self._film_here = None
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+            self._task.source.fetch(source, path)
+            self._film_here = source
+        return path
+
+    def _film_runner(self) -> Runner:
+        """All pieces of a film go through one artifact: that of the first kind of machine, opened here beside this
+        kind's own where it is another. Raises _NotHereError."""
+        options, kinds = self._task.options, self._task.families
+        family = next(iter(kinds.values()), None)
+        if self._films is None and (options.artifact or family in (None, kinds.get(machine_kind(options)))):
+            self._films = self._run
+        if self._films is None:
+            wanted = RunOptions(options.device, options.threads)
+            runner = chosen_runner(self._folder / "bundle", family, wanted, lambda line: None)
+            try:
+                self._films = self._stack.enter_context(runner)
+            except EdgeError as error:
+                raise _NotHereError(str(error)) from error
+        return self._films
+
+
+class _NotHereError(EdgeError):
+    """Other machines may do it."""
 
 
 def _is_of_the_machine(error: BaseException | None) -> bool:
     """Whether a full disk or the like is behind an error: the same file may do on another machine."""
     while error is not None:
-        if isinstance(error, OSError) and error.errno in _OF_MACHINES:
+        if isinstance(error, _NotHereError) or (isinstance(error, OSError) and error.errno in _OF_MACHINES):
             return True
         error = error.__cause__ or error.__context__
     return False
-
-
-def _is_film(path: Path) -> bool:
-    return path.suffix.lower() in CONTAINERS
 
 
 def find_family(task: Task) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from runtimes.machine.stage_clock import StageClock
 from runtimes.upscale.video.codecs import Coding
 from runtimes.upscale.video.colour import Planes
 from runtimes.upscale.video.library import library, refused
-from runtimes.upscale.video.segments import CodedFrame, Workplace
+from runtimes.upscale.video.segments import CodedFrame
 
 if TYPE_CHECKING:
     from av.packet import Packet
@@ -32,7 +32,14 @@ class LargeFrame:
     planes: Planes
 
 
-def write_segments(frames: Iterator[LargeFrame], coding: Coding, place: Workplace, clock: StageClock) -> None:
+class SegmentPlace(Protocol):
+    """Where finished segments go: a `Workplace`, or what hands them on."""
+
+    def write(self, number: int, packets: Sequence[CodedFrame]) -> None:
+        """Keep a segment, whole or not at all."""
+
+
+def write_segments(frames: Iterator[LargeFrame], coding: Coding, place: SegmentPlace, clock: StageClock) -> None:
     """Code frames into segments of `coding.key_every` frames each; one is written when it is complete.
 
     The last may be shorter: it is written when the frames end, never when they break off with an error.

@@ -24,7 +24,7 @@ from runtimes.runner.tile_memory import ReuseCount, TileMemory, new_shares
 from runtimes.runner.tiling import Stream, Tile, nearest_tile
 from runtimes.upscale.video.colour import BAND, Array, Planes, empty_planes, put_planes
 from runtimes.upscale.video.decode import Frame, read_frames
-from runtimes.upscale.video.encode import LargeFrame, write_segments
+from runtimes.upscale.video.encode import LargeFrame, SegmentPlace, write_segments
 from runtimes.upscale.video.join import join
 from runtimes.upscale.video.library import versions
 from runtimes.upscale.video.plan import VideoPlan
@@ -88,20 +88,38 @@ def run_video(plan: VideoPlan, voice: Voice, clock: StageClock | None = None) ->
         start = now_ms()
         memory = TileMemory(plan.reuse_db)
         with _kept_work(plan, voice):
-            computed = _compute(plan, _Upscaler(run, tile, memory, plan, clock), first, voice, clock)
+            upscaler = _Upscaler(run, tile, memory, plan, clock)
+            computed = _compute(plan, upscaler, (first, None), place, voice)
         seconds = (now_ms() - start) / 1e3
-        segments = place.segments()
-        frames = sum(segment.frames for segment in segments)
-        if not frames:
-            place.remove()
-            raise InputError(f"no frame of '{plan.clip.path}' lies in the part that was asked for; check --start")
-        with clock.stage("encode"), new_file(plan.target) as whole:
-            join(plan.clip, plan.part, plan.coding, segments, whole)
+        frames = join_segments(plan, clock)
         place.remove()
         done = VideoDone(run.info, plan.target, frames, computed, seconds, memory.count)
         for line in done.lines():
             voice.note(line)
         return done
+
+
+def compute_segments(plan: VideoPlan, run: Runner, numbers: tuple[int, int | None], place: SegmentPlace) -> int:
+    """Some of the segments, from the first of the two numbers to before the second (None: to the end), into `place` as
+    each is finished; the same bits, whoever computes the others. How many frames they have: fewer at the clip's end."""
+    every, clock = plan.coding.key_every, StageClock()
+    first, until = numbers
+    upscaler = _Upscaler(run, choose_tile(plan, run), TileMemory(plan.reuse_db), plan, clock)
+    bounds = (first * every, None if until is None else until * every)
+    return _compute(plan, upscaler, bounds, place, Voice(quiet=True))
+
+
+def join_segments(plan: VideoPlan, clock: StageClock | None = None) -> int:
+    """The finished segments and all else of the clip as the target, whole or not at all; how many frames it has.
+    Raises InputError as `join`, and where there are none; their folder goes then."""
+    segments = plan.place.segments()
+    frames = sum(segment.frames for segment in segments)
+    if not frames:
+        plan.place.remove()
+        raise InputError(f"no frame of '{plan.clip.path}' lies in the part that was asked for; check --start")
+    with (clock or StageClock()).stage("encode"), new_file(plan.target) as whole:
+        join(plan.clip, plan.part, plan.coding, segments, whole)
+    return frames
 
 
 def choose_tile(plan: VideoPlan, run: Runner) -> Tile:
@@ -145,11 +163,14 @@ def _kept_work(plan: VideoPlan, voice: Voice) -> Iterator[None]:
         raise
 
 
-def _compute(plan: VideoPlan, upscaler: _Upscaler, first: int, voice: Voice, clock: StageClock) -> int:
-    """Upscale and code the frames from number `first` on; returns how many there were."""
+def _compute(
+    plan: VideoPlan, upscaler: _Upscaler, bounds: tuple[int, int | None], place: SegmentPlace, voice: Voice
+) -> int:
+    """Upscale and code the frames from the first number to before the second; returns how many there were."""
+    first, clock = bounds[0], upscaler.clock
     about = plan.clip.about(plan.part.start, plan.part.length)
-    read = partial(read_frames, plan.clip, plan.part, first, plan.lenient, voice.note)
-    write = partial(write_segments, coding=plan.coding, place=plan.place, clock=clock)
+    read = partial(_some_frames, plan, bounds, voice.note)
+    write = partial(write_segments, coding=plan.coding, place=place, clock=clock)
     with ExitStack() as stack:
         step = stack.enter_context(voice.progress(None if about is None else max(1, about - first)))
         put = stack.enter_context(behind(write))
@@ -161,6 +182,15 @@ def _compute(plan: VideoPlan, upscaler: _Upscaler, first: int, voice: Voice, clo
             put(frame)
             done += 1
         return done
+
+
+def _some_frames(
+    plan: VideoPlan, bounds: tuple[int, int | None], note: Callable[[str], None]
+) -> Generator[Frame, None, None]:
+    """The clip's frames from the first number to before the second."""
+    first, until = bounds
+    with closing(read_frames(plan.clip, plan.part, first, plan.lenient, note)) as frames:
+        yield from islice(frames, None if until is None else until - first)
 
 
 def _say(step: Callable[[str], None], about: int | None, index: int, done: int, seconds: float, every: int) -> None:
@@ -189,7 +219,7 @@ class _Upscaler:
     nothing before it; and so frames wait for new tiles no longer than that."""
 
     def __init__(self, run: Runner, tile: Tile, memory: TileMemory, plan: VideoPlan, clock: StageClock) -> None:
-        self._run, self._tile, self._memory, self._clock = run, tile, memory, clock
+        self._run, self._tile, self._memory, self.clock = run, tile, memory, clock
         self._overlap, self._coding, self._every = plan.overlap, plan.coding, plan.coding.key_every
         self._shown = empty_planes(plan.coding.height, plan.coding.width, plan.coding.layout)
         self._turns: deque[_Turn] = deque()
@@ -197,7 +227,7 @@ class _Upscaler:
     def large_frames(self, frames: Iterator[Frame]) -> Generator[LargeFrame, None, None]:
         """All frames, upscaled, in their order."""
         new = self._run.each(self._new(frames), self._tile, self._overlap, self._remembered, BAND)
-        for changed in self._clock.each("blend", new):
+        for changed in self.clock.each("blend", new):
             yield from self._same()
             self._shown = self._changed(changed)
             yield self._turns.popleft().large(self._shown)
@@ -210,7 +240,7 @@ class _Upscaler:
 
     def _changed(self, changed: ChangedRows) -> Planes:
         """The picture shown now, as it waits for the encoder: in a small part of the memory that its colours take."""
-        with self._clock.stage("encode"):
+        with self.clock.stage("encode"):
             luma, cb, cr = (plane.copy() for plane in self._shown)
             put_planes((luma, cb, cr), changed.rows[0], changed.top, self._coding.layout, self._coding.colour)
         return luma, cb, cr
@@ -218,7 +248,7 @@ class _Upscaler:
     def _new(self, frames: Iterator[Frame]) -> Iterator[Array]:
         """The pictures that are not those of the frame before."""
         last: Array | None = None
-        for frame in self._clock.each(None, frames):
+        for frame in self.clock.each(None, frames):
             if frame.index % self._every == 0:
                 self._memory.forget()
                 last = None
@@ -232,4 +262,4 @@ class _Upscaler:
                 yield frame.rgb
 
     def _remembered(self, run: Stream) -> Stream:
-        return self._memory.stream(self._clock.engine(run))
+        return self._memory.stream(self.clock.engine(run))

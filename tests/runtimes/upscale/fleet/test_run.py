@@ -25,6 +25,9 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[4]
 ARTIFACT = "onnxruntime-fp32-16x16"
 MANY = 500
+LONG, SIZE = 480, 48
+"""Frames of a film of ten segments, and how large they are."""
+
 POISON = """
 import os, sys
 if any("default_worker" in word for word in sys.orig_argv):
@@ -176,25 +179,30 @@ def test_bad_pictures_are_listed_and_one_that_ends_actors_too(
     assert contents(tmp_path / "out") == good
 
 
-def write_film(place: Path) -> None:
-    """A second of moving noise."""
+def write_film(place: Path, count: int = 25, size: int = 24) -> None:
+    """Moving noise, a tone beside it."""
     import av
 
-    noise = np.random.default_rng(1).integers(0, 256, (24, 60, 3), np.uint8)
+    noise = np.random.default_rng(1).integers(0, 256, (size, size + count, 3), np.uint8)
     with av.open(str(place), "w") as container:
-        stream = container.add_stream("ffv1", rate=25)
-        stream.width, stream.height, stream.pix_fmt = 32, 24, "yuv420p"
-        for i in range(25):
-            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(noise[:, i : i + 32]), format="rgb24")
+        stream, sound = container.add_stream("ffv1", rate=25), container.add_stream("pcm_s16le", rate=8000)
+        stream.width, stream.height, stream.pix_fmt = size, size, "yuv420p"
+        sound.layout = "mono"
+        for i in range(count):
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(noise[:, i : i + size]), format="rgb24")
             container.mux(stream.encode(frame))
+            tone = av.AudioFrame.from_ndarray(np.full((1, 320), i, np.int16), "s16", "mono")
+            tone.sample_rate, tone.pts = 8000, 320 * i
+            container.mux(sound.encode(tone))
         container.mux(stream.encode())
 
 
-def frames(film: Path) -> list[bytes]:
+def packets(film: Path) -> list[tuple[str, Any, bytes]]:
+    """Kind, time and bytes of all: frames and sound are equal where these are."""
     import av
 
     with av.open(str(film)) as container:
-        return [frame.to_ndarray().tobytes() for frame in container.decode(video=0)]
+        return [(it.stream.type, it.pts, bytes(it)) for it in container.demux() if it.size]
 
 
 def test_a_film_lies_among_pictures(
@@ -211,11 +219,73 @@ def test_a_film_lies_among_pictures(
     assert code == 0, errors
     made = contents(tmp_path / "out")
     (name,) = (name for name in made if name.startswith("film"))
-    assert frames(tmp_path / "out" / name) == frames(alone)
+    assert packets(tmp_path / "out" / name) == packets(alone)
     assert len(made.pop(name)) == alone.stat().st_size  # Matroska's ids are drawn
     assert made == {each.removeprefix("d0/"): data for each, data in expected.items() if each.startswith("d0/")}
     told = {one["source"]: one for one in records(tmp_path / "record.jsonl")}
-    assert told["film.mkv"]["status"] == "done" and told["film.mkv"]["megapixels"] == round(24 * 32 * 25 / 1e6, 3)
+    assert told["film.mkv"]["status"] == "done" and told["film.mkv"]["megapixels"] == round(24 * 24 * 25 / 1e6, 3)
+
+
+def segments(out: Path) -> dict[Path, int]:
+    """Those that are finished, and when."""
+    return {path: path.stat().st_mtime_ns for path in out.glob(".*.parts/*/*.segment")} if out.exists() else {}
+
+
+def wait_for_segments(count: int, out: Path, process: subprocess.Popen[str]) -> dict[Path, int]:
+    while process.poll() is None and len(segments(out)) < count:
+        time.sleep(0.02)
+    assert process.poll() is None, process.communicate()
+    return segments(out)
+
+
+@pytest.fixture(scope="module")
+def long_film(_built_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Ten segments, and what one machine makes of them."""
+    pytest.importorskip("av")
+    place = tmp_path_factory.mktemp("long")
+    (place / "in").mkdir()
+    write_film(place / "in" / "film.mkv", LONG, SIZE)
+    asked = ["upscale", str(place / "in" / "film.mkv"), "-o", str(place / "alone.mkv"), "--bundle", str(_built_bundle)]
+    assert main([*asked, "--artifact", ARTIFACT, "--threads", "1", "-q"]) == 0
+    return place / "in", place / "alone.mkv"
+
+
+def test_an_actor_dies_inside_a_film(
+    cluster: Any, long_film: tuple[Path, Path], _built_bundle: Path, tmp_path: Path
+) -> None:
+    source, alone = long_film
+    out, record = tmp_path / "out", tmp_path / "record.jsonl"
+    process = driver(cluster, source, out, _built_bundle, record)
+    before = wait_for_segments(3, out, process)
+    os.kill(an_actor(), signal.SIGKILL)
+    after = wait_for_segments(len(before) + 2, out, process)
+    assert {path: after[path] for path in before} == before  # nobody computes those again
+    code, facts, errors = finish(process)
+    assert code == 0, errors
+    assert packets(out / "film_x2.mkv") == packets(alone)
+    assert [path.name for path in out.iterdir()] == ["film_x2.mkv"]
+    (told,) = records(record)
+    assert told["status"] == "done" and facts["done"] == 1
+
+
+def test_the_driver_dies_inside_a_film_and_a_second_run_computes_the_rest(
+    cluster: Any, long_film: tuple[Path, Path], _built_bundle: Path, tmp_path: Path
+) -> None:
+    source, alone = long_film
+    out, record = tmp_path / "out", tmp_path / "record.jsonl"
+    process = driver(cluster, source, out, _built_bundle, record)
+    wait_for_segments(3, out, process)
+    process.kill()
+    process.communicate()
+    time.sleep(3)  # until the cluster has ended the job's actors
+    before = segments(out)
+    assert 3 <= len(before) < LONG // 48 and not (out / "film_x2.mkv").exists()
+    code, _, errors = finish(driver(cluster, source, out, _built_bundle, record))
+    assert code == 0, errors
+    assert packets(out / "film_x2.mkv") == packets(alone)
+    (told,) = records(record)
+    frames = LONG - 48 * len(before)
+    assert told["megapixels"] == round(SIZE * SIZE * frames / 1e6, 3)  # what was there was not computed again
 
 
 def test_a_node_with_a_full_disk_leaves_its_files_to_others(

@@ -80,3 +80,17 @@ def test_a_place_that_there_is_not(url: str) -> None:
 def test_a_file_that_is_gone(store: Store, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="correct the place"):
         store.fetch("gone.png", tmp_path / "x")
+
+
+def test_segments_of_a_film_that_is_there_go_and_those_of_others_stay(tmp_path: Path) -> None:
+    store = Store(str(tmp_path), "job")
+    (tmp_path / "x").write_bytes(b"x")
+    for name in ("sub/a.mkv", "sub/.a.mkv.parts/k/000000.segment", "sub/.b.mkv.parts/k/000000.segment"):
+        store.put(tmp_path / "x", name)
+    assert store.names("sub/.a.mkv.parts/k") == {"000000.segment"} and store.names("none") == set()
+    assert store.clear_parts() == 1
+    assert not (tmp_path / "sub" / ".a.mkv.parts").exists() and (tmp_path / "sub" / "a.mkv").exists()
+    assert store.names("sub/.b.mkv.parts") == {"000000.segment"}
+    store.remove("sub/.b.mkv.parts")
+    store.remove("sub/.b.mkv.parts")
+    assert store.names("sub/.b.mkv.parts") == set()
