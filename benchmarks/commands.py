@@ -11,6 +11,7 @@ import typer
 from benchmarks.accuracy.options import CheckOptions
 from benchmarks.latency.fleet.options import FleetPlanOptions
 from benchmarks.latency.options import BenchOptions
+from dlgsanet.command_line.streams import put_json
 from dlgsanet.command_line.verbs import add_verb
 from dlgsanet.command_line.voice import Voice, tell
 from dlgsanet.errors import UnavailableError
@@ -96,16 +97,13 @@ def fleet_plan(options: FleetPlanOptions, voice: Voice) -> None:
 
     A simulation: a driver, actors, a store and failures, by the samples of the files that are given.
     """
-    import json
-    import sys
-
     from benchmarks.latency.fleet.plan import lines, plan_fleet, require_chosen
 
     with voice.progress() as step:
         step("simulating fleets of 1 to 1,000 machines")
         plan = plan_fleet(options)
     if options.as_json:
-        sys.stdout.write(json.dumps(plan.facts(), indent=2) + "\n")
+        put_json(plan.facts())
     else:
         tell(*lines(plan, options))
     require_chosen(plan, options)

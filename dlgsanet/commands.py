@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dlgsanet.command_line.streams import put_json
 from dlgsanet.command_line.verbs import add_verb
 from dlgsanet.command_line.voice import PLAIN, Voice
 from dlgsanet.imaging.limits import DEFAULT_MEGAPIXELS, MaxMegapixels, at_most
@@ -91,7 +90,7 @@ def _train(options: TrainOptions, voice: Voice) -> None:
     console = PlainConsole(stderr=True, quiet=voice.quiet, soft_wrap=True)
     checkpoint = run(plan.config, plan.folder, plan.cache, console)
     if options.as_json and _leads():
-        _print_json({"checkpoint": str(checkpoint)})
+        put_json({"checkpoint": str(checkpoint)})
     voice.note(f"trained: {checkpoint}")
     voice.note(f"next: dlgsanet export {checkpoint} -o bundle")
 
@@ -108,11 +107,7 @@ def _estimate(config: TrainConfig, as_json: bool) -> None:
     if not _leads():
         return
     if as_json:
-        _print_json({**found.facts(), "training_images": images})
+        put_json({**found.facts(), "training_images": images})
     else:
         for line in (*found.lines(), f"training images: {images}"):
             PLAIN.note(line)
-
-
-def _print_json(value: object) -> None:
-    sys.stdout.write(json.dumps(value, indent=2) + "\n")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import shlex
-import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dlgsanet.command_line.streams import put_json
 from dlgsanet.command_line.verbs import add_verb
 from dlgsanet.command_line.voice import Voice, tell
 from dlgsanet.errors import UnavailableError
@@ -40,7 +39,7 @@ def register(app: typer.Typer) -> None:
 def formats(options: FormatsOptions, voice: Voice) -> None:
     """Show what can be exported: backend, precision, and what each needs."""
     if options.as_json:
-        sys.stdout.write(json.dumps(table_json(), indent=2) + "\n")
+        put_json(table_json())
         return
     width = max(len(row.name) for row in TARGETS)
     lines = []
@@ -66,7 +65,7 @@ def export(request: ExportRequest, voice: Voice) -> None:
     with voice.progress() as step:
         manifest = write_bundle(plan, request.output, step)
     if request.as_json:
-        sys.stdout.write(json.dumps(_facts(manifest, request.output), indent=2) + "\n")
+        put_json(_facts(manifest, request.output))
     elif not voice.quiet:
         _show(manifest, request.output, voice)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dlgsanet.command_line.streams import put_json
 from dlgsanet.command_line.verbs import add_verb
 from dlgsanet.command_line.voice import Voice, tell
 from dlgsanet.errors import InputError
@@ -87,7 +87,7 @@ def doctor(options: DoctorOptions, voice: Voice) -> None:
     with voice.progress() as step:
         report = examine_all(lambda name: step(f"probing {name}"))
     if options.as_json:
-        _print_json(asdict(report))
+        put_json(asdict(report))
     else:
         _print_report(report)
     require_runner(report)
@@ -126,7 +126,7 @@ def build(options: BuildRequest, voice: Voice) -> None:
             build_engines(options.bundle, options, voice.note, done)
     finally:  # what was built stays, whatever became of the rest
         if options.as_json:
-            _print_json([built.facts() for built in finished])
+            put_json([built.facts() for built in finished])
 
 
 def card(options: CardOptions, voice: Voice) -> None:
@@ -145,7 +145,7 @@ def card(options: CardOptions, voice: Voice) -> None:
         step("running the packages' programs on the bundle's pictures")
         found = package_cards(options.bundle, options.artifact)
     if options.as_json:
-        _print_json({name: asdict(package) for name, package in found.items()})
+        put_json({name: asdict(package) for name, package in found.items()})
         return
     for name, package in found.items():
         tell(*describe(name, package))
@@ -165,7 +165,7 @@ def verify(options: VerifyOptions, voice: Voice) -> None:
     if options.digest is not None:
         require_digest(whole, options.digest, options.bundle)
     if options.as_json:
-        _print_json({"bundle": str(options.bundle), **asdict(whole), "compared": options.digest is not None})
+        put_json({"bundle": str(options.bundle), **asdict(whole), "compared": options.digest is not None})
         return
     tell(f"{whole.digest}  {options.bundle}")
     voice.note(f"{whole.files} files, {whole.bytes / 1e6:.1f} MB: every hash is right, and nothing else is there")
@@ -182,7 +182,7 @@ def repository(options: RepositoryOptions, voice: Voice) -> None:
     planned = plan_repository(options)
     write_repository(planned, options.output, options.force)
     if options.as_json:
-        _print_json(
+        put_json(
             {
                 "repository": str(options.output),
                 "server": planned.server,
@@ -218,7 +218,7 @@ def _upscale(options: UpscaleOptions, voice: Voice, load_model: LoadModel | None
 
             done = run_video(plan, voice)
     if options.as_json:
-        _print_json(done.facts())
+        put_json(done.facts())
     elif options.output != DASH:
         tell(*(str(target) for target in done.targets))
     if isinstance(done, Upscaled):
@@ -231,12 +231,8 @@ def _upscale_on_many(options: UpscaleOptions, voice: Voice) -> None:
 
     done = run_fleet(options, voice)
     if options.as_json:
-        _print_json(done.facts())
+        put_json(done.facts())
     else:
         tell(done.line())
     if not isinstance(done, FleetEstimate):
         done.require_all()
-
-
-def _print_json(value: object) -> None:
-    sys.stdout.write(json.dumps(value, indent=2) + "\n")

@@ -6,7 +6,6 @@ are read, too (benchmarks/records/schema1.py).
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass, fields
 from datetime import datetime, timezone
 from pathlib import Path
@@ -19,6 +18,7 @@ from benchmarks.records.latency import JobRecord, LatencyRecord, LimitRecord, Pl
 from benchmarks.records.made_of import KernelRecord, LayersRecord
 from benchmarks.records.pictures import Crop, ErrorMap
 from benchmarks.records.schema1 import upgraded
+from dlgsanet.command_line.streams import put_text
 from dlgsanet.errors import InputError
 from dlgsanet.storage.atomic import require_replaceable, require_writable_folder, write_text
 from dlgsanet.storage.json_text import parse
@@ -118,7 +118,7 @@ def write_result(path: str | Path, result: ResultFile) -> None:
     """Write a result file, atomically, or print it. Raises InputError if the place cannot be written, ValueError for
     NaN."""
     if Path(path) == STDOUT:
-        sys.stdout.write(encode(result))
+        put_text(encode(result))
     else:
         write_text(path, encode(result))
 

@@ -1,12 +1,14 @@
 """Standard output and error that may be closed, full, or read by somebody who has left.
 
-A verb that works goes on: what nobody takes is dropped. Only a result that a full disk did not take is a failure.
+A verb that works goes on: what nobody takes is dropped. Only a result that a full disk did not take is a failure, and
+one that was asked for on a standard output that was closed (`put_text`, `put_bytes`); lines for people are not.
 """
 
 from __future__ import annotations
 
 import errno
 import io
+import json
 import os
 import sys
 from collections.abc import Iterator
@@ -17,9 +19,11 @@ _LEFT = (errno.EPIPE, errno.EINVAL, errno.ECONNRESET)  # Windows says EINVAL of 
 
 
 class PatientStream(io.TextIOWrapper):
-    """A stream that takes everything; `refused` is the first reason why it could not pass it on."""
+    """A stream that takes everything; `refused` is the first reason why it could not pass it on. `nowhere`: it was
+    closed by who started us."""
 
     refused: OSError | None = None
+    nowhere: bool = False
 
     def write(self, text: str) -> int:
         try:
@@ -52,15 +56,41 @@ def put_bytes(data: bytes) -> None:
         if not isinstance(sys.stdout, PatientStream):
             raise
         sys.stdout.give_up(error)
+    _refuse_closed()
+
+
+def put_text(text: str) -> None:
+    """A result for programs, to standard output."""
+    sys.stdout.write(text)
+    _refuse_closed()
+
+
+def put_json(value: object) -> None:
+    """The same of JSON data."""
+    put_text(json.dumps(value, indent=2) + "\n")
+
+
+def is_nowhere() -> bool:
+    """Whether standard output was closed by who started us."""
+    return isinstance(sys.stdout, PatientStream) and sys.stdout.nowhere
+
+
+def _refuse_closed() -> None:
+    """What was put is lost, and somebody asked for it."""
+    if isinstance(sys.stdout, PatientStream) and is_nowhere():
+        sys.stdout.give_up(OSError(errno.EBADF, "it is closed"))
 
 
 @contextmanager
 def patient_streams() -> Iterator[PatientStream | None]:
     """While the block runs, writing to standard output and error never raises. Gives what standard output became, or
     None where it is somebody else's, as under a test."""
+    closed = sys.stdout is None
     _fill_closed_descriptors()
     before = sys.stdout, sys.stderr
-    made = _patient(sys.stdout, sys.__stdout__), _patient(sys.stderr, sys.__stderr__)
+    made = _patient(sys.stdout, sys.stdout if closed else sys.__stdout__), _patient(sys.stderr, sys.__stderr__)
+    if made[0] is not None:
+        made[0].nowhere = closed
     sys.stdout, sys.stderr = (new or old for new, old in zip(made, before, strict=True))
     try:
         yield made[0]
@@ -79,10 +109,10 @@ def lost(output: PatientStream | None) -> str | None:
     output.flush()
     if output.refused is None or output.refused.errno in _LEFT:
         return None
-    return (
-        f"cannot write to the standard output: {output.refused.strerror}; what was printed is not whole, "
-        "choose a place with free space"
-    )
+    what = f"cannot write to the standard output: {output.refused.strerror}"
+    if output.nowhere:
+        return f"{what}, and the result went nowhere; send it to a file or a program"
+    return f"{what}; what was printed is not whole, choose a place with free space"
 
 
 def _fill_closed_descriptors() -> None:

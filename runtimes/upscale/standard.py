@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
-from dlgsanet.command_line.streams import put_bytes
+from dlgsanet.command_line.streams import is_nowhere, put_bytes
 from dlgsanet.errors import InputError
 from dlgsanet.imaging.limits import TooLargeError, bound_text, require_file_bytes
 from dlgsanet.storage.ownership import remove, sweep, temporary_name
@@ -62,6 +62,8 @@ def _require_streamable(options: UpscaleOptions) -> None:
         raise InputError("--json tells of files: leave it out with -")
     if options.output != DASH and not names_a_file(options):
         raise InputError(f"a picture from {_INPUT} has no name: give -o a file such as big.png, or - for the output")
+    if options.output == DASH and is_nowhere():
+        raise InputError("the picture would go nowhere: the standard output is closed; send it to a file or a program")
     if options.output == DASH and sys.stdout.isatty():
         raise InputError("the picture would go to the terminal: send the output to a file or a program")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dlgsanet.command_line.streams import PatientStream, lost
-from tests.project.repository import ROOT
+from tests.project.repository import ROOMS, ROOT
 
 posix = pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full and a POSIX shell")
 
@@ -31,6 +31,10 @@ def shell(line: str) -> tuple[int, str, str]:
         ("$dlgsanet --help >/dev/full", 2, "dlgsanet: cannot write to the standard output: No space left on device"),
         ("$dlgsanet --help >&-", 0, ""),
         ("$dlgsanet --help >&- 2>&- <&-", 0, ""),
+        ("$dlgsanet formats >&-", 0, ""),
+        ("$dlgsanet formats --json >&-", 2, "dlgsanet: cannot write to the standard output: it is closed, and the res"),
+        ("$dlgsanet formats --json >&- 2>&-", 2, ""),
+        ("$dlgsanet upscale a.png -o - --model nano-x4 >&-", 2, "dlgsanet: the picture would go nowhere"),
         ("$dlgsanet --nothing 2>&-", 2, ""),
         ("$dlgsanet --nothing 2>/dev/full", 2, ""),
         ("$dlgsanet formats --json | true; exit ${PIPESTATUS[0]}", 0, ""),
@@ -70,3 +74,19 @@ def test_a_reader_that_has_left_is_no_loss() -> None:
 
 def test_a_stream_of_somebody_else_is_never_lost() -> None:
     assert lost(None) is None
+
+
+@posix
+def test_bytes_and_text_for_a_closed_output_are_lost_whatever_verb_put_them() -> None:
+    code = "from dlgsanet.command_line.streams import {put}, lost, patient_streams; import sys\n"
+    code += "with patient_streams() as output: {put}({value}); sys.exit(3 if lost(output) else 0)"
+    for put, value in (("put_bytes", "b'x'"), ("put_text", "'x'"), ("put_json", "[1]")):
+        line = f'{sys.executable} -c "{code.format(put=put, value=value)}"'
+        assert [shell(f"{line} {where}")[0] for where in (">&-", ">/dev/full", ">/dev/null")] == [3, 3, 0]
+
+
+def test_results_go_out_by_one_door() -> None:
+    """Who writes to the standard output by other means would not hear that it is closed."""
+    rooms = [path for room in ROOMS for path in (ROOT / room).rglob("*.py") if "studies" not in path.parts]
+    found = {path.relative_to(ROOT).as_posix() for path in rooms if "stdout.write(" in path.read_text()}
+    assert found == {"dlgsanet/command_line/streams.py", "dlgsanet/command_line/voice.py"}
