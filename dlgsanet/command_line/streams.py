@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import io
-import json
 import os
 import sys
 from collections.abc import Iterator
@@ -67,6 +66,8 @@ def put_text(text: str) -> None:
 
 def put_json(value: object) -> None:
     """The same of JSON data."""
+    import json  # an overview of the verbs is to start without
+
     put_text(json.dumps(value, indent=2) + "\n")
 
 
