@@ -19,6 +19,7 @@ from dlgsanet.storage.typed_json import decode, to_json
 from export.graph.build import INPUT, OUTPUT
 from export.networks.onnx_file.looking import TRIED
 from export.networks.proof import certified
+from export.networks.torch_module.ending import refuses_to_end
 from export.networks.torch_module.factory import load_factory
 from export.networks.torch_module.loaded import LoadedModule
 from export.networks.torch_module.picture_reads import require_one_graph
@@ -186,7 +187,9 @@ def _require_size(loaded: LoadedModule, tile: Tile, thing: str) -> None:
 
 def _serve(given: object) -> object:
     limit_to_available()
-    return to_json(traced(decode(TraceJob, given, "job")))
+    job: TraceJob = decode(TraceJob, given, "job")
+    with refuses_to_end(job.thing):
+        return to_json(traced(job))
 
 
 if __name__ == "__main__":

@@ -44,6 +44,18 @@ class Routed(Network):
 def routed():
     return Routed()
 
+class Ending(Network):
+    def forward(self, x):
+        import os
+        os._exit(3)
+
+def ending():
+    return Ending()
+
+def ending_at_once():
+    import os
+    os._exit(0)
+
 def network():
     return Network()
 
