@@ -106,3 +106,14 @@ def test_a_server_that_is_gone_is_said_in_one_line(tmp_path: Path, monkeypatch: 
     with pytest.raises((InputError, BackendError)) as found:
         Store(f"s3://gone{uuid.uuid4().hex[:6]}/in").fetch("a.png", tmp_path / "back")
     assert "\n" not in str(found.value)
+
+
+def test_segments_are_named_and_removed_there(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"x")
+    assert store.names("sub/.a.mkv.parts/k") == set()
+    for name in ("000000.segment", "000001.end"):
+        store.put(tmp_path / "x", f"sub/.a.mkv.parts/k/{name}")
+    assert store.names("sub/.a.mkv.parts/k") == {"000000.segment", "000001.end"}
+    for _ in range(2):
+        store.remove("sub/.a.mkv.parts")
+        assert store.names("sub/.a.mkv.parts/k") == set()
