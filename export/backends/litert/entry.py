@@ -33,9 +33,9 @@ def _expand(row: Row, tile: tuple[int, int], options: TargetOptions) -> tuple[Ta
 
 
 def _refuse_graph(graph: Graph) -> None:
-    from export.backends.litert.operators import require_known
+    from export.backends.litert.translate import require_form
 
-    require_known(graph)
+    require_form(graph)
 
 
 def _quantizer() -> Quantizer:

@@ -9,7 +9,7 @@ from dlgsanet.errors import BackendError
 from export.backends.litert.convolutions import shuffle_orders
 from export.backends.litert.flat_model import Steps
 from export.backends.litert.integers import answers
-from export.backends.litert.operators import OPERATORS
+from export.backends.litert.operators import OPERATORS, require_known
 from export.backends.litert.program import GraphFacts, OnnxNode, Program
 from export.graph.graph import Graph
 
@@ -43,6 +43,13 @@ def graph_facts(graph: Graph) -> GraphFacts:
         nodes.append(OnnxNode(node.op_type, node.name, tuple(node.input), tuple(node.output), plain))
     arrays = {item.name: numpy_helper.to_array(item) for item in inferred.initializer}
     return GraphFacts(tuple(nodes), shapes, arrays, shuffle_orders(nodes, shapes), answers(nodes))
+
+
+def require_form(graph: Graph) -> None:
+    """Raise InputError naming the first operator that has no form in LiteRT here, or none of this kind. A form is known
+    by writing it, which takes a tenth of a second; calibration and search behind it take minutes."""
+    require_known(graph)
+    program_bytes(graph, FileForm())
 
 
 def program_bytes(graph: Graph, form: FileForm) -> bytes:

@@ -14,6 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 pytest.importorskip("ai_edge_litert")
 
 from dlgsanet.errors import InputError
+from export.backends.litert.entry import BACKEND
 from export.backends.litert.operators import require_known
 from export.backends.litert.translate import FileForm, program_bytes
 from export.graph.build import build_onnx
@@ -189,8 +190,22 @@ def test_a_slice_in_steps_is_refused() -> None:
     graph = graph_of(
         [node("Slice", "lr i j a s")], (1, 4, 3, 8), i=ints(0), j=ints(6), a=ints(2), s=ints(2)
     )  # fmt: skip
-    with pytest.raises(InputError, match="a slice in steps"):
-        program_bytes(graph, FileForm())
+    with pytest.raises(InputError, match="Slice_sr: no form of a slice in steps"):
+        BACKEND.refuse_graph(graph)
+
+
+FOREIGN = {
+    "Resize": (helper.make_node("Resize", ["lr", "", "s"], ["sr"], "Resize_sr", mode="linear"), {"s": np.array([1, 1, 2, 2], np.float32)}, (1, 4, 12, 16)),
+    "PRelu": (node("PRelu", "lr s"), {"s": floats(4, 1, 1)}, (1, 4, 6, 8)),
+    "ConvTranspose": (node("ConvTranspose", "lr w", strides=[2, 2]), {"w": floats(4, 4, 2, 2)}, (1, 4, 12, 16)),
+}
+
+
+@pytest.mark.parametrize("kind", FOREIGN)
+def test_what_networks_of_others_have_is_refused_before_the_long_work(kind: str) -> None:
+    one, constants, shape = FOREIGN[kind]
+    with pytest.raises(InputError, match=rf"no form of {kind} \({kind}_sr\) is known for LiteRT: leave litert out"):
+        BACKEND.refuse_graph(graph_of([one], shape, **constants))
 
 
 def test_the_probe_is_the_probe_network() -> None:
