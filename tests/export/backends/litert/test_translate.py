@@ -195,7 +195,11 @@ def test_a_slice_in_steps_is_refused() -> None:
 
 
 FOREIGN = {
-    "Resize": (helper.make_node("Resize", ["lr", "", "s"], ["sr"], "Resize_sr", mode="linear"), {"s": np.array([1, 1, 2, 2], np.float32)}, (1, 4, 12, 16)),
+    "Resize": (
+        helper.make_node("Resize", ["lr", "", "s"], ["sr"], "Resize_sr", mode="linear"),
+        {"s": np.array([1, 1, 2, 2], np.float32)},
+        (1, 4, 12, 16),
+    ),
     "PRelu": (node("PRelu", "lr s"), {"s": floats(4, 1, 1)}, (1, 4, 6, 8)),
     "ConvTranspose": (node("ConvTranspose", "lr w", strides=[2, 2]), {"w": floats(4, 4, 2, 2)}, (1, 4, 12, 16)),
 }
