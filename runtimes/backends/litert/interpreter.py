@@ -41,9 +41,11 @@ def open_interpreter(model: bytes, threads: int) -> Interpreter:
 
 
 def with_outputs(artifact_id: str, model: bytes, names: Sequence[str]) -> bytes:
-    """The same model with these tensors as further outputs. Raises InputError where it has not all of them."""
+    """The same model with these tensors as further outputs. Raises InputError where it has not all of them, as
+    `open_interpreter` for a file that the engine does not take."""
     if not names:
         return model
+    open_interpreter(model, 1)  # the engine verifies the file; the reader below believes it
     import flatbuffers
     from ai_edge_litert import schema_py_generated as schema
 

@@ -46,19 +46,22 @@ class LiteRtRunner(Runner):
         model = read_verified(self._bundle, artifact.path, artifact.files[artifact.path])
         try:
             interpreter = open_interpreter(with_outputs(artifact.id, model, taps), threads)
-        except (ValueError, RuntimeError) as error:
+            # Names are decoded only when they are asked for, and may be no text.
+            given, made = interpreter.get_input_details(), interpreter.get_output_details()
+            device, precision = _device(interpreter), reported_precision(interpreter)
+        except (ValueError, RuntimeError, LookupError) as error:
             raise blame(f"{artifact.id}: LiteRT cannot load it: {_one_line(error)}", prove) from error
-        require_port(artifact.id, artifact.input, _shapes(interpreter.get_input_details()))
-        require_port(artifact.id, artifact.output, _shapes(interpreter.get_output_details()))
+        require_port(artifact.id, artifact.input, _shapes(given))
+        require_port(artifact.id, artifact.output, _shapes(made))
         self._interpreter = interpreter
-        self._input = int(interpreter.get_input_details()[0]["index"])
-        self._outputs = {str(each["name"]): int(each["index"]) for each in interpreter.get_output_details()}
+        self._input = int(given[0]["index"])
+        self._outputs = {str(each["name"]): int(each["index"]) for each in made}
         return RunInfo(
             artifact=artifact.id,
             backend=ENGINE.name,
-            device=_device(interpreter),
+            device=device,
             requested_precision=artifact.precision,
-            reported_precision=reported_precision(interpreter),
+            reported_precision=precision,
             threads=threads,
             versions={ENGINE.name: version("ai-edge-litert"), "numpy": version("numpy")},
         )

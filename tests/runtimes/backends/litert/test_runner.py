@@ -81,6 +81,33 @@ def test_a_damaged_file_is_the_files_fault(bundle, kit):
         pass
 
 
+def test_a_damaged_file_is_verified_before_its_inside_is_shown(bundle, kit):
+    add_artifact(bundle, kit, tiny_tflite(kit)[:200])
+    with pytest.raises(InputError, match="export it again"), open_runner(bundle, NAME, threads=1, taps=("maps",)):
+        pass
+
+
+def test_a_name_that_is_no_text_is_the_files_fault(bundle, kit):
+    """The engine takes such a file, and stumbles over it when it is asked for its tensors."""
+    data = tiny_tflite(kit)
+    assert b"maps" in data
+    add_artifact(bundle, kit, data.replace(b"maps", b"m\x8aps"))
+    with pytest.raises(InputError, match="export it again"), open_runner(bundle, NAME, threads=1):
+        pass
+
+
+def test_a_file_of_another_size_than_the_manifests_is_refused(bundle, kit):
+    made = add_artifact(bundle, kit, tiny_tflite(kit))
+    sides = replace(made.input, shape=(1, 24, 16, 3)), replace(made.output, shape=(1, 48, 32, 3))
+    artifacts = [
+        *read_manifest(bundle).artifacts[:-1],
+        replace(made, id="litert-fp32-24x16", tile=(24, 16), input=sides[0], output=sides[1]),
+    ]
+    kit.write(bundle, kit.manifest(artifacts))
+    with pytest.raises(InputError, match="24"), open_runner(bundle, "litert-fp32", threads=1):
+        pass
+
+
 def test_a_file_of_another_shape_is_refused(made):
     known = read_manifest(made)
     last = known.artifacts[-1]
