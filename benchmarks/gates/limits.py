@@ -128,7 +128,7 @@ BF16 = Limits(
     seams=0.098,
     flat_shift=1.2,
     flat_patch=3.5,
-    busy_shift=0.4,
+    busy_shift=0.39,
     busy_patch=4.7,
 )
 
@@ -153,7 +153,7 @@ INT8W = Limits(
     seams=0.09,
     flat_shift=0.4,
     flat_patch=4.0,
-    busy_shift=0.8,
+    busy_shift=1.0,
     busy_patch=31.0,
 )
 
