@@ -9,12 +9,13 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from dlgsanet.imaging.formats.libtiff_voice import silenced
+from dlgsanet.command_line.remarks import without_remarks
 from runtimes.runner.ports import require_taps
 from runtimes.runner.tiling import Array
 
 _REMARK = re.compile(rb"INFO: .*")
 IDENTIFIER = b"TFL3"
+"""Of the file format."""
 
 
 class Interpreter(Protocol):
@@ -34,7 +35,7 @@ def open_interpreter(model: bytes, threads: int) -> Interpreter:
     """Raises ValueError or RuntimeError for a file that the engine does not take."""
     from ai_edge_litert.interpreter import Interpreter as Engine
 
-    with silenced(_REMARK):
+    with without_remarks(_REMARK):
         made: Interpreter = Engine(model_content=model, num_threads=threads)
         made.allocate_tensors()
     return made

@@ -8,6 +8,7 @@ import pytest
 
 pytest.importorskip("ai_edge_litert")
 
+from dlgsanet.command_line.remarks import without_remarks
 from runtimes.backends.litert import interpreter
 from runtimes.backends.litert.interpreter import open_interpreter
 from runtimes.backends.litert.probe import FILE, prove
@@ -19,7 +20,7 @@ def test_opening_is_silent(capfd: pytest.CaptureFixture[str]) -> None:
 
 
 def test_words_of_others_stay(capfd: pytest.CaptureFixture[str]) -> None:
-    with interpreter.silenced(interpreter._REMARK):
+    with without_remarks(interpreter._REMARK):
         os.write(2, b"INFO: a remark\nsomething else\n")
     assert capfd.readouterr().err == "something else\n"
 
