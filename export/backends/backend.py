@@ -7,7 +7,7 @@ they import `export.targets.table`, which holds their rows.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,6 +59,12 @@ def _one(row: Row, tile: tuple[int, int], options: TargetOptions) -> tuple[Targe
     from export.targets.table import plain_target
 
     return (plain_target(row, tile, options),)
+
+
+def with_picture_form(row: Row, tile: tuple[int, int], options: TargetOptions) -> tuple[Target, ...]:
+    """For `Backend.expand`: with --image also a file that takes and gives 8-bit pictures."""
+    made = _one(row, tile, options)
+    return (*made, *(replace(target, image=True) for target in made)) if options.image else made
 
 
 def _as_they_are(finished: Finished) -> tuple[Artifact, ...]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlgsanet.errors import BackendError, InputError
+from export.graph.attributes import Attribute, Attributed
 
 if TYPE_CHECKING:
     from coremltools.converters.mil import Builder
@@ -21,7 +22,7 @@ Constant = NDArray[np.generic] | np.generic | str
 
 
 @dataclass(frozen=True)
-class Call:
+class Call(Attributed):
     """One ONNX node: its inputs as MIL variables (`ints` holds those that are shapes or axes, `arrays` those that are
     constants as they are stored), its attributes."""
 
@@ -31,7 +32,7 @@ class Call:
     inputs: Sequence[Var]
     ints: Sequence[Ints | None]
     arrays: Sequence[NDArray[np.generic] | None]
-    attributes: Mapping[str, int | float | Sequence[int] | str]
+    attributes: Mapping[str, Attribute]
     half: bool
     blockwise: bool  # iOS 18 has another operator for quantized weights
 
@@ -45,24 +46,6 @@ class Call:
         if found is None:
             raise BackendError(f"{self.name}: expected a constant, found a tensor: please report this")
         return found
-
-    def number(self, attribute: str, default: int | None = None) -> int:
-        found = self.attributes.get(attribute, default)
-        assert isinstance(found, int)
-        return found
-
-    def real(self, attribute: str, default: float) -> float:
-        found = self.attributes.get(attribute, default)
-        assert isinstance(found, (int, float))
-        return found
-
-    def numbers(self, attribute: str) -> Ints:
-        found = self.attributes[attribute]
-        assert not isinstance(found, (int, float, str))
-        return tuple(found)
-
-    def several(self, attribute: str, default: Ints) -> Ints:
-        return self.numbers(attribute) if attribute in self.attributes else default
 
     def integers(self, index: int) -> Ints:
         found = self.ints[index]

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from export.backends.backend import Backend, Finished, Order
+from export.backends.backend import Backend, Finished, Order, with_picture_form
 from export.targets.row import BASIS, DEPLOYMENTS, Row
 from runtimes.backends.onnxruntime import ENGINE as ONNXRUNTIME
 
@@ -24,14 +23,6 @@ def _write(order: Order) -> Written:
     from export.backends.coreml.write import write
 
     return write(order)
-
-
-def _expand(row: Row, tile: tuple[int, int], options: TargetOptions) -> tuple[Target, ...]:
-    """With --image also a package that takes and gives pictures."""
-    from export.targets.table import plain_target
-
-    target = plain_target(row, tile, options)
-    return (target, replace(target, image=True)) if options.image else (target,)
 
 
 def _refuse(options: TargetOptions, targets: Sequence[Target]) -> None:
@@ -102,7 +93,7 @@ BACKEND = Backend(
     aliases=("mlpackage", "apple"),
     refused={"bf16": "Core ML computes in fp32 or fp16 only; use coreml-fp16"},
     tools=("coremltools",),
-    expand=_expand,
+    expand=with_picture_form,
     refuse=_refuse,
     refuse_graph=_refuse_graph,
     after=_after,

@@ -29,13 +29,13 @@ def _average_pool(call: Call) -> Var:
 def _window(call: Call) -> dict[str, Var]:
     """Where the kernel stands, always inside the padded picture."""
     kernel = call.numbers("kernel_shape")
-    strides = call.several("strides", (1, 1))
-    top, left, bottom, right = call.several("pads", (0, 0, 0, 0))
+    strides = call.numbers("strides", (1, 1))
+    top, left, bottom, right = call.numbers("pads", (0, 0, 0, 0))
     sides = (call.inputs[0].shape[2] + top + bottom, call.inputs[0].shape[3] + left + right)
     left_over = [(side - size) % stride for side, size, stride in zip(sides, kernel, strides, strict=True)]
     if call.number("ceil_mode", 0) and any(left_over):
         raise no_form(call, "a pooling that looks past its picture (ceil_mode)")
-    if set(call.several("dilations", (1, 1))) != {1} or call.attributes.get("auto_pad", "NOTSET") != "NOTSET":
+    if set(call.numbers("dilations", (1, 1))) != {1} or call.attributes.get("auto_pad", "NOTSET") != "NOTSET":
         raise no_form(call, "a pooling with dilations or automatic padding")
     return {
         "kernel_sizes": call.share(int32(kernel)),
@@ -49,8 +49,8 @@ def _window(call: Call) -> dict[str, Var]:
 def _transposed_conv(call: Call) -> Var:
     """The output's size is what ONNX makes of strides, padding and kernel."""
     x, weight = call.inputs[0].shape, call.array(1)
-    strides, dilations = call.several("strides", (1, 1)), call.several("dilations", (1, 1))
-    pads, more = call.several("pads", (0, 0, 0, 0)), call.several("output_padding", (0, 0))
+    strides, dilations = call.numbers("strides", (1, 1)), call.numbers("dilations", (1, 1))
+    pads, more = call.numbers("pads", (0, 0, 0, 0)), call.numbers("output_padding", (0, 0))
     if call.attributes.get("auto_pad", "NOTSET") != "NOTSET" or "output_shape" in call.attributes or any(more):
         raise no_form(call, "a transposed convolution whose size is said otherwise than by its pads")
     groups = call.number("group", 1)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from dlgsanet.errors import BackendError, InputError
 from export.backends.coreml.calls import Call, Constant, Ints
 from export.backends.coreml.operations import OPERATORS
+from export.graph.attributes import attributes_of
 from export.graph.block_tensors import block_of
 from export.graph.graph import MAX_RANK, Graph
 
@@ -131,17 +132,13 @@ class _Translator:
         return self.mb.round(x=clipped, name="sr_rounded")
 
     def _node(self, node: onnx.NodeProto) -> None:
-        from onnx import helper
-
         write = OPERATORS.get(node.op_type)
         if write is None:
             raise BackendError(f"no MIL form is known for {node.op_type} ({node.name}); add it to operations.py")
-        attributes = {item.name: helper.get_attribute_value(item) for item in node.attribute}
-        attributes = {key: value.decode() if isinstance(value, bytes) else value for key, value in attributes.items()}
         inputs = [self._value(name) for name in node.input]
         ints = [self._ints(name) for name in node.input]
         arrays = [self.arrays.get(name) for name in node.input]
-        name = self.names.of(node.name)
+        name, attributes = self.names.of(node.name), attributes_of(node)
         blockwise = self.options.target == "iOS18"
         made = write(Call(self.mb, self._share, name, inputs, ints, arrays, attributes, self.options.half, blockwise))
         outputs = made if isinstance(made, (list, tuple)) else [made]

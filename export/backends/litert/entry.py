@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from export.backends.backend import Backend, Order
+from export.backends.backend import Backend, Order, with_picture_form
 from export.targets.row import BY_ROWS, Row
 from runtimes.backends.onnxruntime import ENGINE as ONNXRUNTIME
 
@@ -13,7 +12,6 @@ if TYPE_CHECKING:
     from export.graph.graph import Graph
     from export.quantization.calibrated_graph import Quantizer
     from export.targets.outputs import Written
-    from export.targets.table import Target, TargetOptions
 
 OPSET = 20  # of the graph that files are made from: it has Gelu as one operator
 
@@ -22,14 +20,6 @@ def _write(order: Order) -> Written:
     from export.backends.litert.write import write
 
     return write(order)
-
-
-def _expand(row: Row, tile: tuple[int, int], options: TargetOptions) -> tuple[Target, ...]:
-    """With --image also a file that takes and gives 8-bit pictures."""
-    from export.targets.table import plain_target
-
-    target = plain_target(row, tile, options)
-    return (target, replace(target, image=True)) if options.image else (target,)
 
 
 def _refuse_graph(graph: Graph) -> None:
@@ -78,7 +68,7 @@ BACKEND = Backend(
     aliases=("tflite",),
     refused={"bf16": "LiteRT has no bf16 kernels; use litert-fp32"},
     tools=("ai-edge-litert",),
-    expand=_expand,
+    expand=with_picture_form,
     refuse_graph=_refuse_graph,
     quantizer=_quantizer,
 )

@@ -7,7 +7,7 @@ nothing is written for it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from dlgsanet.errors import InputError
 from export.backends.litert.flat_model import FlatModel, Steps
+from export.graph.attributes import Attribute, Attributed
 
 Array = NDArray[np.generic]
 Ints = tuple[int, ...]
@@ -49,29 +50,14 @@ class TensorValue:
 
 
 @dataclass(frozen=True)
-class OnnxNode:
+class OnnxNode(Attributed):
     """One ONNX node: `name` begins the names of all that is written for it."""
 
     kind: str
     name: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
-    attributes: Mapping[str, int | float | Sequence[int] | str]
-
-    def number(self, attribute: str, default: int | None = None) -> int:
-        found = self.attributes.get(attribute, default)
-        assert isinstance(found, int)
-        return found
-
-    def real(self, attribute: str, default: float) -> float:
-        found = self.attributes.get(attribute, default)
-        assert isinstance(found, (int, float))
-        return float(found)
-
-    def numbers(self, attribute: str, default: Ints) -> Ints:
-        found = self.attributes.get(attribute, default)
-        assert not isinstance(found, (int, float, str))
-        return tuple(found)
+    attributes: Mapping[str, Attribute]
 
     def has(self, index: int) -> bool:
         """Whether there is such an input."""

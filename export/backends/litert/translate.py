@@ -11,6 +11,7 @@ from export.backends.litert.flat_model import Steps
 from export.backends.litert.integers import answers
 from export.backends.litert.operators import OPERATORS, require_known
 from export.backends.litert.program import GraphFacts, OnnxNode, Program
+from export.graph.attributes import attributes_of
 from export.graph.graph import Graph
 
 PIXELS = Steps((1 / 255,), (0,))
@@ -31,16 +32,14 @@ class FileForm:
 
 def graph_facts(graph: Graph) -> GraphFacts:
     """Of a graph with its shapes inferred."""
-    from onnx import helper, numpy_helper
+    from onnx import numpy_helper
 
     inferred = graph.inferred
     known = (*inferred.input, *inferred.value_info, *inferred.output)
     shapes = {item.name: tuple(side.dim_value for side in item.type.tensor_type.shape.dim) for item in known}
     nodes = []
     for node in inferred.node:
-        said = {item.name: helper.get_attribute_value(item) for item in node.attribute}
-        plain = {key: value.decode() if isinstance(value, bytes) else value for key, value in said.items()}
-        nodes.append(OnnxNode(node.op_type, node.name, tuple(node.input), tuple(node.output), plain))
+        nodes.append(OnnxNode(node.op_type, node.name, tuple(node.input), tuple(node.output), attributes_of(node)))
     arrays = {item.name: numpy_helper.to_array(item) for item in inferred.initializer}
     return GraphFacts(tuple(nodes), shapes, arrays, shuffle_orders(nodes, shapes), answers(nodes))
 
