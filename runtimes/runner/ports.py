@@ -19,16 +19,14 @@ PICTURE = "NCHW pixels"
 ARRAY_LAST, PICTURE_LAST = "NHWC", "NHWC pixels"
 """The same with the channels last, in the shape, too."""
 
-ARRAYS, PICTURES, CHANNELS_LAST = (ARRAY, ARRAY_LAST), (PICTURE, PICTURE_LAST), (ARRAY_LAST, PICTURE_LAST)
+ARRAYS, PICTURES = (ARRAY, ARRAY_LAST), (PICTURE, PICTURE_LAST)
+CHANNELS_FIRST, CHANNELS_LAST = (ARRAY, PICTURE), (ARRAY_LAST, PICTURE_LAST)
 _FED = dict.fromkeys(ARRAYS, ("float32", (0.0, 1.0))) | dict.fromkeys(PICTURES, ("uint8", (0.0, 255.0)))
 
 
-def require_host_ports(
-    artifact: Artifact, hints: Collection[str], pictures: bool = False, layouts: Collection[str] = ()
-) -> None:
+def require_host_ports(artifact: Artifact, hints: Collection[str], layouts: Collection[str] = (ARRAY,)) -> None:
     """Refuse ports that a runner cannot feed from the host, and hints that it does not know. Raises
-    InputError. `pictures`: the runner also feeds ports of layout PICTURE; `layouts`: it feeds these and no others."""
-    layouts = layouts or ((ARRAY, PICTURE) if pictures else (ARRAY,))
+    InputError. `layouts`: those of the ports that it feeds."""
     for port in (artifact.input, artifact.output):
         if port.layout not in layouts or (port.dtype, port.range) != _FED[port.layout]:
             raise InputError(

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from runtimes.backends.litert.interpreter import IDENTIFIER
+
 if TYPE_CHECKING:
     import flatbuffers
     from ai_edge_litert import schema_py_generated as schema
 
-IDENTIFIER = b"TFL3"
 SCHEMA_VERSION = 3
 ALIGNMENT = 16  # of constants, as the schema says: kernels read them where they lie
 SIGNATURE = "serving_default"

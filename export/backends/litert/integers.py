@@ -45,10 +45,10 @@ def restore(program: Program, node: OnnxNode) -> None:
 
 def activation_steps(program: Program, node: OnnxNode) -> Steps:
     """Of a pair's half around activations."""
-    scale, zero = program.array(node.inputs[1]), program.array(node.inputs[2])
+    zero = program.array(node.inputs[2])
     if zero.dtype != np.uint8 or zero.size != 1:
         raise InputError(f"{node.name}: expected one zero point in uint8, found {zero.size} in {zero.dtype}")
-    return Steps((float(scale.reshape(())),), (int(zero.reshape(())) - _SHIFT,))
+    return _steps(program, node.inputs[1], node.inputs[2])
 
 
 def answers(nodes: Sequence[OnnxNode]) -> dict[str, tuple[str, str]]:
@@ -60,5 +60,10 @@ def answer_steps(program: Program, name: str) -> Steps:
     """In which an INT8 convolution answers. Raises InputError where its answer is not rounded."""
     if name not in program.answers:
         raise InputError(f"{name}: an INT8 convolution of LiteRT answers in INT8, and no range of its answer is known")
-    scale, zero = (program.array(each) for each in program.answers[name])
+    return _steps(program, *program.answers[name])
+
+
+def _steps(program: Program, scale_name: str, zero_name: str) -> Steps:
+    """Of activations, by the names of their scale and zero point."""
+    scale, zero = program.array(scale_name), program.array(zero_name)
     return Steps((float(scale.reshape(())),), (int(zero.reshape(())) - _SHIFT,))

@@ -21,7 +21,15 @@ from runtimes.backends.coreml.mil.tensor_types import Anything
 from runtimes.bundle.integrity import read_verified, require_only
 from runtimes.bundle.manifest import Artifact
 from runtimes.runner.contract import RunInfo, Runner
-from runtimes.runner.ports import PICTURE, from_pixels, require_host_ports, require_port, require_taps, to_pixels
+from runtimes.runner.ports import (
+    CHANNELS_FIRST,
+    PICTURE,
+    from_pixels,
+    require_host_ports,
+    require_port,
+    require_taps,
+    to_pixels,
+)
 from runtimes.runner.tiling import Array
 from runtimes.runner.work_by_precision import Layer, by_precision, convolution_macs, product_macs
 
@@ -59,7 +67,7 @@ class MilRunner(Runner):
 
     def _open(self) -> RunInfo:
         artifact = self._artifact
-        require_host_ports(artifact, hints=(), pictures=True)
+        require_host_ports(artifact, (), CHANNELS_FIRST)
         model, weights = read_package(self._bundle, artifact)
         for port, features in ((artifact.input, model.inputs), (artifact.output, model.outputs)):
             require_port(artifact.id, port, {feature.name: feature.shape for feature in features})

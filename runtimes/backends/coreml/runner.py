@@ -26,7 +26,7 @@ from runtimes.bundle.manifest import Artifact
 from runtimes.machine.processor import available_threads
 from runtimes.runner.blame import blame
 from runtimes.runner.contract import RunInfo, Runner, RunOptions
-from runtimes.runner.ports import PICTURE, from_pixels, require_host_ports, require_port, to_pixels
+from runtimes.runner.ports import CHANNELS_FIRST, PICTURE, from_pixels, require_host_ports, require_port, to_pixels
 from runtimes.runner.tiling import Array
 
 _NAMES = {"MLCPUComputeDevice": "CPU", "MLGPUComputeDevice": "GPU", "MLNeuralEngineComputeDevice": "Neural Engine"}
@@ -46,7 +46,7 @@ class CoreMLRunner(Runner):
             raise UnavailableError(
                 f"{artifact.id}: Core ML runs on macOS only; `dlgsanet check` judges its numbers here with {REFERENCE}"
             )
-        require_host_ports(artifact, hints=(), pictures=True)
+        require_host_ports(artifact, (), CHANNELS_FIRST)
         device = self._options.device.upper()
         if (unit := UNITS.get(device)) is None:
             raise InputError(f"expected a Core ML device from {', '.join(UNITS)}, found '{self._options.device}'")

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from dlgsanet.errors import UnavailableError
+from dlgsanet.errors import UnavailableError, one_line
 from runtimes.backends.litert import ENGINE
 from runtimes.backends.litert.interpreter import Interpreter, open_interpreter, with_outputs
 from runtimes.backends.litert.layers import layers, not_delegated, reported_precision
@@ -38,7 +38,7 @@ class LiteRtRunner(Runner):
 
     def _open(self) -> RunInfo:
         artifact, taps = self._artifact, self._options.taps
-        require_host_ports(artifact, hints=(), layouts=CHANNELS_LAST)
+        require_host_ports(artifact, (), CHANNELS_LAST)
         if self._options.device.upper() != CPU:
             raise UnavailableError(f"LiteRT has no device '{self._options.device}' here; available: {CPU}")
         ENGINE.load()
@@ -50,7 +50,7 @@ class LiteRtRunner(Runner):
             given, made = interpreter.get_input_details(), interpreter.get_output_details()
             device, precision = _device(interpreter), reported_precision(interpreter)
         except (ValueError, RuntimeError, LookupError) as error:
-            raise blame(f"{artifact.id}: LiteRT cannot load it: {_one_line(error)}", prove) from error
+            raise blame(f"{artifact.id}: LiteRT cannot load it: {one_line(str(error))}", prove) from error
         require_port(artifact.id, artifact.input, _shapes(given))
         require_port(artifact.id, artifact.output, _shapes(made))
         self._interpreter = interpreter
@@ -72,7 +72,7 @@ class LiteRtRunner(Runner):
         try:
             run.invoke()
         except RuntimeError as error:
-            raise blame(f"{artifact.id}: LiteRT failed: {_one_line(error)}", prove) from error
+            raise blame(f"{artifact.id}: LiteRT failed: {one_line(str(error))}", prove) from error
         return from_stored(run.get_tensor(self._outputs[artifact.output.name]), artifact.output)
 
     def _inspect(self, tile: Array) -> tuple[Array, dict[str, Array]]:
@@ -99,7 +99,3 @@ def _device(interpreter: Interpreter) -> str:
     left = not_delegated(interpreter)
     said = ", ".join(f"{count} {kind}" for kind, count in left.items())
     return f"{CPU} (XNNPACK, without {said})" if said else f"{CPU} (XNNPACK)"
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())

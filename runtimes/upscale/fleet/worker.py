@@ -192,12 +192,13 @@ class Upscaler:
         run = self._film_runner()
         options = replace(self._options, inputs=(self._fetched_film(item.source),), output=made, form=None)
         plan = plan_video(options, nullcontext(run), run.scale, _QUIET)
-        frames, joined = run_video(plan, _QUIET).frames if not self._task.keep else 0, False
-        if self._task.keep:
-            frames, joined = do_piece(plan, run, self._task.target, item)
+        megapixels = plan.clip.height * plan.clip.width / 1e6  # of a frame
+        if not self._task.keep:
+            return DONE, megapixels * run_video(plan, _QUIET).frames
+        frames, joined = do_piece(plan, run, self._task.target, item)
         if joined:
             self._task.target.put(made, item.target)
-        return JOINED if joined else DONE, plan.clip.height * plan.clip.width * frames / 1e6
+        return JOINED if joined else DONE, megapixels * frames
 
     def _fetched_film(self, source: str) -> Path:
         """The film, kept until another one comes: most pieces are followed by one of the same."""
