@@ -56,10 +56,9 @@ class _Marks(TorchFunctionMode):
         if not any(tensor in self._marked for tensor in _tensors((*args, *given.values()))):
             return func(*args, **given)
         if self._asks(func.__name__, args, given):
-            called = (resolve_name(func) or func.__name__).removeprefix("torch.")
             raise InputError(
-                f"{shown(self._thing)} decides by the picture ({called} at {place_of_call(__file__)}), and an artifact "
-                "is one graph for all pictures: export a network that computes the same way for each"
+                f"{shown(self._thing)} decides by the picture ({call_said(func, __file__)}), and an artifact is "
+                "one graph for all pictures: export a network that computes the same way for each"
             )
         found = func(*args, **given)
         changed = args[:1] if func.__name__ == _WRITES else (found, given.get("out"))
@@ -87,6 +86,12 @@ def _tensors(values: object) -> Iterator[torch.Tensor]:
     elif isinstance(values, (list, tuple)):
         for value in values:
             yield from _tensors(value)
+
+
+def call_said(func: Callable[..., object], watcher: str) -> str:
+    """A function of torch that the network's own code calls, and where."""
+    called = (resolve_name(func) or func.__name__).removeprefix("torch.")
+    return f"{called} at {place_of_call(watcher)}"
 
 
 def place_of_call(watcher: str) -> str:

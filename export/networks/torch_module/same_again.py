@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import nn
-from torch.overrides import TorchFunctionMode, resolve_name
+from torch.overrides import TorchFunctionMode
 
 from dlgsanet.errors import InputError, shown
-from export.networks.torch_module.picture_reads import place_of_call
+from export.networks.torch_module.picture_reads import call_said
 
 _DRAWING = frozenset((
     "alpha_dropout", "bernoulli", "bernoulli_", "cauchy_", "dropout", "dropout1d", "dropout2d", "dropout3d",
@@ -63,8 +63,7 @@ class _Draws(TorchFunctionMode):
         kwargs: Mapping[str, object] | None = None,
     ) -> object:
         if func.__name__ in _DRAWING and not self.said and _is_on(func.__name__, args, kwargs or {}):
-            called = (resolve_name(func) or func.__name__).removeprefix("torch.")
-            self.said = f" ({called} at {place_of_call(__file__)})"
+            self.said = f" ({call_said(func, __file__)})"
         return func(*args, **(kwargs or {}))
 
 

@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 import torch
 from torch import nn
 
 from dlgsanet.errors import InputError
 from export.networks.torch_module.picture_reads import require_one_graph
+from tests.export.networks.torch_module.by_function import By, Run
 
-Run = Callable[[torch.Tensor], torch.Tensor]
 STRENGTH = torch.tensor([0.5, 2.0])
-
-
-class By(nn.Module):
-    """A module that runs a function."""
-
-    def __init__(self, run: Run) -> None:
-        super().__init__()
-        self.run = run
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.run(x)
 
 
 def by_brightness(x: torch.Tensor) -> torch.Tensor:

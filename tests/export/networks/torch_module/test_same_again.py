@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 import torch
 from torch import nn
 
 from dlgsanet.errors import InputError
 from export.networks.torch_module.same_again import require_same_again
-
-Run = Callable[[torch.Tensor], torch.Tensor]
-
-
-class By(nn.Module):
-    """A module that runs a function."""
-
-    def __init__(self, run: Run) -> None:
-        super().__init__()
-        self.run = run
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.run(x)
+from tests.export.networks.torch_module.by_function import By, Run
 
 
 def noise(x: torch.Tensor) -> torch.Tensor:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from dlgsanet.__main__ import main
@@ -20,34 +18,12 @@ from runtimes.upscale.fleet.store import Store
 from runtimes.upscale.fleet.worker import Task, Upscaler
 from runtimes.upscale.options import UpscaleOptions
 from runtimes.upscale.video import plan as video_plan
+from tests.runtimes.upscale.fleet.film_kit import packets, write_film
 
 pytest.importorskip("fsspec")
-av = pytest.importorskip("av")
+pytest.importorskip("av")
 ARTIFACT = "onnxruntime-fp32-16x16"
 FRAMES, EVERY, PIECES = 22, 4, 3
-
-
-def write_film(place: Path) -> None:
-    """Moving noise at uneven times, a tone beside it."""
-    noise = np.random.default_rng(1).integers(0, 256, (24, 60, 3), np.uint8)
-    with av.open(str(place), "w") as container:
-        pictures, sound = container.add_stream("ffv1", rate=25), container.add_stream("pcm_s16le", rate=8000)
-        pictures.width, pictures.height, pictures.pix_fmt = 32, 24, "yuv420p"
-        sound.layout = "mono"
-        for i in range(FRAMES):
-            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(noise[:, i : i + 32]), format="rgb24")
-            frame.pts, frame.time_base = i + i // 3, Fraction(1, 25)
-            container.mux(pictures.encode(frame))
-            tone = av.AudioFrame.from_ndarray(np.full((1, 320), i, np.int16), "s16", "mono")
-            tone.sample_rate, tone.pts = 8000, 320 * i
-            container.mux(sound.encode(tone))
-        container.mux(pictures.encode())
-
-
-def packets(film: Path) -> list[tuple[str, object, bytes]]:
-    """Kind, time and bytes of all: frames are equal where these are."""
-    with av.open(str(film)) as container:
-        return [(it.stream.type, it.pts, bytes(it)) for it in container.demux() if it.size]
 
 
 @pytest.fixture
@@ -55,7 +31,7 @@ def task(bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Task:
     monkeypatch.setattr(video_plan, "SEGMENT_FRAMES", EVERY)
     given, wanted = tmp_path / "in", tmp_path / "out"
     given.mkdir()
-    write_film(given / "film.mkv")
+    write_film(given / "film.mkv", FRAMES, (24, 32), at=lambda i: i + i // 3)  # at uneven times
     options = UpscaleOptions(inputs=(given,), output=wanted, bundle=bundle, artifact=ARTIFACT, threads=1, ray="local")
     return Task(pack(bundle, ARTIFACT), {}, options, Store(str(given)), Store(str(wanted)))
 

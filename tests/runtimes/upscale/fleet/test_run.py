@@ -19,6 +19,7 @@ import pytest
 from PIL import Image
 
 from dlgsanet.__main__ import main
+from tests.runtimes.upscale.fleet.film_kit import packets, write_film
 
 pytest.importorskip("ray.data")
 pytestmark = pytest.mark.slow
@@ -179,32 +180,6 @@ def test_bad_pictures_are_listed_and_one_that_ends_actors_too(
     assert contents(tmp_path / "out") == good
 
 
-def write_film(place: Path, count: int = 25, size: int = 24) -> None:
-    """Moving noise, a tone beside it."""
-    import av
-
-    noise = np.random.default_rng(1).integers(0, 256, (size, size + count, 3), np.uint8)
-    with av.open(str(place), "w") as container:
-        stream, sound = container.add_stream("ffv1", rate=25), container.add_stream("pcm_s16le", rate=8000)
-        stream.width, stream.height, stream.pix_fmt = size, size, "yuv420p"
-        sound.layout = "mono"
-        for i in range(count):
-            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(noise[:, i : i + size]), format="rgb24")
-            container.mux(stream.encode(frame))
-            tone = av.AudioFrame.from_ndarray(np.full((1, 320), i, np.int16), "s16", "mono")
-            tone.sample_rate, tone.pts = 8000, 320 * i
-            container.mux(sound.encode(tone))
-        container.mux(stream.encode())
-
-
-def packets(film: Path) -> list[tuple[str, Any, bytes]]:
-    """Kind, time and bytes of all: frames and sound are equal where these are."""
-    import av
-
-    with av.open(str(film)) as container:
-        return [(it.stream.type, it.pts, bytes(it)) for it in container.demux() if it.size]
-
-
 def test_a_film_lies_among_pictures(
     cluster: Any, pictures: Path, expected: dict[str, bytes], _built_bundle: Path, tmp_path: Path
 ) -> None:
@@ -244,7 +219,7 @@ def long_film(_built_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     pytest.importorskip("av")
     place = tmp_path_factory.mktemp("long")
     (place / "in").mkdir()
-    write_film(place / "in" / "film.mkv", LONG, SIZE)
+    write_film(place / "in" / "film.mkv", LONG, (SIZE, SIZE))
     asked = ["upscale", str(place / "in" / "film.mkv"), "-o", str(place / "alone.mkv"), "--bundle", str(_built_bundle)]
     assert main([*asked, "--artifact", ARTIFACT, "--threads", "1", "-q"]) == 0
     return place / "in", place / "alone.mkv"
