@@ -14,7 +14,7 @@ from importlib.metadata import packages_distributions, version
 
 from dlgsanet.errors import EdgeError, UnavailableError
 from dlgsanet.storage.typed_json import decode, to_json
-from runtimes.backends.backend import Backend
+from runtimes.backends.interface.backend import Backend
 from runtimes.backends.registry import backends, find_backend
 from runtimes.machine.child import Job, Say, ask, serve
 from runtimes.machine.memory import total_bytes

@@ -75,7 +75,7 @@ def test_results() -> None:
 
 
 def test_runtimes() -> None:
-    from runtimes.backends.backend import Backend as Entry
+    from runtimes.backends.interface.backend import Backend as Entry
     from runtimes.bundle import manifest
     from runtimes.runner import contract, tiling
 

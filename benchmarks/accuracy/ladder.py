@@ -19,7 +19,7 @@ from benchmarks.subjects.subject import Subject
 from dlgsanet import metrics
 from dlgsanet.errors import UnavailableError
 from dlgsanet.imaging.files import to_hwc
-from runtimes.backends.backend import Backend
+from runtimes.backends.interface.backend import Backend
 from runtimes.backends.registry import find_backend
 from runtimes.runner.tiling import Array, Tile
 

@@ -28,7 +28,7 @@ from benchmarks.subjects.subject import Origin, Subject, origin_of
 from benchmarks.subjects.torch_peers import ArrayStep, reference_steps
 from dlgsanet.errors import EdgeError, InputError, unknown
 from runtimes import open_runner
-from runtimes.backends.backend import Judge
+from runtimes.backends.interface.backend import Judge
 from runtimes.backends.registry import find_backend, judges
 from runtimes.bundle.artifact_facts import Shown
 from runtimes.bundle.foreign import ONE, ZERO

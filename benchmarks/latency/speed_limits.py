@@ -14,7 +14,7 @@ from functools import partial
 import numpy as np
 
 from dlgsanet.errors import UnavailableError
-from runtimes.backends.backend import Operand
+from runtimes.backends.interface.backend import Operand
 from runtimes.backends.registry import find_backend
 from runtimes.probe_network import PRODUCT_SIDE
 

@@ -14,7 +14,7 @@ from importlib import metadata
 from pathlib import Path
 
 from dlgsanet import __version__
-from runtimes.backends.backend import Backend
+from runtimes.backends.interface.backend import Backend
 from runtimes.backends.registry import backends
 from runtimes.backends.tensorrt.device_state import device_state
 from runtimes.machine.memory import total_bytes

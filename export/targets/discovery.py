@@ -14,7 +14,7 @@ from functools import cache
 from typing import Protocol, runtime_checkable
 
 from export.targets.row import Row
-from runtimes.backends.plug_ins import plug_ins
+from runtimes.backends.interface.plug_ins import plug_ins
 
 BUILT_IN = (
     "export.backends.onnxruntime.entry:BACKEND",

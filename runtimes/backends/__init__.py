@@ -9,12 +9,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from runtimes.backends.backend import Backend
-    from runtimes.backends.engines import Engine
+    from runtimes.backends.interface.backend import Backend
+    from runtimes.backends.interface.engines import Engine
     from runtimes.backends.registry import backend_runner, import_engine
 
 __all__ = ["Backend", "Engine", "backend_runner", "import_engine"]
-_PLACES = {"Backend": "backend", "Engine": "engines", "backend_runner": "registry", "import_engine": "registry"}
+_PLACES = {
+    "Backend": "interface.backend",
+    "Engine": "interface.engines",
+    "backend_runner": "registry",
+    "import_engine": "registry",
+}
 
 
 def __getattr__(name: str) -> object:

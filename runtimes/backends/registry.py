@@ -11,13 +11,13 @@ from pathlib import Path
 from types import ModuleType
 
 from dlgsanet.errors import UnavailableError
-from runtimes.backends.backend import Backend, Judge
 from runtimes.backends.coreml.entry import BACKEND as COREML
+from runtimes.backends.interface.backend import Backend, Judge
+from runtimes.backends.interface.plug_ins import plug_ins
 from runtimes.backends.kserve.entry import BACKEND as KSERVE
 from runtimes.backends.litert.entry import BACKEND as LITERT
 from runtimes.backends.onnxruntime.entry import BACKEND as ONNXRUNTIME
 from runtimes.backends.openvino.entry import BACKEND as OPENVINO
-from runtimes.backends.plug_ins import plug_ins
 from runtimes.backends.tensorrt.entry import BACKEND as TENSORRT
 from runtimes.backends.tensorrt.entry import RTX_BACKEND as TENSORRT_RTX
 from runtimes.backends.torch.entry import BACKEND as TORCH

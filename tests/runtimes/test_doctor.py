@@ -14,9 +14,9 @@ from dlgsanet.command_line.voice import PLAIN
 from dlgsanet.errors import UnavailableError
 from runtimes import commands, doctor
 from runtimes.backends import registry
-from runtimes.backends.backend import Backend
-from runtimes.backends.engines import Engine
-from runtimes.backends.plug_ins import GROUP
+from runtimes.backends.interface.backend import Backend
+from runtimes.backends.interface.engines import Engine
+from runtimes.backends.interface.plug_ins import GROUP
 from runtimes.backends.registry import BUILT_IN
 from runtimes.commands import DoctorOptions
 from runtimes.doctor import Finding, Machine, Report, examine

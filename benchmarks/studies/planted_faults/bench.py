@@ -23,7 +23,7 @@ from benchmarks.subjects.datasets import Dataset
 from benchmarks.subjects.subject import origin_of
 from benchmarks.subjects.torch_peers import reference_function
 from dlgsanet.storage.typed_json import decode, to_json
-from runtimes.backends.backend import Judge
+from runtimes.backends.interface.backend import Judge
 from runtimes.backends.registry import judges
 from runtimes.bundle.manifest import Manifest, read_manifest
 

@@ -1,6 +1,6 @@
 """Core ML: its engine; beside it the entry, runner, interpreter (`reference`), cards of packages and probe."""
 
-from runtimes.backends.engines import Engine
+from runtimes.backends.interface.engines import Engine
 
 ENGINE = Engine("coreml", "coremltools", "coreml")
 

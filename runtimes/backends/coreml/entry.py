@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-from runtimes.backends.backend import Backend, Judge
 from runtimes.backends.coreml import ENGINE, REFERENCE
+from runtimes.backends.interface.backend import Backend, Judge
 from runtimes.bundle.manifest import Artifact
 from runtimes.machine.processor import Device
 from runtimes.runner.contract import Runner, RunOptions

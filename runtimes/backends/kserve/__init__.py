@@ -1,6 +1,6 @@
 """Model servers of the KServe v2 protocol (Triton, OpenVINO Model Server, MLServer): the engine is NVIDIA's client."""
 
-from runtimes.backends.engines import Engine
+from runtimes.backends.interface.engines import Engine
 
 ENGINE = Engine("kserve", "tritonclient", "server")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from types import ModuleType
 
-from runtimes.backends.backend import Backend, Multiply
+from runtimes.backends.interface.backend import Backend, Multiply
 from runtimes.backends.onnxruntime import ENGINE
 from runtimes.bundle.manifest import Artifact
 from runtimes.machine.processor import Device

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from dlgsanet.errors import BackendError, InputError, UnavailableError
-from runtimes.backends.backend import Multiply
+from runtimes.backends.interface.backend import Multiply
 from runtimes.backends.onnxruntime import ENGINE
 from runtimes.backends.onnxruntime.devices import require_provider
 from runtimes.backends.onnxruntime.layers import integer_precision, layers, profiled

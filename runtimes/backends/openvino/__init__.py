@@ -1,5 +1,5 @@
 """OpenVINO: its engine; beside it the entry, runner, layers, devices and probe."""
 
-from runtimes.backends.engines import Engine
+from runtimes.backends.interface.engines import Engine
 
 ENGINE = Engine("openvino", "openvino", "openvino")

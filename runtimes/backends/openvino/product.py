@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from dlgsanet.errors import UnavailableError
-from runtimes.backends.backend import Multiply, Operand
+from runtimes.backends.interface.backend import Multiply, Operand
 from runtimes.backends.openvino import ENGINE
 from runtimes.backends.openvino.devices import native_precisions
 from runtimes.backends.openvino.layers import PRECISION_HINT, layers

@@ -1,6 +1,6 @@
 """TensorRT and TensorRT-RTX: their engines; NumPy is all that is needed until an engine is really built or run."""
 
-from runtimes.backends.engines import Engine
+from runtimes.backends.interface.engines import Engine
 
 TENSORRT = Engine("tensorrt", "tensorrt", "", "it comes with JetPack, or from NVIDIA's own package index")
 TENSORRT_RTX = Engine("tensorrt-rtx", "tensorrt_rtx", "tensorrt-rtx")

@@ -21,7 +21,7 @@ from dlgsanet.storage.atomic import write_bytes, write_text
 from dlgsanet.storage.json_text import read
 from dlgsanet.storage.regular import open_regular
 from dlgsanet.storage.typed_json import Text, decode
-from runtimes.backends.backend import EngineKernels
+from runtimes.backends.interface.backend import EngineKernels
 from runtimes.backends.tensorrt.layers import KernelTable, StoredKernels
 from runtimes.bundle.field_types import InsidePath, Sha256, one_of
 from runtimes.bundle.manifest import Artifact

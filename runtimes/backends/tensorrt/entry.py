@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
-from runtimes.backends.backend import Backend, EngineKernels, Judge
+from runtimes.backends.interface.backend import Backend, EngineKernels, Judge
 from runtimes.backends.tensorrt import REFERENCE, REFERENCE_FP16_SCALES, TENSORRT, TENSORRT_RTX
 from runtimes.bundle.manifest import Artifact, artifact_id
 from runtimes.machine.processor import Device

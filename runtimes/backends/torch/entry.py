@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from runtimes.backends.backend import Backend
+from runtimes.backends.interface.backend import Backend
 from runtimes.backends.torch import ENGINE
 from runtimes.machine.processor import Device
 

@@ -10,7 +10,7 @@ import pytest
 
 from dlgsanet.errors import UnavailableError
 from runtimes.backends import registry
-from runtimes.backends.backend import Backend
+from runtimes.backends.interface.backend import Backend
 from runtimes.backends.registry import BUILT_IN, backend_runner, find_backend, import_engine
 from runtimes.runner.contract import Runner, RunOptions
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from runtimes.backends.coreml import runner as coreml_runner
-from runtimes.backends.engines import Engine
+from runtimes.backends.interface.engines import Engine
 
 
 class MLNeuralEngineComputeDevice:

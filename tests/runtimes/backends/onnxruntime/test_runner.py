@@ -11,7 +11,7 @@ import pytest
 
 from dlgsanet.errors import ExitCode, InputError, UnavailableError
 from runtimes import open_runner
-from runtimes.backends.engines import Engine
+from runtimes.backends.interface.engines import Engine
 from runtimes.bundle.manifest import read_manifest
 
 ort = pytest.importorskip("onnxruntime")

@@ -10,7 +10,7 @@ import pytest
 
 from dlgsanet.errors import BackendError, InputError, UnavailableError
 from runtimes import open_runner
-from runtimes.backends.engines import Engine
+from runtimes.backends.interface.engines import Engine
 from runtimes.backends.openvino import probe as openvino_probe
 from runtimes.bundle.manifest import read_manifest
 from runtimes.machine.processor import available_threads

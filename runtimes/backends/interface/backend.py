@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlgsanet.errors import UnavailableError
-from runtimes.backends.engines import Engine
+from runtimes.backends.interface.engines import Engine
 from runtimes.bundle.manifest import Artifact
 from runtimes.machine.processor import Device
 from runtimes.runner.contract import Runner, RunOptions

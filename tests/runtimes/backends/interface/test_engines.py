@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dlgsanet.errors import UnavailableError
-from runtimes.backends.engines import Engine
+from runtimes.backends.interface.engines import Engine
 
 INTERRUPTED = """
 try:
