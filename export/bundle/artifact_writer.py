@@ -13,7 +13,7 @@ from export.graph.cost import graph_macs
 from export.networks.network import LearntFrom, PreparedNetwork, Proven
 from export.quantization.calibrated_graph import Quantization
 from export.quantization.calibration_tiles import CalibrationSet, calibration_set
-from export.quantization.layer_choice import Int8
+from export.quantization.layer_choice.choose import Int8
 from export.quantization.options import CalibrationOptions
 from export.targets.outputs import Stamp, ports
 from export.targets.row import Row

@@ -22,8 +22,8 @@ from export.bundle.parity_pack import write_pack, write_probes
 from export.bundle.plan import ExportPlan, Progress, plan_export, refuse
 from export.machine.fingerprint import fingerprint, installed
 from export.networks.network import PreparedNetwork
-from export.quantization.layer_choice import Int8
-from export.quantization.layer_search import SearchLimits
+from export.quantization.layer_choice.choose import Int8
+from export.quantization.layer_choice.search import SearchLimits
 from runtimes.bundle.manifest import MANIFEST, SCHEMA, Artifact, Manifest, PackEntry, Reference, manifest_json
 from runtimes.runner.overlap import DEFAULT_FILL, DEFAULT_OVERLAP
 

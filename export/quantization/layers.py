@@ -1,4 +1,4 @@
-"""Which convolutions become INT8: one choice for every backend, unless a search (`export.quantization.layer_search`)
+"""Which convolutions become INT8: one choice for every backend, unless a search (`quantization.layer_choice.search`)
 found a better."""
 
 from __future__ import annotations

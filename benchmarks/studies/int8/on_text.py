@@ -29,7 +29,7 @@ from export.backends.registry import quantizer_of, timed_tools
 from export.machine.fingerprint import fingerprint
 from export.quantization.calibrated_graph import calibrate
 from export.quantization.calibration_tiles import calibration_set
-from export.quantization.layer_sensitivity import CandidateOpener
+from export.quantization.layer_choice.sensitivity import CandidateOpener
 from export.quantization.layers import is_trunk_end
 from export.quantization.options import CalibrationOptions
 from export.targets.table import Target

@@ -28,7 +28,7 @@ from export.networks.onnx_file.fixing import FixJob
 from export.networks.onnx_file.network import MadeFrom, OnnxFile, PreparedOnnxFile
 from export.networks.torch_module.spandrel_file import load_spandrel
 from export.networks.torch_module.tracing import TraceJob, traced
-from export.quantization.layer_choice import Int8
+from export.quantization.layer_choice.choose import Int8
 from export.quantization.options import CalibrationOptions
 from export.targets.choice import parse_targets
 from export.targets.table import TargetOptions

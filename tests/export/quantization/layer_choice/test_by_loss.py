@@ -13,8 +13,8 @@ import pytest
 
 from dlgsanet.errors import GateError
 from export.machine.journal import Journal
-from export.quantization.layer_sensitivity import Loss
-from export.quantization.layers_by_loss import AIM_DB, layers_by_loss, within
+from export.quantization.layer_choice.by_loss import AIM_DB, layers_by_loss, within
+from export.quantization.layer_choice.sensitivity import Loss
 
 ERRORS = {"a.Conv": 1e-8, "b.Conv": 5e-7, "c.Conv": 2e-6, "d.Conv": 1e-3}
 

@@ -20,8 +20,8 @@ from dlgsanet.storage.typed_json import to_json
 from export.bundle.options import ExportOptions
 from export.bundle.writer import export_bundle
 from export.machine.journal import Journal
-from export.quantization.layer_search import SAME, MeasuredSet, SearchLimits, fastest
-from export.quantization.layer_sensitivity import Loss
+from export.quantization.layer_choice.search import SAME, MeasuredSet, SearchLimits, fastest
+from export.quantization.layer_choice.sensitivity import Loss
 from export.quantization.layers import chosen_by_default, is_trunk_end, role, units
 from export.quantization.options import CalibrationOptions
 from runtimes import open_runner

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from dlgsanet.errors import GateError
 from export.machine.journal import Journal
-from export.quantization.layer_sensitivity import CandidateOpener, Loss, Say, Yardstick, scan
+from export.quantization.layer_choice.sensitivity import CandidateOpener, Loss, Say, Yardstick, scan
 from export.quantization.layers import is_end, units
 from runtimes.bundle.int8_choice import DefaultLayers
 

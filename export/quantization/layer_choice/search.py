@@ -1,6 +1,6 @@
 """Which layers become INT8, by measuring on this machine: `dlgsanet export --precision int8-mixed --search`.
 
-1. Each layer's loss by itself (`export.quantization.layer_sensitivity`).
+1. Each layer's loss by itself (`export.quantization.layer_choice.sensitivity`).
 2. Each role's time by itself (all layers that do the same in their blocks: one layer's gain drowns in noise).
 3. Greedy: roles join in the order of what they gain; where the picture then loses more than the limits, the most
    sensitive layers of the role that joined stay out.
@@ -25,7 +25,7 @@ import numpy as np
 from dlgsanet.errors import GateError
 from export.machine.candidate_runner import timed
 from export.machine.journal import Journal
-from export.quantization.layer_sensitivity import CandidateOpener, Loss, Yardstick, scan
+from export.quantization.layer_choice.sensitivity import CandidateOpener, Loss, Yardstick, scan
 from export.quantization.layers import is_end, role, units
 from export.quantization.options import MAX_DROP_DB
 from runtimes.bundle import int8_choice

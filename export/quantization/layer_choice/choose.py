@@ -13,9 +13,9 @@ from export.graph.graph import Graph
 from export.machine.journal import Journal
 from export.quantization.calibrated_graph import Calibrated, Quantization, Quantizer, calibrate
 from export.quantization.calibration_tiles import CalibrationSet
-from export.quantization.layer_search import Search, SearchLimits
-from export.quantization.layer_sensitivity import CandidateOpener, yardstick
-from export.quantization.layers_by_loss import layers_by_loss
+from export.quantization.layer_choice.by_loss import layers_by_loss
+from export.quantization.layer_choice.search import Search, SearchLimits
+from export.quantization.layer_choice.sensitivity import CandidateOpener, yardstick
 from export.targets.table import Target
 from runtimes.bundle.int8_choice import DefaultLayers, Int8Choice, SearchedLayers
 
