@@ -1,5 +1,5 @@
-"""Which convolutions become INT8: one choice for every backend, unless a search (`quantization.layer_choice.search`)
-found a better."""
+"""Which convolutions become INT8 by their names: one choice for every backend, unless a search
+(`export.quantization.layer_choice.search`) found a better; `layer_choice.on_probes` leaves some out."""
 
 from __future__ import annotations
 

@@ -33,10 +33,10 @@ def layers_by_loss(bench: CandidateOpener, measure: Yardstick, losses: Journal, 
     joining = within(found)
     while joining:
         layers = tuple(sorted(name for unit in joining for name in parts[unit]))
-        loss, named = _together(bench, layers, measure)
+        loss = _together(bench, layers, measure)
         so_many = f"{len(joining)} of {len(parts)} convolutions in INT8"
         say(f"{so_many}: {loss.to_float_db:.1f} dB to the float graph, {loss.drop_worst_db:.3f} dB on the worst tile")
-        if not named:
+        if not bench.named(layers):
             break
         if loss.to_float_db >= AIM_DB and abs(loss.drop_worst_db) <= AIM_DROP_DB:
             reason = f"{len(joining)} of {len(parts)} by the loss of each, {loss.to_float_db:.1f} dB together"
@@ -57,10 +57,6 @@ def within(losses: Mapping[str, Loss]) -> list[str]:
     return [unit for unit, total in zip(ordered, sums, strict=True) if total <= limit]
 
 
-def _together(bench: CandidateOpener, layers: Sequence[str], measure: Yardstick) -> tuple[Loss, bool]:
-    """What so many layers lose, and whether the engine calls the network by the target's precision with them."""
-    with tempfile.TemporaryDirectory() as folder:
-        with bench.open(Path(folder), layers) as run:
-            named = run.info.precision_mismatch is None
-        with bench.open(Path(folder), layers, exact=True) as run:
-            return measure.loss(run), named
+def _together(bench: CandidateOpener, layers: Sequence[str], measure: Yardstick) -> Loss:
+    with tempfile.TemporaryDirectory() as folder, bench.open(Path(folder), layers, exact=True) as run:
+        return measure.loss(run)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,10 +14,13 @@ from export.machine.journal import Journal
 from export.quantization.calibrated_graph import Calibrated, Quantization, Quantizer, calibrate
 from export.quantization.calibration_tiles import CalibrationSet
 from export.quantization.layer_choice.by_loss import layers_by_loss
+from export.quantization.layer_choice.on_probes import OnProbes, held_on_probes, probe_yardstick
 from export.quantization.layer_choice.search import Search, SearchLimits
 from export.quantization.layer_choice.sensitivity import CandidateOpener, yardstick
 from export.targets.table import Target
 from runtimes.bundle.int8_choice import DefaultLayers, Int8Choice, SearchedLayers
+
+_BY_NAME = "see docs/studies/precision.md; --search measures them"
 
 
 @dataclass(frozen=True)
@@ -63,39 +66,48 @@ class Int8:
         not_timed: str,
         known: bool,
     ) -> Int8Choice:
-        if self.limits is None and known:
-            return _default(calibrated, "see docs/studies/precision.md; --search measures them")
+        by_name = self.limits is None and known
         if not_timed:
-            return _default(calibrated, f"not searched: {not_timed}")
+            return _default(calibrated, _BY_NAME if by_name else f"not searched: {not_timed}")
+        bench = CandidateOpener(calibrated.maker(), target, scale)
         try:
-            if self.limits is None:
-                return self._by_loss(target, scale, calibrated, learnt, place)
-            return self._searched(target, scale, calibrated, learnt, place, self.limits)
+            if self.limits is not None:
+                return self._searched(bench, learnt, place, self.limits)
+            found = _default(calibrated, _BY_NAME) if by_name else self._by_loss(bench, learnt, place)
         except UnavailableError as error:
             self.say(f"{target.row.name}: default layers, not searched: {error}")
             return _default(calibrated, f"not searched: {error}")
+        held = self._holding(bench, place)(found.layers)
+        if not held.told:
+            return found
+        self.say(f"{target.row.name}: {held.told}")
+        return DefaultLayers(held.layers, found.how, f"{found.reason}; {held.told}")
 
-    def _by_loss(
-        self, target: Target, scale: int, calibrated: Calibrated, learnt: CalibrationSet, place: Path
-    ) -> DefaultLayers:
-        bench = CandidateOpener(calibrated.maker(), target, scale)
+    def _holding(self, bench: CandidateOpener, place: Path) -> Callable[[Sequence[str]], OnProbes]:
+        """Takes from a choice of layers what moves a probe tile too far, where that can be measured here. What is
+        measured belongs to a backend: another one's kernels round otherwise, even with the same ranges."""
+        try:
+            measure = probe_yardstick(bench)
+        except UnavailableError as error:
+            told = f"not held against the probe tiles: {error}"
+            return lambda layers: OnProbes(tuple(layers), told)
+        journal = Journal(place / f"probes-{bench.target.backend}.jsonl")
+        return lambda layers: held_on_probes(measure, layers, journal, self.say)
+
+    def _by_loss(self, bench: CandidateOpener, learnt: CalibrationSet, place: Path) -> DefaultLayers:
         bench.require_device(())
         losses = Journal(place / "losses.jsonl")
         return layers_by_loss(bench, yardstick(bench, learnt.mirrored), losses, self.say)
 
     def _searched(
-        self,
-        target: Target,
-        scale: int,
-        calibrated: Calibrated,
-        learnt: CalibrationSet,
-        place: Path,
-        limits: SearchLimits,
+        self, bench: CandidateOpener, learnt: CalibrationSet, place: Path, limits: SearchLimits
     ) -> SearchedLayers:
-        bench = CandidateOpener(calibrated.maker(), target, scale)
+        target = bench.target
         bench.require_device(bench.maker.default)
         journals = Journal(place / "losses.jsonl"), Journal(place / f"{target.precision}.jsonl")
-        search = Search(bench, yardstick(bench, learnt.mirrored), *journals, limits, self.say)
+        search = Search(
+            bench, yardstick(bench, learnt.mirrored), *journals, limits, self._holding(bench, place), self.say
+        )
         found = search.run(self.machine)
         best = found.best
         self.say(

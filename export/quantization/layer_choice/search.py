@@ -4,8 +4,9 @@
 2. Each role's time by itself (all layers that do the same in their blocks: one layer's gain drowns in noise).
 3. Greedy: roles join in the order of what they gain; where the picture then loses more than the limits, the most
    sensitive layers of the role that joined stay out.
-4. All sets met on the way, the documented default among them, are timed in the same rounds; of those that are as
-   fast as the fastest, the one that loses least is taken.
+4. All sets met on the way, the documented default among them, without what moves a probe tile too far
+   (`export.quantization.layer_choice.on_probes`), are timed in the same rounds; of those that are as fast as the
+   fastest, the one that loses least is taken.
 
 A set counts only if the engine calls it what the artifact will be called: most dense convolutions in INT8.
 """
@@ -25,6 +26,7 @@ import numpy as np
 from dlgsanet.errors import GateError
 from export.machine.candidate_runner import timed
 from export.machine.journal import Journal
+from export.quantization.layer_choice.on_probes import OnProbes
 from export.quantization.layer_choice.sensitivity import CandidateOpener, Loss, Yardstick, scan
 from export.quantization.layers import is_end, role, units
 from export.quantization.options import MAX_DROP_DB
@@ -121,13 +123,15 @@ def fastest(candidates: Sequence[MeasuredSet], limits: SearchLimits) -> Measured
 @dataclass
 class Search:
     """One search. Everything it measures is in a journal and is not measured again: the layers' `losses`, which all
-    precisions of a backend share, and in `journal` the rest."""
+    precisions of a backend share, and in `journal` the rest. `held` takes from a set what moves a probe tile too far.
+    """
 
     bench: CandidateOpener
     measure: Yardstick
     losses: Journal
     journal: Journal
     limits: SearchLimits
+    held: Callable[[Chosen], OnProbes]
     say: Callable[[str], None]
 
     def run(self, machine: Mapping[str, object]) -> Found:
@@ -144,7 +148,7 @@ class Search:
         times = self._times({FLOAT: (), **alone})
         gains = {name: round(times[FLOAT] - times[name], 3) for name in roles}
         sets = {DEFAULT: tuple(sorted(self.bench.maker.default)), **self._grow(roles, parts, gains, losses)}
-        candidates, float_ms = self._judge(sets)
+        candidates, float_ms = self._judge({name: self.held(chosen).layers for name, chosen in sets.items()})
         best = fastest(candidates, self.limits)
         pairs = len(self.measure.pairs)
         return Found(best, candidates, float_ms, gains, losses, self.limits, pairs, machine)
@@ -182,11 +186,7 @@ class Search:
         return tuple(sorted(name for unit in members for name in parts[unit]))
 
     def _named(self, chosen: Chosen) -> bool:
-        def ask() -> bool:
-            with tempfile.TemporaryDirectory() as folder, self.bench.open(Path(folder), chosen) as run:
-                return run.info.precision_mismatch is None
-
-        return bool(self.journal.once(f"named {_digest(chosen)}", ask))
+        return self.journal.once(f"named {_digest(chosen)}", lambda: self.bench.named(chosen))
 
     def _loss(self, chosen: Chosen) -> Loss:
         def ask() -> dict[str, float]:

@@ -83,6 +83,11 @@ class CandidateOpener:
             if run.info.lacking:
                 raise UnavailableError(run.info.lacking)
 
+    def named(self, chosen: Collection[str]) -> bool:
+        """Whether the engine calls the graph by the target's precision with these layers in INT8."""
+        with tempfile.TemporaryDirectory() as folder, self.open(Path(folder), chosen) as run:
+            return run.info.precision_mismatch is None
+
     def open(self, folder: Path, chosen: Collection[str], *, exact: bool = False) -> Runner:
         """A runner of the graph with these layers in INT8, files in `folder`; `exact`: fp32 beside them."""
         name = f"candidate-{len(list(folder.iterdir()))}"

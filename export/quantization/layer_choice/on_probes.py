@@ -1,0 +1,171 @@
+"""What a choice of INT8 layers does to the probe tiles, and which layers leave it where that would be seen.
+
+Photographs and pages, which ranges are learnt from, hide two faults. A tile of one colour is rounded alike at every
+pixel, so that nothing averages out; and a checker reaches farther than any photograph, so that it is clipped. Either
+moves the mean of a tile. What layers move it by adds up, nearly, so that those that do it are found by halving.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dlgsanet.errors import UnavailableError
+from export.machine.journal import Journal
+from export.quantization.layer_choice.sensitivity import CandidateOpener, Say
+from export.quantization.layers import units
+from runtimes.runner.contract import Runner, spoilt_int8
+from runtimes.runner.fidelity.likeness import probe_figures
+from runtimes.runner.fidelity.probes import FLAT, PROBES, probe
+from runtimes.runner.tiling import Array
+
+FLAT_LEVELS, BUSY_LEVELS = 0.6, 1.0
+"""What the mean of a colour may move by on a tile of one colour and on the others, in levels of 255: half of what
+`check` allows INT8, since another processor rounds otherwise."""
+
+AT_ONCE = 8
+"""Layers that leave before all others are run again: what they move adds up nearly, not exactly."""
+
+FAINT = 0.05
+"""What a layer moves the worst tile by, in shares of what is allowed, below which it does not leave beside others."""
+
+Moved = NDArray[np.float64]
+"""By how much each colour's mean moved on a tile, in shares of what is allowed; signed."""
+
+
+@dataclass(frozen=True)
+class OnProbes:
+    """What stays of a choice of layers. `told`: how many left, or why none did, for the manifest and the terminal;
+    empty where all is well."""
+
+    layers: tuple[str, ...]
+    told: str = ""
+
+
+@dataclass(frozen=True)
+class ProbeYardstick:
+    """The float graph's answers on the probe tiles, by which candidates are measured, fp32 beside their layers."""
+
+    bench: CandidateOpener
+    answers: Mapping[str, Array]
+
+    def moved(self, layers: Collection[str], tiles: Collection[str] = tuple(PROBES)) -> dict[str, Moved]:
+        """By these layers, on each of `tiles`. Raises OutputError for an output that no working engine gives."""
+        with tempfile.TemporaryDirectory() as folder, self.bench.open(Path(folder), layers, exact=True) as run:
+            return {name: self._moved(run, name) for name in tiles}
+
+    def _moved(self, run: Runner, name: str) -> Moved:
+        sr = run.infer(probe(name, self.bench.target.tile))
+        allowed = FLAT_LEVELS if name in FLAT else BUSY_LEVELS
+        return np.array(probe_figures(name, sr, self.answers[name]).shift) / allowed
+
+
+def probe_yardstick(bench: CandidateOpener) -> ProbeYardstick:
+    """Run the float graph. Raises UnavailableError where the engine is missing or the processor spoils INT8."""
+    with tempfile.TemporaryDirectory() as folder, bench.open(Path(folder), (), exact=True) as run:
+        if spoilt := spoilt_int8(bench.target.precision, run.info.device):
+            raise UnavailableError(spoilt)
+        return ProbeYardstick(bench, {name: run.infer(probe(name, bench.target.tile)) for name in PROBES})
+
+
+def held_on_probes(measure: ProbeYardstick, layers: Sequence[str], journal: Journal, say: Say) -> OnProbes:
+    """Those of `layers` with which no probe tile moves farther than is allowed; all of them where the rest would be too
+    few to call the network INT8. Where all together hold, nothing more is measured. Raises OutputError."""
+    parts, staying = units(layers), tuple(layers)
+    worst = first = _Worst.of(measure.moved(layers))
+    while worst.share > 1:
+        leaving = _those_that_leave(worst, parts, measure, journal, say)
+        parts = {unit: names for unit, names in parts.items() if unit not in leaving}
+        staying = _layers(parts, parts)
+        if not measure.bench.named(staying):
+            told = f"{first.tile} moves by {first.share:.1f} times what is allowed, and too few layers move it less"
+            return OnProbes(tuple(layers), told)
+        worst = _Worst.of(measure.moved(staying))
+        say(f"{len(staying)} of {len(layers)} layers: {worst.tile} moves by {worst.share:.2f} of what is allowed")
+    left = len(layers) - len(staying)
+    return OnProbes(staying, f"{left} more stay for what they do to the probe tiles" if left else "")
+
+
+@dataclass(frozen=True)
+class _Worst:
+    """The tile and the colour that move most, and by what, signed."""
+
+    tile: str
+    colour: int
+    moved: float
+
+    @property
+    def share(self) -> float:
+        return abs(self.moved)
+
+    @classmethod
+    def of(cls, moved: Mapping[str, Moved]) -> _Worst:
+        tile = max(moved, key=lambda name: float(np.abs(moved[name]).max()))
+        colour = int(np.abs(moved[tile]).argmax())
+        return cls(tile, colour, float(moved[tile][colour]))
+
+
+def _those_that_leave(
+    worst: _Worst, parts: Mapping[str, Sequence[str]], measure: ProbeYardstick, journal: Journal, say: Say
+) -> list[str]:
+    """The units without which the worst tile holds if what they move it by adds up; at most AT_ONCE."""
+    sign = np.sign(worst.moved)
+
+    def ask(some: Sequence[str]) -> float:
+        layers = _layers(parts, some)
+        key = hashlib.sha256("\n".join(layers).encode()).hexdigest()[:16]
+        found = journal.once(f"{worst.tile} {key}", lambda: measure.moved(layers, (worst.tile,))[worst.tile].tolist())
+        say(f"{len(some)} layers move {worst.tile} by {sign * found[worst.colour]:.2f} of what is allowed")
+        return float(sign * found[worst.colour])
+
+    sums, left = Halving(tuple(parts), ask), list[str]()
+    moves = worst.share
+    while moves > 1 and len(left) < min(AT_ONCE, len(parts)):
+        unit, alone = sums.take_largest()
+        if left and alone < FAINT:  # what is left is done by several together: they are run again
+            break
+        left.append(unit)
+        moves -= alone
+    return left
+
+
+@dataclass
+class Halving:
+    """Numbers of `names` of which only sums can be asked for."""
+
+    names: tuple[str, ...]
+    ask: Callable[[Sequence[str]], float]
+    _sums: dict[range, float] = field(default_factory=dict)
+    _taken: set[str] = field(default_factory=set)
+
+    def take_largest(self) -> tuple[str, float]:
+        """A name whose number is large, and the number: of two halves always the one with the larger sum is looked
+        into. Raises ValueError where all are taken."""
+        path = [range(len(self.names))]
+        while len(path[-1]) > 1 or not path[1:]:
+            here = path[-1]
+            halves = [half for half in (here[: len(here) // 2], here[len(here) // 2 :]) if self._left(half)]
+            path.append(max(halves, key=self._sum))
+        name, number = self.names[path[-1][0]], self._sum(path[-1])
+        for group in path[1:]:
+            self._sums[group] -= number
+        self._taken.add(name)
+        return name, number
+
+    def _left(self, group: range) -> list[str]:
+        return [self.names[place] for place in group if self.names[place] not in self._taken]
+
+    def _sum(self, group: range) -> float:
+        if group not in self._sums:
+            self._sums[group] = self.ask(self._left(group))
+        return self._sums[group]
+
+
+def _layers(parts: Mapping[str, Sequence[str]], some: Collection[str]) -> tuple[str, ...]:
+    return tuple(sorted(name for unit in some for name in parts[unit]))

@@ -1,0 +1,173 @@
+"""INT8 layers that a flat or patterned tile shows leave, as few as it takes; nothing else is measured or changed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from benchmarks.gates.limits import INT8
+from dlgsanet.errors import UnavailableError
+from dlgsanet.imaging.files import write_picture
+from export.bundle.options import ExportOptions
+from export.bundle.writer import export_bundle
+from export.machine.journal import Journal
+from export.quantization.layer_choice import on_probes
+from export.quantization.layer_choice.on_probes import (
+    BUSY_LEVELS,
+    FLAT_LEVELS,
+    Halving,
+    OnProbes,
+    held_on_probes,
+    probe_yardstick,
+)
+from export.quantization.options import CalibrationOptions
+from runtimes import open_runner
+from runtimes.bundle.manifest import read_manifest
+from runtimes.machine.processor import overflows_int8
+from runtimes.runner.fidelity.likeness import probe_figures
+from runtimes.runner.fidelity.probes import FLAT, PROBES, probe
+from runtimes.runner.tiling import Array
+
+TILE, SCALE = (18, 24), 2
+GREY = np.full((1, 3, SCALE * TILE[0], SCALE * TILE[1]), 0.5, np.float32)
+MAGENTA = {"a.Conv": 0.5, "b.Conv": -0.2, "c.Conv": 0.3, "thin.0.Conv": 0.0}
+"""Levels by which each layer moves green of magenta."""
+
+
+@dataclass
+class Bench:
+    """An engine in which layers add their `levels` (probe -> layer -> levels) to green; with fewer than `least` layers
+    it is called fp32; `together` comes on top where several are in INT8."""
+
+    levels: Mapping[str, Mapping[str, float]]
+    least: int = 1
+    together: float = 0.0
+    opened: list[tuple[str, ...]] = field(default_factory=list)
+    target = SimpleNamespace(tile=TILE, precision="int8")
+
+    @contextmanager
+    def open(self, folder: Path, chosen: Collection[str], *, exact: bool = False) -> Iterator[SimpleNamespace]:
+        assert exact
+        self.opened.append(tuple(chosen))
+        yield SimpleNamespace(
+            scale=SCALE, infer=lambda tile: self._answer(tile, chosen), info=SimpleNamespace(device="CPU")
+        )
+
+    def named(self, chosen: Collection[str]) -> bool:
+        return len(chosen) >= self.least
+
+    def _answer(self, tile: Array, chosen: Collection[str]) -> Array:
+        name = next(it for it in PROBES if np.array_equal(probe(it, TILE), tile))
+        levels = sum(self.levels.get(name, {}).get(layer, 0.0) for layer in chosen)
+        answer = GREY.copy()
+        answer[:, 1] += (levels + self.together * (len(chosen) > 1) * (name == "magenta")) / 255
+        return answer
+
+
+def held(bench: Bench, folder: Path, said: list[str] | None = None) -> OnProbes:
+    measure = probe_yardstick(bench)  # type: ignore[arg-type]
+    say = (said if said is not None else []).append
+    return held_on_probes(measure, tuple(MAGENTA), Journal(folder / "j"), say)
+
+
+def test_a_choice_that_holds_is_run_once_and_stays(tmp_path: Path) -> None:
+    bench = Bench({"magenta": {name: 0.5 * levels for name, levels in MAGENTA.items()}})
+    found = held(bench, tmp_path)
+    assert found == OnProbes(tuple(MAGENTA))
+    assert bench.opened == [(), tuple(MAGENTA)]
+
+
+@pytest.mark.parametrize(
+    ("name", "size"), [*((it, FLAT_LEVELS) for it in sorted(FLAT)), ("patterns", BUSY_LEVELS), ("text", BUSY_LEVELS)]
+)
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_layer_that_moves_a_tile_leaves_it_alone(tmp_path: Path, name: str, size: float, sign: int) -> None:
+    bench = Bench({name: {"a.Conv": sign * 0.3 * size, "b.Conv": sign * 0.9 * size, "c.Conv": -sign * 0.1 * size}})
+    found = held(bench, tmp_path)
+    assert found.layers == ("a.Conv", "c.Conv", "thin.0.Conv")
+    assert found.told == "1 more stay for what they do to the probe tiles"
+
+
+def test_both_causes_leave_and_what_was_measured_is_not_again(tmp_path: Path) -> None:
+    bench = Bench({"magenta": MAGENTA | {"a.Conv": 0.9}, "patterns": {"c.Conv": 3.0}})
+    assert held(bench, tmp_path).layers == ("b.Conv", "thin.0.Conv")
+    opened = len(bench.opened)
+    assert held(bench, tmp_path).layers == ("b.Conv", "thin.0.Conv")
+    assert len(bench.opened) - opened == 4  # the float graph, all layers, those without `c`, those that stay
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 93])
+def test_halving_takes_what_makes_the_sum(count: int) -> None:
+    numbers = {f"{number}": 0.01 for number in range(count)} | {f"{count // 2}": 5.0, f"{count - 1}": 3.0}
+    asked: list[tuple[str, ...]] = []
+
+    def ask(names: Sequence[str]) -> float:
+        asked.append(tuple(names))
+        return sum(numbers[name] for name in names)
+
+    sums = Halving(tuple(numbers), ask)
+    for largest in dict.fromkeys(sorted(numbers, key=lambda name: -numbers[name])[:2]):
+        assert sums.take_largest() == (largest, pytest.approx(numbers[largest]))
+    assert len(asked) <= max(4 * np.ceil(np.log2(count)) - 2, 1)
+    rest = dict(sums.take_largest() for _ in range(len(numbers) - min(count, 2)))
+    assert len(rest) == max(count - 2, 0) and list(rest.values()) == pytest.approx([0.01] * len(rest))
+    assert len(asked) <= max(2 * count - 2, 1)
+    with pytest.raises(ValueError):
+        sums.take_largest()
+
+
+def test_what_moves_it_the_other_way_stays(tmp_path: Path) -> None:
+    bench = Bench({"magenta": {"a.Conv": 0.9, "b.Conv": -0.8, "c.Conv": 0.8}})
+    assert held(bench, tmp_path).layers == ("a.Conv", "b.Conv", "thin.0.Conv")  # what is left nearly cancels
+
+
+def test_more_leave_where_together_they_move_it_more(tmp_path: Path) -> None:
+    """What each does alone adds up to nearly nothing, so that one leaves at a time."""
+    bench = Bench({"magenta": dict.fromkeys(MAGENTA, 0.01)}, together=0.7)
+    assert len(held(bench, tmp_path).layers) == 1
+
+
+def test_where_no_choice_holds_nothing_leaves_and_it_is_said(tmp_path: Path) -> None:
+    found = held(Bench({"magenta": dict.fromkeys(MAGENTA, 0.9)}, least=3), tmp_path)
+    assert found.layers == tuple(MAGENTA)
+    assert found.told.startswith("magenta moves by 6.0 times what is allowed, and too few")
+
+
+def test_it_is_half_of_what_the_gate_allows() -> None:
+    assert (INT8.flat_shift, INT8.busy_shift) == (2 * FLAT_LEVELS, 2 * BUSY_LEVELS)
+
+
+def test_a_processor_that_spoils_int8_measures_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(on_probes, "spoilt_int8", lambda precision, device: f"{device} spoils {precision}")
+    with pytest.raises(UnavailableError, match="CPU spoils int8"):
+        probe_yardstick(Bench({}))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("ruled", [True, False])
+def test_ranges_of_dim_pictures_leave_layers_that_clip_in_floats(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ruled: bool
+) -> None:
+    """Through ONNX Runtime: saturated tiles reach beyond what dim pictures taught."""
+    if overflows_int8():
+        pytest.skip("this processor has no VNNI")
+    if not ruled:
+        monkeypatch.setattr(on_probes, "FLAT_LEVELS", 1e3)
+    (tmp_path / "dim").mkdir()
+    for number in range(3):
+        picture = np.random.default_rng(number).integers(100, 120 + 20 * number, (100, 120, 3))
+        write_picture(tmp_path / "dim" / f"{number}.png", picture.astype(np.uint8))
+    dim = CalibrationOptions(str(tmp_path / "dim"), tiles=6)
+    targets = ("onnxruntime-fp32", "onnxruntime-int8")
+    export_bundle(checkpoint, tmp_path / "bundle", ExportOptions(targets, ((24, 32),), calibration=dim))
+    choice = read_manifest(tmp_path / "bundle").artifacts[1].choice.int8
+    assert ("more stay for what they do to the probe tiles" in choice.reason) is ruled
+    with open_runner(tmp_path / "bundle", targets[0]) as exact, open_runner(tmp_path / "bundle", targets[1]) as run:
+        tiles = {name: probe(name, (24, 32)) for name in FLAT}
+        moved = [probe_figures(name, run.infer(it), exact.infer(it)).shift for name, it in tiles.items()]
+    assert (np.abs(moved).max() <= FLAT_LEVELS) is np.bool_(ruled)
