@@ -40,6 +40,7 @@ VERBS = {
     "report": ("benchmarks", "One page from one or many machines' result files.", "report"),
     "fleet-plan": ("benchmarks", "How many machines a large job takes, from what one was measured to do.", ""),
     "upscale": ("runtimes", "Upscale image files and folders.", ""),
+    "cache": ("dlgsanet", "What is kept on this machine for the next time: show it, clear it.", ""),
     "train": ("dlgsanet", "Train a checkpoint on a folder of photographs.", "train"),
 }
 

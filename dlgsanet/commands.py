@@ -1,9 +1,11 @@
-"""The verb of this room: `train`."""
+"""The verbs of this room: `train` and `cache`."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,8 +13,12 @@ import typer
 
 from dlgsanet.command_line.streams import put_json
 from dlgsanet.command_line.verbs import add_verb
-from dlgsanet.command_line.voice import PLAIN, Voice
+from dlgsanet.command_line.voice import PLAIN, Voice, tell
+from dlgsanet.command_line.words import completing
+from dlgsanet.errors import unknown
 from dlgsanet.imaging.limits import DEFAULT_MEGAPIXELS, MaxMegapixels, at_most
+from dlgsanet.storage.cache_folder import KINDS, Lying, clear, lying, user_cache
+from dlgsanet.storage.shelf import LIMIT
 
 if TYPE_CHECKING:
     from dlgsanet.training.configuration.read import TrainConfig
@@ -43,6 +49,25 @@ class TrainOptions:
         return self.output or Path("runs") / self.config.stem
 
 
+class CacheAction(str, Enum):
+    """What `cache` does."""
+
+    SHOW = "show"
+    CLEAR = "clear"
+
+
+@dataclass(frozen=True)
+class CacheOptions:
+    """What is done about what is kept, and which of it."""
+
+    action: Annotated[CacheAction, typer.Argument(help="Show what is kept, or remove it.")] = CacheAction.SHOW
+    kind: Annotated[
+        str | None,
+        typer.Argument(metavar="[KIND]", autocompletion=completing(KINDS), help="Only this kind; `cache` names them."),
+    ] = None
+    as_json: Annotated[bool, typer.Option("--json", help="Print what there is, or what was removed, as JSON.")] = False
+
+
 @dataclass(frozen=True)
 class TrainPlan:
     """A run whose configuration is read and whose folder can be written; torch is not needed to make it."""
@@ -55,6 +80,49 @@ class TrainPlan:
 def register(app: typer.Typer) -> None:
     """Add this room's verbs to the command."""
     add_verb(app, "train", TrainOptions, train)
+    add_verb(app, "cache", CacheOptions, cache)
+
+
+def cache(options: CacheOptions, voice: Voice) -> None:
+    """Show what is kept on this machine for the next time, with sizes and ages, or remove it.
+
+    Everything can be made again. What was not used for longest goes by itself when all of it together becomes too
+    large.
+    """
+    if options.kind is not None and options.kind not in KINDS:
+        raise unknown("kind", options.kind, KINDS)
+    kinds = [it for it in KINDS if options.kind in (None, it)]
+    if options.action is CacheAction.CLEAR:
+        removed = {kind: clear(kind) for kind in kinds}
+        if options.as_json:
+            put_json({"folder": str(user_cache()), "removed_bytes": removed})
+            return
+        tell(f"removed {sum(removed.values()) / 1e6:.1f} MB from {user_cache()}")
+        return
+    found = [it for it in lying() if it.kind in kinds and (it.entries or options.kind)]
+    if options.as_json:
+        put_json({"folder": str(user_cache()), "limit_bytes": LIMIT, "kinds": [asdict(it) for it in found]})
+        return
+    tell(*(_line(it) for it in found))
+    total = sum(it.bytes for it in found) / 1e6
+    voice.note(f"{total:.1f} MB in {user_cache()}; `dlgsanet cache clear [KIND]` removes them")
+
+
+def _line(found: Lying) -> str:
+    """`graphs   3 entries   1.9 MB  networks rewritten, with their proofs; used 2 hours ago, the oldest 3 days`."""
+    used = ""
+    if found.newest is not None and found.oldest is not None:
+        newest, oldest = _age(found.newest), _age(found.oldest)
+        used = f"; used {newest} ago" + (f", the oldest {oldest}" if oldest != newest else "")
+    return f"{found.kind:<13}{found.entries:>6} entries {found.bytes / 1e6:>9.1f} MB  {found.what}{used}"
+
+
+def _age(then: float) -> str:
+    seconds = max(0.0, datetime.now(timezone.utc).timestamp() - then)
+    for size, name in ((86400, "days"), (3600, "hours"), (60, "minutes")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {name}"
+    return f"{seconds:.0f} seconds"
 
 
 def plan_train(options: TrainOptions) -> TrainPlan:

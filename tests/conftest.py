@@ -24,6 +24,9 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Faults that a test plants must be met by real proofs, not by what another test has kept.
+os.environ["DLGSANET_NO_CACHE"] = "1"
+
 TESTS = Path(__file__).resolve().parent
 STAND_INS = TESTS / "data" / "stand_ins"
 

@@ -37,6 +37,11 @@ def tools() -> tuple[str, ...]:
     return tuple(dict.fromkeys(("torch", "numpy", "onnx", *own)))
 
 
+def sources() -> frozenset[str]:
+    """The Python packages whose code makes artifacts: ours, and those of other backends."""
+    return frozenset(backend.write.__module__.partition(".")[0] for backend in backends())
+
+
 def timed_tools() -> tuple[str, ...]:
     """Packages whose versions a time that was measured here depends on."""
     own = (name for backend in backends() if not backend.not_timed for name in backend.tools)

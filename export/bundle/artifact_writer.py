@@ -9,7 +9,9 @@ from pathlib import Path
 from dlgsanet.storage.atomic import sha256_file
 from export.backends.backend import Order
 from export.backends.registry import backend_of, quantizer_of
+from export.bundle.kept_proofs import proven_once
 from export.graph.cost import graph_macs
+from export.machine.kept import NOTHING, Kept
 from export.networks.network import LearntFrom, PreparedNetwork, Proven
 from export.quantization.calibrated_graph import Quantization
 from export.quantization.calibration_tiles import CalibrationSet, calibration_set
@@ -39,6 +41,7 @@ class ArtifactWriter:
     say: Callable[[str], None]
     int8: Int8
     tiles: TileChoices
+    kept: Kept = NOTHING
     _choices: dict[Target, FormChoice] = field(default_factory=dict)
     _proven: dict[tuple[object, ...], Proven] = field(default_factory=dict)
     _tiles: dict[tuple[int, int], CalibrationSet] = field(default_factory=dict)
@@ -98,7 +101,7 @@ class ArtifactWriter:
     def _prove(self, target: Target, lowering: str) -> Proven:
         key = target.graph_key(lowering)
         if key not in self._proven:
-            self._proven[key] = self.network.prove(target, lowering)
+            self._proven[key] = proven_once(self.network, target, lowering, self.kept, self.say)
         return self._proven[key]
 
     def _quantization(self, target: Target, proven: Proven) -> tuple[Quantization | None, Int8Choice | None]:

@@ -5,15 +5,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+import json
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from dlgsanet.errors import EdgeError
+from dlgsanet.errors import EdgeError, InputError
 from dlgsanet.imaging.files import read_rgb8, to_nchw
-from dlgsanet.storage.typed_json import decode, to_json
+from dlgsanet.storage.json_text import parse
+from dlgsanet.storage.shelf import Files
+from dlgsanet.storage.typed_json import decode, encode, to_json
+from export.machine.kept import NOTHING, Kept
 from runtimes.backends.registry import backend_runner, find_backend
 from runtimes.bundle.artifact_facts import Birth, Shown
 from runtimes.bundle.manifest import MANIFEST, Artifact, Manifest, manifest_json, read_manifest
@@ -26,29 +30,69 @@ from runtimes.runner.ports import PICTURES, from_pixels, to_pixels
 from runtimes.runner.tiling import Array
 
 WHAT = "running the new artifacts"
+ON_PROCESSOR = "CPU"
+"""How every engine begins the name of the processor; what another device showed depends on more than we know."""
+
+_KIND = "births"
 PHOTOGRAPHS = 1
 """Of the pack: the first has edges, texture and flat areas. Every tile costs a run of every artifact, and an export is
 not to become much slower."""
 
 
-def with_births(bundle: Path, manifest: Manifest, say: Callable[[str], None]) -> Manifest:
-    """The manifest of a finished bundle with what each artifact showed, or why it could not be run here."""
+@dataclass(frozen=True)
+class BirthJob:
+    """What a process is asked: to run these artifacts of a bundle."""
+
+    bundle: str
+    artifacts: tuple[str, ...]
+
+
+def with_births(bundle: Path, manifest: Manifest, say: Callable[[str], None], kept: Kept = NOTHING) -> Manifest:
+    """The manifest of a finished bundle with what each artifact showed, or why it could not be run here. What the same
+    files showed on this processor before is not run again."""
     (bundle / MANIFEST).write_text(manifest_json(manifest), encoding="utf-8")
-    try:
-        told = ask(Job("export.bundle.birth", str(bundle), WHAT), say)
-        births: Mapping[str, Birth] = decode(Mapping[str, Birth], told, WHAT)  # type: ignore[type-abstract]
-    except EdgeError as error:  # what was written is whole all the same; `check` says what is wrong with it
-        say(f"warning: {error}")
-        births = {it.id: Birth(not_run=str(error)) for it in manifest.artifacts}
+    told = {it.id: _depends_on(manifest, it) for it in manifest.artifacts}
+    births = {name: birth for name, parts in told.items() if (birth := _read(kept.recall(_KIND, parts))) is not None}
+    for name in births:
+        say(f"ran before: {name}")
+    if left := tuple(it.id for it in manifest.artifacts if it.id not in births):
+        births |= _run(bundle, left, say)
+    for name in left:
+        if births[name].shown and births[name].device.startswith(ON_PROCESSOR):
+            kept.keep(_KIND, told[name], {"": encode(births[name]).encode()})
     return replace(manifest, artifacts=tuple(replace(it, birth=births[it.id]) for it in manifest.artifacts))
 
 
-def births(bundle: Path, say: Callable[[str], None]) -> dict[str, Birth]:
-    """Run every artifact of a bundle that can run in this process."""
+def _run(bundle: Path, names: tuple[str, ...], say: Callable[[str], None]) -> Mapping[str, Birth]:
+    try:
+        told = ask(Job("export.bundle.birth", to_json(BirthJob(str(bundle), names)), WHAT), say)
+        return decode(Mapping[str, Birth], told, WHAT)  # type: ignore[type-abstract]
+    except EdgeError as error:  # what was written is whole all the same; `check` says what is wrong with it
+        say(f"warning: {error}")
+        return dict.fromkeys(names, Birth(not_run=str(error)))
+
+
+def _depends_on(manifest: Manifest, artifact: Artifact) -> tuple[str, ...]:
+    """All that an artifact's figures depend on beside code, versions and processor: its files, and what it is given and
+    held against."""
+    of = (replace(artifact, birth=None), manifest.reference)
+    return (*(json.dumps(to_json(it), sort_keys=True) for it in of), str(manifest.scale))
+
+
+def _read(kept: Files | None) -> Birth | None:
+    try:
+        found = None if kept is None else decode(Birth, parse(kept[""], WHAT, ""), WHAT)
+    except (KeyError, InputError):
+        return None
+    return found if found is not None and found.shown else None
+
+
+def births(bundle: Path, say: Callable[[str], None], names: Collection[str]) -> dict[str, Birth]:
+    """Run these artifacts of a bundle, those that can run in this process."""
     manifest = read_manifest(bundle)
     found: dict[str, Birth] = {}
     devices: dict[str, RunInfo] = {}
-    for artifact in manifest.artifacts:
+    for artifact in (it for it in manifest.artifacts if it.id in names):
         say(f"running {artifact.id}")
         try:
             found[artifact.id] = _birth(bundle, manifest, artifact, devices)
@@ -90,4 +134,9 @@ def _all_shown(bundle: Path, manifest: Manifest, artifact: Artifact, run: Runner
 
 
 if __name__ == "__main__":
-    serve(lambda bundle, say: to_json(births(Path(str(bundle)), say)))
+
+    def run(asked: object, say: Callable[[str], None]) -> object:
+        job = decode(BirthJob, asked, WHAT)
+        return to_json(births(Path(job.bundle), say, job.artifacts))
+
+    serve(run)

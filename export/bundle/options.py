@@ -43,7 +43,8 @@ class ExportOptions:
     says from which images, and what INT8 learns its ranges from; `search` chooses its layers by measuring, within
     `max_drop`. `force` replaces an existing bundle, once the new one is complete. For Core ML: `image` also writes
     packages that take and give 8-bit pictures, `deployment` is the oldest system to run them, `shapes` (of
-    export.backends.coreml.shapes) says whether several tiles are several packages or functions of one.
+    export.backends.coreml.shapes) says whether several tiles are several packages or functions of one. `cache`: take
+    what earlier exports kept on this machine; the artifacts are the same without it.
     """
 
     targets: Annotated[
@@ -140,6 +141,13 @@ class ExportOptions:
     channels: ChannelOrder = "rgb"
     mean: Mean = None
     deviation: Deviation = None
+    cache: Annotated[
+        bool,
+        typer.Option(
+            "--cache/--no-cache",
+            help="Use what earlier exports here proved and calibrated, and keep it; `dlgsanet cache` shows it.",
+        ),
+    ] = True
 
     @property
     def fixed_tiles(self) -> tuple[tuple[int, int], ...]:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import platform
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
 from dlgsanet import __version__
 from dlgsanet.storage.atomic import new_directory, sha256_file
-from dlgsanet.storage.cache_folder import user_cache
 from export.backends.backend import Finished
-from export.backends.registry import backends, timed_tools, tools
+from export.backends.registry import backends, sources, timed_tools, tools
 from export.bundle.artifact_writer import ArtifactWriter
 from export.bundle.birth import with_births
 from export.bundle.frame_tiles import FrameTiles
@@ -21,6 +20,7 @@ from export.bundle.options import ExportOptions
 from export.bundle.parity_pack import write_pack, write_probes
 from export.bundle.plan import ExportPlan, Progress, plan_export, refuse
 from export.machine.fingerprint import fingerprint, installed
+from export.machine.kept import Kept, kept_here
 from export.networks.network import PreparedNetwork
 from export.quantization.layer_choice.choose import Int8
 from export.quantization.layer_choice.search import SearchLimits
@@ -46,15 +46,16 @@ def write_bundle(plan: ExportPlan, out: str | Path, say: Progress) -> Manifest:
     """Run a plan: `say` hears each step. Raises InputError (place), GateError and BackendError."""
     with new_directory(out, force=plan.options.force, marker=MANIFEST) as bundle:
         network = plan.network.prepare(plan.options.of_network, say)
-        manifest = _write(bundle, network, plan, say)
-        manifest = with_births(bundle, manifest, say)
+        kept = kept_here(plan.options.cache, tools(), sources())
+        manifest = _write(bundle, network, plan, say, kept)
+        manifest = with_births(bundle, manifest, say, kept)
         say("writing the manifest")
         (bundle / "README.md").write_text(model_card(manifest), encoding="utf-8")
         (bundle / MANIFEST).write_text(manifest_json(manifest), encoding="utf-8")
     return manifest
 
 
-def _write(bundle: Path, network: PreparedNetwork, plan: ExportPlan, say: Progress) -> Manifest:
+def _write(bundle: Path, network: PreparedNetwork, plan: ExportPlan, say: Progress, kept: Kept) -> Manifest:
     options = plan.options
     versions = {"dlgsanet-edge": __version__, "python": platform.python_version(), **installed(tools())}
     tiles = FrameTiles(network, options.of_targets, say).choose_all(plan.rows, plan.shapes)
@@ -62,15 +63,19 @@ def _write(bundle: Path, network: PreparedNetwork, plan: ExportPlan, say: Progre
     refuse(targets, options)
     with tempfile.TemporaryDirectory() as temporary:
         limits = SearchLimits(options.max_drop) if options.search else None
-        int8 = Int8(user_cache() if options.search else Path(temporary), limits, say, fingerprint(timed_tools()))
-        writer = ArtifactWriter(bundle, network, versions, options.calibration, say, int8, tiles)
+        int8 = Int8(Path(temporary), limits, say, fingerprint(timed_tools()), kept)
+        writer = ArtifactWriter(bundle, network, versions, options.calibration, say, int8, tiles, kept)
         for target in targets:
             writer.require(target)
         artifacts = tuple(writer.write(target) for target in targets)
     artifacts = _finished(bundle, network.source.name, artifacts, options, say)
     sizes = tuple(dict.fromkeys(target.tile for target in targets))
-    entries = write_pack(network.reference, network.scale, sizes, bundle, say)
-    probes = write_probes(network.reference, sizes, bundle, say)
+
+    def once(told: Sequence[str | bytes], make: Callable[[], bytes]) -> bytes:
+        return kept.once("references", (network.identity, *told), lambda: {"": make()})[""]
+
+    entries = write_pack(network.reference, network.scale, sizes, bundle, say, once)
+    probes = write_probes(network.reference, sizes, bundle, say, once)
     return Manifest(
         schema=SCHEMA,
         name=network.source.name,

@@ -64,3 +64,12 @@ class Journal:
                 os.fsync(file.fileno())
             self._known[name] = json.loads(line)[1]
         return cast(Found, self._known[name])
+
+
+def kept_journal(path: Path) -> Journal:
+    """The journal at `path`; one that is damaged is begun anew."""
+    try:
+        return Journal(path)
+    except InputError:
+        path.unlink(missing_ok=True)
+        return Journal(path)

@@ -40,18 +40,21 @@ class NetworkOptions:
     mean: Triple | None = None
     deviation: Triple | None = None
     tiles: tuple[Tile, ...] = (DEFAULT_TILE,)
+    cache: bool = True
 
 
 @dataclass(frozen=True)
 class Proven:
     """A network's graph for one tile, (1, 3, H, W) -> (1, 3, sH, sW), RGB in [0, 1], with the proof that it computes
-    what the reference does. `rewrites` names the exact passes in order; `reflected_along`: see BlockTensors."""
+    what the reference does. `rewrites` names the exact passes in order; `reflected_along`: see BlockTensors. `whole`:
+    nothing that may be otherwise next time kept the proof from being more."""
 
     graph: Graph
     certificate: Certificate
     lowering: str
     rewrites: tuple[str, ...]
     reflected_along: tuple[float, ...] | None = None
+    whole: bool = True
 
 
 class LearntFrom(Protocol):
@@ -73,6 +76,10 @@ class PreparedNetwork(Protocol):
     @property
     def source(self) -> Source:
         """What the manifest says of it."""
+
+    @property
+    def identity(self) -> str:
+        """A hash of all that its graphs, their proofs and its reference's output depend on."""
 
     @property
     def variant(self) -> str | None:

@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 from export.graph.graph import Graph
 from export.machine.child_process import run_job
 
+CALIBRATED = "calibrated"
+"""The folder of what a quantizer writes, in that of a graph."""
+
 Layers = Mapping[str, bool]
 """Convolutions by name, and whether each is a dense one."""
 
@@ -85,14 +88,14 @@ def calibrate(
     """Calibrate a graph, unless `folder` has it already (it belongs to this graph and
     these tiles alone). Raises InputError naming a layer whose values are not finite, BackendError when the
     quantizer fails."""
-    found = Calibrated(quantizer, folder / "source.onnx", folder / "calibrated" / f"model{quantizer.suffix}")
-    if found.model.is_file() and found.source.is_file():
-        return found
-    say(f"calibrating for {quantizer.name} on {len(tiles)} tiles")
+    found = Calibrated(quantizer, folder / "source.onnx", folder / CALIBRATED / f"model{quantizer.suffix}")
     folder.mkdir(parents=True, exist_ok=True)
     found.source.write_bytes(graph.data)
+    if found.model.is_file():
+        return found
+    say(f"calibrating for {quantizer.name} on {len(tiles)} tiles")
     with tempfile.TemporaryDirectory(dir=folder) as temporary:
-        made = Path(temporary) / "calibrated"
+        made = Path(temporary) / CALIBRATED
         made.mkdir()
         np.save(Path(temporary) / "tiles.npy", tiles, allow_pickle=False)
         tiles_file, calibrated = Path(temporary) / "tiles.npy", made / found.model.name

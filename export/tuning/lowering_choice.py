@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from dlgsanet.errors import InputError, UnavailableError
 from dlgsanet.network.model import DLGSANet
-from dlgsanet.storage.atomic import write_text
-from dlgsanet.storage.json_text import read
+from dlgsanet.storage.json_text import parse
+from dlgsanet.storage.shelf import Files, Shelf, key_of
 from export.backends.registry import backend_of, timed_tools
 from export.machine.candidate_runner import medians
 from export.machine.fingerprint import fingerprint
@@ -21,18 +19,18 @@ from runtimes.bundle.artifact_facts import FormChoice
 
 CANDIDATES = tuple(name for name in LOWERINGS if name != UNFOLD)  # the naive form never wins, and takes long
 RUNS = 9
-_MOST_BYTES = 1 << 20
+_KIND, _FILE = "forms", "times.json"
 
 
 @dataclass(frozen=True)
 class Tuner:
-    """Times the candidate lowerings of a target; `cache` (a folder, None: no cache) keeps the times.
+    """Times the candidate lowerings of a target; `shelf` keeps the times.
 
     What was measured is reused for the same graphs, machine, threads and versions only.
     """
 
     model: DLGSANet
-    cache: Path | None
+    shelf: Shelf
     say: Callable[[str], None]
     candidates: tuple[str, ...] = CANDIDATES
 
@@ -48,26 +46,16 @@ class Tuner:
             return FormChoice(target.row.lowering, "default", reason=f"not tuned: {reason}")
         graphs = {name: build_graph(self.model, target, Variant(name, name)) for name in self.candidates}
         here = fingerprint(timed_tools())
-        place = self._place(target, [graph.data for graph in graphs.values()], here)
-        ms = _cached(place, self.candidates)
+        key = key_of(json.dumps([target.row.name, here], sort_keys=True), *(graph.data for graph in graphs.values()))
+        ms = _cached(self.shelf.recall(_KIND, key), self.candidates)
         if ms is None:
             try:
                 ms = medians(time_graphs(graphs, target, self.model.scale, runs=RUNS, say=self.say))
             except UnavailableError as error:
                 return FormChoice(target.row.lowering, "default", reason=f"not tuned: {error}")
-            if place is not None:
-                place.parent.mkdir(parents=True, exist_ok=True)
-                write_text(place, json.dumps(ms) + "\n")
+            self.shelf.keep(_KIND, key, {_FILE: json.dumps(ms).encode()})
         self.say(f"{target.row.name}: " + ", ".join(f"{name} {value:.1f} ms" for name, value in ms.items()))
         return FormChoice(next(iter(ms)), "measured", ms, here)
-
-    def _place(self, target: Target, graphs: Sequence[bytes], here: Mapping[str, object]) -> Path | None:
-        if self.cache is None:
-            return None
-        digest = hashlib.sha256(json.dumps([target.row.name, here], sort_keys=True).encode())
-        for graph in graphs:
-            digest.update(hashlib.sha256(graph).digest())
-        return self.cache / f"tuned-{digest.hexdigest()[:24]}.json"
 
 
 def default_choice(target: Target) -> FormChoice:
@@ -75,12 +63,12 @@ def default_choice(target: Target) -> FormChoice:
     return FormChoice(target.row.lowering, "default", reason="docs/studies/lowerings.md")
 
 
-def _cached(place: Path | None, candidates: Sequence[str]) -> dict[str, float] | None:
-    """The times in a cache file; None where there is none or it is not one of ours."""
-    if place is None:
+def _cached(kept: Files | None, candidates: Sequence[str]) -> dict[str, float] | None:
+    """The times in a kept entry; None where there is none or it is not one of these candidates."""
+    if kept is None:
         return None
     try:
-        found = read(place, _MOST_BYTES, "times of lowerings", "")
+        found = parse(kept.get(_FILE, b""), "times of lowerings", "")
     except InputError:
         return None
     if not isinstance(found, dict) or set(found) != set(candidates):

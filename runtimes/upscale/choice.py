@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import platform
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from dlgsanet.errors import BackendError, InputError, UnavailableError
 from dlgsanet.storage import json_text, typed_json
-from dlgsanet.storage.atomic import sha256_file, write_text
-from dlgsanet.storage.cache_folder import user_cache
+from dlgsanet.storage.atomic import sha256_file
+from dlgsanet.storage.shelf import Shelf, key_of
 from runtimes import open_runner
 from runtimes.backends.registry import find_backend
 from runtimes.bundle.manifest import LOW_RANK, MANIFEST, Manifest, read_manifest, select
@@ -27,7 +26,7 @@ from runtimes.upscale.trial import FamilyTime, require_as_at_birth, try_all
 Say = Callable[[str], None]
 
 _USUAL = RunOptions()
-_MOST_BYTES = 1 << 20
+_KIND, _FILE = "fastest", "times.json"
 _WHAT = "what was timed"
 
 
@@ -115,8 +114,8 @@ def _why(taken: FamilyTime, trials: Sequence[FamilyTime]) -> str:
 def _trials(bundle: Path, manifest: Manifest, options: RunOptions, say: Say) -> Sequence[FamilyTime]:
     """Of every family in the order of the manifest, from the cache or timed now."""
     left_out = _left_out(manifest)
-    place, families = _place(bundle, manifest, options), _families(manifest)
-    if (known := _recall(place, families)) is not None:
+    key, families = _key(bundle, manifest, options), _families(manifest)
+    if (known := _recall(key, families)) is not None:
         return known
     say(f"timing {len(families)} artifacts of this bundle, once on this machine")
     found = try_all(bundle, families, options)
@@ -128,20 +127,15 @@ def _trials(bundle: Path, manifest: Manifest, options: RunOptions, say: Say) -> 
     if not found.steady:
         say("this machine is busy: they are timed again next time")
     elif ranked(found.families):
-        with suppress(InputError):  # a home that cannot be written: timed again next time
-            write_text(place, typed_json.encode(KeptTimes(found.families)))
+        Shelf().keep(_KIND, key, {_FILE: typed_json.encode(KeptTimes(found.families)).encode()})
     return found.families
 
 
 def known_choice(bundle: Path, options: RunOptions = _USUAL) -> str | None:
     """The family that is taken here unasked, from the cache; None where nothing was timed yet."""
     manifest = read_manifest(bundle)
-    known = _recall(_place(bundle, manifest, options), _families(manifest))
+    known = _recall(_key(bundle, manifest, options), _families(manifest))
     return ranked(known)[0].family if known else None
-
-
-def _place(bundle: Path, manifest: Manifest, options: RunOptions) -> Path:
-    return user_cache() / "fastest" / f"{_key(bundle, manifest, options)}.json"
 
 
 def _families(manifest: Manifest) -> list[str]:
@@ -162,10 +156,12 @@ def _left_out(manifest: Manifest) -> dict[str, str]:
     return reasons
 
 
-def _recall(place: Path, families: Sequence[str]) -> tuple[FamilyTime, ...] | None:
+def _recall(key: str, families: Sequence[str]) -> tuple[FamilyTime, ...] | None:
+    if (found := Shelf().recall(_KIND, key)) is None:
+        return None
     try:
-        tried = typed_json.decode(KeptTimes, json_text.read(place, _MOST_BYTES, _WHAT, "delete it"), _WHAT, "delete it")
-    except InputError:  # not there, damaged, or of another version
+        tried = typed_json.decode(KeptTimes, json_text.parse(found.get(_FILE, b""), _WHAT, ""), _WHAT)
+    except InputError:  # of another version
         return None
     return tried.trials if [trial.family for trial in tried.trials] == list(families) else None
 
@@ -176,7 +172,7 @@ def _key(bundle: Path, manifest: Manifest, options: RunOptions) -> str:
     versions = {name: _version(name) for name in sorted(engines)}
     machine = [cpu_name(), available_threads(), platform.platform(), platform.python_version()]
     told = [sha256_file(bundle / MANIFEST), machine, options.device, options.threads, versions]
-    return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:32]
+    return key_of(json.dumps(told))
 
 
 def _version(backend: str) -> str:

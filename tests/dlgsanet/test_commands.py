@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ from dlgsanet.__main__ import main
 from dlgsanet.commands import TrainOptions, plan_train
 from dlgsanet.errors import InputError
 from dlgsanet.imaging.files import write_picture
+from dlgsanet.storage.cache_folder import OFF
+from dlgsanet.storage.shelf import Shelf
 
 RECIPE = """
 model = {{ variant = "nano", scale = 2 }}
@@ -83,3 +86,44 @@ def test_a_dry_run_without_its_images_fails(recipe: Path, tmp_path: Path, capsys
     recipe.write_text(RECIPE.format(train=tmp_path / "elsewhere"))
     assert main(["train", "--dry-run", str(recipe)]) == 2
     assert "elsewhere" in capsys.readouterr().err
+
+
+@pytest.fixture
+def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.delenv(OFF)
+    for kind, key, size in (("graphs", "a", 3_000_000), ("graphs", "b", 1_000_000), ("births", "c", 1000)):
+        Shelf().keep(kind, key, {"": bytes(size)})
+    os.utime(tmp_path / "dlgsanet" / "graphs" / "a.kept", (1e9, 1e9))
+    return tmp_path / "dlgsanet"
+
+
+def test_the_cache_is_shown(kept: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["cache"]) == 0
+    out, err = capsys.readouterr()
+    graphs, births = sorted(out.splitlines(), reverse=True)
+    assert graphs.startswith("graphs") and "2 entries       4.0 MB" in graphs and births.startswith("births")
+    assert "used 0 seconds ago, the oldest " in graphs.replace("1 seconds", "0 seconds") and "days" in graphs
+    assert f"4.0 MB in {kept}" in err
+    assert main(["cache", "show", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["limit_bytes"] == 1 << 30 and {it["kind"]: it["entries"] for it in told["kinds"]} == {
+        "graphs": 2,
+        "births": 1,
+    }
+
+
+def test_the_cache_is_cleared(kept: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["cache", "clear", "graphs"]) == 0
+    assert capsys.readouterr().out == f"removed 4.0 MB from {kept}\n"
+    assert [it.name for it in kept.rglob("*.kept")] == ["c.kept"]
+    assert main(["cache", "clear", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["removed_bytes"]["births"] > 1000
+    assert not list(kept.rglob("*.kept"))
+    assert main(["cache"]) == 0 and "0.0 MB" in capsys.readouterr().err
+
+
+def test_a_kind_that_there_is_not(kept: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["cache", "clear", "graph"]) == 2
+    assert "graphs" in capsys.readouterr().err and list(kept.rglob("*.kept"))
+    assert main(["cache", "delete"]) == 2

@@ -10,15 +10,18 @@ import platform
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from dlgsanet.errors import InputError, UnavailableError
-from dlgsanet.storage.atomic import new_file
-from dlgsanet.storage.cache_folder import user_cache
+from dlgsanet.storage.atomic import write_bytes
+from dlgsanet.storage.cache_folder import own_folder
 
 _FOLDER = Path(__file__).parent
 _HEADER = "vectors.h"
+_KIND = "operators"
 _FLAGS = ("-std=gnu11", "-O3", "-shared", "-fPIC", "-fno-math-errno")
 _LEASH = """
 import ctypes, os, sys
@@ -40,30 +43,45 @@ def load_library(source: str, *definitions: tuple[str, int]) -> ctypes.CDLL:
     """The library of one source file with its constants, compiled on first use and kept in the user's cache.
 
     The constant HALF is 1 for pictures in bfloat16; without it they are fp32.
-    Raises UnavailableError when there is no compiler, it refuses, or the library can be neither kept nor loaded.
+    Raises UnavailableError when there is no compiler, it refuses, or the library cannot be loaded.
     """
     command = compiler()
     if command is None:
         raise UnavailableError("expected a C compiler (cc, gcc, clang or $CC), found none: install one")
     path = _FOLDER / source
     options = [*_FLAGS, _for_this_processor(), *(f"-D{name}={value}" for name, value in definitions)]
-    target = user_cache() / f"{path.stem}-{_key(path, command, options)}.so"
+    name = f"{path.stem}-{_key(path, command, options)}"
+    folder = own_folder(_KIND)
+    if folder is not None and (kept := _loaded(folder, name)) is not None:
+        return kept
     try:
-        if (kept := _loaded(target)) is not None:
-            return kept
-        with new_file(target) as temporary:
-            _compile([command, *options, str(path), "-o", str(temporary)])
-        return ctypes.CDLL(str(target))
-    except (InputError, OSError) as error:  # a read-only home, or one that forbids running what lies in it
-        raise UnavailableError(f"compiled operators cannot be kept: {error}; set XDG_CACHE_HOME") from error
+        with tempfile.TemporaryDirectory() as temporary:
+            made = Path(temporary) / f"{name}.so"
+            _compile([command, *options, str(path), "-o", str(made)])
+            if folder is None:  # no home, a read-only one, or one that others may write to
+                return ctypes.CDLL(str(made))
+            kept_as = folder / f"{name}-{_content(made)}.so"
+            write_bytes(kept_as, made.read_bytes())
+        return ctypes.CDLL(str(kept_as))
+    except (InputError, OSError) as error:  # a full disk, or a place that forbids running what lies in it
+        raise UnavailableError(
+            f"compiled operators cannot be loaded: {error}; set XDG_CACHE_HOME and TMPDIR"
+        ) from error
 
 
-def _loaded(target: Path) -> ctypes.CDLL | None:
-    """What was compiled before; None where there is nothing, or something damaged."""
-    try:
-        return ctypes.CDLL(str(target))
-    except OSError:
-        return None
+def _loaded(folder: Path, name: str) -> ctypes.CDLL | None:
+    """What was compiled before, where its content is still what its name says; what is damaged is removed."""
+    for path in folder.glob(f"{name}-*.so"):
+        with suppress(OSError):
+            if path.stem.rpartition("-")[2] == _content(path):
+                os.utime(path)
+                return ctypes.CDLL(str(path))
+            path.unlink()
+    return None
+
+
+def _content(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
 
 def _compile(command: Sequence[str]) -> None:

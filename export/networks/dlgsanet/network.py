@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+
+import numpy as np
 
 from dlgsanet.checkpoints import Checkpoint, build_model, save_checkpoint
 from dlgsanet.errors import InputError
@@ -13,7 +17,7 @@ from dlgsanet.imaging.photographs import PHOTOGRAPHS
 from dlgsanet.network.count import Size, true_macs
 from dlgsanet.network.model import DLGSANet
 from dlgsanet.numpy_model import NumpyModel
-from dlgsanet.storage.cache_folder import user_cache
+from dlgsanet.storage.shelf import Shelf, key_of
 from export.graph.block_tensors import block_tensors
 from export.graph.build import build_onnx
 from export.graph.graph import Graph
@@ -99,6 +103,13 @@ class PreparedDlgsaNetwork:
         return self.model.scale
 
     @property
+    def identity(self) -> str:
+        """Of both networks' weights, and what they are called."""
+        return key_of(
+            self.source.name, json.dumps(asdict(self.model.config)), *map(_weights, (self.model, self.exported))
+        )
+
+    @property
     def variant(self) -> str | None:
         return LOW_RANK if self.compression else None
 
@@ -148,6 +159,15 @@ class PreparedDlgsaNetwork:
         return (CHECKPOINT,)
 
 
+def _weights(model: DLGSANet) -> bytes:
+    """A hash of their names, shapes and values."""
+    digest = hashlib.sha256()
+    for name, value in model.state_dict().items():
+        array = np.ascontiguousarray(value.detach().cpu().numpy())
+        digest.update(key_of(name, str((array.shape, array.dtype)), array.tobytes()).encode())
+    return digest.digest()
+
+
 def _compressed(model: DLGSANet, options: NetworkOptions, say: Say) -> Compression | None:
     if options.basis_rank is None:
         return None
@@ -161,6 +181,6 @@ def _compressed(model: DLGSANet, options: NetworkOptions, say: Say) -> Compressi
 
 def _chooser(options: NetworkOptions, model: DLGSANet, say: Say) -> Callable[[Target], FormChoice]:
     if options.tune:
-        return Tuner(model, user_cache(), say)
+        return Tuner(model, Shelf(options.cache), say)
     given = options.lowering
     return default_choice if given is None else lambda target: FormChoice(given, "given")

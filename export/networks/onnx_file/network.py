@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import shutil
 import tempfile
@@ -14,6 +15,8 @@ import onnx
 from dlgsanet.errors import BackendError, GateError, InputError
 from dlgsanet.metrics import psnr_float
 from dlgsanet.storage.atomic import sha256_file
+from dlgsanet.storage.shelf import key_of
+from dlgsanet.storage.typed_json import to_json
 from export.graph.build import INPUT, OUTPUT
 from export.graph.cost import graph_macs
 from export.graph.graph import Graph
@@ -27,7 +30,7 @@ from export.pictures import photograph
 from export.targets.table import Target
 from runtimes.backends.onnxruntime.look import Looked, LookJob, look
 from runtimes.backends.onnxruntime.untouched import UntouchedOnnx, open_untouched
-from runtimes.bundle.artifact_facts import BlockTensors, Certificate, Cost, FormChoice
+from runtimes.bundle.artifact_facts import BlockTensors, Cost, FormChoice
 from runtimes.bundle.foreign import ONE, ZERO, Foreign, Pixels
 from runtimes.bundle.manifest import Source
 from runtimes.machine.memory import available_bytes
@@ -168,6 +171,12 @@ class PreparedOnnxFile:
     learnt: tuple[()] = ()
     known_layers: bool = False
 
+    @property
+    def identity(self) -> str:
+        """Of the file, what it is called, and how pixels go in and out."""
+        foreign = json.dumps(to_json(self.reference.foreign), sort_keys=True)
+        return key_of(self.source.name, sha256_file(self.path), foreign, str(self.scale))
+
     def choose(self, target: Target) -> FormChoice:
         """There is one form."""
         return FormChoice(AS_IT_IS, "default")
@@ -181,19 +190,21 @@ class PreparedOnnxFile:
             report = self._fixed(target, graph)
             self.say(f"proving {size} against the file")
             certificate = certified(self.reference, open_untouched(graph, OURS), target.tile, PROVEN)
-            made = Graph(onnx.load(graph))
-            return Proven(made, self._in_double(made, graph, target.tile) or certificate, AS_IT_IS, report.applied)
+            made = Proven(Graph(onnx.load(graph)), certificate, AS_IT_IS, report.applied)
+            return self._in_double(made, graph, target.tile)
 
-    def _in_double(self, graph: Graph, file: Path, tile: Tile) -> Certificate | None:
-        """The same in float64; None where the network is not in fp32, or float64 takes too long or cannot be had."""
+    def _in_double(self, made: Proven, file: Path, tile: Tile) -> Proven:
+        """The same proven in float64; as it is where the network is not in fp32, or float64 takes too long, or cannot
+        be had."""
         foreign = self.reference.foreign
-        if foreign.dtype != "float32" or graph_macs(graph) > MOST_MACS:
-            return None
+        if foreign.dtype != "float32" or graph_macs(made.graph) > MOST_MACS:
+            return made
         try:
-            return proven_in_double(DoubleJob(str(self.path), foreign, str(file), OURS, tile, PROVEN))
+            job = DoubleJob(str(self.path), foreign, str(file), OURS, tile, PROVEN)
+            return replace(made, certificate=proven_in_double(job))
         except BackendError as error:
             self.say(f"proven in float32 alone: {error}")
-            return None
+            return replace(made, whole=False)
 
     def draft(self, target: Target, lowering: str) -> Graph:
         """The graph fixed to the tile."""

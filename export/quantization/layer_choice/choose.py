@@ -10,8 +10,9 @@ from pathlib import Path
 
 from dlgsanet.errors import UnavailableError
 from export.graph.graph import Graph
-from export.machine.journal import Journal
-from export.quantization.calibrated_graph import Calibrated, Quantization, Quantizer, calibrate
+from export.machine.journal import kept_journal
+from export.machine.kept import NOTHING, Kept
+from export.quantization.calibrated_graph import CALIBRATED, Calibrated, Quantization, Quantizer, calibrate
 from export.quantization.calibration_tiles import CalibrationSet
 from export.quantization.layer_choice.by_loss import layers_by_loss
 from export.quantization.layer_choice.on_probes import OnProbes, held_on_probes, probe_yardstick
@@ -21,12 +22,13 @@ from export.targets.table import Target
 from runtimes.bundle.int8_choice import DefaultLayers, Int8Choice, SearchedLayers
 
 _BY_NAME = "see docs/studies/precision.md; --search measures them"
+_KIND = "calibrations"
 
 
 @dataclass(frozen=True)
 class Int8:
-    """`folder` keeps calibrated graphs and what searches measured; it may be a cache, since each lies in a folder
-    named by graph, tiles, machine and versions. `limits`: search for layers that hold them; None: the default layers.
+    """`folder` holds calibrated graphs and what searches measured while an export runs; `kept` has those of others, by
+    graph, tiles, machine and versions. `limits`: search for layers that hold them; None: the default layers.
     `machine`: what a time depends on (`export.machine.fingerprint`).
     """
 
@@ -34,6 +36,7 @@ class Int8:
     limits: SearchLimits | None
     say: Callable[[str], None]
     machine: Mapping[str, object]
+    kept: Kept = NOTHING
 
     def quantization(
         self,
@@ -51,10 +54,26 @@ class Int8:
         Raises InputError (a layer's values are not finite), BackendError (calibration failed), GateError (no choice
         holds the limits).
         """
-        place = self.folder / f"int8-{quantizer.name}-{self._key(graph, learnt)}"
-        calibrated = calibrate(place, quantizer, graph, learnt.tiles, self.say)
-        choice = self._choice(target, scale, calibrated, learnt, place, not_timed, known)
+        name = f"int8-{quantizer.name}-{self._key(graph, learnt)}"
+        calibrated = self._calibrated(self.folder / name, name, quantizer, graph, learnt)
+        choice = self._choice(target, scale, calibrated, learnt, self.kept.journals(name), not_timed, known)
         return Quantization(calibrated, choice.layers, small_rest=known), choice
+
+    def _calibrated(
+        self, place: Path, name: str, quantizer: Quantizer, graph: Graph, learnt: CalibrationSet
+    ) -> Calibrated:
+        """From this export, from an earlier one, or learnt now."""
+        made = place / CALIBRATED
+        if not made.is_dir() and (found := self.kept.recall(_KIND, (name,))) is not None:
+            self.say(f"calibrated before: {quantizer.name}")
+            made.mkdir(parents=True)
+            for file, data in found.items():
+                (made / file).write_bytes(data)
+        known = made.is_dir()
+        calibrated = calibrate(place, quantizer, graph, learnt.tiles, self.say)
+        if not known:
+            self.kept.keep(_KIND, (name,), {path.name: path.read_bytes() for path in sorted(made.iterdir())})
+        return calibrated
 
     def _choice(
         self,
@@ -62,14 +81,14 @@ class Int8:
         scale: int,
         calibrated: Calibrated,
         learnt: CalibrationSet,
-        place: Path,
+        journals: Path | None,
         not_timed: str,
         known: bool,
     ) -> Int8Choice:
         by_name = self.limits is None and known
         if not_timed:
             return _default(calibrated, _BY_NAME if by_name else f"not searched: {not_timed}")
-        bench = CandidateOpener(calibrated.maker(), target, scale)
+        bench, place = CandidateOpener(calibrated.maker(), target, scale), journals or calibrated.source.parent
         try:
             if self.limits is not None:
                 return self._searched(bench, learnt, place, self.limits)
@@ -91,12 +110,12 @@ class Int8:
         except UnavailableError as error:
             told = f"not held against the probe tiles: {error}"
             return lambda layers: OnProbes(tuple(layers), told)
-        journal = Journal(place / f"probes-{bench.target.backend}.jsonl")
+        journal = kept_journal(place / f"probes-{bench.target.backend}.jsonl")
         return lambda layers: held_on_probes(measure, layers, journal, self.say)
 
     def _by_loss(self, bench: CandidateOpener, learnt: CalibrationSet, place: Path) -> DefaultLayers:
         bench.require_device(())
-        losses = Journal(place / "losses.jsonl")
+        losses = kept_journal(place / "losses.jsonl")
         return layers_by_loss(bench, yardstick(bench, learnt.mirrored), losses, self.say)
 
     def _searched(
@@ -104,7 +123,7 @@ class Int8:
     ) -> SearchedLayers:
         target = bench.target
         bench.require_device(bench.maker.default)
-        journals = Journal(place / "losses.jsonl"), Journal(place / f"{target.precision}.jsonl")
+        journals = kept_journal(place / "losses.jsonl"), kept_journal(place / f"{target.precision}.jsonl")
         search = Search(
             bench, yardstick(bench, learnt.mirrored), *journals, limits, self._holding(bench, place), self.say
         )

@@ -6,6 +6,7 @@ the numbers before all lower ones, which packs better.
 
 from __future__ import annotations
 
+import io
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
@@ -20,12 +21,13 @@ from runtimes.runner.tiling import Array
 _PEAK = 65535
 
 
-def save_probes(path: Path, outputs: Mapping[str, Array]) -> None:
-    """Write outputs, each 1 x 3 x sH x sW float32, by their probes' names; the same file for the same outputs."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with zipfile.ZipFile(path, "w") as place:
+def packed_probes(outputs: Mapping[str, Array]) -> bytes:
+    """The file of outputs, each 1 x 3 x sH x sW float32, by their probes' names; the same file for the same outputs."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as place:
         for name, sr in outputs.items():
             place.writestr(zipfile.ZipInfo(name), _packed(sr), zipfile.ZIP_DEFLATED)
+    return content.getvalue()
 
 
 def load_probes(path: Path, names: Sequence[str], shape: tuple[int, int, int, int]) -> dict[str, Array]:

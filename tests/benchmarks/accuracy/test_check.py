@@ -24,7 +24,7 @@ from dlgsanet.metrics import require_same
 from runtimes.bundle.artifact_facts import Shown
 from runtimes.bundle.foreign import Foreign, Pixels
 from runtimes.runner.contract import RunInfo, Runner, UnfitError
-from runtimes.runner.fidelity.probe_store import save_probes
+from runtimes.runner.fidelity.probe_store import packed_probes
 from runtimes.runner.fidelity.probes import CORE, PROBES, probe
 from runtimes.runner.tiling import Array, upscale_tiled
 
@@ -285,7 +285,7 @@ def test_stored_probes_judge_where_nothing_can_compute_them_and_their_lack_is_sa
     without = record(check([subject(nearest())], pack, StoredReference("stored", OVERLAP), MODEL))
     assert without.gate == "pass" and not without.probes
     assert without.reason == "judged without probe tiles: no reference of them is stored, and no torch here"
-    save_probes(tmp_path / "probes.zip", {name: enlarge(probe(name, TILE)) for name in CORE})
+    (tmp_path / "probes.zip").write_bytes(packed_probes({name: enlarge(probe(name, TILE)) for name in CORE}))
     stored = StoredReference("stored", OVERLAP, {TILE: tmp_path / "probes.zip"})
     found = record(check([subject(nearest())], pack, stored, MODEL))
     assert (found.gate, found.reason) == ("pass", "") and tuple(it.probe for it in found.probes) == CORE

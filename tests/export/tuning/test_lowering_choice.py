@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,8 @@ import pytest
 
 from dlgsanet.errors import InputError, UnavailableError
 from dlgsanet.network.model import DLGSANet
+from dlgsanet.storage.cache_folder import OFF
+from dlgsanet.storage.shelf import Shelf
 from export import ExportOptions, export_bundle
 from export.machine.candidate_runner import medians
 from export.targets.table import Target
@@ -40,33 +41,41 @@ def planted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 def test_the_faster_of_two_planted_candidates_is_chosen(make_model: MakeModel, planted: list[int]) -> None:
     for order in (("basis", "shift"), ("shift", "basis")):
-        choice = Tuner(make_model(), None, silent, order)(TARGET)
+        choice = Tuner(make_model(), Shelf(on=False), silent, order)(TARGET)
         assert choice.lowering == "shift" and choice.how == "measured"
         assert list(choice.ms) == ["shift", "basis"] and choice.ms["shift"] < choice.ms["basis"]
         assert choice.machine["threads"] >= 1 and "numpy" in choice.machine["versions"]
 
 
-def test_times_are_reused_for_the_same_graphs_only(make_model: MakeModel, planted: list[int], tmp_path: Path) -> None:
-    tuner = Tuner(make_model(), tmp_path / "cache", silent, ("basis", "shift"))
+@pytest.fixture
+def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where times are kept in this test."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv(OFF)
+    return tmp_path / "cache"
+
+
+def test_times_are_reused_for_the_same_graphs_only(make_model: MakeModel, planted: list[int], kept: Path) -> None:
+    tuner = Tuner(make_model(), Shelf(), silent, ("basis", "shift"))
     first, second = tuner(TARGET), tuner(TARGET)
     assert first == second and len(planted) == 1
     tuner(Target("onnxruntime", "fp32", (24, 20)))
-    Tuner(make_model(channels=18), tmp_path / "cache", silent, ("basis", "shift"))(TARGET)
+    Tuner(make_model(channels=18), Shelf(), silent, ("basis", "shift"))(TARGET)
     assert len(planted) == 3
 
 
 @pytest.mark.parametrize(
     "content", ["", "[]", '{"basis": 1.0}', '{"basis": 1.0, "shift": "fast"}', '{"basis": 1.0, "shift": -1.0}']
 )
-def test_a_spoilt_cache_is_measured_again(
-    make_model: MakeModel, planted: list[int], tmp_path: Path, content: str
-) -> None:
-    tuner = Tuner(make_model(), tmp_path, silent, ("basis", "shift"))
+def test_a_spoilt_entry_is_measured_again(make_model: MakeModel, planted: list[int], kept: Path, content: str) -> None:
+    tuner = Tuner(make_model(), Shelf(), silent, ("basis", "shift"))
     tuner(TARGET)
-    (file,) = tmp_path.iterdir()
-    file.write_text(content)
+    (file,) = kept.rglob("*.kept")
+    Shelf().keep("forms", file.stem, {"times.json": content.encode()})
     tuner(TARGET)
-    assert len(planted) == 2 and set(json.loads(file.read_text())) == {"basis", "shift"}
+    assert len(planted) == 2
+    tuner(TARGET)
+    assert len(planted) == 2
 
 
 def test_what_cannot_run_here_keeps_the_default_and_says_why(
@@ -76,13 +85,13 @@ def test_what_cannot_run_here_keeps_the_default_and_says_why(
         raise UnavailableError("no such device")
 
     monkeypatch.setattr(trial, "time_graphs", missing)
-    choice = Tuner(make_model(), None, silent, ("basis", "shift"))(TARGET)
+    choice = Tuner(make_model(), Shelf(on=False), silent, ("basis", "shift"))(TARGET)
     assert (choice.lowering, choice.how) == (default_choice(TARGET).lowering, "default")
     assert "no such device" in choice.reason
 
 
 def test_a_static_network_is_not_tuned(make_model: MakeModel, planted: list[int]) -> None:
-    choice = Tuner(make_model(dynamic=False), None, silent)(TARGET)
+    choice = Tuner(make_model(dynamic=False), Shelf(on=False), silent)(TARGET)
     assert choice.how == "default" and "static" in choice.reason and not planted
 
 
@@ -90,11 +99,8 @@ def test_the_naive_form_is_no_candidate() -> None:
     assert "unfold" not in CANDIDATES and "basis" in CANDIDATES
 
 
-def test_a_tuned_bundle_records_the_choice_and_the_losing_times(
-    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_tuned_bundle_records_the_choice_and_the_losing_times(checkpoint: Path, tmp_path: Path) -> None:
     """No plant: the real candidates on the real engine."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     options = ExportOptions(("onnxruntime",), ((20, 20),), tune=True)
     artifact = export_bundle(checkpoint, tmp_path / "b", options).artifacts[0]
     assert artifact.choice.how == "measured" and set(artifact.choice.ms) == set(CANDIDATES)

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from dlgsanet.errors import UnavailableError
+from dlgsanet.storage.cache_folder import OFF
+from dlgsanet.storage.shelf import Shelf
 from runtimes.bundle.foreign import Foreign, Pixels
 from runtimes.bundle.manifest import MANIFEST, manifest_json, read_manifest
 from runtimes.runner.contract import RunOptions
@@ -35,6 +37,7 @@ def times(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, float]:
     timed.clear()
     monkeypatch.setattr(choice, "try_all", try_all)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv(OFF)
     return found
 
 
@@ -89,10 +92,10 @@ def test_a_damaged_memory_is_made_anew(bundle: Path, times: dict[str, float], tm
     times |= {"onnxruntime-fp32": 9.0}
     chosen(bundle, [])
     (kept,) = (tmp_path / "cache" / "dlgsanet" / "fastest").iterdir()
-    whole = kept.read_text()
-    kept.write_text(damage)
+    whole = kept.read_bytes()
+    Shelf().keep("fastest", kept.stem, {"times.json": damage.encode()})
     chosen(bundle, [])
-    assert kept.read_text() == whole and len(timed) == 2
+    assert kept.read_bytes() == whole and len(timed) == 2
 
 
 def test_another_bundle_or_another_way_to_run_is_timed_anew(bundle: Path, times: dict[str, float]) -> None:

@@ -22,6 +22,7 @@ from dlgsanet.errors import BackendError, InputError, UnavailableError
 from dlgsanet.imaging.files import read_picture, write_picture
 from dlgsanet.imaging.resize import resize_bicubic
 from dlgsanet.storage import atomic
+from dlgsanet.storage.cache_folder import OFF
 from runtimes import commands
 from runtimes.backends.torch.runner import TorchRunner
 from runtimes.upscale.options import UpscaleOptions
@@ -37,6 +38,7 @@ RNG = np.random.default_rng(11)
 def _own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """What is timed here is no business of the user's."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+    monkeypatch.delenv(OFF)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from runtimes.bundle.artifact_facts import Birth
 from runtimes.bundle.manifest import manifest_json, read_manifest
 from runtimes.runner.contract import RunInfo, RunOptions
 from runtimes.runner.fidelity.birth import shown
-from runtimes.runner.fidelity.probe_store import save_probes
+from runtimes.runner.fidelity.probe_store import packed_probes
 from runtimes.runner.fidelity.probes import AT_BIRTH, probe
 from runtimes.upscale import trial as trying
 from runtimes.upscale.trial import FamilyTime, TimingJob, Trials, trials, try_all
@@ -77,7 +77,8 @@ def with_probes(bundle: Path, kit, error: float, born: bool) -> None:
     """The bundle with stored probe tiles, which its artifacts miss by `error`, or missed so little at their export."""
     manifest = read_manifest(bundle)
     exact = {name: kit.numpy(probe(name, (16, 16))) for name in AT_BIRTH}
-    save_probes(bundle / "reference" / "probes.bin", {name: sr + error for name, sr in exact.items()})
+    place = bundle / "reference" / "probes.bin"
+    place.write_bytes(packed_probes({name: sr + error for name, sr in exact.items()}))
     birth = Birth("CPU", {}, tuple(shown(name, sr, sr + 1e-4) for name, sr in exact.items())) if born else None
     artifacts = tuple(replace(it, birth=birth) for it in manifest.artifacts)
     path = "reference/probes.bin"

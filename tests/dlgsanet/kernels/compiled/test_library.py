@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import hashlib
 import os
 import subprocess
 import sys
@@ -20,17 +22,17 @@ from tests.project.repository import ROOT
 def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     load_library.cache_clear()
-    yield tmp_path / "dlgsanet"
+    yield tmp_path / "dlgsanet" / "operators"
     load_library.cache_clear()
 
 
 def test_is_compiled_once_and_kept(empty_cache: Path) -> None:
     load_library("gated_conv.c")
     (made,) = empty_cache.iterdir()
-    stamp = made.stat().st_mtime_ns
+    stamp = made.stat().st_ino
     load_library.cache_clear()
     load_library("gated_conv.c")
-    assert [path.stat().st_mtime_ns for path in empty_cache.iterdir()] == [stamp]
+    assert [path.stat().st_ino for path in empty_cache.iterdir()] == [stamp]
 
 
 def test_constants_make_another_library(empty_cache: Path) -> None:
@@ -57,23 +59,44 @@ def test_a_compiler_that_fails_is_quoted(tmp_path: Path, empty_cache: Path, monk
     assert not empty_cache.exists() or not list(empty_cache.iterdir())
 
 
-def test_a_cache_that_cannot_be_written_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_home_it_is_compiled_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    with pytest.raises(UnavailableError, match="compiled operators cannot be kept"):
+    assert load_library("gated_conv.c")
+    assert [it.name for it in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_place_that_forbids_loading_is_one_line(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: str) -> None:
+        raise OSError(f"{path}: failed to map segment from shared object")
+
+    monkeypatch.setattr(ctypes, "CDLL", refuse)
+    with pytest.raises(UnavailableError, match=r"cannot be loaded: .*; set XDG_CACHE_HOME and TMPDIR"):
         load_library("gated_conv.c")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such rights there")
+def test_what_others_may_write_is_not_run(empty_cache: Path) -> None:
+    load_library("gated_conv.c")
+    (made,) = empty_cache.iterdir()
+    made.unlink()
+    empty_cache.chmod(0o777)
+    load_library.cache_clear()
+    assert load_library("gated_conv.c")
+    assert not list(empty_cache.iterdir())  # neither looked at nor added to
 
 
 def test_a_damaged_library_is_made_again(empty_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     load_library("gated_conv.c")
     (made,) = empty_cache.iterdir()
-    other = tmp_path / "other" / "dlgsanet" / made.name  # not the same file: that one is mapped into this process
-    other.parent.mkdir(parents=True)
-    other.write_bytes(b"no library")
+    other = tmp_path / "other" / "dlgsanet" / "operators" / made.name  # not the file mapped into this process
+    other.parent.mkdir(parents=True, mode=0o700)
+    other.write_bytes(made.read_bytes()[:-1] + b"x")  # it could still be loaded
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "other"))
     load_library.cache_clear()
     load_library("gated_conv.c")
-    assert other.read_bytes()[:4] == made.read_bytes()[:4] != b"no l"
+    (again,) = other.parent.iterdir()
+    assert hashlib.sha256(again.read_bytes()).hexdigest().startswith(again.stem.rpartition("-")[2])
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux alone kills with a parent")

@@ -16,6 +16,7 @@ import pytest
 from benchmarks.gates.limits import INT8
 from dlgsanet.errors import GateError, InputError
 from dlgsanet.imaging.files import write_picture
+from dlgsanet.storage.cache_folder import OFF
 from dlgsanet.storage.typed_json import to_json
 from export.bundle.options import ExportOptions
 from export.bundle.writer import export_bundle
@@ -48,10 +49,7 @@ def options(photographs: Path, target: str, max_drop: float = 40.0) -> ExportOpt
 
 
 @pytest.mark.parametrize("target", [pytest.param("openvino-int8", marks=pytest.mark.slow), "onnxruntime-int8"])
-def test_a_search_ends_with_layers_that_run(
-    checkpoint: Path, photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str
-) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+def test_a_search_ends_with_layers_that_run(checkpoint: Path, photographs: Path, tmp_path: Path, target: str) -> None:
     export_bundle(checkpoint, tmp_path / "bundle", options(photographs, target))
     (artifact,) = read_manifest(tmp_path / "bundle").artifacts
     found = to_json(artifact.choice.int8)
@@ -77,6 +75,7 @@ def test_an_interrupted_search_goes_on(
 ) -> None:
     """Killed or stopped by Ctrl-C after some layers, it measures only the others; what it left behind is no bundle."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv(OFF)
     out = tmp_path / "bundle"
     command = [sys.executable, "-m", "dlgsanet", "export", str(checkpoint), "-o", str(out), "--to", "openvino-int8"]
     command += ["--tile", "20x24", "--search", "--max-drop", "40"]
@@ -103,7 +102,7 @@ def test_an_interrupted_search_goes_on(
 
 
 def measured(tmp_path: Path) -> list[str]:
-    (found,) = list((tmp_path / "cache" / "dlgsanet").glob("int8-*/losses.jsonl")) or [None]
+    (found,) = list((tmp_path / "cache" / "dlgsanet").glob("searches/*/losses.jsonl")) or [None]
     return [] if found is None else found.read_text().split("\n")[:-1]
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from dlgsanet.errors import InputError
-from runtimes.runner.fidelity.probe_store import load_probes, save_probes
+from runtimes.runner.fidelity.probe_store import load_probes, packed_probes
 
 SHAPE = (1, 3, 6, 10)
 
@@ -19,7 +19,7 @@ def outputs() -> dict[str, np.ndarray]:
 
 def test_what_eyes_see_comes_back_to_a_hundredth_of_a_level(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "probes.zip"
-    save_probes(path, outputs())
+    path.write_bytes(packed_probes(outputs()))
     found = load_probes(path, ("text", "unknown"), SHAPE)
     assert list(found) == ["text"] and found["text"].dtype == np.float32
     assert 255 * np.abs(found["text"] - np.clip(outputs()["text"], 0, 1)).max() < 0.0021
@@ -27,7 +27,7 @@ def test_what_eyes_see_comes_back_to_a_hundredth_of_a_level(tmp_path: Path) -> N
 
 def test_the_same_outputs_are_the_same_file(tmp_path: Path) -> None:
     for name in "ab":
-        save_probes(tmp_path / name, outputs())
+        (tmp_path / name).write_bytes(packed_probes(outputs()))
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
@@ -40,7 +40,7 @@ def test_a_damaged_file_is_refused_in_one_line(tmp_path: Path, damage: str) -> N
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as place:
             place.writestr("text", bytes(10 if damage == "size" else 10_000_000))
     if damage == "flipped":
-        save_probes(path, outputs())
+        path.write_bytes(packed_probes(outputs()))
         data = bytearray(path.read_bytes())
         data[60] ^= 255
         path.write_bytes(data)
