@@ -27,6 +27,7 @@ def open_runner(
     taps: tuple[str, ...] = (),
     resting: bool = False,
     streams: int = 1,
+    cache: bool = False,
     only_for: PictureSizes | None = None,
 ) -> Runner:
     """Return a runner for an artifact of `bundle`, or for all tiles of a family; enter it to take the device.
@@ -35,7 +36,7 @@ def open_runner(
     image runs in the tile in which it costs least. `device` is CPU, GPU, NPU or an ONNX Runtime execution provider;
     `threads` None means all cores that this process may use; `cuda_graph` is for TensorRT engines, `taps`
     are tensors for `inspect`, `resting` is for runs that nobody times, `streams` for many tiles (see `RunOptions`),
-    `only_for` leaves out the tiles that no picture goes to.
+    `cache` keeps what the engine compiled for the next time, `only_for` leaves out the tiles that no picture goes to.
     `run(lr)` maps N x 3 x H x W float32 in [0, 1] to the same, upscaled.
     Raises InputError (no such bundle or artifact), UnavailableError (a backend without a runner here); on entering
     also InputError for a file whose hash does not match and UnavailableError for a missing backend or device.
@@ -47,7 +48,7 @@ def open_runner(
 
     manifest = read_manifest(bundle)
     artifacts = select(manifest, artifact_prefix)
-    options = RunOptions(device, threads, cuda_graph, taps, resting, streams)
+    options = RunOptions(device, threads, cuda_graph, taps, resting, streams, cache)
     runners = [backend_runner(Path(bundle), artifact, manifest.scale, options) for artifact in artifacts]
     if len(runners) == 1:
         return runners[0]

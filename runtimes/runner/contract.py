@@ -59,7 +59,7 @@ class RunOptions:
     tensors inside the network that `inspect` gives, too; what is compiled then is a twin of the artifact, with more
     outputs. `resting`: threads that wait for work sleep at once, which costs less CPU time: for runs that nobody
     times. `streams`: tiles that a CPU engine may run at once, each on its share of the threads; more of them come in
-    a second, and each one later."""
+    a second, and each one later. `cache`: what an engine compiled here is kept and taken again."""
 
     device: str = "CPU"
     threads: int | None = None
@@ -67,6 +67,7 @@ class RunOptions:
     taps: tuple[str, ...] = ()
     resting: bool = False
     streams: int = 1
+    cache: bool = False
 
     def __post_init__(self) -> None:
         if self.threads is not None and self.threads < 1:
@@ -117,8 +118,7 @@ class RunInfo:
         if self.reported_precision in (self.requested_precision, NOT_TOLD):
             return None
         return (
-            f"{self.artifact}: {self.requested_precision} was requested, {self.backend} on "
-            f"{self.device} reports "
+            f"{self.artifact}: {self.requested_precision} was requested, {self.backend} on {self.device} reports "
             f"{self.reported_precision}"
         )
 

@@ -86,6 +86,7 @@ def _opened(bundle: Path, prefix: str, options: RunOptions, only_for: PictureSiz
         device=options.device,
         threads=options.threads,
         streams=options.streams,
+        cache=options.cache,
         only_for=only_for,
     )
 
@@ -115,7 +116,7 @@ def _trials(bundle: Path, manifest: Manifest, options: RunOptions, say: Say) -> 
     """Of every family in the order of the manifest, from the cache or timed now."""
     left_out = _left_out(manifest)
     key, families = _key(bundle, manifest, options), _families(manifest)
-    if (known := _recall(key, families)) is not None:
+    if (known := _recall(Shelf(options.cache), key, families)) is not None:
         return known
     say(f"timing {len(families)} artifacts of this bundle, once on this machine")
     found = try_all(bundle, families, options)
@@ -127,14 +128,14 @@ def _trials(bundle: Path, manifest: Manifest, options: RunOptions, say: Say) -> 
     if not found.steady:
         say("this machine is busy: they are timed again next time")
     elif ranked(found.families):
-        Shelf().keep(_KIND, key, {_FILE: typed_json.encode(KeptTimes(found.families)).encode()})
+        Shelf(options.cache).keep(_KIND, key, {_FILE: typed_json.encode(KeptTimes(found.families)).encode()})
     return found.families
 
 
 def known_choice(bundle: Path, options: RunOptions = _USUAL) -> str | None:
     """The family that is taken here unasked, from the cache; None where nothing was timed yet."""
     manifest = read_manifest(bundle)
-    known = _recall(_key(bundle, manifest, options), _families(manifest))
+    known = _recall(Shelf(), _key(bundle, manifest, options), _families(manifest))
     return ranked(known)[0].family if known else None
 
 
@@ -156,8 +157,8 @@ def _left_out(manifest: Manifest) -> dict[str, str]:
     return reasons
 
 
-def _recall(key: str, families: Sequence[str]) -> tuple[FamilyTime, ...] | None:
-    if (found := Shelf().recall(_KIND, key)) is None:
+def _recall(shelf: Shelf, key: str, families: Sequence[str]) -> tuple[FamilyTime, ...] | None:
+    if (found := shelf.recall(_KIND, key)) is None:
         return None
     try:
         tried = typed_json.decode(KeptTimes, json_text.parse(found.get(_FILE, b""), _WHAT, ""), _WHAT)

@@ -76,6 +76,10 @@ class UpscaleOptions:
         float | None, typer.Option(metavar="DB", help="Video: tiles this near the last frame's take its output.")
     ] = None
     skip_damaged: Annotated[bool, typer.Option("--skip-damaged", help="Video: go on where it is damaged.")] = False
+    cache: Annotated[
+        bool,
+        typer.Option("--cache/--no-cache", help="Keep what was timed and compiled here; `dlgsanet cache` shows it."),
+    ] = True
 
     def for_videos(self) -> list[str]:
         """The options given that mean nothing for pictures."""

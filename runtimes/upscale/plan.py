@@ -136,7 +136,7 @@ def _source(
         server = _server(options)
         return server.scale, lambda asked: server
     if options.bundle is not None:
-        run_options = RunOptions(options.device, options.threads, streams=streams)
+        run_options = RunOptions(options.device, options.threads, streams=streams, cache=options.cache)
         opened = partial(chosen_runner, options.bundle, options.artifact, run_options, voice.note)
         return read_manifest(options.bundle).scale, opened
     reference = _reference(load_model, str(options.model), parse_largest(options.tile), voice)

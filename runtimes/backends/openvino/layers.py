@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from math import prod
 
 from runtimes.backends.openvino.protocols import Compiled, IrModel, Op, Port
@@ -24,11 +25,24 @@ _CONVOLUTIONS = ("Convolution", "GroupConvolution")
 _QUANTIZED = (*_CONVOLUTIONS, "MatMul")
 
 
-def precision_of(network: IrModel, compiled: Compiled) -> str:
+@dataclass(frozen=True)
+class FileFacts:
+    """What a network's file says of its integers: how many layers are quantized, and whether only weights are."""
+
+    quantized: int
+    stored_in_int8: bool
+
+
+def facts_of(network: IrModel) -> FileFacts:
+    """Of a network as read from its file."""
+    return FileFacts(quantized_layers(network), stored_in_int8(network))
+
+
+def precision_of(facts: FileFacts, compiled: Compiled) -> str:
     """The precision of a network read from its file and compiled, as in artifact ids: what its convolutions run in, or
     `int8w` where that is fp32 with weights that the file stores in int8."""
-    found = reported_precision(compiled, quantized_layers(network))
-    return "int8w" if found == "fp32" and stored_in_int8(network) else found
+    found = reported_precision(compiled, facts.quantized)
+    return "int8w" if found == "fp32" and facts.stored_in_int8 else found
 
 
 def reported_precision(compiled: Compiled, quantized: int = 0) -> str:

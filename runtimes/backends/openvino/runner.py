@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -13,8 +14,10 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from dlgsanet.errors import BackendError, EdgeError, InputError
+from dlgsanet.storage.shelf import Shelf
 from runtimes.backends.openvino import ENGINE
 from runtimes.backends.openvino.devices import native_precisions, require_openvino_device
+from runtimes.backends.openvino.kept_compiling import KeptCompiling
 from runtimes.backends.openvino.layers import PRECISION_HINT, TAP, layers, precision_of
 from runtimes.backends.openvino.probe import prove
 from runtimes.backends.openvino.protocols import Compiled, IrModel, Port, Request
@@ -60,10 +63,15 @@ class OpenVinoRunner(Runner):
         device = require_openvino_device(self._options.device, core.available_devices)
         threads = self._options.threads or available_threads()
         model, weights = self._read()
-        try:
-            network = core.read_model(model, weights)
+        compiling = KeptCompiling(core, device, self._settings(device, threads), Shelf(self._options.cache))
+
+        def read() -> IrModel:
+            network: IrModel = core.read_model(model, weights)
             self._tap(network)
-            compiled = core.compile_model(network, device, self._settings(device, threads))
+            return network
+
+        try:
+            facts, compiled = compiling.compiled(self._key(), read)
         except (RuntimeError, UnicodeDecodeError) as error:  # the latter where its own message quotes damaged bytes
             raise blame(
                 f"{artifact.id}: OpenVINO cannot load it: {error}",
@@ -79,11 +87,15 @@ class OpenVinoRunner(Runner):
             backend=ENGINE.name,
             device=", ".join(compiled.get_property("EXECUTION_DEVICES")),
             requested_precision=artifact.precision,
-            reported_precision=precision_of(network, compiled),
+            reported_precision=precision_of(facts, compiled),
             threads=int(compiled.get_property("INFERENCE_NUM_THREADS")) if self._on_cpu else threads,
             versions={ENGINE.name: openvino.__version__, "numpy": version("numpy")},
             device_precisions=native_precisions(core.get_property(device, "OPTIMIZATION_CAPABILITIES")),
         )
+
+    def _key(self) -> str | None:
+        """What tells this network apart; None for twins, which are made to look into one."""
+        return None if self._options.taps else json.dumps(dict(self._artifact.files), sort_keys=True)
 
     def _tap(self, network: IrModel) -> None:
         """Make outputs of the tensors that are to be seen, in their order behind the network's own.

@@ -107,7 +107,7 @@ class Upscaler:
         bundle = unpack(_parcel(task), self._folder / "bundle")
         options = task.options
         family = options.artifact or task.families.get(machine_kind(options))
-        wanted = RunOptions(options.device, options.threads)
+        wanted = RunOptions(options.device, options.threads, cache=options.cache)
         self._run = self._stack.enter_context(chosen_runner(bundle, family, wanted, lambda line: None))
         self._options = replace(options, bundle=bundle, ray=None)
 
@@ -220,7 +220,7 @@ class Upscaler:
         if self._films is None and (options.artifact or family in (None, kinds.get(machine_kind(options)))):
             self._films = self._run
         if self._films is None:
-            wanted = RunOptions(options.device, options.threads)
+            wanted = RunOptions(options.device, options.threads, cache=options.cache)
             runner = chosen_runner(self._folder / "bundle", family, wanted, lambda line: None)
             try:
                 self._films = self._stack.enter_context(runner)
@@ -246,7 +246,7 @@ def find_family(task: Task) -> str:
     """The artifact for this kind of machine, timed here. Raises as `chosen_runner`."""
     with tempfile.TemporaryDirectory(prefix="dlgsanet-fleet-") as folder:
         bundle = unpack(_parcel(task), Path(folder))
-        wanted = RunOptions(task.options.device, task.options.threads)
+        wanted = RunOptions(task.options.device, task.options.threads, cache=task.options.cache)
         with chosen_runner(bundle, task.options.artifact, wanted, lambda line: None) as run:
             named = run.info.artifact
             families = {artifact.id: artifact.family for artifact in read_manifest(bundle).artifacts}

@@ -42,7 +42,7 @@ def times(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, float]:
 
 
 def chosen(bundle: Path, said: list[str], **options: object) -> str:
-    with chosen_runner(bundle, None, RunOptions(threads=1, **options), said.append) as run:
+    with chosen_runner(bundle, None, RunOptions(threads=1, cache=True, **options), said.append) as run:
         return run.info.artifact
 
 
@@ -101,7 +101,7 @@ def test_a_damaged_memory_is_made_anew(bundle: Path, times: dict[str, float], tm
 def test_another_bundle_or_another_way_to_run_is_timed_anew(bundle: Path, times: dict[str, float]) -> None:
     times |= {"onnxruntime-fp32": 9.0}
     chosen(bundle, [])
-    with chosen_runner(bundle, None, RunOptions(threads=2), lambda line: None):
+    with chosen_runner(bundle, None, RunOptions(threads=2, cache=True), lambda line: None):
         pass
     manifest = bundle / "manifest.json"
     manifest.write_text(manifest.read_text() + "\n")

@@ -15,7 +15,7 @@ from dlgsanet.network.model import DLGSANet
 from export.backends.openvino.convert import MODEL_INFO, RT_INFO_KEY, Weights, convert_openvino
 from export.graph.graph import onnx_bytes
 from export.quantization.layers import ENDS
-from runtimes.backends.openvino.layers import precision_of
+from runtimes.backends.openvino.layers import facts_of, precision_of
 from runtimes.machine import child
 
 MakeModel = Callable[..., DLGSANet]
@@ -74,7 +74,7 @@ def test_int8_weights_compute_in_fp32_near_the_exact_ones(
         convert_openvino(onnx_file, tmp_path / f"{name}.xml", weights=WEIGHTS[name], metadata={})
         network = core.read_model(tmp_path / f"{name}.xml")
         compiled = core.compile_model(network, "CPU", hints)
-        assert precision_of(network, compiled) == ("int8w" if name == "quarter" else "fp32")
+        assert precision_of(facts_of(network), compiled) == ("int8w" if name == "quarter" else "fp32")
         found[name] = compiled({"lr": lr})["sr"]
     assert 35 < to_db(found["quarter"], found["full"]) < 100  # not exact, and not something else
     stored = {
