@@ -86,7 +86,15 @@ def measure(plan: BenchPlan, taking_part: Sequence[Contestant], environment: Env
     limits = _limits(plan.artifacts, threads) if options.limits else []
     with voice.progress(steps(taking_part, options.runs), beating=False) as step:
         timed = bench(
-            taking_part, plan.pictures, plan.origin, runs=options.runs, step=step, limits=limits, threads=threads
+            taking_part,
+            plan.pictures,
+            plan.origin,
+            runs=options.runs,
+            step=step,
+            limits=limits,
+            threads=threads,
+            power_log=options.power_log,
+            metered=options.server is None,
         )
     return replace(timed, records=with_shares(timed.records, plan.artifacts, timed.limits))
 

@@ -14,7 +14,7 @@ from dlgsanet.errors import InputError
 from runtimes.bundle.manifest import read_manifest
 from runtimes.machine.clock import now_ms
 from runtimes.machine.memory import peak_rss_mb
-from runtimes.machine.power import energy_meter, supply, temperatures
+from runtimes.machine.power import energy_meter, governor, supply, temperatures
 from runtimes.machine.stage_clock import StageClock
 from runtimes.runner.contract import RunInfo
 from runtimes.upscale.options import UpscaleOptions
@@ -51,7 +51,7 @@ def time_job(options: BenchOptions, voice: Voice = PLAIN) -> JobRecord:
     """Do the job into a folder that is removed. Raises as `plan_job` and as `upscale` does."""
     job = plan_job(options)
     before, clock = temperatures(), StageClock()
-    with tempfile.TemporaryDirectory(prefix="dlgsanet-job-") as folder, energy_meter() as meter:
+    with tempfile.TemporaryDirectory(prefix="dlgsanet-job-") as folder, energy_meter(log=options.power_log) as meter:
         start = now_ms()
         plan = plan_upscale(_wanted(options, job, Path(folder) / "large"), None, voice)
         did = _run(plan, voice, clock)
@@ -75,6 +75,7 @@ def time_job(options: BenchOptions, voice: Voice = PLAIN) -> JobRecord:
         energy_source=energy.source,
         joules=energy.joules,
         supply=supply(),
+        governor=governor(),
         celsius_before=before,
         celsius_after=temperatures(),
         device=did.info.device,

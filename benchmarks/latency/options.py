@@ -85,6 +85,14 @@ class BenchOptions:
             show_default=False,
         ),
     ] = None
+    power_log: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="What powermetrics (a Mac) or tegrastats (a Jetson) writes meanwhile: energy is read from it.",
+            show_default=False,
+        ),
+    ] = None
     json: Json = None
     machine: Machine = None
 
@@ -109,5 +117,6 @@ class BenchOptions:
             "--device": self.device != "CPU",
             "--cuda-graph": self.cuda_graph,
             "--job": self.job is not None,
+            "--power-log": self.power_log is not None,
         }
         return [name for name, is_given in given.items() if is_given]

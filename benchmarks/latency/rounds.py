@@ -11,18 +11,20 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from itertools import combinations
+from pathlib import Path
 
 from benchmarks.gates.accuracy_gates import Verdict, precision_fault
 from benchmarks.gates.speed_gates import Timing, stated_ratio
 from benchmarks.latency.options import MIN_RUNS, RUNS
 from benchmarks.latency.roofline import limit_record
 from benchmarks.latency.speed_limits import Limit
-from benchmarks.records.latency import LatencyRecord, LimitRecord, RatioRecord
+from benchmarks.records.latency import LatencyRecord, LimitRecord, PowerState, RatioRecord
 from benchmarks.records.statistics import median_interval, percentile
-from benchmarks.subjects.isolated_runner import IsolatedRunner, TimeAlone, tell_compiling
+from benchmarks.subjects.isolated_runner import EnergyAlone, IsolatedRunner, TimeAlone, tell_compiling
 from benchmarks.subjects.subject import Contestant, Origin, ending
 from dlgsanet.errors import EdgeError, InputError
 from runtimes.machine.clock import time_interleaved
+from runtimes.machine.power import Energy, governor, supply, temperatures
 from runtimes.runner.contract import RunInfo, Runner
 from runtimes.runner.tiling import Array, Tile
 from runtimes.runner.work_by_precision import shares
@@ -69,6 +71,7 @@ class _Entry:
     damage: str | None = None
     run: Runner | None = None
     device_ms: Mapping[str, float] = field(default_factory=dict)
+    energy: Energy | None = None
 
 
 def bench(
@@ -80,20 +83,25 @@ def bench(
     step: Callable[[str], None] = lambda doing: None,
     limits: Sequence[Limit] = (),
     threads: int = 1,
+    power_log: Path | None = None,
+    metered: bool = True,
 ) -> Timed:
     """Measure all contestants, `runs` rounds after WARMUP; `pictures` are 1 x 3 x tile float32 in [0, 1].
 
-    `limits` (of `threads`) take part in every round.
+    `limits` (of `threads`) take part in every round. `power_log`: see `energy_meter`; `metered`: the energy of this
+    machine is that of the contestants, which no server's is.
 
     One that is not available becomes a `not run` record, one that crashes, is damaged or gives no picture a failed one.
     `step` is called before each of `steps(...)` pieces of work. Raises InputError for too few runs.
     """
     if runs < MIN_RUNS:
         raise InputError(f"expected at least {MIN_RUNS} runs for a 95 % interval, found {runs}")
-    entries = []
+    before, entries = temperatures(), []
     for contestant in contestants:
         step(f"{contestant.name}: loading in a process of its own")
-        entries.append(_footprint(contestant, pictures[contestant.tile], origin.scale, runs))
+        picture = pictures[contestant.tile]
+        energy = EnergyAlone(picture, power_log) if metered else None
+        entries.append(_footprint(contestant, picture, origin.scale, runs, energy))
     with ExitStack() as stack:
         opened = [_open(entry, stack, pictures[entry.contestant.tile]) for entry in entries]
         tasks = {entry.contestant.name: task for entry, task in opened if task}
@@ -102,7 +110,8 @@ def bench(
         opened = [
             (replace(entry, device_ms=entry.run.device_ms() if entry.run else {}), task) for entry, task in opened
         ]
-    records = [_record(entry, samples.get(entry.contestant.name, []), origin) for entry, _ in opened]
+    state = PowerState("", None, supply(), governor(), before, temperatures())
+    records = [_record(entry, samples.get(entry.contestant.name, []), origin, state) for entry, _ in opened]
     crashed = tuple(entry.crash for entry, _ in opened if entry.crash)
     reached = [limit_record(limit, samples[limit.name], threads) for limit in limits if limit.name in samples]
     damaged = tuple(entry.damage for entry, _ in opened if entry.damage)
@@ -128,8 +137,8 @@ def compare_all(timings: Sequence[Timing], model_sha256: str) -> list[RatioRecor
     return [stated_ratio(one, other, model_sha256) for one, other in pairs]
 
 
-def _footprint(contestant: Contestant, picture: Array, scale: int, runs: int) -> _Entry:
-    """Load and run in a child: load time, peak memory, times alone, and whether it survives."""
+def _footprint(contestant: Contestant, picture: Array, scale: int, runs: int, energy: EnergyAlone | None) -> _Entry:
+    """Load and run in a child: load time, peak memory, times and energy alone, and whether it survives."""
     entry = _Entry(contestant)
     child = IsolatedRunner(contestant.name, scale, (contestant.tile,), contestant.opener)
     try:
@@ -143,6 +152,8 @@ def _footprint(contestant: Contestant, picture: Array, scale: int, runs: int) ->
             load_ms = run.load_ms - (compiling.now_ms if compiling else 0.0)
             entry = replace(entry, load_ms=load_ms, info=run.info, peak_rss_mb=run.peak_rss_mb())
             entry = replace(entry, alone_ms=run.ask(TimeAlone(picture, WARMUP, min(runs, ALONE)), "being timed"))
+            used = run.ask(energy, "measuring energy") if energy else Energy(None, "a server did the work")
+            entry = replace(entry, energy=used)
             return replace(entry, mac_shares=shares(run.macs()))
     except EdgeError as error:
         return _gone(entry, error)
@@ -176,7 +187,11 @@ def _gone(entry: _Entry, error: EdgeError) -> _Entry:
     return replace(entry, over=Verdict(end.gate, str(error)), crash=end.crash, damage=end.damage)
 
 
-def _record(entry: _Entry, samples: Sequence[float], origin: Origin) -> LatencyRecord:
+def _power(energy: Energy | None, state: PowerState) -> PowerState | None:
+    return None if energy is None else replace(state, energy_source=energy.source, joules=energy.joules)
+
+
+def _record(entry: _Entry, samples: Sequence[float], origin: Origin, state: PowerState) -> LatencyRecord:
     contestant, info = entry.contestant, entry.info
     mismatch = precision_fault(info.requested_precision, info.reported_precision) if info else None
     verdict = entry.over or (Verdict("fail", mismatch) if mismatch else Verdict("pass", ""))
@@ -199,6 +214,7 @@ def _record(entry: _Entry, samples: Sequence[float], origin: Origin) -> LatencyR
         mac_shares=entry.mac_shares,
         compile_ms=entry.compile_ms,
         alone_ms=entry.alone_ms if samples else (),
+        power=_power(entry.energy, state) if samples else None,
     )
     return with_samples(record, samples, origin.scale) if samples else record
 

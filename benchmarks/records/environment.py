@@ -18,6 +18,7 @@ from runtimes.backends.interface.backend import Backend
 from runtimes.backends.registry import backends
 from runtimes.backends.tensorrt.device_state import device_state
 from runtimes.machine.memory import total_bytes
+from runtimes.machine.power import governor
 from runtimes.machine.processor import available_threads, cpu_name
 
 _PACKAGES = ("numpy", "pillow", "onnx", "nncf")  # besides the engines
@@ -125,7 +126,7 @@ def describe_environment(machine: str | None = None) -> Environment:
         architecture=platform.machine(),
         python=platform.python_version(),
         packages=package_versions(),
-        governor=_governor(),
+        governor=governor(),
         load_average=_load_average(),
         running=_running(),
         device_state=device_state(),
@@ -186,11 +187,6 @@ def _system() -> str:
     if sys.platform == "darwin":
         return f"macOS {platform.mac_ver()[0]}"
     return f"{platform.system()} {platform.release()}"
-
-
-def _governor() -> str | None:
-    path = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
-    return path.read_text().strip() if path.is_file() else None
 
 
 def _load_average() -> float | None:

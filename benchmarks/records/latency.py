@@ -32,12 +32,27 @@ class Roofline:
 
 
 @dataclass(frozen=True)
+class PowerState:
+    """What the machine ran on while it was measured: mains or battery, the frequency governor, temperatures (by zone,
+    degrees Celsius) before and after all rounds; null or empty where the system does not tell. `joules` of one tile, of
+    what `energy_source` says, taken in the process of its own; idle power is in it."""
+
+    energy_source: str
+    joules: float | None = None
+    supply: Literal["mains", "battery"] | None = None
+    governor: str | None = None
+    celsius_before: Mapping[str, float] = field(default_factory=dict)
+    celsius_after: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class LatencyRecord(Run):
     """One tile through one artifact, end to end on the host. `p50_low_ms`, `p50_high_ms`: the median's 95 %
     interval.
 
     `load_ms` and `peak_rss_mb` (10^6 bytes) come from a process of its own, the backend's import included; in it were
-    taken `alone_ms`, too, with no other engine open. `compile_ms`: what a compiler took besides, where one ran."""
+    taken `alone_ms`, too, with no other engine open. `compile_ms`: what a compiler took besides, where one ran. `power`
+    is null where nothing ran, and in files of before it was told."""
 
     gate: GateName
     reason: str
@@ -55,6 +70,7 @@ class LatencyRecord(Run):
     roofline: Roofline | None = None
     alone_ms: tuple[Milliseconds, ...] = ()
     compile_ms: Milliseconds | None = None
+    power: PowerState | None = None
     kind: Literal["latency"] = "latency"
     FIGURE: ClassVar = ("artifact", "model_sha256")
 
@@ -201,8 +217,8 @@ class JobRecord(Named):
 
     `stages_ms`: busy times of the stages; those of several threads overlap, so they may add up to more. `waiting_ms`:
     what the thread with the engine waited for the others. `joules` of what `energy_source` says, over `seconds` and
-    the opening. `supply` and the temperatures (by zone, degrees Celsius) are null or empty where the system does not
-    tell them.
+    the opening. `supply`, `governor` and the temperatures (by zone, degrees Celsius) are null or empty where the system
+    does not tell them.
     """
 
     job: Literal["picture", "folder", "video"]
@@ -222,6 +238,7 @@ class JobRecord(Named):
     reported_precision: str | None = None
     threads: int | None = None
     peak_rss_mb: Rate | None = None
+    governor: str | None = None
     kind: Literal["job"] = "job"
     FIGURE: ClassVar = ("artifact", "model_sha256", "job", "images", "input_megapixels")
 

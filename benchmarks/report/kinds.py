@@ -31,6 +31,7 @@ def _latency(result: ResultFile) -> Shown:
         yield terminal.latency_table(records)
     yield from terminal.reasons(records)
     yield from (f"{record.artifact}: {record.note}" for record in records if record.note)
+    yield from terminal.power_lines(records)
     yield from terminal.mac_lines(records)
 
 

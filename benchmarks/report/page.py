@@ -70,6 +70,7 @@ def _environment() -> Environment:
     environment.filters["job_name"] = show.job_name
     environment.filters["job_stages"] = show.job_stages
     environment.filters["job_lines"] = show.job_lines
+    environment.filters["power_lines"] = show.power_lines
     environment.filters["macs"] = show.macs
     environment.filters["likeness"] = show.likeness_line
     environment.filters["layers"] = layers_line

@@ -12,7 +12,7 @@ from benchmarks.latency.plane import front
 from benchmarks.records.accuracy import AccuracyRecord
 from benchmarks.records.gate_name import GateName
 from benchmarks.records.inside import DiagnosisRecord, RungRecord
-from benchmarks.records.latency import JobRecord, LatencyRecord, PlaneRecord, RatioRecord, to_best_torch
+from benchmarks.records.latency import JobRecord, LatencyRecord, PlaneRecord, PowerState, RatioRecord, to_best_torch
 from dlgsanet.command_line.console import PlainConsole
 from runtimes.machine.power import said
 
@@ -166,6 +166,25 @@ def job_stages(record: JobRecord) -> list[tuple[str, float]]:
     return [*stages, ("waiting for others", record.waiting_ms / 1e3)]
 
 
+def power_lines(records: Sequence[LatencyRecord]) -> list[str]:
+    """What the machine ran on while tiles were timed, and what one took; nothing where no file tells."""
+    told = {it.artifact: it.power for it in records if it.power is not None}
+    lines = list(dict.fromkeys(_circumstances(power) for power in told.values()))
+    for source in dict.fromkeys(power.energy_source for power in told.values()):
+        mine = {name: it.joules for name, it in told.items() if it.energy_source == source and it.joules is not None}
+        tiles = ", ".join(f"{name} {joules:.3g} J" for name, joules in mine.items())
+        lines.append(f"energy of a tile, by {source}: {tiles}" if mine else f"energy: {source}")
+    return lines
+
+
+def _circumstances(power: PowerState | JobRecord) -> str:
+    return (
+        f"power: {power.supply or 'mains or battery not told by this system'}; governor: "
+        f"{power.governor or 'not told by this system'}; temperature before: {said(power.celsius_before)}; after: "
+        f"{said(power.celsius_after)}"
+    )
+
+
 def job_lines(record: JobRecord) -> list[str]:
     """Speed, energy and circumstances of a job."""
     energy = "" if record.joules is None else f"{record.joules:.0f} J by "
@@ -176,8 +195,7 @@ def job_lines(record: JobRecord) -> list[str]:
         f"{record.seconds:.2f} s after {record.start_seconds:.2f} s to the first: {record.output_megapixels_per_s:.2f} "
         f"output megapixels/s{rate if record.images > 1 else ''}; {share}",
         f"energy: {energy}{record.energy_source}{per_megapixel}",
-        f"power: {record.supply or 'mains or battery not told by this system'}",
-        f"temperature before: {said(record.celsius_before)}; after: {said(record.celsius_after)}",
+        _circumstances(record),
     ]
 
 

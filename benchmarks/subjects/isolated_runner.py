@@ -12,7 +12,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -22,6 +22,7 @@ from dlgsanet.errors import BackendError, EdgeError
 from runtimes.machine.clock import now_ms, time_interleaved
 from runtimes.machine.exit_name import exit_name
 from runtimes.machine.memory import peak_rss_mb
+from runtimes.machine.power import Energy, energy_meter
 from runtimes.machine.start import HOME, killed_with_parent
 from runtimes.runner.contract import Compiling, RunInfo, Runner
 from runtimes.runner.tiling import Array
@@ -92,6 +93,23 @@ class TimeAlone:
     def __call__(self, run: Runner) -> tuple[float, ...]:
         task = {"alone": lambda: run.infer(self.tile, checked=False)}
         return tuple(time_interleaved(task, warmup=self.warmup, runs=self.runs)["alone"])
+
+
+@dataclass(frozen=True)
+class EnergyAlone:
+    """Joules of one tile in the child, with nothing open beside it; nothing is run where no meter tells them."""
+
+    tile: Array
+    log: Path | None
+
+    def __call__(self, run: Runner) -> Energy:
+        with energy_meter(log=self.log) as meter:
+            tiles, start = 0, now_ms()
+            while now_ms() - start < 1e3 * meter.slowest_s:
+                run.infer(self.tile, checked=False)
+                tiles += 1
+            used = meter.read()
+        return replace(used, joules=None if used.joules is None else used.joules / tiles)
 
 
 class IsolatedRunner(Runner):

@@ -1,7 +1,8 @@
-"""Energy, mains or battery, and temperatures, as the system tells them; the one place that asks. What a system does not
-tell is absent, never a guess.
+"""Energy, mains or battery, the frequency governor and temperatures, as the system tells them; the one place that
+asks. What a system does not tell is absent, never a guess.
 
-Formats: the kernel's `powercap`, `power_supply` and `thermal` classes in /sys, and NVIDIA's tegrastats.
+Formats: the kernel's `powercap`, `power_supply`, `thermal` and `cpufreq` in /sys, NVIDIA's tegrastats, and what Apple's
+powermetrics (`--samplers cpu_power,gpu_power,ane_power`) writes as text.
 """
 
 from __future__ import annotations
@@ -15,12 +16,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from dlgsanet.errors import InputError
+from dlgsanet.storage.regular import open_regular
 from runtimes.machine.clock import now_ms
 
 SYS = Path("/sys")
 TEGRASTATS = "tegrastats"
 _EVERY_S = 30.0
 """RAPL's counters turn over, at 100 W after 45 minutes: they are read this often."""
+NOT_TOLD = "not told by this system"
+_COMBINED = re.compile(r"^Combined Power \(CPU \+ GPU(?: \+ ANE)?\): (\d+) mW", re.MULTILINE)
+_MOST_LOG = 256 << 20
 _INPUT_RAIL = re.compile(r"\b(?:VDD_IN|POM_5V_IN|VIN_SYS_5V0) (\d+)(?:mW)?/(\d+)")
 
 Supply = Literal["mains", "battery"]
@@ -50,6 +56,12 @@ def temperatures(root: Path = SYS) -> dict[str, float]:
     return found
 
 
+def governor(root: Path = SYS) -> str | None:
+    """How the processor's frequency is chosen; of several, all of them. None where the system does not tell."""
+    found = (_text(path) for path in sorted((root / "devices/system/cpu").glob("cpu[0-9]*/cpufreq/scaling_governor")))
+    return ", ".join(dict.fromkeys(filter(None, found))) or None
+
+
 @dataclass(frozen=True)
 class Energy:
     """Joules of what `source` covers; None where nothing tells it, and `source` says so."""
@@ -59,16 +71,23 @@ class Energy:
 
 
 class EnergyMeter:
-    """Counts from its beginning to `read`."""
+    """Counts from its beginning to `read`. `slowest_s`: so long it needs before it can tell anything."""
+
+    slowest_s = 0.0
 
     def read(self) -> Energy:
         """What was used so far."""
-        return Energy(None, "not told by this system")
+        return Energy(None, NOT_TOLD)
 
 
 @contextmanager
-def energy_meter(root: Path = SYS, tegrastats: str = TEGRASTATS) -> Iterator[EnergyMeter]:
-    """The meter that this machine has, running: RAPL's counters of the processors, or a Jetson's input rail."""
+def energy_meter(root: Path = SYS, tegrastats: str = TEGRASTATS, log: Path | None = None) -> Iterator[EnergyMeter]:
+    """The meter that this machine has, running: RAPL's counters of the processors, or a Jetson's input rail; with `log`
+    what powermetrics or tegrastats write to that file meanwhile, and nothing else. Raises InputError for a file that
+    cannot be read."""
+    if log is not None:
+        yield _Log(log)
+        return
     counters = [path for path in _rapl(root) if _number(path / "energy_uj") is not None]
     if counters:
         with _Rapl(counters).running() as rapl:
@@ -89,7 +108,9 @@ def energy_meter(root: Path = SYS, tegrastats: str = TEGRASTATS) -> Iterator[Ene
 
 
 class _Rapl(EnergyMeter):
-    """Counters in microjoules that start again at their range."""
+    """Counters in microjoules that start again at their range; they are renewed every millisecond."""
+
+    slowest_s = 0.5
 
     def __init__(self, counters: list[Path]) -> None:
         self._last = {path: _number(path / "energy_uj") or 0.0 for path in counters}
@@ -127,6 +148,8 @@ class _Rapl(EnergyMeter):
 class _InputRail(EnergyMeter):
     """The mean power of a Jetson's input since the tool began, times the time."""
 
+    slowest_s = 2.0
+
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._start = now_ms()
         self._mean_mw: float | None = None
@@ -141,6 +164,40 @@ class _InputRail(EnergyMeter):
         if self._mean_mw is None:
             return super().read()
         return Energy(self._mean_mw / 1e3 * (now_ms() - self._start) / 1e3, "tegrastats: the input of the board")
+
+
+class _Log(EnergyMeter):
+    """The mean of the powers that another program has written to a file since the beginning, times the time."""
+
+    slowest_s = 3.0
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._start = path, now_ms()
+        try:
+            self._size = path.stat().st_size
+            self._read()
+        except OSError as error:
+            raise InputError(
+                f"cannot read the log of power {path}: {error.strerror}; give the file that powermetrics or tegrastats "
+                "writes to now"
+            ) from error
+
+    def _read(self) -> str:
+        with open_regular(self._path) as stream:
+            stream.seek(self._size)
+            return stream.read(_MOST_LOG).decode(errors="replace")
+
+    def read(self) -> Energy:
+        try:
+            text = self._read()
+        except OSError:
+            return super().read()
+        apple, jetson = _COMBINED.findall(text), [now for now, _ in _INPUT_RAIL.findall(text)]
+        powers = [float(it) for it in apple or jetson]
+        if not powers:
+            return Energy(None, f"nothing was written to {self._path.name} meanwhile")
+        source = "powermetrics: CPU, GPU and Neural Engine" if apple else "tegrastats: the input of the board"
+        return Energy(sum(powers) / len(powers) / 1e3 * (now_ms() - self._start) / 1e3, source)
 
 
 def _rapl(root: Path) -> list[Path]:
@@ -164,4 +221,4 @@ def _number(path: Path) -> float | None:
 
 def said(temperatures: Mapping[str, float]) -> str:
     """`x86_pkg_temp 51 °C, acpitz 40 °C`."""
-    return ", ".join(f"{name} {value:.0f} °C" for name, value in temperatures.items()) or "not told by this system"
+    return ", ".join(f"{name} {value:.0f} °C" for name, value in temperatures.items()) or NOT_TOLD

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from benchmarks.latency.rounds import ALONE, WARMUP, Timed, bench, compare_all, 
 from benchmarks.records.latency import LatencyRecord
 from benchmarks.subjects.subject import Contestant, Origin
 from dlgsanet.errors import InputError
+from runtimes.machine.power import supply
 from runtimes.runner.contract import Runner
 
 MODEL = Origin("model", "b" * 64, 2)
@@ -43,8 +46,37 @@ def test_fast_and_slow_are_timed_in_the_same_rounds(nearest: Nearest) -> None:
     assert len(slow.alone_ms) == ALONE and slow.alone_p50_ms and slow.alone_p50_ms >= 2
     assert slow.best_ms == min(slow.p50_ms, slow.alone_p50_ms)
     assert slow.peak_rss_mb is None or 20 < slow.peak_rss_mb < 200
+    assert slow.power and fast.power and slow.power.supply == fast.power.supply == supply()
+    assert slow.power.joules is not None or slow.power.energy_source == "not told by this system"
     (ratio,) = compare_all(timed.timings, MODEL.sha256)
     assert (ratio.artifact, ratio.order, ratio.gate) == ("fast-fp32-8x8", "faster", "stated")
+
+
+def test_the_energy_of_this_machine_is_not_that_of_a_server(nearest: Nearest) -> None:
+    timed = bench([contestant(nearest, "far-fp32-8x8")], PICTURES, MODEL, runs=5, metered=False)
+    assert timed.records[0].power and timed.records[0].power.energy_source == "a server did the work"
+
+
+def test_a_log_of_power_is_read_in_the_child(nearest: Nearest, tmp_path: Path) -> None:
+    log = tmp_path / "power.txt"
+    log.write_text("Combined Power (CPU + GPU + ANE): 9000 mW\n")
+    done = threading.Event()
+
+    def write() -> None:
+        while not done.wait(0.05):
+            with log.open("a") as stream:
+                stream.write("Combined Power (CPU + GPU + ANE): 2000 mW\n")
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        timed = bench([contestant(nearest, "slow-fp32-8x8", fault="slow")], PICTURES, MODEL, runs=5, power_log=log)
+    finally:
+        done.set()
+        writer.join()
+    (found,) = timed.records
+    assert found.power and found.power.energy_source.startswith("powermetrics") and found.alone_p50_ms
+    assert found.power.joules == pytest.approx(2.0 * found.alone_p50_ms / 1e3, rel=0.5)
 
 
 def test_faults_become_records_and_the_rest_is_timed(nearest: Nearest) -> None:

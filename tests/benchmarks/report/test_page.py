@@ -10,7 +10,7 @@ from types import ModuleType
 import pytest
 from rich.table import Table
 
-from benchmarks.records.latency import JobRecord, LatencyRecord
+from benchmarks.records.latency import JobRecord, LatencyRecord, PowerState
 
 pytest.importorskip("jinja2")
 pytest.importorskip("matplotlib")
@@ -317,6 +317,18 @@ def test_the_page_can_be_walked_without_eyes(page_of_two: str) -> None:
     targets = {attrs["id"] for _, attrs in page.tags if "id" in attrs}
     links = [attrs["href"] or "" for tag, attrs in page.tags if tag == "a"]
     assert links[0] == "#use" and {link.removeprefix("#") for link in links} <= targets
+
+
+def test_what_a_machine_ran_on_is_shown_where_it_is_told(examples: ModuleType) -> None:
+    told = PowerState("RAPL: package-0", 0.5, "battery", "powersave", {"x86_pkg_temp": 41.0}, {"x86_pkg_temp": 70.0})
+    silent = PowerState("not told by this system")
+    fast, slow = examples.latency("a-fp32-128x128", 9), examples.latency("b-fp32-128x128", 12)
+    base = examples.timed(examples.BOARD, [fast])
+    text = Page(render([replace(base, records=(replace(fast, power=told), replace(slow, power=silent)))])).text
+    assert "power: battery; governor: powersave; temperature before: x86_pkg_temp 41 °C; after: x86_pkg_temp 70" in text
+    assert "energy of a tile, by RAPL: package-0: a-fp32-128x128 0.5 J" in text
+    assert "energy: not told by this system" in text and "power: mains or battery not told by this system" in text
+    assert "energy of a tile" not in Page(render([base])).text  # a file of before
 
 
 def test_a_whole_job_is_shown(examples: ModuleType) -> None:

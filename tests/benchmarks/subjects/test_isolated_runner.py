@@ -8,15 +8,19 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from benchmarks.subjects.isolated_runner import IsolatedRunner
+from benchmarks.subjects import isolated_runner
+from benchmarks.subjects.isolated_runner import EnergyAlone, IsolatedRunner
 from dlgsanet.errors import BackendError, UnavailableError
 from runtimes.machine.memory import peak_rss_mb
+from runtimes.machine.power import Energy, EnergyMeter
 from runtimes.runner.contract import OutputError, Runner
 
 TILE = np.random.default_rng(1).random((1, 3, 8, 8), np.float32)
@@ -156,3 +160,30 @@ def test_an_interrupt_while_the_child_starts_prints_nothing_of_the_child(number:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr) == ("interrupted\n", "")
+
+
+class _Counting(EnergyMeter):
+    """Six joules, whatever was done."""
+
+    slowest_s = 0.02
+
+    def read(self) -> Energy:
+        return Energy(6.0, "a test")
+
+
+@pytest.mark.parametrize("meter", [_Counting(), EnergyMeter()])
+def test_energy_is_that_of_one_tile_and_nothing_runs_without_a_meter(
+    monkeypatch: pytest.MonkeyPatch, meter: EnergyMeter
+) -> None:
+    ran: list[int] = []
+
+    def infer(tile: object, checked: bool) -> None:
+        ran.append(1)
+        time.sleep(0.005)
+
+    monkeypatch.setattr(isolated_runner, "energy_meter", lambda log: nullcontext(meter))
+    found = EnergyAlone(np.zeros((1, 3, 2, 2), np.float32), None)(SimpleNamespace(infer=infer))  # type: ignore[arg-type]
+    if meter.slowest_s:
+        assert found == Energy(6.0 / len(ran), "a test") and 2 <= len(ran) <= 4
+    else:
+        assert found == Energy(None, "not told by this system") and not ran

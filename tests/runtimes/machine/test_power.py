@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from runtimes.machine.power import energy_meter, said, supply, temperatures
+from dlgsanet.errors import InputError
+from runtimes.machine import power
+from runtimes.machine.power import Energy, energy_meter, governor, said, supply, temperatures
 
 
 def put(root: Path, files: dict[str, str]) -> Path:
@@ -90,3 +92,62 @@ def test_a_jetson_tells_the_power_of_its_input(tmp_path: Path) -> None:
 def test_what_nothing_tells_is_said(tmp_path: Path) -> None:
     with energy_meter(tmp_path, str(tmp_path / "no-such-tool")) as meter:
         assert meter.read().joules is None and meter.read().source == "not told by this system"
+
+
+def test_the_governor_of_all_cores(tmp_path: Path) -> None:
+    assert governor(tmp_path) is None
+    for core, name in enumerate(("powersave", "powersave", "performance")):
+        place = tmp_path / f"devices/system/cpu/cpu{core}/cpufreq"
+        place.mkdir(parents=True)
+        (place / "scaling_governor").write_text(f"{name}\n")
+    assert governor(tmp_path) == "powersave, performance"
+
+
+APPLE = """*** Sampled system activity (Thu Nov  5 14:02:31 2026 -0800) (501.21ms elapsed) ***
+
+**** Processor usage ****
+
+CPU Power: {cpu} mW
+GPU Power: 20 mW
+ANE Power: 0 mW
+Combined Power (CPU + GPU + ANE): {both} mW
+"""
+JETSON = "11-05-2026 14:02:31 RAM 3500/30697MB CPU [5%@729] VDD_GPU_SOC 1598mW/1598mW VDD_IN {now}mW/9000mW\n"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "watts", "source"),
+    [
+        (
+            APPLE.format(cpu=9000, both=9020),
+            APPLE.format(cpu=980, both=1000) + APPLE.format(cpu=2980, both=3000),
+            2,
+            "power",
+        ),
+        (JETSON.format(now=9000), JETSON.format(now=4000) + JETSON.format(now=6000) + "11-05-2026 14:0", 5, "tegra"),
+    ],
+)
+def test_a_log_that_others_write_tells_what_was_written_since(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old: str, new: str, watts: float, source: str
+) -> None:
+    log, clock = tmp_path / "power.log", [1000.0]
+    monkeypatch.setattr(power, "now_ms", lambda: clock[0])
+    log.write_text(old)
+    with energy_meter(tmp_path, "no-such-tool", log) as meter:
+        assert meter.slowest_s > 0
+        assert meter.read() == Energy(None, "nothing was written to power.log meanwhile")
+        with log.open("a") as stream:
+            stream.write(new)
+        clock[0] += 4000.0
+        read = meter.read()
+    assert read.joules == pytest.approx(4 * watts) and read.source.startswith(source)
+
+
+def test_a_log_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+    with (
+        pytest.raises(InputError, match=r"cannot read the log of power .*; give the file"),
+        energy_meter(tmp_path, "no", tmp_path / "missing"),
+    ):
+        pass
+    with pytest.raises(InputError, match="it is a folder"), energy_meter(tmp_path, "no", tmp_path):
+        pass
