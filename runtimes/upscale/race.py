@@ -1,6 +1,8 @@
-"""A race of runners that are open: what falls clearly behind the leader is closed at once, the others run on in turn,
-until their order is clear.
+"""A race of runners that are open: they run in turn, in rounds; what falls clearly behind the leader is closed at once,
+the others run on until the lead is sure.
 
+The lead is sure where nobody was disturbed and all others are clearly slower; where nobody was disturbed in some rounds
+more, and the others are near; and on a busy machine where the leader was the fastest in every one of several rounds.
 Only ratios are kept of those that fell behind, each taken beside the leader of its time: other work on the machine,
 which comes and goes, slows both.
 """
@@ -9,7 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
+from dlgsanet.errors import EdgeError
 from runtimes.machine.clock import now_ms, time_interleaved
 
 CLOSE = 1.25
@@ -18,9 +22,10 @@ CLOSE = 1.25
 NEAR = 1.05
 """Of those whose times differ by no more the first is preferred: a next timing could turn them round."""
 
-_FAR = 1.5  # times the leader's time: that few runs tell it, and that another leader's ratio tells it
+_FAR = 2.0  # times the leader's time: that few runs tell it, also where they were disturbed
 _CLEAR = 1.12  # times the leader's time, where both were undisturbed: more runs would not turn them round
 _FEW, _MANY = 2, 4  # runs of each
+_WINS = 6  # rounds, all won: one chance in 64 for one that is not faster, and then none is slower by much
 _MOST_ROUNDS, _LONGEST_MS = 15, 2e3
 _STEADY = 1.05  # the two fastest runs of each differ by no more: the machine let them run undisturbed
 
@@ -36,7 +41,7 @@ class Racer:
 
 @dataclass(frozen=True)
 class Finish:
-    """ms of every racer by its name; `steady`: whether those that ran to the end were left undisturbed."""
+    """ms of every racer by its name; `steady`: whether their order is sure."""
 
     ms: dict[str, float]
     steady: bool
@@ -49,13 +54,15 @@ def preferred(ms: Mapping[str, float]) -> list[str]:
 
 
 class Race:
-    """Racers enter one by one; `finish` ends it. Those that fall behind are closed, and all are at the block's end."""
+    """Racers enter; `sift` tells who is behind, `finish` ends it. Those that fall behind are closed, and all are at the
+    block's end. `failed` names the one that raised an error while it ran, which both methods raise: others were
+    compared with it, so the race is void."""
 
     def __init__(self) -> None:
         self._open: dict[str, Racer] = {}
-        self._times: dict[str, list[float]] = {}  # of those that are open
-        self._behind: dict[str, float] = {}  # time of each, in times of the leader's
-        self._entered = 0
+        self._times: dict[str, list[float]] = {}  # of those that are open, in rounds that they ran together
+        self._behind: dict[str, tuple[str, float]] = {}  # of those that are not: the leader of then, and times its time
+        self.failed: str | None = None
 
     def __enter__(self) -> Race:
         return self
@@ -67,70 +74,82 @@ class Race:
     @property
     def running(self) -> list[str]:
         """Those that are open, the leader first."""
-        return sorted(self._open, key=self._behind.__getitem__)
+        return sorted(self._open, key=self._fastest)
 
     def times_of_leader(self, name: str) -> float:
-        """What one that has entered takes, in times of the leader's."""
-        return self._behind[name]
+        """What one that ran takes, in times of the leader's."""
+        return self._ms(name) / self._fastest(self.running[0])
 
     def enter(self, racer: Racer) -> None:
-        """Time it beside the leader. Raises what running raises; the racer is closed then."""
-        try:
-            ratio = self._ratio(racer)
-        except BaseException:
-            self._times.pop(racer.name, None)
-            racer.close()
-            raise
-        self._entered += 1
+        """From now on it runs with the others; what they ran without it counts no more."""
         self._open[racer.name] = racer
-        self._behind[racer.name] = ratio
-        if ratio < 1:
-            self._behind = {name: behind / ratio for name, behind in self._behind.items()}
-        for name in [name for name in self._open if self._behind[name] > (CLOSE if name == racer.name else _FAR)]:
-            self._close(name)
+        self._times = {name: [] for name in self._open}
+
+    def sift(self) -> None:
+        """Run rounds until it is known who is behind."""
+        self._rounds(lambda: len(self._open) < 2 or _sure(self._found) or _runs(self._found) >= _MANY)
+
+    def finish(self) -> Finish:
+        """Run rounds until the lead is sure, or for as long as that is worth."""
+        steady = self._rounds(lambda: _sure(self._found) or (_runs(self._found) >= _MANY and _undisturbed(self._found)))
+        return Finish({name: self._ms(name) for name in [*self._behind, *self._open]}, steady)
+
+    @property
+    def _found(self) -> list[list[float]]:
+        return list(self._times.values())
+
+    def _rounds(self, enough: Callable[[], bool]) -> bool:
+        """Whether it was enough in the end."""
+        begun, rounds = now_ms(), 0
+        while self._open and not enough():
+            if rounds == _MOST_ROUNDS or (_runs(self._found) >= _MANY and now_ms() - begun > _LONGEST_MS):
+                return False
+            at = rounds % len(self._open)
+            racers = list(self._open.values())
+            tasks = {racer.name: partial(self._run, racer) for racer in racers[at:] + racers[:at]}
+            for name, found in time_interleaved(tasks, warmup=0, runs=1).items():
+                self._times[name] += found
+            self._drop()
+            rounds += 1
+        return True
+
+    def _run(self, racer: Racer) -> None:
+        try:
+            racer.run()
+        except EdgeError:
+            self.failed = racer.name
+            raise
+
+    def _drop(self) -> None:
+        """Close those that cannot win."""
+        if _runs(self._found) < _FEW:
+            return
+        leader = self.running[0]
+        for name in self.running[1:]:
+            first, its = self._times[leader], self._times[name]
+            told = _undisturbed([first, its]) or (_runs(self._found) >= _MANY and _won(first, its))
+            ratio = min(its) / min(first)
+            if ratio > (CLOSE if told else _FAR):
+                self._behind[name] = leader, ratio
+                self._close(name)
 
     def _close(self, name: str) -> None:
         self._open.pop(name).close()
         del self._times[name]
 
-    def _ratio(self, racer: Racer) -> float:
-        """Its fastest run against the leader's, run in turn: few times where that tells it."""
-        mine, its = self._times.setdefault(racer.name, []), list[float]()
-        if not self._open:
-            return 1.0
-        leader = self._open[self.running[0]]
-        for runs in (_FEW, _MANY - _FEW):
-            times = time_interleaved({"mine": racer.run, "its": leader.run}, warmup=0, runs=runs)
-            mine += times["mine"]
-            its += times["its"]
-            if min(mine) > _FAR * min(its) or _clear([mine, its]):
-                break
-        self._times[leader.name] += its
-        return min(mine) / min(its)
+    def _fastest(self, name: str) -> float:
+        return min(self._times[name], default=0.0)
 
-    def finish(self) -> Finish:
-        """Run those that are open in rounds, as far as what they have run does not tell their order and times. Of more
-        than two that entered nothing counts but these rounds: each was timed beside another, at another moment."""
-        tasks = {name: racer.run for name, racer in self._open.items()}
-        if self._entered > 2:
-            self._times = {name: [] for name in tasks}
-        times = [self._times[name] for name in tasks]
-        begun, rounds = now_ms(), 0
-        while not (steady := _clear(times) or (_many(times) and _undisturbed(times))):
-            if rounds == _MOST_ROUNDS or (_many(times) and now_ms() - begun > _LONGEST_MS):
-                break
-            for name, found in time_interleaved(tasks, warmup=0, runs=1).items():
-                self._times[name] += found
-            rounds += 1
-        if not tasks:
-            return Finish({}, True)
-        best = min(self._times[self.running[0]])
-        fastest = {name: min(self._times[name]) for name in tasks}
-        return Finish({name: behind * best for name, behind in self._behind.items()} | fastest, steady)
+    def _ms(self, name: str) -> float:
+        """Of one that fell behind: what it would take beside those that run."""
+        if name not in self._behind:
+            return self._fastest(name)
+        leader, ratio = self._behind[name]
+        return ratio * self._ms(leader)
 
 
-def _many(times: Sequence[Sequence[float]]) -> bool:
-    return all(len(found) >= _MANY for found in times)
+def _runs(times: Sequence[Sequence[float]]) -> int:
+    return min((len(found) for found in times), default=0)
 
 
 def _undisturbed(times: Sequence[Sequence[float]]) -> bool:
@@ -139,7 +158,15 @@ def _undisturbed(times: Sequence[Sequence[float]]) -> bool:
     return all(len(pair) == 2 and pair[1] <= _STEADY * pair[0] for pair in pairs)
 
 
-def _clear(times: Sequence[Sequence[float]]) -> bool:
-    """Whether one is clearly the fastest, all undisturbed."""
-    first, *others = sorted(min(found, default=0.0) for found in times) or [0.0]
-    return _undisturbed(times) and all(other > _CLEAR * first for other in others)
+def _won(first: Sequence[float], other: Sequence[float]) -> bool:
+    return all(mine < its for mine, its in zip(first, other, strict=True))
+
+
+def _sure(times: Sequence[Sequence[float]]) -> bool:
+    """Whether one is the fastest: alone; clearly, all undisturbed; or in every one of many rounds."""
+    first, *others = sorted(times, key=lambda found: min(found, default=0.0))
+    if not others:
+        return len(first) >= _FEW
+    if _undisturbed(times) and all(min(other) > _CLEAR * min(first) for other in others):
+        return True
+    return len(first) >= _WINS and all(_won(first, other) for other in others)

@@ -21,7 +21,7 @@ from runtimes.backends.registry import backend_runner, find_backend
 from runtimes.bundle.manifest import Artifact, Manifest, read_manifest, select
 from runtimes.machine.child import Job, Say, ask, serve
 from runtimes.runner.contract import RunInfo, Runner, RunOptions, spoilt_int8
-from runtimes.upscale.race import CLOSE, Race, Racer, preferred
+from runtimes.upscale.race import CLOSE, Finish, Race, Racer, preferred
 
 LEAST_DB = 30.0
 """An artifact that could not be run where it was exported has no figures of its own; beyond this it shows something
@@ -116,34 +116,43 @@ class _Contest:
 
     def held(self) -> tuple[dict[str, float], bool]:
         """ms of those that were timed, and whether the times are steady. Where all that ran to the end show too little,
-        the others begin again."""
+        or one fails while it runs, the others begin again."""
         while left := [it for it in self._job.families if it not in self.failed]:
+            checks = dict[str, Callable[[], None]]()
             with Race() as race:
-                checks = dict[str, Callable[[], None]]()
-                first = {select(self._manifest, it)[0].backend: it for it in reversed(left)}
-                plain = [it for it in left if it in first.values()]
-                self._enter(race, plain, checks)
-                self._enter(race, self._not_hopeless(race, left, first), checks)
-                finish = race.finish()
+                try:
+                    finish = self._raced(race, left, checks)
+                except EdgeError as error:
+                    if race.failed is None:
+                        raise
+                    self.failed[race.failed] = str(error)
+                    continue
                 if self._one_shows_enough({it: finish.ms[it] for it in left if it in race.running}, checks):
                     return {it: ms for it, ms in finish.ms.items() if it not in self.failed}, finish.steady
         return {}, True
 
+    def _raced(self, race: Race, left: Sequence[str], checks: dict[str, Callable[[], None]]) -> Finish:
+        first = {select(self._manifest, it)[0].backend: it for it in reversed(left)}
+        self._enter(race, [it for it in left if it in first.values()], checks)
+        race.sift()
+        self._enter(race, self._not_hopeless(race, left, first), checks)
+        return race.finish()
+
     def _enter(self, race: Race, families: Sequence[str], checks: dict[str, Callable[[], None]]) -> None:
+        """Open them, so many at once as the job says; where that is one, what runs is told before each run, too."""
         together = self._job.together
         with ThreadPoolExecutor(together) as pool:
             for at in range(0, len(families), together):
                 batch = families[at : at + together]
                 self._say(json.dumps(batch))
                 for family, opened in zip(batch, pool.map(self._opened, batch), strict=True):
-                    try:
-                        if isinstance(opened, EdgeError):
-                            raise opened
+                    if isinstance(opened, EdgeError):
+                        self.failed[family] = str(opened)
+                    else:
                         racer, checks[family] = opened
-                        self._say(json.dumps([family]))
                         race.enter(racer)
-                    except EdgeError as error:
-                        self.failed[family] = str(error)
+        if together > 1:
+            self._say(json.dumps(race.running))
 
     def _not_hopeless(self, race: Race, left: Sequence[str], first: Mapping[str, str]) -> list[str]:
         """The other families; not those of a backend whose first one is behind: in every precision it computes by the
@@ -187,8 +196,15 @@ class _Contest:
                 run.infer(tile)
             except EdgeError as error:
                 return error
-            racer = Racer(family, lambda: run.infer(tile, checked=False), stack.pop_all().close)
-            return racer, partial(require_as_at_birth, bundle, self._manifest, artifact, run)
+
+            def once() -> None:
+                if self._job.together == 1:
+                    self._say(json.dumps([family]))
+                run.infer(tile, checked=False)
+
+            return Racer(family, once, stack.pop_all().close), partial(
+                require_as_at_birth, bundle, self._manifest, artifact, run
+            )
 
     def _runner(self, bundle: Path, artifact: Artifact, stack: ExitStack) -> Runner:
         """The artifact, open until the end of `stack`. Raises BackendError where it is not to be taken."""

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from dlgsanet.errors import BackendError
 from dlgsanet.storage.typed_json import to_json
 from runtimes.bundle.artifact_facts import Birth
 from runtimes.bundle.manifest import manifest_json, read_manifest
-from runtimes.runner.contract import RunInfo, RunOptions
+from runtimes.machine import clock
+from runtimes.runner.contract import RunInfo, Runner, RunOptions
 from runtimes.runner.fidelity.birth import shown
 from runtimes.runner.fidelity.probe_store import packed_probes
 from runtimes.runner.fidelity.probes import AT_BIRTH, probe
+from runtimes.upscale import race
 from runtimes.upscale import trial as trying
 from runtimes.upscale.trial import FamilyTime, TimingJob, Trials, trials, try_all
 
@@ -47,7 +52,7 @@ def test_one_that_crashes_is_passed_over_and_the_others_go_on(bundle: Path, monk
         for at in range(0, len(left), together):
             note(json.dumps(left[at : at + together]))
             if bad in left[at : at + together]:
-                raise trying.BackendError("its process ended (SIGSEGV)")
+                raise BackendError("its process ended (SIGSEGV)")
         return to_json(Trials(tuple(FamilyTime(family, 1.0) for family in left), True))
 
     monkeypatch.setattr(trying, "ask", ask)
@@ -60,7 +65,7 @@ def test_one_that_crashes_is_passed_over_and_the_others_go_on(bundle: Path, monk
 
 def test_children_that_never_begin_are_an_end_too(bundle: Path, monkeypatch) -> None:
     def ask(job, note):
-        raise trying.BackendError("no memory")
+        raise BackendError("no memory")
 
     monkeypatch.setattr(trying, "ask", ask)
     found = try_all(bundle, ["a", "b"], RunOptions())
@@ -117,6 +122,79 @@ def test_a_backend_that_is_behind_is_not_tried_further(bundle: Path, monkeypatch
     assert all(it.ms is None and it.reason.startswith("openvino-fp32 takes 9.0 times as long as ") for it in behind)
 
 
+class PlantedRunner(Runner):
+    """A tile of it takes `ms` on the clock of `passed`; it fails at its `fails`th run."""
+
+    def __init__(self, passed: Callable[[float], None], ms: float, fails: int | None) -> None:
+        super().__init__(2, ((16, 16),))
+        self._passed, self._ms, self._fails, self._runs = passed, ms, fails, 0
+
+    def _open(self) -> RunInfo:
+        return RunInfo("planted", "planted", "CPU", "fp32", "fp32", 1, {})
+
+    def _infer(self, tile):
+        self._runs += 1
+        if self._runs == self._fails:
+            raise BackendError("the device is lost")
+        self._passed(self._ms)
+        return tile.repeat(2, 2).repeat(2, 3)
+
+    def _close(self) -> None: ...
+
+
+def plant(monkeypatch: pytest.MonkeyPatch, ms: dict[str, float], fails: dict[str, int] | None = None) -> None:
+    """Runners that take so many ms for a tile, by family, on a clock that nothing else moves."""
+    now = [0.0]
+
+    def passed(ms: float) -> None:
+        now[0] += ms
+
+    for module in (clock, race):
+        monkeypatch.setattr(module, "now_ms", lambda: now[0])
+    opened = lambda bundle, it, *_: PlantedRunner(passed, ms[it.family], (fails or {}).get(it.family))  # noqa: E731
+    monkeypatch.setattr(trying, "backend_runner", opened)
+    monkeypatch.setattr(trying, "require_as_at_birth", lambda *_: None)
+
+
+@pytest.mark.parametrize(
+    ("planted", "fastest"),
+    [
+        ((30.0, 12.0, 8.0), "openvino-bf16"),  # the last to be opened
+        ((30.0, 8.0, 12.0), "openvino-fp32"),
+        ((5.0, 30.0, 1.0), "onnxruntime-fp32"),  # the other form of one that is far behind is not looked into
+    ],
+)
+def test_the_planted_fastest_is_found(bundle, monkeypatch, planted, fastest: str) -> None:
+    families = ("onnxruntime-fp32", "openvino-fp32", "openvino-bf16")
+    plant(monkeypatch, dict(zip(families, planted, strict=True)))
+    found = {it.family: it.ms for it in tried(bundle, *families)}
+    assert min((ms, it) for it, ms in found.items() if ms is not None)[1] == fastest
+
+
+@pytest.mark.parametrize("fails", [1, 2, 4])  # opening, sifting, in the last rounds
+def test_the_planted_fastest_that_fails_is_passed_over_and_the_others_are_timed_anew(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch, fails: int
+) -> None:
+    families = ("onnxruntime-fp32", "openvino-fp32", "openvino-bf16")
+    plant(monkeypatch, dict(zip(families, (12.0, 4.0, 11.0), strict=True)), {"openvino-fp32": fails})
+    found = {it.family: it for it in tried(bundle, *families)}
+    assert found["openvino-fp32"].ms is None and "the device is lost" in found["openvino-fp32"].reason
+    assert found["onnxruntime-fp32"].ms == pytest.approx(12.0)
+    assert found["openvino-bf16"].ms == pytest.approx(11.0)
+
+
+def test_one_that_crashes_while_all_run_is_found_at_the_second_try(bundle: Path, monkeypatch) -> None:
+    """The first time only those that ran are known, then each is told before it runs."""
+    plant(monkeypatch, {"onnxruntime-fp32": 2.0, "openvino-fp32": 3.0})
+    said: dict[int, list[list[str]]] = {}
+    for together in (2, 1):
+        job = TimingJob(str(bundle), ("onnxruntime-fp32", "openvino-fp32"), "CPU", 1, together)
+        said[together] = []
+        trials(job, lambda step, to=said[together]: to.append(json.loads(step)))
+    assert said[2][1] == ["onnxruntime-fp32", "openvino-fp32"]
+    assert all(len(names) == 1 for names in said[1]) and len(said[1]) > 6
+
+
 def test_only_the_one_to_take_is_held_against_its_export(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     held: list[str] = []
     monkeypatch.setattr(trying, "require_as_at_birth", lambda bundle, manifest, it, run: held.append(it.family))
@@ -130,7 +208,7 @@ def test_where_that_one_shows_less_the_next_is_taken(bundle: Path, monkeypatch: 
     def fails(bundle, manifest, artifact, run) -> None:
         held.append(artifact.family)
         if len(held) == 1:
-            raise trying.BackendError("it shows less")
+            raise BackendError("it shows less")
 
     monkeypatch.setattr(trying, "require_as_at_birth", fails)
     found = {it.family: it for it in tried(bundle, "onnxruntime-fp32", "openvino-fp32")}
@@ -147,7 +225,7 @@ def test_without_one_that_shows_less_others_are_near_the_fastest(bundle: Path) -
     def check(name: str) -> None:
         asked.append(name)
         if name != "a":
-            raise trying.BackendError("it shows less")
+            raise BackendError("it shows less")
 
     ms = {"a": 1.08, "b": 1.06, "c": 1.0}
     assert contest._one_shows_enough(ms, {name: partial(check, name) for name in ms})
