@@ -18,6 +18,7 @@ from export.bundle.frame_tiles import FrameTiles
 from export.bundle.model_card import model_card
 from export.bundle.options import ExportOptions
 from export.bundle.parity_pack import write_pack, write_probes
+from export.bundle.pixel_costs import with_pixel_costs
 from export.bundle.plan import ExportPlan, Progress, plan_export, refuse
 from export.machine.fingerprint import fingerprint, installed
 from export.machine.kept import Kept, kept_here
@@ -69,6 +70,7 @@ def _write(bundle: Path, network: PreparedNetwork, plan: ExportPlan, say: Progre
             writer.require(target)
         artifacts = tuple(writer.write(target) for target in targets)
     artifacts = _finished(bundle, network.source.name, artifacts, options, say)
+    artifacts = with_pixel_costs(bundle, artifacts, network.scale, say)
     sizes = tuple(dict.fromkeys(target.tile for target in targets))
 
     def once(told: Sequence[str | bytes], make: Callable[[], bytes]) -> bytes:

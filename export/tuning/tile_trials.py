@@ -1,9 +1,10 @@
-"""Timing one network in several tiles on this machine, in a process of its own: what `--frame` chooses by."""
+"""Timing one network in several tiles on this machine, in a process of its own: what `--frame` and `upscale` choose
+by."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,7 +31,7 @@ Times = Mapping[str, tuple[float, ...]]
 
 @dataclass(frozen=True)
 class TileTrial:
-    """Artifacts of no bundle, below `folder`, that are to be timed together."""
+    """Artifacts below `folder` that are to be timed together."""
 
     folder: str
     scale: int
@@ -53,9 +54,15 @@ def time_tiles(graphs: Mapping[Tile, Graph], target: Target, scale: int, say: Sa
             written = backend_of(target.backend).write(Order(folder, name, graph, here))
             trials[tile] = trial_artifact(folder, name, written, here, scale)
         say(f"timing {len(trials)} tiles for {target.row.name}")
-        told = ask(Job("export.tuning.tile_trials", to_json(TileTrial(temporary, scale, tuple(trials.values()))), WHAT))
-    times: Times = decode(Times, told, WHAT)  # type: ignore[type-abstract]
+        times = time_artifacts(folder, tuple(trials.values()), scale)
     return {tile: times[artifact.id] for tile, artifact in trials.items()}
+
+
+def time_artifacts(folder: Path, artifacts: Sequence[Artifact], scale: int) -> Times:
+    """As `time_tiles`, of artifacts that are written, by name."""
+    told = ask(Job("export.tuning.tile_trials", to_json(TileTrial(str(folder), scale, tuple(artifacts))), WHAT))
+    times: Times = decode(Times, told, WHAT)  # type: ignore[type-abstract]
+    return times
 
 
 def times_of(trial: TileTrial) -> dict[str, list[float]]:

@@ -71,10 +71,14 @@ class Artifact:
         return self.choice.tile.frames if self.choice and self.choice.tile else ()
 
     @property
+    def pixel_costs(self) -> Mapping[str, float]:
+        """What a pixel takes in each tile that was timed when it was exported (`TileChoice`); empty where none was."""
+        return self.choice.tile.pixel_costs if self.choice and self.choice.tile else {}
+
+    @property
     def pixel_cost(self) -> float:
-        """What a pixel takes in this tile, as far as it was timed when it was exported (`TileChoice`); else 1."""
-        chosen = self.choice.tile if self.choice else None
-        return 1.0 if chosen is None else chosen.pixel_costs.get(f"{self.tile[0]}x{self.tile[1]}", 1.0)
+        """What a pixel takes in this tile, as far as it was timed; else 1."""
+        return self.pixel_costs.get(f"{self.tile[0]}x{self.tile[1]}", 1.0)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,5 @@
-"""How the tile of an artifact was chosen for frames of a given size, as its `choice` in the manifest says."""
+"""How the tile of an artifact was chosen for frames of a given size, and what a pixel takes in it, as its `choice` in
+the manifest says."""
 
 from __future__ import annotations
 
@@ -35,8 +36,9 @@ class FramePlan:
 
 @dataclass(frozen=True)
 class TileChoice:
-    """The frames that the tile was chosen for. `pixel_costs`: "HxW" -> time of a pixel in that tile against one in the
-    tile `yardstick`, in the same rounds on `machine`; none where nothing was timed, for that `reason`."""
+    """The frames that the tile was chosen for; none where it was given. `pixel_costs`: "HxW" -> time of a pixel in that
+    tile against one in the tile `yardstick`, in the same rounds on `machine`; none where nothing was timed, for that
+    `reason`."""
 
     frames: tuple[FramePlan, ...]
     yardstick: Text
