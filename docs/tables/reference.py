@@ -38,7 +38,8 @@ FAMILIES = {
     "`torch`": ("torch_module/factory.py",),
     "`spandrel`": ("torch_module/spandrel_file.py",),
     "what both share": tuple(
-        f"torch_module/{name}.py" for name in ("ending", "loaded", "network", "picture_reads", "same_again", "tracing")
+        f"torch_module/{name}.py"
+        for name in ("ending", "loaded", "network", "one_input", "picture_reads", "same_again", "tracing")
     ),
     "`dlgsanet`": ("dlgsanet",),
     "`onnx`": ("onnx_file",),

@@ -22,6 +22,7 @@ from export.networks.proof import certified
 from export.networks.torch_module.ending import refuses_to_end
 from export.networks.torch_module.factory import load_factory
 from export.networks.torch_module.loaded import LoadedModule
+from export.networks.torch_module.one_input import require_one_input
 from export.networks.torch_module.picture_reads import require_one_graph
 from export.networks.torch_module.same_again import require_same_again
 from export.networks.torch_module.spandrel_file import load_spandrel
@@ -82,6 +83,7 @@ def traced(job: TraceJob) -> Traced:
     """Raises BackendError where it cannot be traced so, InputError for what decides by the picture,
     or gives another one each time."""
     loaded = FAMILIES[job.family](job.thing)
+    require_one_input(loaded.module, job.thing)
     loaded.module.float().eval().requires_grad_(False)
     for tile in job.tiles:
         _require_size(loaded, tile, job.thing)

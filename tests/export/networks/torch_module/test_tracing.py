@@ -40,6 +40,14 @@ def test_inputs_with_defaults_are_left_out(theirs: Theirs, tmp_path: Path) -> No
     assert [value.name for value in onnx.load(tmp_path / "a.onnx").graph.input] == ["lr"]
 
 
+def test_a_module_of_two_pictures_is_refused_before_it_is_recorded(
+    theirs: Theirs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tracing, "require_same_again", lambda *_: pytest.fail("it was run"))
+    with pytest.raises(InputError, match="to take one picture, found a module that takes x, other:"):
+        traced(job(theirs, "of_two_pictures", tmp_path / "a.onnx"))
+
+
 def test_a_module_in_half_is_traced_in_single(theirs: Theirs, tmp_path: Path) -> None:
     assert traced(job(theirs, "in_half", tmp_path / "a.onnx")).certificate.max_rel < 1e-6
 
