@@ -1,5 +1,5 @@
 # make demo   the whole path on a shipped checkpoint: export, check, bench, report
-# make test   ruff, mypy and the fast tests (make slow, test-triton, test-server, test-fleet, test-store: the others)
+# make test   ruff, mypy and the fast tests (make slow, test-triton, test-server, test-fleet, test-store, test-arm64: the others)
 # make fuzz    20,000 mutated inputs through every reader; what fails is kept in build/fuzz
 # make kill    200 processes killed at drawn moments, and the same command run again (Linux)
 # make coverage   the fast tests with their coverage, and the floor that it must not fall below
@@ -26,7 +26,7 @@ WHEELS := build/tensorrt-wheels
 BINDINGS := tensorrt-cu12-bindings==10.3.0 tensorrt-cu12-bindings==10.13.3.9 \
   tensorrt-cu13-bindings==10.16.1.11 tensorrt-cu13-bindings==11.4.0.106
 
-.PHONY: demo test tensorrt-wheels test-triton test-server test-fleet test-store lint slow fuzz kill coverage docs site clean
+.PHONY: demo test tensorrt-wheels test-triton test-server test-fleet test-store test-arm64 lint slow fuzz kill coverage docs site clean
 
 demo: $(VENV)/.ready-demo
 	$(BIN)/dlgsanet demo -o demo
@@ -72,6 +72,10 @@ test-fleet: $(VENV)/.ready-test
 test-store: $(VENV)/.ready-test
 	$(PIP) --editable ".[fleet]" s3fs "moto[server]"
 	$(BIN)/python -m pytest -m slow tests/runtimes/upscale/fleet/test_object_store.py
+
+# What a Jetson or a Raspberry Pi runs, on its instructions: needs root, Debian's mmdebstrap and qemu-user-static, an hour.
+test-arm64:
+	PYTHON=$(PYTHON) containers/test-on-arm64.sh build/arm64
 
 slow: $(VENV)/.ready-test
 	$(BIN)/python -m pytest -m slow

@@ -12,6 +12,7 @@ import pytest
 
 from tests.project.repository import ROOT, extras
 
+ON_ARM = ROOT / "containers/test-on-arm64.sh"
 DOCKERFILES = sorted((ROOT / "containers").glob("*.Dockerfile"))
 NAMES = [path.stem for path in DOCKERFILES]
 NOT_COPIED = re.compile(r"^!(\S+)$", re.MULTILINE)
@@ -68,3 +69,24 @@ def test_what_is_copied_is_all_that_a_wheel_needs() -> None:
     assert "\n*\n" in text
     assert all((ROOT / name).exists() for name in named)
     assert {"dlgsanet", "export", "runtimes", "benchmarks", "pyproject.toml", "README.md", "LICENSE"} <= set(named)
+
+
+def test_what_is_tested_on_arm_is_what_a_device_gets() -> None:
+    (named,) = re.findall(r'^extras="([\w,]+)"$', ON_ARM.read_text(encoding="utf-8"), re.MULTILINE)
+    assert set(named.split(",")) <= set(extras())
+    assert {"onnxruntime", "openvino", "litert"} <= set(named.split(","))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a Debian in a folder needs Linux")
+def test_the_arm_script_says_what_it_lacks(tmp_path: Path) -> None:
+    shell = shutil.which("sh") or "sh"
+    done = subprocess.run(
+        [shell, str(ON_ARM), str(tmp_path / "system")],
+        env={"PATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr.count("\n")) == (3, 1)
+    assert "expected mmdebstrap: apt-get install" in done.stderr
+    assert not (tmp_path / "system").exists()
