@@ -9,7 +9,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
 
@@ -88,6 +88,14 @@ class Environment:
         for name in sorted({*mine, *others}):
             pairs[name] = mine.get(name, "none"), others.get(name, "none")
         return [f"{name} {one} and {two}" for name, (one, two) in pairs.items() if one != two]
+
+    def lacking(self, other: Environment) -> list[str] | None:
+        """Packages that one of both lacks, where nothing else but the names of the machines differs, else None: what
+        was not installed computed nothing, so the other figures are of one machine."""
+        mine, others = self._computing(), other._computing()
+        common = mine.keys() & others.keys()
+        one, two = (replace(it, packages={name: it.packages[name] for name in common}) for it in (self, other))
+        return None if one.differences(two) else sorted(mine.keys() ^ others.keys())
 
     def _computing(self) -> dict[str, str]:
         """The packages without those that compute nothing here, as a model server's client."""

@@ -15,9 +15,11 @@ from benchmarks.accuracy.error_maps import gradient
 from benchmarks.accuracy.int8_layers import layers_line
 from benchmarks.gates import limits as gates
 from benchmarks.records.result_file import ResultFile
-from benchmarks.report import advice
 from benchmarks.report import page_view as report_view
 from benchmarks.report import terminal as show
+from benchmarks.report.advice.machines import Machine, MeasuredModel, datasets
+from benchmarks.report.advice.machines import machines as machines_of
+from benchmarks.report.advice.machines import models as models_of
 from benchmarks.report.kinds import KINDS
 from benchmarks.report.plan import ReportPlan, plan_report
 from benchmarks.report.plane_view import plane_views
@@ -38,10 +40,11 @@ def write_page(plan: ReportPlan) -> None:
 
 def render(files: Sequence[ResultFile]) -> str:
     """The page. Raises InputError if the files hold no records at all."""
-    models = advice.models(files)
+    models = models_of(files)
     if not models:
         raise InputError("the result files hold no records; measure with `check --json` or `bench --json`")
-    machines = advice.machines(files)
+    machines = machines_of(files)
+    views = _views(models, machines)
     page = _environment().get_template("report.html.j2")
     return page.render(
         project=__version__,
@@ -50,12 +53,25 @@ def render(files: Sequence[ResultFile]) -> str:
         facts=report_view.machine_facts(machines),
         sections=[kind.section for kind in KINDS if kind.section],
         planes=plane_views(machines),
-        models=[report_view.model_view(model, machines) for model in models],
-        datasets=advice.datasets(files),
+        models=views,
+        absent=[(view.title, labels) for view in views if (labels := _silent(view))],
+        datasets=datasets(files),
         gates={name: limits for name, limits in gates.GATES.items() if limits},
         error_colours=gradient(),
         tiling_limit=gates.TILING_DROP_MEAN_DB,
     )
+
+
+def _views(models: Sequence[MeasuredModel], machines: Sequence[Machine]) -> list[report_view.ModelView]:
+    """Each model with a title of its own."""
+    names = [model.name for model in models]
+    titles = [it.name if names.count(it.name) == 1 else f"{it.name} ({it.sha256[:4]})" for it in models]
+    return [report_view.model_view(it, machines, title) for it, title in zip(models, titles, strict=True)]
+
+
+def _silent(view: report_view.ModelView) -> list[str]:
+    """The machines that say nothing of a model."""
+    return [on.machine.label for on in view.machines if not on.advice and not on.missing]
 
 
 def _environment() -> Environment:
@@ -75,9 +91,16 @@ def _environment() -> Environment:
     environment.filters["likeness"] = show.likeness_line
     environment.filters["layers"] = layers_line
     environment.filters["svg"] = _trusted_svg
+    environment.filters["commands"] = _commands
     return environment
 
 
 def _trusted_svg(svg: str) -> Markup:
     """Our own charts go into the page as they are; matplotlib has escaped the names inside."""
     return Markup(svg)
+
+
+def _commands(line: str) -> Markup:
+    """What stands in backquotes, as code; everything is escaped."""
+    parts = line.split("`")
+    return Markup("").join(Markup("<code>{}</code>").format(it) if i % 2 else it for i, it in enumerate(parts))

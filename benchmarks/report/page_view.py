@@ -15,7 +15,8 @@ from benchmarks.records.result_file import Record, kind_of
 from benchmarks.records.statistics import Interval
 from benchmarks.report import charts
 from benchmarks.report import terminal as show
-from benchmarks.report.advice import Advice, Machine, MeasuredModel, advise
+from benchmarks.report.advice.advise import Advice, advise, missing
+from benchmarks.report.advice.machines import Machine, MeasuredModel
 from benchmarks.report.charts import BlockLine, Point, Strip, Style
 from benchmarks.report.kinds import KINDS
 from benchmarks.report.sheets import Sheet, make_sheet
@@ -93,10 +94,12 @@ class BlockView:
 
 @dataclass(frozen=True)
 class MachineView:
-    """One model on one machine; `records` are by kind, in the order in which the page has them."""
+    """One model on one machine; `records` are by kind, in the order in which the page has them. `missing`: what is said
+    where there is no advice."""
 
     machine: Machine
     advice: Advice | None
+    missing: tuple[str, ...]
     int8: tuple[str, ...]
     charts: tuple[Chart, ...]
     blocks: tuple[BlockView, ...]
@@ -105,8 +108,10 @@ class MachineView:
 
 @dataclass(frozen=True)
 class ModelView:
-    """One checkpoint: an overview (artifacts x machines), charts `across` machines, then the details."""
+    """One checkpoint: an overview (artifacts x machines), charts `across` machines, then the details. `title`: its
+    name, with the beginning of its hash where others have it, too."""
 
+    title: str
     model: MeasuredModel
     machines: tuple[MachineView, ...]
     overview: tuple[tuple[str, tuple[Cell, ...]], ...]
@@ -116,18 +121,23 @@ class ModelView:
     error_maps: tuple[tuple[str, tuple[MapView, ...]], ...]
 
 
-def model_view(model: MeasuredModel, everywhere: Sequence[Machine]) -> ModelView:
-    """Everything about one model on all machines, those that never ran it included."""
+def model_view(model: MeasuredModel, everywhere: Sequence[Machine], title: str = "") -> ModelView:
+    """Everything about one model on all machines, those that never ran it included; `title` in place of its name."""
     mine = [machine.of_model(model.sha256) for machine in everywhere]
     roles = roles_of(mine)
     names = list(roles)
     style = charts.styles(names)
     key = f"m{model.sha256[:6]}"
-    views = tuple(_machine_view(machine, style, f"{key}-{i}") for i, machine in enumerate(mine))
+    views = tuple(
+        _machine_view(machine, missing(machine, model, everywhere), style, f"{key}-{i}")
+        for i, machine in enumerate(mine)
+    )
     overview = tuple((name, tuple(_cell(machine, name, role) for machine in mine)) for name, role in roles.items())
     crops = [(it, make_sheet(f"{key}-crop-{i}", it.box, it.pictures)) for i, it in enumerate(merge_crops(model.crops))]
     across = tuple(_across(mine, style, key))
-    return ModelView(model, views, overview, _tables(mine), across, tuple(crops), _error_maps(model, key))
+    return ModelView(
+        title or model.name, model, views, overview, _tables(mine), across, tuple(crops), _error_maps(model, key)
+    )
 
 
 def _error_maps(model: MeasuredModel, key: str) -> tuple[tuple[str, tuple[MapView, ...]], ...]:
@@ -234,7 +244,7 @@ def _row_order(row: tuple[str, AccuracyRecord]) -> tuple[bool, str, str]:
     return not record.is_artifact, record.artifact, label
 
 
-def _machine_view(machine: Machine, style: Mapping[str, Style], key: str) -> MachineView:
+def _machine_view(machine: Machine, lacks: tuple[str, ...], style: Mapping[str, Style], key: str) -> MachineView:
     advice = advise(machine)
     latency, ratios = machine.of(LatencyRecord), machine.of(RatioRecord)
     timed = [it for it in latency if it.samples_ms]
@@ -252,7 +262,7 @@ def _machine_view(machine: Machine, style: Mapping[str, Style], key: str) -> Mac
     records[kind_of(LatencyRecord)] = tuple(by_time)
     records[kind_of(RatioRecord)] = tuple(show.shown_ratios(ratios))
     int8 = tuple(int8_lines(latency, ratios))
-    return MachineView(machine, advice, int8, tuple(found), _block_views(machine, style, key), records)
+    return MachineView(machine, advice, lacks, int8, tuple(found), _block_views(machine, style, key), records)
 
 
 def _block_views(machine: Machine, style: Mapping[str, Style], key: str) -> tuple[BlockView, ...]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from benchmarks.latency.plane import front, words
 from benchmarks.records.latency import PlaneRecord
 from benchmarks.report import charts
-from benchmarks.report.advice import Machine
+from benchmarks.report.advice.machines import Machine
 from benchmarks.report.charts import Spot
 from benchmarks.report.page_view import Chart
 

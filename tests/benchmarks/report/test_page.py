@@ -23,7 +23,8 @@ from benchmarks.records.inside import BlockRecord, BlockRow
 from benchmarks.records.pictures import ErrorMap
 from benchmarks.records.result_file import ResultFile, new_result, write_result
 from benchmarks.report import terminal_blocks
-from benchmarks.report.advice import advise, machines, models
+from benchmarks.report.advice.advise import advise
+from benchmarks.report.advice.machines import machines, models
 from benchmarks.report.page import render, write_report
 from benchmarks.report.page_view import machine_facts, model_view
 from dlgsanet.command_line.voice import PLAIN

@@ -1,0 +1,1 @@
+"""What to use where, from the results of many files."""
