@@ -100,7 +100,8 @@ def _print_report(report: Report) -> None:
     lines += [f"{machine.system}, Python {machine.python}", ""]
     for row in report.backends:
         found = [
-            f"{device.name} ({device.description}): {' '.join(device.precisions) or 'precisions not known'}"
+            f"{device.name} ({device.description}): "
+            f"{device.fault or ' '.join(device.precisions) or 'precisions not known'}"
             for device in row.devices
         ]
         head = f"{row.name:<13} {row.status:<10} {row.version or '':<12}"

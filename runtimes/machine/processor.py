@@ -10,11 +10,13 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Device:
-    """One device of one engine; `precisions` are those it runs natively, named as in artifact ids."""
+    """One device of one engine; `precisions` are those it runs natively, named as in artifact ids. `fault`: why it does
+    not compute after all."""
 
     name: str
     description: str
     precisions: tuple[str, ...]
+    fault: str = ""
 
 
 def available_threads() -> int:

@@ -7,7 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from runtimes.backends.onnxruntime import ENGINE
-from runtimes.backends.onnxruntime.devices import require_provider
+from runtimes.backends.onnxruntime.devices import provider_of
 from runtimes.backends.onnxruntime.session import provider_options, refused
 from runtimes.backends.onnxruntime.untouched import UntouchedOnnx
 from runtimes.bundle.foreign import Foreign
@@ -29,18 +29,18 @@ class OnnxFileRunner(Runner):
 
     def _open(self) -> RunInfo:
         ort = ENGINE.load()
-        provider = require_provider(self._options.device, ort.get_available_providers())
         threads = self._options.threads or available_threads()
+        provider = provider_of(ort, self._options.device, threads)
         options = provider_options(ort, provider, threads, resting=self._options.resting)
         try:
-            session = ort.InferenceSession(str(self._path), options, providers=[provider], enable_fallback=0)
+            session = provider.session(ort, self._path, options)
         except Exception as error:
             raise refused(f"{self._path.name}: ONNX Runtime cannot load it: {error}", provider) from error
         self._network = UntouchedOnnx(session, self._foreign)
         return RunInfo(
             artifact=self._path.stem,
             backend=ENGINE.name,
-            device=provider,
+            device=provider.shown,
             requested_precision=self._precision,
             reported_precision=self._precision,
             threads=threads,

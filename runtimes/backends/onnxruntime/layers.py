@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from dlgsanet.errors import UnavailableError
+from runtimes.backends.onnxruntime.provider import Provider
 from runtimes.file_formats.onnx_file import OnnxFacts, read_facts
 from runtimes.runner.tiling import Array
 from runtimes.runner.work_by_precision import Layer, convolution_macs, count_fault, product_macs
@@ -36,13 +37,13 @@ def integer_precision(source: OnnxFacts, optimized: Path) -> str:
 
 
 def profiled(
-    ort: ModuleType, model: bytes | str, options: Any, provider: str, inputs: Mapping[str, Array]
+    ort: ModuleType, model: bytes | str, options: Any, provider: Provider, inputs: Mapping[str, Array]
 ) -> list[Event]:
     """The events of one run of `model` in a session of its own, as ONNX Runtime's profiler wrote them."""
     with tempfile.TemporaryDirectory() as folder:
         options.enable_profiling = True
         options.profile_file_prefix = str(Path(folder) / "profile")
-        session = ort.InferenceSession(model, options, providers=[provider], enable_fallback=0)
+        session = provider.session(ort, model, options)
         session.run(None, dict(inputs))
         events: list[Event] = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
         return events

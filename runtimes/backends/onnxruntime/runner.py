@@ -15,15 +15,17 @@ import numpy as np
 from dlgsanet.errors import BackendError, InputError, UnavailableError
 from runtimes.backends.interface.backend import Multiply
 from runtimes.backends.onnxruntime import ENGINE
-from runtimes.backends.onnxruntime.devices import require_provider
+from runtimes.backends.onnxruntime.devices import provider_of
 from runtimes.backends.onnxruntime.layers import integer_precision, layers, profiled
-from runtimes.backends.onnxruntime.session import CPU, Session, provider_options, refused, run_tile
+from runtimes.backends.onnxruntime.probe import computes_exactly
+from runtimes.backends.onnxruntime.provider import CPU, Provider
+from runtimes.backends.onnxruntime.session import ON_CPU, Session, provider_options, refused, run_tile
 from runtimes.bundle.integrity import read_verified, verify
 from runtimes.bundle.manifest import Artifact
 from runtimes.file_formats.onnx_file import OnnxFacts, convolution_weights, read_facts, tensor_names, with_outputs
 from runtimes.machine.processor import available_threads
 from runtimes.probe_network import PRODUCT, PRODUCT_INT8
-from runtimes.runner.contract import RunInfo, Runner, RunOptions
+from runtimes.runner.contract import NOT_TOLD, RunInfo, Runner, RunOptions
 from runtimes.runner.ports import require_host_ports, require_port, require_taps
 from runtimes.runner.tiling import Array
 from runtimes.runner.work_by_precision import by_precision
@@ -44,9 +46,10 @@ class OnnxRuntimeRunner(Runner):
     def macs(self) -> dict[str, int]:
         """Of a profiled run in a session of its own."""
         ort = ENGINE.load()
-        provider = require_provider(self._options.device, ort.get_available_providers())
+        threads = self._options.threads or available_threads()
+        provider = provider_of(ort, self._options.device, threads)
         model, facts = self._read()
-        options = _session_options(ort, provider, self._options.threads or available_threads(), None)
+        options = _session_options(ort, provider, threads, None)
         tile = np.zeros(self._artifact.input.shape, np.float32)
         try:
             events = profiled(ort, self._source(model, facts), options, provider, {self._artifact.input.name: tile})
@@ -58,30 +61,36 @@ class OnnxRuntimeRunner(Runner):
         artifact = self._artifact
         require_host_ports(artifact, hints=())
         ort = ENGINE.load()
-        provider = require_provider(self._options.device, ort.get_available_providers())
         threads = self._options.threads or available_threads()
+        provider = provider_of(ort, self._options.device, threads)
         model, facts = self._read()
         source = self._source(model, facts)
         with tempfile.TemporaryDirectory() as folder:
             optimized = Path(folder) / "optimized.onnx" if artifact.precision == "int8" else None
             options = _session_options(ort, provider, threads, optimized, resting=self._options.resting)
             try:
-                self._session = ort.InferenceSession(source, options, providers=[provider], enable_fallback=0)
+                self._session = provider.session(ort, source, options)
             except Exception as error:
                 on_cpu = partial(ort.InferenceSession, source, providers=[CPU])
                 said = f"{artifact.id}: ONNX Runtime cannot load it: {error}"
-                raise refused(said, provider, None if provider == CPU else on_cpu) from error
+                raise refused(said, provider, None if provider.on_cpu else on_cpu) from error
             self._require_as_asked(provider)
-            reported = facts.precision if optimized is None else integer_precision(facts, optimized)
+            reported = self._reported(ort, provider, facts, optimized)
         return RunInfo(
             artifact=artifact.id,
             backend=ENGINE.name,
-            device=provider,
+            device=provider.shown,
             requested_precision=artifact.precision,
             reported_precision=reported,
             threads=threads,
             versions={ENGINE.name: ort.__version__, "numpy": version("numpy")},
         )
+
+    def _reported(self, ort: ModuleType, provider: Provider, facts: OnnxFacts, optimized: Path | None) -> str:
+        """A plug-in tells no precision: it is the file's where the probe's network comes out exact."""
+        if provider.plugged is not None:
+            return facts.precision if computes_exactly(ort, provider) else NOT_TOLD
+        return facts.precision if optimized is None or not provider.on_cpu else integer_precision(facts, optimized)
 
     def _read(self) -> tuple[bytes, OnnxFacts]:
         model = read_verified(self._bundle, self._artifact.path, self._artifact.files[self._artifact.path])
@@ -107,12 +116,12 @@ class OnnxRuntimeRunner(Runner):
         verify(self._bundle, others)
         return bool(facts.external)
 
-    def _require_as_asked(self, provider: str) -> None:
+    def _require_as_asked(self, provider: Provider) -> None:
         """Compare what the session has with what was asked for. Raises InputError or UnavailableError."""
         found = self._running.get_providers()
-        if not found or found[0] != provider:
+        if not found or found[0] != provider.name:
             raise UnavailableError(
-                f"{self._artifact.id}: {provider} was asked for, ONNX Runtime took "
+                f"{self._artifact.id}: {provider.name} was asked for, ONNX Runtime took "
                 f"{', '.join(found) or 'none'} "
                 "instead; the provider's libraries are missing or do not fit"
             )
@@ -147,15 +156,15 @@ def open_product(precision: str, threads: int) -> Multiply:
     if (model := _PRODUCTS.get(precision)) is None:
         raise UnavailableError(f"no matrix product is known for {ENGINE.name} in {precision}")
     ort = ENGINE.load()
-    options = _session_options(ort, CPU, threads, None)
+    options = _session_options(ort, ON_CPU, threads, None)
     session = ort.InferenceSession(model.read_bytes(), options, providers=[CPU])
     return lambda a, b: session.run(["c"], {"a": a, "b": b})
 
 
 def _session_options(
-    ort: ModuleType, provider: str, threads: int, optimized: Path | None, *, resting: bool = False
+    ort: ModuleType, provider: Provider, threads: int, optimized: Path | None, *, resting: bool = False
 ) -> Any:
     options = provider_options(ort, provider, threads, resting=resting)
-    if optimized is not None and provider == CPU:
+    if optimized is not None and provider.on_cpu:
         options.optimized_model_filepath = str(optimized)
     return options

@@ -9,11 +9,12 @@ from typing import Any, Protocol
 from dlgsanet.errors import BackendError, EdgeError
 from runtimes.backends.onnxruntime import ENGINE
 from runtimes.backends.onnxruntime.probe import prove
+from runtimes.backends.onnxruntime.provider import CPU, Provider
 from runtimes.bundle.manifest import Artifact
 from runtimes.runner.blame import Try, blame
 from runtimes.runner.tiling import Array
 
-CPU = "CPUExecutionProvider"
+ON_CPU = Provider(CPU)
 
 
 class Value(Protocol):
@@ -48,10 +49,10 @@ def quiet_options(ort: ModuleType, threads: int, *, resting: bool = False) -> An
     return options
 
 
-def provider_options(ort: ModuleType, provider: str, threads: int, *, resting: bool = False) -> Any:
+def provider_options(ort: ModuleType, provider: Provider, threads: int, *, resting: bool = False) -> Any:
     """As `quiet_options`, for one provider and no other."""
     options = quiet_options(ort, threads, resting=resting)
-    if provider != CPU:
+    if not provider.on_cpu:
         # A node that the provider lacks would run on the CPU without a word.
         options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
     return options
@@ -64,10 +65,10 @@ def run_tile(session: Session, artifact: Artifact, tile: Array) -> Array:
     except Exception as error:
         said = f"{artifact.id}: ONNX Runtime failed: {error}"
         on_cpu = session.get_providers()[0] == CPU  # other devices fail for reasons of their own, such as memory
-        raise (refused(said, CPU) if on_cpu else BackendError(said)) from error
+        raise (refused(said, ON_CPU) if on_cpu else BackendError(said)) from error
     return found[0]
 
 
-def refused(said: str, provider: str, elsewhere: Try | None = None) -> EdgeError:
+def refused(said: str, provider: Provider, elsewhere: Try | None = None) -> EdgeError:
     """The error for a file that a provider does not take: see `runtimes.runner.blame`."""
     return blame(said, lambda: prove(ENGINE.load(), provider), elsewhere)

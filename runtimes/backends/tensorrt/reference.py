@@ -19,7 +19,8 @@ from typing import Any
 
 from dlgsanet.errors import InputError, UnavailableError
 from runtimes.backends.onnxruntime import ENGINE as ONNXRUNTIME
-from runtimes.backends.onnxruntime.session import CPU, Session, quiet_options, refused, run_tile
+from runtimes.backends.onnxruntime.provider import CPU
+from runtimes.backends.onnxruntime.session import ON_CPU, Session, quiet_options, refused, run_tile
 from runtimes.backends.tensorrt import REFERENCE, REFERENCE_FP16_SCALES, TENSORRT
 from runtimes.backends.tensorrt.lint.lint import require_clean
 from runtimes.bundle.integrity import read_verified
@@ -66,7 +67,7 @@ class TensorRTReference(Runner):
                 with_outputs(rounding_written_out(data), taps), _exact(ort, threads), providers=[CPU]
             )
         except Exception as error:
-            raise refused(f"{artifact.id}: ONNX Runtime cannot load it: {error}", CPU) from error
+            raise refused(f"{artifact.id}: ONNX Runtime cannot load it: {error}", ON_CPU) from error
         return RunInfo(
             artifact=artifact.id,
             backend=TENSORRT.name,
