@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rich.console import Console
 from rich.text import Text
 
-from benchmarks.accuracy.blocks import count_steps, measure_blocks
-from benchmarks.accuracy.check import check, steps
+from benchmarks.accuracy.blocks import count_steps, measure_blocks, wrong_block
+from benchmarks.accuracy.check import Checked, check, steps
 from benchmarks.accuracy.engine_kernels import kernel_records
 from benchmarks.accuracy.int8_layers import layers_records
 from benchmarks.accuracy.options import CheckOptions
-from benchmarks.accuracy.plan import CheckPlan, plan_check
+from benchmarks.accuracy.plan import CheckPlan, looks_at, plan_check
 from benchmarks.records.accuracy import AccuracyRecord
 from benchmarks.records.environment import describe_environment
 from benchmarks.records.inside import BlockRecord
@@ -21,6 +21,8 @@ from benchmarks.records.result_file import STDOUT, Record, ResultFile, new_resul
 from benchmarks.report import kinds, terminal
 from dlgsanet.command_line.voice import PLAIN, Voice
 from dlgsanet.errors import BackendError, GateError, InputError, UnavailableError
+
+_CPU = "CPU"
 
 
 @dataclass(frozen=True)
@@ -66,18 +68,30 @@ def measure(plan: CheckPlan, voice: Voice) -> Findings:
             limits=plan.limits,
             below_bicubic=options.below_bicubic,
             ladder=options.ladder,
+            probes_first=options.device.upper() != _CPU,
             step=step,
         )
     blocks: Sequence[BlockRecord] = ()
-    if plan.looks:
-        with voice.progress(count_steps(plan.looks, dataset)) as step:
-            blocks = measure_blocks(plan.looks, dataset, plan.network, origin, step)
+    looks, network = (plan.looks, plan.network) if plan.looks or not checked.lost else looks_at(plan, checked.lost)
+    if looks:
+        with voice.progress(count_steps(looks, dataset)) as step:
+            blocks = measure_blocks(looks, dataset, network, origin, step)
+    records = with_wrong_blocks(checked, blocks)
     layers = layers_records(plan.artifacts, origin)
     kernels = kernel_records(options.bundle, plan.artifacts, origin)
     beside: tuple[Record, ...] = (*checked.rungs, *checked.diagnoses, *layers, *blocks, *kernels)
     pictures = (checked.crops, checked.error_maps) if options.crops else ((), ())
     return Findings(
-        new_result(environment, (*checked.records, *beside), (plan.note,), *pictures), checked.crashed, checked.damaged
+        new_result(environment, (*records, *beside), (plan.note,), *pictures), checked.crashed, checked.damaged
+    )
+
+
+def with_wrong_blocks(checked: Checked, blocks: Sequence[BlockRecord]) -> tuple[AccuracyRecord, ...]:
+    """The records; the reason of what gives another picture on this device names the block that does."""
+    named = {record.artifact: wrong_block(record) for record in blocks if record.artifact in checked.lost}
+    return tuple(
+        replace(it, reason=f"{it.reason}; {named[it.artifact]}") if it.artifact in named else it
+        for it in checked.records
     )
 
 

@@ -39,6 +39,9 @@ once something else is fused, and then the two differ by as much as either diffe
 ROUNDING_DB = 120.0
 """From here on the difference of the two is fp32's own rounding, whatever either has to the reference."""
 
+WRONG_DB = 25.0
+"""Signal to error of one block by itself: INT8 and 16 bits keep more, another operator does not."""
+
 INPUT, OUTPUT = "lr", "sr"
 
 
@@ -114,6 +117,16 @@ def measure_blocks(
                     references[tile] = lr, _reference(steps, lr)
                 _guarded(run, _one_tile, *references[tile], steps)
     return [_record(run, dataset, steps, origin) for run in runs]
+
+
+def wrong_block(record: BlockRecord) -> str:
+    """Of an artifact that gives another picture: the first block that computes something else by itself, in words."""
+    if record.gate == "not run":
+        return f"no block can be named: {record.reason}"
+    for row in record.blocks:
+        if row.added_db is not None and row.added_db < WRONG_DB:
+            return f"the first block that computes something else is {row.name} ({row.added_db:.0f} dB by itself)"
+    return "no block by itself computes something else"
 
 
 def count_steps(looks: Sequence[Look], dataset: Dataset) -> int:

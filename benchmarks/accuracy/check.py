@@ -52,6 +52,13 @@ class Checked:
     rungs: tuple[RungRecord, ...] = ()
     diagnoses: tuple[DiagnosisRecord, ...] = ()
     error_maps: tuple[ErrorMap, ...] = ()
+    lost: tuple[str, ...] = ()
+    """Artifacts that give another picture on this device; nothing else was measured of them."""
+
+
+LOST = 48.0
+"""Worst root mean square of an 8x8 patch of a probe tile, in levels of 255: what is beyond it is no rounding of any
+precision but another picture, as a device makes that compiles an operator wrongly."""
 
 
 @dataclass
@@ -72,6 +79,7 @@ class _Run:
     over: Verdict | None = None
     crash: str | None = None
     damage: str | None = None
+    lost: bool = False
 
     def seen(self) -> Seen:
         """What eyes would see of it."""
@@ -83,6 +91,17 @@ class _Run:
         """Note what is to be compared with its birth."""
         if any(it.name == name for it in self.subject.birth):
             self.shown.append(shown(name, sr, reference))
+
+    def gives_up(self) -> None:
+        """End its part where what it shows is another picture."""
+        worst = max(self.probes, key=lambda it: it.patch, default=None)
+        if self.over is None and worst is not None and not worst.patch <= LOST:
+            device = self.info.device if self.info else "this device"
+            self.lost = True
+            self.over = Verdict(
+                "fail",
+                f"{device} makes another picture: probe tile {worst.probe} is {worst.patch:.0f} of 255 levels off",
+            )
 
     def stops(self, error: EdgeError, where: str = "") -> None:
         """Note what went wrong; it takes no further part, and the others go on."""
@@ -110,14 +129,15 @@ def check(
     limits: LimitTable = DEFAULT,
     below_bicubic: bool = False,
     ladder: bool = False,
+    probes_first: bool = False,
     step: Callable[[str], None] = lambda doing: None,
 ) -> Checked:
     """Measure and judge every subject on every image.
 
     A subject that is not available here, or refused by a lint, becomes a `not run` record, one that crashes, is damaged
     or gives no picture a failed one; none of them stops the others. With `ladder` every step is also compared with the
-    one before. `step` is called before each piece of work, at most `steps(...)` times. Raises InputError for a
-    reference or an image that cannot be used.
+    one before; with `probes_first`, what shows another picture there is not run on the images. `step` is called before
+    each piece of work, at most `steps(...)` times. Raises InputError for a reference or an image that cannot be used.
     """
     require_limit(max_drop_db)
     conditions = Conditions(dataset, reference, origin, max_drop_db, limits, below_bicubic)
@@ -127,6 +147,10 @@ def check(
     rungs = Ladder(subjects, reference) if ladder else None
     with ExitStack() as stack:
         runs = [_open(subject, stack, step) for subject in subjects]
+        if probes_first:
+            _probe(runs, dataset, reference, origin.scale, step)
+            for run in runs:
+                run.gives_up()
         for sample in dataset.samples():
             if origin.scale > 1:  # else there is nothing to enlarge
                 enlarged.append(bicubic(sample, next(iter(tilings.values())).protocol))
@@ -136,7 +160,8 @@ def check(
             outputs.pop(reference.whole_name, None)
             if outputs and shelf.wants(drop):
                 shelf = shelf.put(make_crop(sample, dataset, origin.sha256, outputs), drop)
-        _probe(runs, dataset, reference, origin.scale, step)
+        if not probes_first:
+            _probe(runs, dataset, reference, origin.scale, step)
     checked = _judged(runs, tilings, enlarged, rungs.records(conditions) if rungs else (), conditions)
     return replace(checked, crops=shelf.crops)
 
@@ -174,6 +199,7 @@ def _judged(
         rungs=rungs,
         diagnoses=tuple(diagnosis(run.subject, run.signs, conditions) for run in whole if run.signs),
         error_maps=tuple(found for run in whole for found in run.worst.maps(run.subject, conditions)),
+        lost=tuple(run.subject.artifact for run in runs if run.lost),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -26,7 +26,7 @@ from benchmarks.subjects.reference import ReferenceOutputs, open_reference
 from benchmarks.subjects.served import NOTE, ServedArtifact, plan_served
 from benchmarks.subjects.subject import Origin, Subject, origin_of
 from benchmarks.subjects.torch_peers import ArrayStep, reference_steps
-from dlgsanet.errors import EdgeError, InputError, unknown
+from dlgsanet.errors import EdgeError, InputError, UnavailableError, unknown
 from runtimes import open_runner
 from runtimes.backends.interface.backend import Judge
 from runtimes.backends.registry import find_backend, judges
@@ -129,6 +129,24 @@ def _plan_bundle(options: CheckOptions, limits: LimitTable) -> CheckPlan:
         limits,
         dataset.notes,
     )
+
+
+def looks_at(plan: CheckPlan, names: Collection[str]) -> tuple[tuple[Look, ...], tuple[ArrayStep, ...]]:
+    """How to look into these subjects of a plan, unasked; nothing where the network names no blocks, or its reference
+    cannot be run here step by step."""
+    options = plan.options
+    if options.of_files or options.server is not None:
+        return (), ()
+    manifest = read_manifest(options.bundle)
+    if manifest.source.foreign:
+        return (), ()
+    try:
+        network = reference_steps(options.bundle, manifest, options.threads)
+    except UnavailableError:
+        return (), ()
+    judged = [pair for artifact in plan.artifacts for pair in _judged(artifact, options)]
+    pairs = zip(judged, plan.subjects, strict=True)
+    return tuple(_look(*pair, subject, options) for pair, subject in pairs if subject.artifact in names), tuple(network)
 
 
 def require_blocks(manifest: Manifest) -> None:

@@ -34,7 +34,7 @@ Files = Mapping[str, bytes]
 
 
 @dataclass(frozen=True)
-class Shelf:
+class KeptEntries:
     """Entries by kind (of `dlgsanet.storage.cache_folder.KINDS`) and key; a key says all that the entry depends on.
     With `on` false nothing is found and nothing kept."""
 

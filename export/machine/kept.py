@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from dlgsanet.storage.cache_folder import own_folder
-from dlgsanet.storage.shelf import Files, Shelf, key_of
+from dlgsanet.storage.shelf import Files, KeptEntries, key_of
 from export.machine.fingerprint import fingerprint
 
 ROOMS = ("dlgsanet", "export", "runtimes")
@@ -28,7 +28,7 @@ class Kept:
     """`basis`: of the code, the versions and the machine, which every result depends on; what is `told` beside it is
     all that this one depends on."""
 
-    shelf: Shelf
+    shelf: KeptEntries
     basis: str
 
     def once(self, kind: str, told: Sequence[str | bytes], make: Callable[[], Files]) -> Files:
@@ -56,14 +56,14 @@ class Kept:
         return key_of(self.basis, *told)
 
 
-NOTHING = Kept(Shelf(on=False), "")
+NOTHING = Kept(KeptEntries(on=False), "")
 """Everything is made anew, and nothing kept."""
 
 
 def kept_here(on: bool, packages: Collection[str], code: Collection[str]) -> Kept:
     """What is kept of exports with these versions: of `packages`, as pip calls them, and of the sources of the Python
     packages `code` beside our own. `on`: whether anything is."""
-    shelf = Shelf(on)
+    shelf = KeptEntries(on)
     if not shelf.usable:
         return NOTHING
     machine = [fingerprint(sorted(packages)), platform.platform(), platform.python_version()]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from dlgsanet.errors import InputError, UnavailableError
 from dlgsanet.network.model import DLGSANet
 from dlgsanet.storage.json_text import parse
-from dlgsanet.storage.shelf import Files, Shelf, key_of
+from dlgsanet.storage.shelf import Files, KeptEntries, key_of
 from export.backends.registry import backend_of, timed_tools
 from export.machine.candidate_runner import medians
 from export.machine.fingerprint import fingerprint
@@ -30,7 +30,7 @@ class Tuner:
     """
 
     model: DLGSANet
-    shelf: Shelf
+    shelf: KeptEntries
     say: Callable[[str], None]
     candidates: tuple[str, ...] = CANDIDATES
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from dlgsanet.errors import BackendError, InputError, UnavailableError
 from dlgsanet.storage import json_text, typed_json
 from dlgsanet.storage.atomic import sha256_file
-from dlgsanet.storage.shelf import Shelf, key_of
+from dlgsanet.storage.shelf import KeptEntries, key_of
 from runtimes import open_runner
 from runtimes.backends.registry import find_backend
 from runtimes.bundle.manifest import LOW_RANK, MANIFEST, Manifest, read_manifest, select
@@ -116,7 +116,7 @@ def _trials(bundle: Path, manifest: Manifest, options: RunOptions, say: Say) -> 
     """Of every family in the order of the manifest, from the cache or timed now."""
     left_out = _left_out(manifest)
     key, families = _key(bundle, manifest, options), _families(manifest)
-    if (known := _recall(Shelf(options.cache), key, families)) is not None:
+    if (known := _recall(KeptEntries(options.cache), key, families)) is not None:
         return known
     say(f"timing {len(families)} artifacts of this bundle, once on this machine")
     found = try_all(bundle, families, options)
@@ -128,14 +128,14 @@ def _trials(bundle: Path, manifest: Manifest, options: RunOptions, say: Say) -> 
     if not found.steady:
         say("this machine is busy: they are timed again next time")
     elif ranked(found.families):
-        Shelf(options.cache).keep(_KIND, key, {_FILE: typed_json.encode(KeptTimes(found.families)).encode()})
+        KeptEntries(options.cache).keep(_KIND, key, {_FILE: typed_json.encode(KeptTimes(found.families)).encode()})
     return found.families
 
 
 def known_choice(bundle: Path, options: RunOptions = _USUAL) -> str | None:
     """The family that is taken here unasked, from the cache; None where nothing was timed yet."""
     manifest = read_manifest(bundle)
-    known = _recall(Shelf(), _key(bundle, manifest, options), _families(manifest))
+    known = _recall(KeptEntries(), _key(bundle, manifest, options), _families(manifest))
     return ranked(known)[0].family if known else None
 
 
@@ -157,7 +157,7 @@ def _left_out(manifest: Manifest) -> dict[str, str]:
     return reasons
 
 
-def _recall(shelf: Shelf, key: str, families: Sequence[str]) -> tuple[FamilyTime, ...] | None:
+def _recall(shelf: KeptEntries, key: str, families: Sequence[str]) -> tuple[FamilyTime, ...] | None:
     if (found := shelf.recall(_KIND, key)) is None:
         return None
     try:

@@ -15,7 +15,7 @@ from dlgsanet.commands import TrainOptions, plan_train
 from dlgsanet.errors import InputError
 from dlgsanet.imaging.files import write_picture
 from dlgsanet.storage.cache_folder import OFF
-from dlgsanet.storage.shelf import Shelf
+from dlgsanet.storage.shelf import KeptEntries
 
 RECIPE = """
 model = {{ variant = "nano", scale = 2 }}
@@ -93,7 +93,7 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.delenv(OFF)
     for kind, key, size in (("graphs", "a", 3_000_000), ("graphs", "b", 1_000_000), ("births", "c", 1000)):
-        Shelf().keep(kind, key, {"": bytes(size)})
+        KeptEntries().keep(kind, key, {"": bytes(size)})
     os.utime(tmp_path / "dlgsanet" / "graphs" / "a.kept", (1e9, 1e9))
     return tmp_path / "dlgsanet"
 

@@ -17,7 +17,7 @@ from dlgsanet.imaging.photographs import PHOTOGRAPHS
 from dlgsanet.network.count import Size, true_macs
 from dlgsanet.network.model import DLGSANet
 from dlgsanet.numpy_model import NumpyModel
-from dlgsanet.storage.shelf import Shelf, key_of
+from dlgsanet.storage.shelf import KeptEntries, key_of
 from export.graph.block_tensors import block_tensors
 from export.graph.build import build_onnx
 from export.graph.graph import Graph
@@ -181,6 +181,6 @@ def _compressed(model: DLGSANet, options: NetworkOptions, say: Say) -> Compressi
 
 def _chooser(options: NetworkOptions, model: DLGSANet, say: Say) -> Callable[[Target], FormChoice]:
     if options.tune:
-        return Tuner(model, Shelf(options.cache), say)
+        return Tuner(model, KeptEntries(options.cache), say)
     given = options.lowering
     return default_choice if given is None else lambda target: FormChoice(given, "given")

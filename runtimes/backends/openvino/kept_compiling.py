@@ -17,7 +17,7 @@ from typing import Any
 
 from dlgsanet.errors import InputError
 from dlgsanet.storage import json_text, typed_json
-from dlgsanet.storage.shelf import Shelf, key_of
+from dlgsanet.storage.shelf import KeptEntries, key_of
 from runtimes.backends.openvino import ENGINE
 from runtimes.backends.openvino.layers import FileFacts, facts_of
 from runtimes.backends.openvino.protocols import Compiled, IrModel
@@ -35,7 +35,7 @@ class KeptCompiling:
     core: Any
     device: str
     settings: Mapping[str, str | int]
-    shelf: Shelf
+    shelf: KeptEntries
 
     def compiled(self, network: str | None, read: Callable[[], IrModel]) -> tuple[FileFacts, Compiled]:
         """Compile what `read` gives, or load what was compiled of it before; `network`: what tells its files apart,

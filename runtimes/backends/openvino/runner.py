@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from dlgsanet.errors import BackendError, EdgeError, InputError
-from dlgsanet.storage.shelf import Shelf
+from dlgsanet.storage.shelf import KeptEntries
 from runtimes.backends.openvino import ENGINE
 from runtimes.backends.openvino.devices import native_precisions, require_openvino_device
 from runtimes.backends.openvino.kept_compiling import KeptCompiling
@@ -63,7 +63,7 @@ class OpenVinoRunner(Runner):
         device = require_openvino_device(self._options.device, core.available_devices)
         threads = self._options.threads or available_threads()
         model, weights = self._read()
-        compiling = KeptCompiling(core, device, self._settings(device, threads), Shelf(self._options.cache))
+        compiling = KeptCompiling(core, device, self._settings(device, threads), KeptEntries(self._options.cache))
 
         def read() -> IrModel:
             network: IrModel = core.read_model(model, weights)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -12,11 +13,16 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks import run_check
 from benchmarks.accuracy.blocks import BlockNames, block_names, twin_fault
+from benchmarks.accuracy.options import CheckOptions
+from benchmarks.accuracy.plan import plan_check
+from benchmarks.records.accuracy import AccuracyRecord
 from benchmarks.records.inside import BlockRecord
 from benchmarks.records.result_file import read_result
 from benchmarks.report.terminal_blocks import line, worst
 from dlgsanet.checkpoints import save_checkpoint
+from dlgsanet.command_line.voice import PLAIN
 from dlgsanet.errors import InputError
 from dlgsanet.network.config import ModelConfig
 from dlgsanet.network.model import DLGSANet
@@ -94,20 +100,46 @@ def test_all_backends_have_the_same_blocks_and_are_near(clean: dict[str, BlockRe
         assert min(decibels(record, "added_db").values()) > least
 
 
-def test_a_wrong_weight_shows_in_its_block_and_not_before(bundle, model, clean, tmp_path) -> None:
-    """The planted fault: v of the global attention half as large again, in the weights of every artifact."""
-    fake = Path(shutil.copytree(bundle, tmp_path / "fake"))
+def planted(bundle: Path, model: DLGSANet, fake: Path, factor: float) -> int:
+    """A copy of the bundle with v of the global attention `factor` times as large in every artifact; how many places
+    were changed."""
+    shutil.copytree(bundle, fake)
     block = model.deep_feature_extraction[0].body[1]
     weight = block.restormer_attn.qkv_dwconv.weight[24:].numpy()
     hits = 0
     for path in [it for it in fake.rglob("*") if it.suffix in (".onnx", ".bin")]:
         data = path.read_bytes()
         for kind in (np.float32, np.float16):
-            right, wrong = weight.astype(kind).tobytes(), (1.5 * weight).astype(kind).tobytes()
+            right, wrong = weight.astype(kind).tobytes(), (factor * weight).astype(kind).tobytes()
             hits += data.count(right)
             data = data.replace(right, wrong)
         path.write_bytes(data)
-    assert hits == len(NAMES)
+    edit_manifest(fake, lambda entry: None)
+    return hits
+
+
+def test_a_device_that_computes_something_else_is_told_by_its_block(
+    bundle: Path, model: DLGSANet, tmp_path: Path
+) -> None:
+    """As an NPU that compiles windowed attention wrongly: the probes come first, the images are spared, and the block
+    is named unasked. On the processor under another name, since no other device is here."""
+    assert planted(bundle, model, tmp_path / "fake", 200.0) == len(NAMES)
+    options = CheckOptions(tmp_path / "fake", artifacts=("onnxruntime",), device="CPUExecutionProvider", threads=1)
+    found = run_check.measure(plan_check(options), PLAIN)
+    record = found.result.of(AccuracyRecord)[0]
+    assert record.gate == "fail" and not record.images
+    assert re.match(
+        r"CPUExecutionProvider makes another picture: probe tile \w+ is \d+ of 255 levels off", record.reason
+    )
+    assert f"the first block that computes something else is {FAULTY} (" in record.reason
+    right = replace(options, bundle=bundle)
+    assert not run_check.measure(plan_check(right), PLAIN).result.of(BlockRecord)
+
+
+def test_a_wrong_weight_shows_in_its_block_and_not_before(bundle, model, clean, tmp_path) -> None:
+    """The planted fault: v of the global attention half as large again, in the weights of every artifact."""
+    fake = tmp_path / "fake"
+    assert planted(bundle, model, fake, 1.5) == len(NAMES)
     edit_manifest(fake, lambda entry: None)
     for family, record in checked(fake, tmp_path / "r.json").items():
         if record.gate == "not run":

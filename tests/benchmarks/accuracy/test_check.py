@@ -266,6 +266,27 @@ def test_a_fault_that_only_a_probe_tile_shows_is_caught(
     assert {it.probe for it in found.probes} == set(PROBES) and found.likeness is not None
 
 
+def test_with_the_probes_first_another_picture_is_not_run_on_the_images(
+    dataset: Dataset, reference: ReferenceOutputs, nearest: Nearest
+) -> None:
+    seen: list[Array] = []
+
+    class Wrong(type(nearest())):  # type: ignore[misc]
+        """The right shapes and range, and nothing of the picture: as a device whose compiler is wrong."""
+
+        def _infer(self, tile: Array) -> Array:
+            seen.append(tile)
+            return super()._infer(np.ascontiguousarray(tile[:, :, ::-1]))
+
+    checked = check(
+        [subject(Wrong(), "wrong-fp32-8x8"), subject(nearest())], dataset, reference, MODEL, probes_first=True
+    )
+    assert checked.lost == ("wrong-fp32-8x8",) and len(seen) == len(PROBES)
+    wrong, right = record(checked, "wrong-fp32-8x8"), record(checked)
+    assert wrong.gate == "fail" and "makes another picture: probe tile " in wrong.reason and wrong.psnr_db is None
+    assert right == record(check([subject(nearest())], dataset, reference, MODEL))  # the order changes no figure
+
+
 def test_garbage_that_is_no_picture_on_a_probe_tile_is_caught(
     dataset: Dataset, reference: ReferenceOutputs, nearest: Nearest
 ) -> None:

@@ -13,7 +13,7 @@ from dlgsanet.checkpoints.checkpoint import read_checkpoint
 from dlgsanet.errors import GateError
 from dlgsanet.imaging.files import write_picture
 from dlgsanet.storage.cache_folder import OFF
-from dlgsanet.storage.shelf import Shelf
+from dlgsanet.storage.shelf import KeptEntries
 from export import ExportOptions, export_bundle
 from export.machine import kept as kept_module
 from export.networks.dlgsanet import network as dlgsa
@@ -99,7 +99,7 @@ def test_entries_of_other_content_are_made_again(checkpoint: Path, tmp_path: Pat
     exported(checkpoint, tmp_path / "first", options)
     for kind in ("graphs", "births"):
         for path in (home / kind).iterdir():
-            Shelf().keep(kind, path.stem, {"": b"{}", "proof.json": b"[]", "graph.onnx": b""})
+            KeptEntries().keep(kind, path.stem, {"": b"{}", "proof.json": b"[]", "graph.onnx": b""})
     _, did = exported(checkpoint, tmp_path / "second", options)
     assert {it.split(" ")[0] for it in did} == {"rewriting", "proving", "running"}
 

@@ -9,7 +9,7 @@ import pytest
 from dlgsanet.errors import InputError, UnavailableError
 from dlgsanet.network.model import DLGSANet
 from dlgsanet.storage.cache_folder import OFF
-from dlgsanet.storage.shelf import Shelf
+from dlgsanet.storage.shelf import KeptEntries
 from export import ExportOptions, export_bundle
 from export.machine.candidate_runner import medians
 from export.targets.table import Target
@@ -41,7 +41,7 @@ def planted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 def test_the_faster_of_two_planted_candidates_is_chosen(make_model: MakeModel, planted: list[int]) -> None:
     for order in (("basis", "shift"), ("shift", "basis")):
-        choice = Tuner(make_model(), Shelf(on=False), silent, order)(TARGET)
+        choice = Tuner(make_model(), KeptEntries(on=False), silent, order)(TARGET)
         assert choice.lowering == "shift" and choice.how == "measured"
         assert list(choice.ms) == ["shift", "basis"] and choice.ms["shift"] < choice.ms["basis"]
         assert choice.machine["threads"] >= 1 and "numpy" in choice.machine["versions"]
@@ -56,11 +56,11 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_times_are_reused_for_the_same_graphs_only(make_model: MakeModel, planted: list[int], kept: Path) -> None:
-    tuner = Tuner(make_model(), Shelf(), silent, ("basis", "shift"))
+    tuner = Tuner(make_model(), KeptEntries(), silent, ("basis", "shift"))
     first, second = tuner(TARGET), tuner(TARGET)
     assert first == second and len(planted) == 1
     tuner(Target("onnxruntime", "fp32", (24, 20)))
-    Tuner(make_model(channels=18), Shelf(), silent, ("basis", "shift"))(TARGET)
+    Tuner(make_model(channels=18), KeptEntries(), silent, ("basis", "shift"))(TARGET)
     assert len(planted) == 3
 
 
@@ -68,10 +68,10 @@ def test_times_are_reused_for_the_same_graphs_only(make_model: MakeModel, plante
     "content", ["", "[]", '{"basis": 1.0}', '{"basis": 1.0, "shift": "fast"}', '{"basis": 1.0, "shift": -1.0}']
 )
 def test_a_spoilt_entry_is_measured_again(make_model: MakeModel, planted: list[int], kept: Path, content: str) -> None:
-    tuner = Tuner(make_model(), Shelf(), silent, ("basis", "shift"))
+    tuner = Tuner(make_model(), KeptEntries(), silent, ("basis", "shift"))
     tuner(TARGET)
     (file,) = kept.rglob("*.kept")
-    Shelf().keep("forms", file.stem, {"times.json": content.encode()})
+    KeptEntries().keep("forms", file.stem, {"times.json": content.encode()})
     tuner(TARGET)
     assert len(planted) == 2
     tuner(TARGET)
@@ -85,13 +85,13 @@ def test_what_cannot_run_here_keeps_the_default_and_says_why(
         raise UnavailableError("no such device")
 
     monkeypatch.setattr(trial, "time_graphs", missing)
-    choice = Tuner(make_model(), Shelf(on=False), silent, ("basis", "shift"))(TARGET)
+    choice = Tuner(make_model(), KeptEntries(on=False), silent, ("basis", "shift"))(TARGET)
     assert (choice.lowering, choice.how) == (default_choice(TARGET).lowering, "default")
     assert "no such device" in choice.reason
 
 
 def test_a_static_network_is_not_tuned(make_model: MakeModel, planted: list[int]) -> None:
-    choice = Tuner(make_model(dynamic=False), Shelf(on=False), silent)(TARGET)
+    choice = Tuner(make_model(dynamic=False), KeptEntries(on=False), silent)(TARGET)
     assert choice.how == "default" and "static" in choice.reason and not planted
 
 

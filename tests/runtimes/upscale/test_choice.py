@@ -9,7 +9,7 @@ import pytest
 
 from dlgsanet.errors import UnavailableError
 from dlgsanet.storage.cache_folder import OFF
-from dlgsanet.storage.shelf import Shelf
+from dlgsanet.storage.shelf import KeptEntries
 from runtimes.bundle.foreign import Foreign, Pixels
 from runtimes.bundle.manifest import MANIFEST, manifest_json, read_manifest
 from runtimes.runner.contract import RunOptions
@@ -93,7 +93,7 @@ def test_a_damaged_memory_is_made_anew(bundle: Path, times: dict[str, float], tm
     chosen(bundle, [])
     (kept,) = (tmp_path / "cache" / "dlgsanet" / "fastest").iterdir()
     whole = kept.read_bytes()
-    Shelf().keep("fastest", kept.stem, {"times.json": damage.encode()})
+    KeptEntries().keep("fastest", kept.stem, {"times.json": damage.encode()})
     chosen(bundle, [])
     assert kept.read_bytes() == whole and len(timed) == 2
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from dlgsanet.storage.cache_folder import OFF
-from dlgsanet.storage.shelf import Shelf
+from dlgsanet.storage.shelf import KeptEntries
 from runtimes import open_runner
 from runtimes.backends.openvino import kept_compiling
 from runtimes.backends.openvino.kept_compiling import KeptCompiling
@@ -80,9 +80,9 @@ def test_what_is_damaged_or_refused_is_compiled_anew(bundle: Path, home: Path, r
     (path,) = home.iterdir()
     path.write_bytes(path.read_bytes()[:-1])
     assert opened(bundle) == fresh and len(read) == 2
-    Shelf().keep("compiled", path.stem, {"blob": b"of another OpenVINO", "facts.json": b'{"quantized": 0}'})
+    KeptEntries().keep("compiled", path.stem, {"blob": b"of another OpenVINO", "facts.json": b'{"quantized": 0}'})
     assert opened(bundle) == fresh and len(read) == 3
-    Shelf().keep(
+    KeptEntries().keep(
         "compiled", path.stem, {"blob": b"no blob at all", "facts.json": b'{"quantized": 0, "stored_in_int8": false}'}
     )
     assert opened(bundle) == fresh and len(read) == 4
@@ -104,7 +104,7 @@ def test_a_device_that_cannot_write_what_it_compiled(bundle: Path, home: Path, r
 
     model = next((bundle / "openvino").glob("*fp32*.xml"))
     core = Core()
-    compiling = KeptCompiling(core, "CPU", {}, Shelf())
+    compiling = KeptCompiling(core, "CPU", {}, KeptEntries())
     for _ in range(2):
         compiling.compiled("network", lambda: core.real.read_model(model))
     assert len(read) == 2 and not list(home.glob("*"))
