@@ -135,22 +135,18 @@ def check(
     """Measure and judge every subject on every image.
 
     A subject that is not available here, or refused by a lint, becomes a `not run` record, one that crashes, is damaged
-    or gives no picture a failed one; none of them stops the others. With `ladder` every step is also compared with the
-    one before; with `probes_first`, what shows another picture there is not run on the images. `step` is called before
-    each piece of work, at most `steps(...)` times. Raises InputError for a reference or an image that cannot be used.
+    or gives no picture a failed one; none stops the others. With `ladder` every step is compared with the one before;
+    with `probes_first`, what shows another picture there is not run on the images. `step` is called before each piece
+    of work, at most `steps(...)` times. Raises InputError for a reference or an image that cannot be used.
     """
     require_limit(max_drop_db)
     conditions = Conditions(dataset, reference, origin, max_drop_db, limits, below_bicubic)
     tilings = {tile: _Tiling(conditions.protocol(tile)) for tile in _tiles(subjects)}
     enlarged: list[Tiled] = []
-    shelf = Shelf()
-    rungs = Ladder(subjects, reference) if ladder else None
+    shelf, rungs = Shelf(), Ladder(subjects, reference) if ladder else None
     with ExitStack() as stack:
         runs = [_open(subject, stack, step) for subject in subjects]
-        if probes_first:
-            _probe(runs, dataset, reference, origin.scale, step)
-            for run in runs:
-                run.gives_up()
+        _probe_first(runs if probes_first else (), dataset, reference, origin.scale, step)
         for sample in dataset.samples():
             if origin.scale > 1:  # else there is nothing to enlarge
                 enlarged.append(bicubic(sample, next(iter(tilings.values())).protocol))
@@ -160,8 +156,7 @@ def check(
             outputs.pop(reference.whole_name, None)
             if outputs and shelf.wants(drop):
                 shelf = shelf.put(make_crop(sample, dataset, origin.sha256, outputs), drop)
-        if not probes_first:
-            _probe(runs, dataset, reference, origin.scale, step)
+        _probe(() if probes_first else runs, dataset, reference, origin.scale, step)
     checked = _judged(runs, tilings, enlarged, rungs.records(conditions) if rungs else (), conditions)
     return replace(checked, crops=shelf.crops)
 
@@ -298,6 +293,15 @@ def _probe(
                         _one_probe(run, name, tile, to_8_bits(sr) if run.subject.pictures else sr)
             except EdgeError as error:
                 run.stops(error)
+
+
+def _probe_first(
+    runs: Sequence[_Run], dataset: Dataset, reference: ReferenceOutputs, scale: int, step: Callable[[str], None]
+) -> None:
+    """As `_probe`; what shows another picture takes no further part."""
+    _probe(runs, dataset, reference, scale, step)
+    for run in runs:
+        run.gives_up()
 
 
 def _one_probe(run: _Run, name: str, tile: Tile, reference: Array) -> None:

@@ -89,32 +89,28 @@ def bench(
     """Measure all contestants, `runs` rounds after WARMUP; `pictures` are 1 x 3 x tile float32 in [0, 1].
 
     `limits` (of `threads`) take part in every round. `power_log`: see `energy_meter`; `metered`: the energy of this
-    machine is that of the contestants, which no server's is.
-
-    One that is not available becomes a `not run` record, one that crashes, is damaged or gives no picture a failed one.
-    `step` is called before each of `steps(...)` pieces of work. Raises InputError for too few runs.
+    machine is that of the contestants, which no server's is. One that is not available becomes a `not run` record, one
+    that crashes, is damaged or gives no picture a failed one. `step` is called before each of `steps(...)` pieces of
+    work. Raises InputError for too few runs.
     """
     if runs < MIN_RUNS:
         raise InputError(f"expected at least {MIN_RUNS} runs for a 95 % interval, found {runs}")
     before, entries = temperatures(), []
     for contestant in contestants:
         step(f"{contestant.name}: loading in a process of its own")
-        picture = pictures[contestant.tile]
-        energy = EnergyAlone(picture, power_log) if metered else None
-        entries.append(_footprint(contestant, picture, origin.scale, runs, energy))
+        energy = EnergyAlone(pictures[contestant.tile], power_log) if metered else None
+        entries.append(_footprint(contestant, pictures[contestant.tile], origin.scale, runs, energy))
     with ExitStack() as stack:
         opened = [_open(entry, stack, pictures[entry.contestant.tile]) for entry in entries]
         tasks = {entry.contestant.name: task for entry, task in opened if task}
         tasks |= {limit.name: limit.task for limit in limits if tasks}
         samples = time_interleaved(tasks, warmup=WARMUP, runs=runs, progress=lambda: step("timing, one round of all"))
-        opened = [
-            (replace(entry, device_ms=entry.run.device_ms() if entry.run else {}), task) for entry, task in opened
-        ]
+        timed = [replace(entry, device_ms=entry.run.device_ms() if entry.run else {}) for entry, _ in opened]
     state = PowerState("", None, supply(), governor(), before, temperatures())
-    records = [_record(entry, samples.get(entry.contestant.name, []), origin, state) for entry, _ in opened]
-    crashed = tuple(entry.crash for entry, _ in opened if entry.crash)
+    records = [_record(entry, samples.get(entry.contestant.name, []), origin, state) for entry in timed]
+    crashed = tuple(entry.crash for entry in timed if entry.crash)
     reached = [limit_record(limit, samples[limit.name], threads) for limit in limits if limit.name in samples]
-    damaged = tuple(entry.damage for entry, _ in opened if entry.damage)
+    damaged = tuple(entry.damage for entry in timed if entry.damage)
     return Timed(tuple(records), crashed, damaged, tuple(reached))
 
 

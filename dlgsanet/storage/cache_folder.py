@@ -17,7 +17,7 @@ KEPT = "*.kept"
 
 
 @dataclass(frozen=True)
-class Kind:
+class CacheKind:
     """`what` is kept below the folder of this name; `files` match what `clear` removes, and nothing else does it."""
 
     what: str
@@ -25,17 +25,17 @@ class Kind:
 
 
 KINDS = {
-    "graphs": Kind("networks rewritten, with their proofs"),
-    "references": Kind("what reference networks make of a bundle's pictures"),
-    "calibrations": Kind("INT8 ranges that were learnt"),
-    "births": Kind("what artifacts showed when they were exported"),
-    "forms": Kind("times of the forms of the dynamic convolution"),
-    "fastest": Kind("times of a bundle's artifacts"),
-    "compiled": Kind("networks that OpenVINO compiled"),
-    "operators": Kind("C operators of training, compiled", "*.so"),
-    "searches": Kind("what searches for INT8 layers measured", "*/*.jsonl"),
-    "tensorrt": Kind("TensorRT's timings of kernels", "*.timing"),
-    "inductor": Kind("torch.compile's own cache", "*"),
+    "graphs": CacheKind("networks rewritten, with their proofs"),
+    "references": CacheKind("what reference networks make of a bundle's pictures"),
+    "calibrations": CacheKind("INT8 ranges that were learnt"),
+    "births": CacheKind("what artifacts showed when they were exported"),
+    "forms": CacheKind("times of the forms of the dynamic convolution"),
+    "fastest": CacheKind("times of a bundle's artifacts"),
+    "compiled": CacheKind("networks that OpenVINO compiled"),
+    "operators": CacheKind("C operators of training, compiled", "*.so"),
+    "searches": CacheKind("what searches for INT8 layers measured", "*/*.jsonl"),
+    "tensorrt": CacheKind("TensorRT's timings of kernels", "*.timing"),
+    "inductor": CacheKind("torch.compile's own cache", "*"),
 }
 """All that this project keeps, each kind in a folder of its own."""
 
