@@ -13,9 +13,6 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from dlgsanet.errors import UnavailableError
 from export.machine.journal import Journal
 from export.quantization.layer_choice.sensitivity import CandidateOpener, Say
@@ -30,12 +27,12 @@ FLAT_LEVELS, BUSY_LEVELS = 0.6, 1.0
 `check` allows INT8, since another processor rounds otherwise."""
 
 AT_ONCE = 8
-"""Layers that leave before all others are run again: what they move adds up nearly, not exactly."""
+"""One of so many layers may leave before all others are run again: what they move adds up nearly, not exactly."""
 
 FAINT = 0.05
-"""What a layer moves the worst tile by, in shares of what is allowed, below which it does not leave beside others."""
+"""What a layer must move the worst tile by itself, in shares of what is allowed, to leave."""
 
-Moved = NDArray[np.float64]
+Moved = list[float]
 """By how much each colour's mean moved on a tile, in shares of what is allowed; signed."""
 
 
@@ -63,7 +60,7 @@ class ProbeYardstick:
     def _moved(self, run: Runner, name: str) -> Moved:
         sr = run.infer(probe(name, self.bench.target.tile))
         allowed = FLAT_LEVELS if name in FLAT else BUSY_LEVELS
-        return np.array(probe_figures(name, sr, self.answers[name]).shift) / allowed
+        return [shift / allowed for shift in probe_figures(name, sr, self.answers[name]).shift]
 
 
 def probe_yardstick(bench: CandidateOpener) -> ProbeYardstick:
@@ -75,18 +72,19 @@ def probe_yardstick(bench: CandidateOpener) -> ProbeYardstick:
 
 
 def held_on_probes(measure: ProbeYardstick, layers: Sequence[str], journal: Journal, say: Say) -> OnProbes:
-    """Those of `layers` with which no probe tile moves farther than is allowed; all of them where the rest would be too
-    few to call the network INT8. Where all together hold, nothing more is measured. Raises OutputError."""
+    """Those of `layers` with which no probe tile moves farther than is allowed; all of them where none moves the worst
+    tile by itself, or the rest would be too few to call the network INT8. Where all together hold, nothing more is
+    measured. Raises OutputError."""
     parts, staying = units(layers), tuple(layers)
-    worst = first = _Worst.of(measure.moved(layers))
+    worst = first = _together(staying, measure, journal)
     while worst.share > 1:
         leaving = _those_that_leave(worst, parts, measure, journal, say)
         parts = {unit: names for unit, names in parts.items() if unit not in leaving}
         staying = _layers(parts, parts)
-        if not measure.bench.named(staying):
+        if not leaving or not measure.bench.named(staying):
             told = f"{first.tile} moves by {first.share:.1f} times what is allowed, and too few layers move it less"
             return OnProbes(tuple(layers), told)
-        worst = _Worst.of(measure.moved(staying))
+        worst = _together(staying, measure, journal)
         say(f"{len(staying)} of {len(layers)} layers: {worst.tile} moves by {worst.share:.2f} of what is allowed")
     left = len(layers) - len(staying)
     return OnProbes(staying, f"{left} more stay for what they do to the probe tiles" if left else "")
@@ -106,29 +104,36 @@ class _Worst:
 
     @classmethod
     def of(cls, moved: Mapping[str, Moved]) -> _Worst:
-        tile = max(moved, key=lambda name: float(np.abs(moved[name]).max()))
-        colour = int(np.abs(moved[tile]).argmax())
-        return cls(tile, colour, float(moved[tile][colour]))
+        _, tile, colour = max((abs(it), tile, place) for tile, its in moved.items() for place, it in enumerate(its))
+        return cls(tile, colour, moved[tile][colour])
+
+
+def _together(layers: Sequence[str], measure: ProbeYardstick, journal: Journal) -> _Worst:
+    return _Worst.of(journal.once(_key("all", layers), lambda: measure.moved(layers)))
+
+
+def _key(tile: str, layers: Sequence[str]) -> str:
+    return f"{tile} {hashlib.sha256(chr(10).join(layers).encode()).hexdigest()[:16]}"
 
 
 def _those_that_leave(
     worst: _Worst, parts: Mapping[str, Sequence[str]], measure: ProbeYardstick, journal: Journal, say: Say
 ) -> list[str]:
-    """The units without which the worst tile holds if what they move it by adds up; at most AT_ONCE."""
-    sign = np.sign(worst.moved)
+    """The units without which the worst tile holds if what each moves it by adds up; at most one in AT_ONCE. They are
+    measured beside floats: beside others that move it, too, one may make good what another spoils."""
+    sign = 1 if worst.moved > 0 else -1
 
     def ask(some: Sequence[str]) -> float:
         layers = _layers(parts, some)
-        key = hashlib.sha256("\n".join(layers).encode()).hexdigest()[:16]
-        found = journal.once(f"{worst.tile} {key}", lambda: measure.moved(layers, (worst.tile,))[worst.tile].tolist())
+        found = journal.once(_key(worst.tile, layers), lambda: measure.moved(layers, (worst.tile,))[worst.tile])
         say(f"{len(some)} layers move {worst.tile} by {sign * found[worst.colour]:.2f} of what is allowed")
-        return float(sign * found[worst.colour])
+        return sign * found[worst.colour]
 
     sums, left = Halving(tuple(parts), ask), list[str]()
     moves = worst.share
-    while moves > 1 and len(left) < min(AT_ONCE, len(parts)):
+    while moves > 1 and len(left) < max(1, len(parts) // AT_ONCE):
         unit, alone = sums.take_largest()
-        if left and alone < FAINT:  # what is left is done by several together: they are run again
+        if alone < FAINT:
             break
         left.append(unit)
         moves -= alone
