@@ -23,6 +23,7 @@ BUILT_IN = (
     "export.backends.tensorrt.entry:BACKEND",
     "export.backends.tensorrt.entry:RTX_BACKEND",
     "export.backends.litert.entry:BACKEND",
+    "export.backends.executorch.entry:BACKEND",
 )
 
 

@@ -12,6 +12,7 @@ from types import ModuleType
 
 from dlgsanet.errors import UnavailableError
 from runtimes.backends.coreml.entry import BACKEND as COREML
+from runtimes.backends.executorch.entry import BACKEND as EXECUTORCH
 from runtimes.backends.interface.backend import Backend, Judge
 from runtimes.backends.interface.plug_ins import plug_ins
 from runtimes.backends.kserve.entry import BACKEND as KSERVE
@@ -25,7 +26,8 @@ from runtimes.bundle.manifest import Artifact
 from runtimes.runner.contract import Runner, RunOptions
 
 BUILT_IN: Mapping[str, Backend] = {
-    entry.name: entry for entry in (ONNXRUNTIME, OPENVINO, TORCH, COREML, TENSORRT, TENSORRT_RTX, LITERT, KSERVE)
+    entry.name: entry
+    for entry in (ONNXRUNTIME, OPENVINO, TORCH, COREML, TENSORRT, TENSORRT_RTX, LITERT, EXECUTORCH, KSERVE)
 }
 
 

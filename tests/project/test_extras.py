@@ -43,10 +43,11 @@ def test_a_device_gets_the_core_and_its_backend_and_no_more() -> None:
     assert distributions(["onnxruntime"]) == {"onnxruntime"}
     assert distributions(["coreml"]) == {"coremltools"}
     assert distributions(["litert"]) == {"ai-edge-litert", "flatbuffers"}
+    assert distributions(["executorch"]) == {"executorch", "torchao"}
 
 
 def test_all_is_everything_but_what_needs_a_machine_or_an_environment_of_its_own() -> None:
-    of_its_own = {"all", "dev", "fleet", "peers", "server", "site", "tensorrt-rtx", "zoo"}
+    of_its_own = {"all", "dev", "executorch", "fleet", "peers", "server", "site", "tensorrt-rtx", "zoo"}
     others = [name for name in extras() if name not in of_its_own]
     assert distributions(["all"]) == distributions(others)
 

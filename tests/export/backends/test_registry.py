@@ -14,7 +14,19 @@ from export.targets.row import Row
 
 def test_the_versions_that_count_are_those_of_the_backends() -> None:
     assert registry.tools() == (
-        *("torch", "numpy", "onnx", "onnxruntime", "openvino", "nncf", "coremltools", "tensorrt-rtx", "ai-edge-litert"),
+        *(
+            "torch",
+            "numpy",
+            "onnx",
+            "onnxruntime",
+            "openvino",
+            "nncf",
+            "coremltools",
+            "tensorrt-rtx",
+            "ai-edge-litert",
+            "executorch",
+            "torchao",
+        ),
     )
     assert set(registry.timed_tools()) == {"numpy", "onnxruntime", "openvino", "nncf", "ai-edge-litert"}
 

@@ -45,7 +45,15 @@ def bring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
 
 def test_our_backends_are_found_in_the_order_of_the_table() -> None:
     found = discover()
-    assert tuple(found.entries) == ("onnxruntime", "openvino", "coreml", "tensorrt", "tensorrt-rtx", "litert")
+    assert tuple(found.entries) == (
+        "onnxruntime",
+        "openvino",
+        "coreml",
+        "tensorrt",
+        "tensorrt-rtx",
+        "litert",
+        "executorch",
+    )
     assert all(isinstance(backend_of(name), Backend) for name in found.entries)
 
 
@@ -66,7 +74,7 @@ def test_a_backend_of_others_stands_behind_ours(bring: Callable[..., discovery.F
 )
 def test_a_broken_one_is_said_and_ours_stay(bring: Callable[..., discovery.Found], text: str, said: str) -> None:
     found = bring("brought_badly", text)
-    assert len(found.entries) == 6
+    assert len(found.entries) == 7
     assert found.broken == {"foreign": f"package 'brought_badly' cannot be used: {said}"}
 
 

@@ -63,7 +63,15 @@ def test_refused_pairs_are_not_in_the_table() -> None:
         (
             [],
             ["int8"],
-            ["onnxruntime-int8", "openvino-int8", "coreml-int8", "tensorrt-int8", "tensorrt-rtx-int8", "litert-int8"],
+            [
+                "onnxruntime-int8",
+                "openvino-int8",
+                "coreml-int8",
+                "tensorrt-int8",
+                "tensorrt-rtx-int8",
+                "litert-int8",
+                "executorch-int8",
+            ],
         ),
         (["openvino-int8-mixed"], [], ["openvino-int8-mixed"]),
         (["onnxruntime"], [], ["onnxruntime-fp32"]),
@@ -72,7 +80,15 @@ def test_refused_pairs_are_not_in_the_table() -> None:
         (
             [],
             ["fp32"],
-            ["onnxruntime-fp32", "openvino-fp32", "coreml-fp32", "tensorrt-fp32", "tensorrt-rtx-fp32", "litert-fp32"],
+            [
+                "onnxruntime-fp32",
+                "openvino-fp32",
+                "coreml-fp32",
+                "tensorrt-fp32",
+                "tensorrt-rtx-fp32",
+                "litert-fp32",
+                "executorch-fp32",
+            ],
         ),
         (["coreml-pal6"], [], ["coreml-pal6"]),
         ([], ["pal4"], ["coreml-pal4"]),

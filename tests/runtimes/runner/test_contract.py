@@ -21,6 +21,7 @@ from runtimes.runner import contract
 from runtimes.runner.contract import OutputError, RunInfo, Runner, RunOptions
 from runtimes.runner.tiling import upscale_tiled
 from tests.runtimes.backends.coreml.fake_coreml import pretend
+from tests.runtimes.backends.executorch import executorch_kit
 from tests.runtimes.backends.litert.litert_kit import NAME as LITERT_NAME
 from tests.runtimes.backends.litert.litert_kit import add_artifact, tiny_tflite
 from tests.runtimes.backends.tensorrt.fakes.fake_cuda import FakeCuda
@@ -31,13 +32,13 @@ INTERPRETERS = ("coreml-reference", "tensorrt-reference")
 FAKES = ("coreml", "tensorrt")  # engines that this machine has not: stand-ins that compute the tiny network in NumPy
 
 
-@pytest.fixture(params=["torch", "onnxruntime", "openvino", "litert", *INTERPRETERS, *FAKES])
+@pytest.fixture(params=["torch", "onnxruntime", "openvino", "litert", "executorch", *INTERPRETERS, *FAKES])
 def make(request: pytest.FixtureRequest, bundle: Path, kit) -> Make:
     """A maker of closed runners of the tiny network on its 16x16 tile."""
     backend: str = request.param
     if backend == "torch":
         return lambda: TorchRunner(kit.numpy, kit.scale, kit.tile, "tiny", threads=1)
-    if backend in ("litert", *INTERPRETERS, *FAKES):
+    if backend in ("litert", "executorch", *INTERPRETERS, *FAKES):
         maker: Make = request.getfixturevalue(backend.replace("-", "_"))
         return maker
     pytest.importorskip(backend)
@@ -48,6 +49,12 @@ def make(request: pytest.FixtureRequest, bundle: Path, kit) -> Make:
 def litert(bundle: Path, kit) -> Make:
     add_artifact(bundle, kit, tiny_tflite(kit))
     return lambda: open_runner(bundle, LITERT_NAME, threads=1)
+
+
+@pytest.fixture
+def executorch(bundle: Path, kit) -> Make:
+    name = executorch_kit.add_artifact(bundle, kit, executorch_kit.compiled(kit.onnx_bytes()), tile=kit.tile).id
+    return lambda: open_runner(bundle, name, threads=1)
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""ExecuTorch: `.pte` files, made from the graph by `torch.export` and a delegate of ExecuTorch."""

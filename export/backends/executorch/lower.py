@@ -1,0 +1,79 @@
+"""ONNX -> ExecuTorch's program, in a process of its own: its tools take seconds to import and talk a lot.
+
+Run as `python -m export.backends.executorch.lower` it does a LowerJob.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dlgsanet.errors import BackendError
+from export.machine.child_process import do_job, run_job
+
+if TYPE_CHECKING:
+    from executorch.exir.backend.partitioner import Partitioner
+
+
+@dataclass(frozen=True)
+class LowerJob:
+    """What the process is asked: the file `onnx` (fp32, or with pairs around INT8 layers) as `program`, for the
+    `delegate` of DELEGATES."""
+
+    onnx: str
+    program: str
+    delegate: str
+
+
+def lower(onnx_file: Path, program: Path, delegate: str) -> None:
+    """Write `program` (.pte). Raises InputError for a form of an operator that has none here, BackendError with the
+    last line that the tools said when they fail."""
+    job = LowerJob(str(onnx_file), str(program), delegate)
+    run_job(
+        "export.backends.executorch.lower", job, f"ExecuTorch could not make {program.name} for {delegate}", program
+    )
+
+
+def _xnnpack() -> Partitioner:
+    from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
+
+    return XnnpackPartitioner()
+
+
+def _vulkan() -> Partitioner:
+    from executorch.backends.vulkan.partitioner.vulkan_partitioner import VulkanPartitioner
+
+    return VulkanPartitioner()
+
+
+XNNPACK, VULKAN = "xnnpack", "vulkan"
+DELEGATES: dict[str, Callable[[], Partitioner]] = {XNNPACK: _xnnpack, VULKAN: _vulkan}
+
+
+def _lower(job: LowerJob) -> None:
+    warnings.simplefilter("ignore")
+    logging.disable(logging.WARNING)
+    import onnx
+    import torch
+    from executorch.exir import to_edge_transform_and_lower
+
+    from export.backends.executorch.onnx_module import OnnxModule
+    from export.graph.graph import Graph
+
+    graph = Graph(onnx.load(job.onnx))
+    module = OnnxModule(graph).eval()
+    shape = tuple(side.dim_value for side in graph.model.graph.input[0].type.tensor_type.shape.dim)
+    with torch.no_grad():
+        exported = torch.export.export(module, (torch.zeros(shape),))
+        made = to_edge_transform_and_lower(exported, partitioner=[DELEGATES[job.delegate]()]).to_executorch()
+    if not made.executorch_program.execution_plan[0].delegates:
+        raise BackendError(f"ExecuTorch's {job.delegate} took no operator of the network")
+    Path(job.program).write_bytes(made.buffer)
+
+
+if __name__ == "__main__":
+    do_job(LowerJob, _lower)

@@ -1,0 +1,5 @@
+"""ExecuTorch: its engine; beside it the entry, the engine's own module, the reader of its files, probe and runner."""
+
+from runtimes.backends.interface.engines import Engine
+
+ENGINE = Engine("executorch", "executorch", "executorch")
