@@ -44,14 +44,8 @@ def _xnnpack() -> Partitioner:
     return XnnpackPartitioner()
 
 
-def _vulkan() -> Partitioner:
-    from executorch.backends.vulkan.partitioner.vulkan_partitioner import VulkanPartitioner
-
-    return VulkanPartitioner()
-
-
-XNNPACK, VULKAN = "xnnpack", "vulkan"
-DELEGATES: dict[str, Callable[[], Partitioner]] = {XNNPACK: _xnnpack, VULKAN: _vulkan}
+XNNPACK = "xnnpack"
+DELEGATES: dict[str, Callable[[], Partitioner]] = {XNNPACK: _xnnpack}
 
 
 def _lower(job: LowerJob) -> None:
