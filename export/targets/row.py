@@ -17,8 +17,13 @@ LOWERINGS = (BASIS, BASIS_FUSED, BASIS_GROUPED, BASIS_BY_CHANNELS, SHIFT, BY_ROW
 
 OPSETS = (18, 19, 20, 21)  # ONNX operator sets that export.graph.build writes
 DEFAULT_OPSET = 18
-DEPLOYMENTS = ("iOS16", "iOS17", "iOS18")  # oldest systems: iOS17 is also macOS14, and so on
+DEPLOYMENTS = ("iOS16", "iOS17", "iOS18", "iOS26")  # oldest systems: iOS17 is also macOS14, and so on
 DEFAULT_DEPLOYMENT = "iOS17"
+
+
+def since(deployment: str, first: str) -> bool:
+    """Whether a system has what `first` brought; both of DEPLOYMENTS."""
+    return DEPLOYMENTS.index(deployment) >= DEPLOYMENTS.index(first)
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from export.backends.coreml.operations import OPERATORS
 from export.graph.attributes import attributes_of
 from export.graph.block_tensors import block_of
 from export.graph.graph import MAX_RANK, Graph
+from export.targets.row import since
 
 if TYPE_CHECKING:
     import onnx
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from coremltools.converters.mil.mil import Program, Var
 
 INPUT, OUTPUT = "lr", "sr"
+BLOCKWISE = "iOS18"  # the first system with scales for each block of a constant
 HALF_TINY = np.float16(2.0**-14)
 """The smallest normal fp16 number. A constant below it guards a division: as a zero, it would not."""
 
@@ -139,7 +141,7 @@ class _Translator:
         ints = [self._ints(name) for name in node.input]
         arrays = [self.arrays.get(name) for name in node.input]
         name, attributes = self.names.of(node.name), attributes_of(node)
-        blockwise = self.options.target == "iOS18"
+        blockwise = since(self.options.target, BLOCKWISE)
         made = write(Call(self.mb, self._share, name, inputs, ints, arrays, attributes, self.options.half, blockwise))
         outputs = made if isinstance(made, (list, tuple)) else [made]
         self.values.update(zip(node.output, outputs, strict=True))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dlgsanet.errors import InputError, unknown
+from export.targets.row import since
 from export.targets.table import Target
 
 FIXED = "fixed"
@@ -47,7 +48,7 @@ def _require_functions(packages: Sequence[Target]) -> None:
             f"--shapes {FUNCTIONS} puts several tiles into one package, found one tile: give --tile again, or leave "
             "--shapes out"
         )
-    if packages[0].deployment != FUNCTIONS_DEPLOYMENT:
+    if not since(packages[0].deployment, FUNCTIONS_DEPLOYMENT):
         raise InputError(
             f"--shapes {FUNCTIONS} needs packages with several functions, which came with iOS18 and macOS15, found "
             f"--deployment {packages[0].deployment}: give --deployment {FUNCTIONS_DEPLOYMENT}, or leave --shapes out "

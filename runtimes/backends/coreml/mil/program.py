@@ -15,8 +15,8 @@ from runtimes.backends.coreml.mil.tensor_types import DTYPES, MAX_ELEMENTS, NUMP
 from runtimes.file_formats import protobuf as wire
 
 WHAT = "a Core ML model"
-VERSIONS = (7, 8, 9)
-"""Specification versions that are understood: iOS 16, 17, 18 and the macOS of the same years."""
+VERSIONS = (7, 8, 9, 10)
+"""Specification versions that are understood: iOS 16, 17, 18, 26 and the macOS of the same years."""
 
 IMAGE_RGB = 20
 MAIN = "main"  # the function of a package that has one

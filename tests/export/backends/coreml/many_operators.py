@@ -74,24 +74,24 @@ def with_stated_sides(model: onnx.ModelProto) -> onnx.ModelProto:
     return model
 
 
-def results(cases: Mapping[str, Case], folder: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Name -> (ONNX Runtime's, the package's as the interpreter has it), in fp32."""
+def results(cases: Mapping[str, Case], folder: Path, system: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Name -> (ONNX Runtime's, the package's for `system` as the interpreter has it), in fp32."""
     import onnxruntime
 
     made = one_graph(cases)
     lr = np.random.default_rng(0).random((1, 3, *TILE), np.float32)
     wanted = onnxruntime.InferenceSession(made.SerializeToString()).run(None, {"lr": lr})[0]
-    found = converted(made, folder, lr)
+    found = converted(made, folder, lr, system)
     shapes = {it.name: [dim.dim_value for dim in it.type.tensor_type.shape.dim] for it in made.graph.value_info}
     ends = np.cumsum([prod(shapes[name]) for name in cases])[:-1]
     assert found.shape == wanted.shape
     return dict(zip(cases, zip(np.split(wanted, ends), np.split(found, ends), strict=True), strict=True))
 
 
-def converted(made: onnx.ModelProto, folder: Path, lr: np.ndarray) -> np.ndarray:
+def converted(made: onnx.ModelProto, folder: Path, lr: np.ndarray, system: str = "iOS17") -> np.ndarray:
     """What the package of a model computes."""
     onnx.save(made, folder / "g.onnx")
-    options = PackageOptions("fp32", TILE, 1, False, "iOS17", "x")
+    options = PackageOptions("fp32", TILE, 1, False, system, "x")
     convert_coreml(folder / "g.onnx", folder / "p.mlpackage", options, label(options, {}, {}))
     inside = folder / "p.mlpackage" / "Data/com.apple.CoreML"
     weights = {f"@model_path/weights/{path.name}": path.read_bytes() for path in inside.glob("weights/*")}

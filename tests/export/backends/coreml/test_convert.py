@@ -109,18 +109,19 @@ def test_tables_get_better_with_their_size(make_model, lr, expected, tmp_path) -
 
 
 @pytest.mark.slow
-def test_operators_of_ios_18_say_the_same_as_those_before(made, lr, tmp_path) -> None:
+@pytest.mark.parametrize("newer", ["iOS18", "iOS26"])
+def test_operators_of_newer_systems_say_the_same_as_those_before(made, lr, tmp_path, newer) -> None:
     """Quantized weights and tables have other operators there; what they decompress to is what it was, bit for bit."""
     checkpoint = made / read_manifest(made).reference.checkpoint
     names = ("coreml-int8", "coreml-int8w", "coreml-pal8", "coreml-pal6", "coreml-pal4")
-    for system in ("iOS17", "iOS18"):
+    for system in ("iOS17", newer):
         options = ExportOptions(names, (TILE,), calibration=CalibrationOptions("", 8), deployment=system)
         export_bundle(checkpoint, tmp_path / system, options)
-    for artifact in read_manifest(tmp_path / "iOS18").artifacts:
-        kinds = {operation.kind for operation in read_package(tmp_path / "iOS18", artifact)[0].operations}
+    for artifact in read_manifest(tmp_path / newer).artifacts:
+        kinds = {operation.kind for operation in read_package(tmp_path / newer, artifact)[0].operations}
         assert "constexpr_affine_dequantize" not in kinds and any(kind.startswith("constexpr_") for kind in kinds)
         found = []
-        for system in ("iOS17", "iOS18"):
+        for system in ("iOS17", newer):
             with open_runner(tmp_path / system, artifact.id, device=REFERENCE) as run:
                 assert run.info.reported_precision == artifact.precision
                 found.append(run.infer(lr))

@@ -39,9 +39,11 @@ CASES: dict[str, Case] = {
 }
 
 
-@pytest.fixture(scope="module")
-def computed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    return results(CASES, tmp_path_factory.mktemp("others"))
+@pytest.fixture(scope="module", params=["iOS17", "iOS26"])
+def computed(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    return results(CASES, tmp_path_factory.mktemp("others"), request.param)
 
 
 @pytest.mark.parametrize("name", CASES)

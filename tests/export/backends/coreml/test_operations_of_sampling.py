@@ -77,9 +77,11 @@ CASES: dict[str, Case] = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def computed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    return results(CASES, tmp_path_factory.mktemp("sampling"))
+@pytest.fixture(scope="module", params=["iOS17", "iOS26"])
+def computed(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    return results(CASES, tmp_path_factory.mktemp("sampling"), request.param)
 
 
 @pytest.mark.parametrize("name", CASES)
