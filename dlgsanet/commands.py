@@ -18,7 +18,6 @@ from dlgsanet.command_line.words import completing
 from dlgsanet.errors import unknown
 from dlgsanet.imaging.limits import DEFAULT_MEGAPIXELS, MaxMegapixels, at_most
 from dlgsanet.storage.cache_folder import KINDS, Lying, clear, lying, user_cache
-from dlgsanet.storage.shelf import LIMIT
 
 if TYPE_CHECKING:
     from dlgsanet.training.configuration.read import TrainConfig
@@ -89,6 +88,8 @@ def cache(options: CacheOptions, voice: Voice) -> None:
     Everything can be made again. What was not used for longest goes by itself when all of it together becomes too
     large.
     """
+    from dlgsanet.storage.shelf import LIMIT
+
     if options.kind is not None and options.kind not in KINDS:
         raise unknown("kind", options.kind, KINDS)
     kinds = [it for it in KINDS if options.kind in (None, it)]

@@ -186,8 +186,8 @@ HEAVY = {"numpy", "PIL", "torch", "onnx", "onnxruntime", "openvino", "coremltool
     [
         ("import runtimes", 1),
         ("door(['--help'])", 5),
-        ("door(['formats', '--json'])", 62),
-        *((f"door(['{verb}', '--help'])", 62) for verb in door.VERBS),
+        ("door(['formats', '--json'])", 64),
+        *((f"door(['{verb}', '--help'])", 64) for verb in door.VERBS),
     ],
 )
 def test_it_starts_with_few_modules(code: str, most: int) -> None:

@@ -134,7 +134,7 @@ def test_an_unsupported_specification_version_is_one_line(packages, kit) -> None
     data = (packages / MODEL).read_bytes()
     assert data[:2] == b"\x08\x08"  # field 1, version 8
     rewrite_file(kit, packages, MODEL, b"\x08\x63" + data[2:])
-    with pytest.raises(InputError, match="version 7 to 9, found 99") as caught:
+    with pytest.raises(InputError, match="version 7 to 10, found 99") as caught:
         opened(packages).__enter__()
     assert "\n" not in str(caught.value)
 

@@ -18,7 +18,7 @@ def outputs() -> dict[str, np.ndarray]:
 
 
 def test_what_eyes_see_comes_back_to_a_hundredth_of_a_level(tmp_path: Path) -> None:
-    path = tmp_path / "deep" / "probes.zip"
+    path = tmp_path / "probes.zip"
     path.write_bytes(packed_probes(outputs()))
     found = load_probes(path, ("text", "unknown"), SHAPE)
     assert list(found) == ["text"] and found["text"].dtype == np.float32
