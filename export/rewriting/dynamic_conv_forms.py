@@ -21,7 +21,6 @@ from export.rewriting.conv_algebra import conv_like, split
 TAPS = KERNEL * KERNEL
 EDGE = KERNEL // 2
 BAND = 1 << 14  # pixels: 48 maps of so many float32 are 3 MB
-LANES = 16  # channels that `basis-by-channels` computes at once: what engines keep side by side
 GROUP = 4  # steered answers that `basis-grouped` computes at once
 
 
@@ -212,33 +211,6 @@ class BasisGrouped(nn.Module):
             answers = conv(torch.cat([u] * size, 1)).reshape(size, self.channels, h, w)
             total = total + torch.sum(answers * part.reshape(size, 1, h, w), 0, True)
         return total
-
-
-class BasisByChannels(nn.Module):
-    """`basis` for LANES channels after the others, whose answers then stay in a core's own cache: channels do not mix,
-    so every number is the same."""
-
-    def __init__(self, last: nn.Conv2d, tile: tuple[int, int]) -> None:
-        super().__init__()
-        weight, bias = _basis(last)
-        channels, self.rank = int(weight.shape[0]), int(weight.shape[1])
-        starts = range(0, channels, LANES)
-        self.sizes = [min(LANES, channels - start) for start in starts]
-        self.steered = nn.ModuleList(
-            _depthwise(weight[start : start + LANES, r]) for start in starts for r in range(self.rank)
-        )
-        self.constants = nn.ModuleList(_depthwise(bias[start : start + LANES]) for start in starts)
-
-    def forward(self, u: Tensor, z: Tensor) -> Tensor:
-        maps = split(z, [1] * self.rank, 1)
-        convs = iter(self.steered)
-        answers = []
-        for constant, part in zip(self.constants, split(u, self.sizes, 1), strict=True):
-            total: Tensor = constant(part)
-            for z_r in maps:
-                total = total + next(convs)(part) * z_r
-            answers.append(total)
-        return torch.cat(answers, 1)
 
 
 def _sum(parts: list[Tensor]) -> Tensor:

@@ -16,7 +16,6 @@ from dlgsanet.network.layers import MHDLSA, FilterNetwork
 from export.rewriting.conv_algebra import compose_1x1
 from export.rewriting.dynamic_conv_forms import (
     Basis,
-    BasisByChannels,
     BasisFused,
     BasisGrouped,
     ChannelsLast,
@@ -26,16 +25,7 @@ from export.rewriting.dynamic_conv_forms import (
     Unfold,
 )
 from export.rewriting.pass_contract import Outcome, Pass, PassContext, replace_all
-from export.targets.row import (
-    BASIS,
-    BASIS_BY_CHANNELS,
-    BASIS_FUSED,
-    BASIS_GROUPED,
-    BY_ROWS,
-    CHANNELS_LAST,
-    SHIFT,
-    UNFOLD,
-)
+from export.targets.row import BASIS, BASIS_FUSED, BASIS_GROUPED, BY_ROWS, CHANNELS_LAST, SHIFT, UNFOLD
 
 STATIC = "static"  # what the manifest calls the lowering of a network that has no dynamic convolution
 
@@ -82,7 +72,6 @@ FORMS = {
         Lowering(BASIS, f"{_BASIS}, C/4 + 1 depthwise convolutions", Basis),
         Lowering(BASIS_FUSED, f"{_BASIS}, the A_r as one grouped convolution of multiplier C/4", BasisFused),
         Lowering(BASIS_GROUPED, f"{_BASIS}, four A_r at once on four copies of u", BasisGrouped),
-        Lowering(BASIS_BY_CHANNELS, f"{_BASIS}, sixteen channels after the others", BasisByChannels),
         Lowering(SHIFT, "sum of 49 shifted inputs, each times one filter map", Shift),
         Lowering(BY_ROWS, "sum of 7 shifted sums of 7 inputs shifted along the other axis, filters shifted back", Rows),
         Lowering(CHANNELS_LAST, "sum of 49 shifted inputs, each times one filter map, channels last", ChannelsLast),

@@ -9,10 +9,9 @@ import importlib.util
 from dataclasses import dataclass
 
 BASIS, BASIS_FUSED, BASIS_GROUPED = "basis", "basis-fused", "basis-grouped"
-BASIS_BY_CHANNELS = "basis-by-channels"
 SHIFT, BY_ROWS, CHANNELS_LAST = "shift", "rows", "channels-last"
 UNFOLD = "unfold"  # the naive form, for comparison
-LOWERINGS = (BASIS, BASIS_FUSED, BASIS_GROUPED, BASIS_BY_CHANNELS, SHIFT, BY_ROWS, CHANNELS_LAST, UNFOLD)
+LOWERINGS = (BASIS, BASIS_FUSED, BASIS_GROUPED, SHIFT, BY_ROWS, CHANNELS_LAST, UNFOLD)
 """Forms of the dynamic convolution, see export.rewriting.lowerings."""
 
 OPSETS = (18, 19, 20, 21)  # ONNX operator sets that export.graph.build writes

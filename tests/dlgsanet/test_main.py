@@ -155,7 +155,7 @@ def test_shells_complete_verbs_and_options(monkeypatch: pytest.MonkeyPatch, caps
 def test_shells_complete_values(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert completed(monkeypatch, capsys, "dlgsanet export m --to openvino-b") == ["openvino-bf16"]
     assert completed(monkeypatch, capsys, "dlgsanet export m --to coreml,openvino-b") == ["coreml,openvino-bf16"]
-    assert completed(monkeypatch, capsys, "dlgsanet export m --lowering basis-g") == ["basis-grouped"]
+    assert completed(monkeypatch, capsys, "dlgsanet export m --lowering basis-") == ["basis-fused", "basis-grouped"]
 
 
 def test_the_completion_script_is_shown(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
