@@ -75,6 +75,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "fleet-actors": studies.fleet_actors,
     "image-sizes": studies.images,
     "served": studies.served,
+    "second-export": studies.second_exports,
     "upscale-start": studies.upscale_starts,
     "videos": studies.videos,
     "zoo": studies.zoo,

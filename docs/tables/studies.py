@@ -5,6 +5,7 @@ from __future__ import annotations
 from benchmarks.records.latency import LatencyRecord
 from benchmarks.records.result_file import ResultFile
 from benchmarks.studies import basis_rank, file_sizes, lowering_ablation
+from benchmarks.studies.exports import second
 from benchmarks.studies.gpu import rtx_kernels
 from benchmarks.studies.int8 import layer_scan, nncf_settings, on_text
 from benchmarks.studies.peers import plane, video_speed
@@ -87,6 +88,11 @@ def frames() -> str:
 def pipeline() -> str:
     """What upscaling pictures costs beside the engine."""
     return upscale_pipeline.table(study(upscale_pipeline.PipelineCost, "upscale-pipeline-nano-x4.json"))
+
+
+def second_exports() -> str:
+    """What the second export of a network takes, against the first."""
+    return second.table(studies(second.SecondExport, "export-second-*.json"))
 
 
 def upscale_starts() -> str:
