@@ -73,7 +73,7 @@ test-store: $(VENV)/.ready-test
 	$(PIP) --editable ".[fleet]" s3fs "moto[server]"
 	$(BIN)/python -m pytest -m slow tests/runtimes/upscale/fleet/test_object_store.py
 
-# What a Jetson or a Raspberry Pi runs, on its instructions: needs root, Debian's mmdebstrap and qemu-user-static, an hour.
+# What a Jetson or a Raspberry Pi runs, on its instructions: needs root, Debian's mmdebstrap and qemu-user-static, half an hour.
 test-arm64:
 	PYTHON=$(PYTHON) containers/test-on-arm64.sh build/arm64
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # The installed wheel's tests of bundles and runners on 64-bit ARM instructions, in a Debian of its own under qemu:
 #   sudo containers/test-on-arm64.sh build/arm64 [what pytest is to run]
-# Needs Debian's mmdebstrap and qemu-user-static, 2 GB, about an hour. Whatever depends on speed shows nothing there.
+# Needs Debian's mmdebstrap and qemu-user-static, 2 GB, half an hour. Whatever depends on speed shows nothing there.
 set -eu
 
 folder=${1:?expected a folder to make the system in, as build/arm64}

@@ -82,7 +82,7 @@ def port(name: str, tile: tuple[int, int], by: int = 1) -> Port:
 
 
 def make_artifact(backend: str, precision: str, tile: tuple[int, int], path: str, files: dict[str, str]) -> Artifact:
-    hint = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}[precision]
+    hint = {"fp32": "f32", "bf16": "bf16", "fp16": "f16", "int8": "f32"}[precision]
     return Artifact(
         id=artifact_id(backend, precision, None, tile),
         backend=backend,

@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LowerJob:
-    """What the process is asked: the file `onnx` (fp32, or with pairs around INT8 layers) as `program`, for the
-    `delegate` of DELEGATES."""
+    """What the process is asked: the file `onnx` as `program`, for the `delegate` of DELEGATES."""
 
     onnx: str
     program: str

@@ -7,16 +7,14 @@ from pathlib import Path
 
 from export.backends.backend import Order
 from export.backends.executorch.lower import XNNPACK, lower
-from export.quantization.calibrated_graph import as_onnx
 from export.targets.outputs import Written, make_place
 
 
 def write(order: Order) -> Written:
     """`executorch/<file>.pte`, without metadata inside."""
-    graph = order.graph if order.quantization is None else as_onnx(order.quantization)
     path = make_place(order.folder, f"executorch/{order.file}.pte")
     with tempfile.TemporaryDirectory() as temporary:
         source = Path(temporary) / "graph.onnx"
-        source.write_bytes(graph.data)
+        source.write_bytes(order.graph.data)
         lower(source, order.folder / path, XNNPACK)
     return Written(path, (path,))

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import pytest
 
 pytest.importorskip("executorch.exir", reason="needs the extra executorch")
@@ -15,7 +14,6 @@ pytest.importorskip("onnxruntime")
 from export.backends.executorch.lower import XNNPACK, lower
 from export.graph.build import build_onnx
 from export.graph.graph import Graph
-from export.quantization.onnx_qdq import OnnxRuntimeMaker, learn_ranges
 from export.rewriting.rewrite import rewrite
 from export.targets.table import Target
 from runtimes.backends.executorch.layers import ProgramFile
@@ -42,20 +40,3 @@ def test_a_network_computes_the_same_and_is_delegated_whole(small: Graph, tmp_pa
     assert ProgramFile(data).left == {}
     assert ProgramFile(data).precision == "fp32"
     assert to_db(OpenMethod(data, 1).run(lr), in_onnxruntime(small, lr)) > 110
-
-
-def test_whole_numbers_run_and_are_those_of_onnxruntime(small: Graph, tmp_path: Path, to_db: Any) -> None:
-    import onnxruntime
-
-    (tmp_path / "source.onnx").write_bytes(small.data)
-    learn_ranges(tmp_path / "source.onnx", tmp_path / "ranges.onnx", RNG.random((4, 3, 16, 24), np.float32))
-    maker = OnnxRuntimeMaker(tmp_path / "source.onnx", tmp_path / "ranges.onnx")
-    graph = Graph(onnx.load(maker.write(tmp_path / "int8", maker.default)[0]))
-    data, lr = compiled(tmp_path, graph), RNG.random((1, 3, 16, 24), np.float32)
-    program = ProgramFile(data)
-    assert (program.precision, program.left) == ("int8", {})
-    assert sum(layer.precision == "int8" for layer in program.layers) == len(maker.default)
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL  # Q/DQ as it is written
-    session = onnxruntime.InferenceSession(graph.data, options, providers=["CPUExecutionProvider"])
-    assert to_db(OpenMethod(data, 1).run(lr), session.run(None, {"lr": lr})[0]) > 50

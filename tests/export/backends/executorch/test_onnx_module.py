@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import pytest
 import torch
 
@@ -17,7 +15,6 @@ from export.backends.executorch.entry import BACKEND
 from export.backends.executorch.onnx_module import OnnxModule
 from export.graph.build import build_onnx
 from export.graph.graph import Graph
-from export.quantization.onnx_qdq import OnnxRuntimeMaker, learn_ranges
 from export.rewriting.rewrite import rewrite
 from export.targets.table import Target
 from tests.export.backends.operator_cases import CASES, RNG, case_graph, graph_of, in_onnxruntime, ints, node
@@ -48,22 +45,6 @@ def small(make_model: Any) -> Graph:
 def test_a_network_computes_the_same(small: Graph, to_db: Any) -> None:
     lr = RNG.random((1, 3, 16, 24), np.float32)
     assert to_db(run(small, lr), in_onnxruntime(small, lr)) > 110
-
-
-def test_whole_numbers_are_those_of_onnxruntime(small: Graph, tmp_path: Path, to_db: Any) -> None:
-    import onnxruntime
-
-    (tmp_path / "source.onnx").write_bytes(small.data)
-    learn_ranges(tmp_path / "source.onnx", tmp_path / "ranges.onnx", RNG.random((4, 3, 16, 24), np.float32))
-    maker = OnnxRuntimeMaker(tmp_path / "source.onnx", tmp_path / "ranges.onnx")
-    (path,) = maker.write(tmp_path / "int8", maker.default)
-    graph, lr = Graph(onnx.load(path)), RNG.random((1, 3, 16, 24), np.float32)
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL  # Q/DQ as it is written
-    session = onnxruntime.InferenceSession(graph.data, options, providers=["CPUExecutionProvider"])
-    found = run(graph, lr)
-    assert to_db(found, session.run(None, {"lr": lr})[0]) > 60
-    assert to_db(found, run(small, lr)) < 60
 
 
 def test_an_unknown_operator_is_named() -> None:

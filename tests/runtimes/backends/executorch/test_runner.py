@@ -35,7 +35,7 @@ def test_the_delegate_and_the_precision_are_told(made: Path) -> None:
 
 def test_a_file_that_is_not_what_its_name_says_is_seen(bundle: Path, kit: Any) -> None:
     add_artifact(bundle, kit, precision="int8")
-    with open_runner(bundle, "executorch-int8", threads=1) as run:
+    with open_runner(bundle, "executorch-int8-8x8", threads=1) as run:
         assert "int8 was requested" in (run.info.precision_mismatch or "")
 
 
