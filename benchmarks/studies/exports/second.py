@@ -129,7 +129,7 @@ def table(files: Sequence[SecondExport]) -> str:
         for row in it.rows
     ]  # fmt: skip
     rounds = min(it.rounds for it in files)
-    return markdown_table(head, rows) + f"\n\n{rounds} rounds or more; the same artifacts, byte for byte."
+    return markdown_table(head, rows) + f"\n\nRounds: at least {rounds}; the same artifacts, byte for byte."
 
 
 def main(
