@@ -44,6 +44,7 @@ ROWS = (
     Row(
         "openvino", "fp16", "openvino", _BASE, _hint("f16"), BASIS, ".xml + .bin",
         "weights stored in fp16 (half the size); computes in fp16 where the device can",
+        half_safe=True,
     ),
     Row(
         "openvino", "int8w", "openvino,quantize", _WITH_NNCF, _hint("f32"), BASIS, ".xml + .bin",
