@@ -14,7 +14,7 @@ from benchmarks.records.gate_name import GateName
 from benchmarks.records.inside import DiagnosisRecord, RungRecord
 from benchmarks.records.latency import JobRecord, LatencyRecord, PlaneRecord, PowerState, RatioRecord, to_best_torch
 from dlgsanet.command_line.console import PlainConsole
-from runtimes.machine.power import said
+from runtimes.machine.power import NOT_TOLD, said
 
 _WIDTH = 184  # of the widest table
 _STYLES: dict[GateName, str] = {"pass": "green", "fail": "bold red", "stated": "yellow", "not run": "yellow"}
@@ -179,8 +179,8 @@ def power_lines(records: Sequence[LatencyRecord]) -> list[str]:
 
 def _circumstances(power: PowerState | JobRecord) -> str:
     return (
-        f"power: {power.supply or 'mains or battery not told by this system'}; governor: "
-        f"{power.governor or 'not told by this system'}; temperature before: {said(power.celsius_before)}; after: "
+        f"power: {power.supply or f'mains or battery {NOT_TOLD}'}; governor: {power.governor or NOT_TOLD}; "
+        f"temperature before: {said(power.celsius_before)}; after: "
         f"{said(power.celsius_after)}"
     )
 

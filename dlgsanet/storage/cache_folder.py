@@ -101,7 +101,7 @@ def clear(kind: str) -> int:
 
 
 def _lying(name: str) -> Lying:
-    found = list(_stats(name))
+    found = [told for _, told in kept_files(name)]
     times = [it.st_mtime for it in found]
     return Lying(
         name,
@@ -113,10 +113,11 @@ def _lying(name: str) -> Lying:
     )
 
 
-def _stats(name: str) -> Iterator[os.stat_result]:
-    for path in list((user_cache() / name).glob(KINDS[name].files)):
+def kept_files(kind: str) -> Iterator[tuple[Path, os.stat_result]]:
+    """The files of a kind, those in folders too, with what the system tells of each."""
+    for path in list((user_cache() / kind).glob(KINDS[kind].files)):
         for file in list(path.rglob("*")) if path.is_dir() else [path]:
             with suppress(OSError):
                 found = file.lstat()
                 if stat.S_ISREG(found.st_mode):
-                    yield found
+                    yield file, found

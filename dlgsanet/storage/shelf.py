@@ -10,15 +10,16 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from dlgsanet.errors import InputError
 from dlgsanet.storage import json_text
 from dlgsanet.storage.atomic import write_bytes
-from dlgsanet.storage.cache_folder import KEPT, KINDS, is_off, own_folder, user_cache
+from dlgsanet.storage.cache_folder import KEPT, KINDS, is_off, kept_files, own_folder
 from dlgsanet.storage.regular import open_regular
 
 LIMIT = 1 << 30
@@ -87,7 +88,8 @@ class KeptEntries:
 
     def _make_room(self) -> None:
         """Remove what was not used for longest until all is within the limit. Two processes may do it at once."""
-        entries = sorted(_entries(), key=lambda entry: entry[1].st_mtime)
+        kinds = [kind for kind, told in KINDS.items() if told.files == KEPT]
+        entries = sorted(chain.from_iterable(map(kept_files, kinds)), key=lambda entry: entry[1].st_mtime)
         total = sum(found.st_size for _, found in entries)
         for path, found in entries:
             if total <= self.limit:
@@ -104,13 +106,6 @@ def key_of(*parts: str | bytes) -> str:
         data = part.encode() if isinstance(part, str) else part
         digest.update(hashlib.sha256(data).digest())
     return digest.hexdigest()[:40]
-
-
-def _entries() -> Iterator[tuple[Path, os.stat_result]]:
-    for kind, told in KINDS.items():
-        for path in list((user_cache() / kind).glob(KEPT)) if told.files == KEPT else ():
-            with suppress(OSError):
-                yield path, path.lstat()
 
 
 def _packed(kind: str, key: str, files: Files) -> bytes:

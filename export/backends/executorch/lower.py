@@ -7,44 +7,26 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from dlgsanet.errors import BackendError
 from export.machine.child_process import do_job, run_job
 
-if TYPE_CHECKING:
-    from executorch.exir.backend.partitioner import Partitioner
-
 
 @dataclass(frozen=True)
 class LowerJob:
-    """What the process is asked: the file `onnx` as `program`, for the `delegate` of DELEGATES."""
+    """What the process is asked: the file `onnx` as `program`, for the delegate XNNPACK."""
 
     onnx: str
     program: str
-    delegate: str
 
 
-def lower(onnx_file: Path, program: Path, delegate: str) -> None:
+def lower(onnx_file: Path, program: Path) -> None:
     """Write `program` (.pte). Raises InputError for a form of an operator that has none here, BackendError with the
     last line that the tools said when they fail."""
-    job = LowerJob(str(onnx_file), str(program), delegate)
-    run_job(
-        "export.backends.executorch.lower", job, f"ExecuTorch could not make {program.name} for {delegate}", program
-    )
-
-
-def _xnnpack() -> Partitioner:
-    from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
-
-    return XnnpackPartitioner()
-
-
-XNNPACK = "xnnpack"
-DELEGATES: dict[str, Callable[[], Partitioner]] = {XNNPACK: _xnnpack}
+    job = LowerJob(str(onnx_file), str(program))
+    run_job("export.backends.executorch.lower", job, f"ExecuTorch could not make {program.name} for xnnpack", program)
 
 
 def _lower(job: LowerJob) -> None:
@@ -52,6 +34,7 @@ def _lower(job: LowerJob) -> None:
     logging.disable(logging.WARNING)
     import onnx
     import torch
+    from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
     from executorch.exir import to_edge_transform_and_lower
 
     from export.backends.executorch.onnx_module import OnnxModule
@@ -62,9 +45,9 @@ def _lower(job: LowerJob) -> None:
     shape = tuple(side.dim_value for side in graph.model.graph.input[0].type.tensor_type.shape.dim)
     with torch.no_grad():
         exported = torch.export.export(module, (torch.zeros(shape),))
-        made = to_edge_transform_and_lower(exported, partitioner=[DELEGATES[job.delegate]()]).to_executorch()
+        made = to_edge_transform_and_lower(exported, partitioner=[XnnpackPartitioner()]).to_executorch()
     if not made.executorch_program.execution_plan[0].delegates:
-        raise BackendError(f"ExecuTorch's {job.delegate} took no operator of the network")
+        raise BackendError("ExecuTorch's xnnpack took no operator of the network")
     Path(job.program).write_bytes(made.buffer)
 
 

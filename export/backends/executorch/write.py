@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from export.backends.backend import Order
-from export.backends.executorch.lower import XNNPACK, lower
+from export.backends.executorch.lower import lower
 from export.targets.outputs import Written, make_place
 
 
@@ -16,5 +16,5 @@ def write(order: Order) -> Written:
     with tempfile.TemporaryDirectory() as temporary:
         source = Path(temporary) / "graph.onnx"
         source.write_bytes(order.graph.data)
-        lower(source, order.folder / path, XNNPACK)
+        lower(source, order.folder / path)
     return Written(path, (path,))

@@ -9,7 +9,11 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from dlgsanet.network.model import DLGSANet
+from export.graph.build import build_onnx
 from export.graph.graph import Graph
+from export.rewriting.rewrite import rewrite
+from export.targets.table import Target
 
 RNG = np.random.default_rng(0)
 
@@ -19,6 +23,12 @@ def in_onnxruntime(graph: Graph, lr: np.ndarray) -> np.ndarray:
 
     session = onnxruntime.InferenceSession(graph.data, providers=["CPUExecutionProvider"])
     return session.run(None, {session.get_inputs()[0].name: lr})[0]
+
+
+def network_graph(model: DLGSANet, backend: str) -> Graph:
+    """A network for tiles of 16 x 24, as this backend's rows have it."""
+    result = rewrite(model, Target(backend, "fp32", (16, 24)))
+    return Graph(build_onnx(result.model, name="small", tile=(16, 24), scale=4, opset=20))
 
 
 def graph_of(nodes: Sequence[onnx.NodeProto], shape: Sequence[int], **constants: np.ndarray) -> Graph:

@@ -11,27 +11,23 @@ import pytest
 pytest.importorskip("executorch.exir", reason="needs the extra executorch")
 pytest.importorskip("onnxruntime")
 
-from export.backends.executorch.lower import XNNPACK, lower
-from export.graph.build import build_onnx
+from export.backends.executorch.lower import lower
 from export.graph.graph import Graph
-from export.rewriting.rewrite import rewrite
-from export.targets.table import Target
 from runtimes.backends.executorch.layers import ProgramFile
 from runtimes.backends.executorch.method import OpenMethod
-from tests.export.backends.operator_cases import RNG, in_onnxruntime
+from tests.export.backends.operator_cases import RNG, in_onnxruntime, network_graph
 
 pytestmark = pytest.mark.slow  # a minute of compiling each
 
 
 @pytest.fixture(scope="module")
 def small(make_model: Any) -> Graph:
-    result = rewrite(make_model(), Target("executorch", "fp32", (16, 24)))
-    return Graph(build_onnx(result.model, name="small", tile=(16, 24), scale=4, opset=20))
+    return network_graph(make_model(), "executorch")
 
 
 def compiled(folder: Path, graph: Graph) -> bytes:
     (folder / "graph.onnx").write_bytes(graph.data)
-    lower(folder / "graph.onnx", folder / "program.pte", XNNPACK)
+    lower(folder / "graph.onnx", folder / "program.pte")
     return (folder / "program.pte").read_bytes()
 
 

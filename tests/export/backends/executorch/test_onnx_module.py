@@ -13,11 +13,17 @@ pytest.importorskip("onnxruntime")
 from dlgsanet.errors import InputError
 from export.backends.executorch.entry import BACKEND
 from export.backends.executorch.onnx_module import OnnxModule
-from export.graph.build import build_onnx
 from export.graph.graph import Graph
-from export.rewriting.rewrite import rewrite
-from export.targets.table import Target
-from tests.export.backends.operator_cases import CASES, RNG, case_graph, graph_of, in_onnxruntime, ints, node
+from tests.export.backends.operator_cases import (
+    CASES,
+    RNG,
+    case_graph,
+    graph_of,
+    in_onnxruntime,
+    ints,
+    network_graph,
+    node,
+)
 
 
 def run(graph: Graph, lr: np.ndarray) -> np.ndarray:
@@ -37,9 +43,7 @@ def test_an_operator_computes_the_same(name: str) -> None:
 
 @pytest.fixture(scope="module")
 def small(make_model: Any) -> Graph:
-    """The smallest network, as this backend's rows have it."""
-    result = rewrite(make_model(), Target("executorch", "fp32", (16, 24)))
-    return Graph(build_onnx(result.model, name="small", tile=(16, 24), scale=4, opset=20))
+    return network_graph(make_model(), "executorch")
 
 
 def test_a_network_computes_the_same(small: Graph, to_db: Any) -> None:

@@ -16,14 +16,20 @@ from dlgsanet.errors import InputError
 from export.backends.litert.entry import BACKEND
 from export.backends.litert.operators import require_known
 from export.backends.litert.translate import FileForm, program_bytes
-from export.graph.build import build_onnx
 from export.graph.graph import Graph
-from export.rewriting.rewrite import rewrite
-from export.targets.table import Target
 from runtimes.backends.litert.interpreter import open_interpreter
 from runtimes.backends.litert.layers import not_delegated
 from runtimes.probe_network import MODEL
-from tests.export.backends.operator_cases import CASES, case_graph, floats, graph_of, in_onnxruntime, ints, node
+from tests.export.backends.operator_cases import (
+    CASES,
+    case_graph,
+    floats,
+    graph_of,
+    in_onnxruntime,
+    ints,
+    network_graph,
+    node,
+)
 
 RNG = np.random.default_rng(0)
 
@@ -48,9 +54,7 @@ def test_an_operator_computes_the_same(name: str) -> None:
 
 @pytest.fixture(scope="module")
 def small(make_model: Any) -> Graph:
-    """The smallest network, as this backend's rows have it."""
-    result = rewrite(make_model(), Target("litert", "fp32", (16, 24)))
-    return Graph(build_onnx(result.model, name="small", tile=(16, 24), scale=4, opset=20))
+    return network_graph(make_model(), "litert")
 
 
 def test_a_network_computes_the_same_and_is_delegated_whole(small: Graph, to_db: Any) -> None:

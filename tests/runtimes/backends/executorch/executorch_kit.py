@@ -34,10 +34,10 @@ def add_artifact(
 def compiled(model: bytes) -> bytes:
     """A network (ONNX) as a program, which takes seconds; the test is skipped without ExecuTorch's compiler."""
     pytest.importorskip("executorch.exir", reason="needs the extra executorch")
-    from export.backends.executorch.lower import XNNPACK, lower
+    from export.backends.executorch.lower import lower
 
     with tempfile.TemporaryDirectory() as folder:
         source, program = Path(folder) / "net.onnx", Path(folder) / "net.pte"
         source.write_bytes(model)
-        lower(source, program, XNNPACK)
+        lower(source, program)
         return program.read_bytes()
