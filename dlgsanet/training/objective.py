@@ -37,6 +37,8 @@ class ImageLoss:
     def _pixels(self, difference: Tensor) -> Tensor:
         if self.options.kind == "charbonnier":
             return (difference.square() + self.options.epsilon**2).sqrt().mean()
+        if self.options.kind == "mse":
+            return difference.square().mean()
         return difference.abs().mean()
 
 

@@ -10,7 +10,7 @@ from dlgsanet.network.config import ModelConfig, named_config
 
 PRECISIONS = ("fp32", "bf16", "fp16")
 SCHEDULES = ("cosine", "step")
-LOSSES = ("l1", "charbonnier")
+LOSSES = ("l1", "charbonnier", "mse")
 OPTIMIZERS = ("adam", "muon")
 DEVICES = ("auto", "cpu", "cuda")
 LARGEST_SIZE = 1 << 16
@@ -112,8 +112,8 @@ class StageSection:
 
 @dataclass(frozen=True)
 class LossSection:
-    """`l1`: mean |SR - HR|. `charbonnier`: mean sqrt((SR - HR)^2 + epsilon^2). `fft` adds the weighted mean
-    distance of the spectra."""
+    """`l1`: mean |SR - HR|. `charbonnier`: mean sqrt((SR - HR)^2 + epsilon^2). `mse`: mean (SR - HR)^2.
+    `fft` adds the weighted mean distance of the spectra."""
 
     kind: str = "l1"
     epsilon: float = 1e-3

@@ -27,12 +27,13 @@ def test_losses_are_what_they_are_called() -> None:
     assert ImageLoss()(a, b) == d.abs().mean()
     charbonnier = ImageLoss(LossSection("charbonnier", epsilon=0.1))(a, b)
     assert charbonnier.item() == pytest.approx(torch.sqrt(d**2 + 0.01).mean().item())
+    assert ImageLoss(LossSection("mse"))(a, b).item() == pytest.approx((d**2).mean().item())
     spectrum = torch.fft.rfft2(a, norm="ortho") - torch.fft.rfft2(b, norm="ortho")
     wanted = d.abs().mean() + 0.5 * torch.stack([spectrum.real.abs(), spectrum.imag.abs()]).mean()
     assert ImageLoss(LossSection(fft=0.5))(a, b).item() == pytest.approx(wanted.item(), rel=1e-5)
 
 
-@pytest.mark.parametrize("options", [LossSection(), LossSection("charbonnier", fft=0.1)])
+@pytest.mark.parametrize("options", [LossSection(), LossSection("charbonnier", fft=0.1), LossSection("mse")])
 def test_losses_stay_fp32_under_autocast(options: LossSection) -> None:
     lr, hr = pictures()
     objective = Objective(DLGSANet(SMALL), ImageLoss(options))
