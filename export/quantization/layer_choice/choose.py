@@ -15,7 +15,7 @@ from export.machine.kept import NOTHING, Kept
 from export.quantization.calibrated_graph import CALIBRATED, Calibrated, Quantization, Quantizer, calibrate
 from export.quantization.calibration_tiles import CalibrationSet
 from export.quantization.layer_choice.by_loss import layers_by_loss
-from export.quantization.layer_choice.on_probes import OnProbes, held_on_probes, probe_yardstick
+from export.quantization.layer_choice.on_probes import OnProbes, ProbeYardstick, held_on_probes
 from export.quantization.layer_choice.search import Search, SearchLimits
 from export.quantization.layer_choice.sensitivity import CandidateOpener, yardstick
 from export.targets.table import Target
@@ -105,13 +105,15 @@ class Int8:
     def _holding(self, bench: CandidateOpener, place: Path) -> Callable[[Sequence[str]], OnProbes]:
         """Takes from a choice of layers what moves a probe tile too far, where that can be measured here. What is
         measured belongs to a backend: another one's kernels round otherwise, even with the same ranges."""
-        try:
-            measure = probe_yardstick(bench)
-        except UnavailableError as error:
-            told = f"not held against the probe tiles: {error}"
-            return lambda layers: OnProbes(tuple(layers), told)
-        journal = kept_journal(place / f"probes-{bench.target.backend}.jsonl")
-        return lambda layers: held_on_probes(measure, layers, journal, self.say)
+        measure, journal = ProbeYardstick(bench), kept_journal(place / f"probes-{bench.target.backend}.jsonl")
+
+        def held(layers: Sequence[str]) -> OnProbes:
+            try:
+                return held_on_probes(measure, layers, journal, self.say)
+            except UnavailableError as error:
+                return OnProbes(tuple(layers), f"not held against the probe tiles: {error}")
+
+        return held
 
     def _by_loss(self, bench: CandidateOpener, learnt: CalibrationSet, place: Path) -> DefaultLayers:
         bench.require_device(())

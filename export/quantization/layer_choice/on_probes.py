@@ -11,13 +11,14 @@ import hashlib
 import tempfile
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from dlgsanet.errors import UnavailableError
 from export.machine.journal import Journal
 from export.quantization.layer_choice.sensitivity import CandidateOpener, Say
 from export.quantization.layers import units
-from runtimes.runner.contract import Runner, spoilt_int8
+from runtimes.runner.contract import Runner, RunOptions, spoilt_int8
 from runtimes.runner.fidelity.likeness import probe_figures
 from runtimes.runner.fidelity.probes import FLAT, PROBES, probe
 from runtimes.runner.tiling import Array
@@ -47,41 +48,44 @@ class OnProbes:
 
 @dataclass(frozen=True)
 class ProbeYardstick:
-    """The float graph's answers on the probe tiles, by which candidates are measured, fp32 beside their layers."""
+    """By which candidates are measured, fp32 beside their layers: the float graph, which is run once it is needed."""
 
     bench: CandidateOpener
-    answers: Mapping[str, Array]
+
+    @cached_property
+    def answers(self) -> Mapping[str, Array]:
+        """Of the float graph on the probe tiles. Raises UnavailableError where the engine is missing or the processor
+        spoils INT8."""
+        if spoilt := spoilt_int8(self.bench.target.precision, RunOptions().device):
+            raise UnavailableError(spoilt)
+        with tempfile.TemporaryDirectory() as folder, self.bench.open(Path(folder), (), exact=True) as run:
+            return {name: run.infer(probe(name, self.bench.target.tile)) for name in PROBES}
 
     def moved(self, layers: Collection[str], tiles: Collection[str] = tuple(PROBES)) -> dict[str, Moved]:
-        """By these layers, on each of `tiles`. Raises OutputError for an output that no working engine gives."""
+        """By these layers, on each of `tiles`. Raises OutputError for an output that no working engine gives, and
+        UnavailableError as `answers`."""
+        answers = self.answers
         with tempfile.TemporaryDirectory() as folder, self.bench.open(Path(folder), layers, exact=True) as run:
-            return {name: self._moved(run, name) for name in tiles}
+            return {name: self._moved(run, name, answers[name]) for name in tiles}
 
-    def _moved(self, run: Runner, name: str) -> Moved:
+    def _moved(self, run: Runner, name: str, answer: Array) -> Moved:
         sr = run.infer(probe(name, self.bench.target.tile))
         allowed = FLAT_LEVELS if name in FLAT else BUSY_LEVELS
-        return [shift / allowed for shift in probe_figures(name, sr, self.answers[name]).shift]
-
-
-def probe_yardstick(bench: CandidateOpener) -> ProbeYardstick:
-    """Run the float graph. Raises UnavailableError where the engine is missing or the processor spoils INT8."""
-    with tempfile.TemporaryDirectory() as folder, bench.open(Path(folder), (), exact=True) as run:
-        if spoilt := spoilt_int8(bench.target.precision, run.info.device):
-            raise UnavailableError(spoilt)
-        return ProbeYardstick(bench, {name: run.infer(probe(name, bench.target.tile)) for name in PROBES})
+        return [shift / allowed for shift in probe_figures(name, sr, answer).shift]
 
 
 def held_on_probes(measure: ProbeYardstick, layers: Sequence[str], journal: Journal, say: Say) -> OnProbes:
     """Those of `layers` with which no probe tile moves farther than is allowed; all of them where none moves the worst
     tile by itself, or the rest would be too few to call the network INT8. Where all together hold, nothing more is
-    measured. Raises OutputError."""
+    measured, and nothing is run that `journal` knows. Raises OutputError, and UnavailableError as
+    `ProbeYardstick.answers`."""
     parts, staying = units(layers), tuple(layers)
     worst = first = _together(staying, measure, journal)
     while worst.share > 1:
         leaving = _those_that_leave(worst, parts, measure, journal, say)
         parts = {unit: names for unit, names in parts.items() if unit not in leaving}
         staying = _layers(parts, parts)
-        if not leaving or not measure.bench.named(staying):
+        if not leaving or not _named(staying, measure.bench, journal):
             told = f"{first.tile} moves by {first.share:.1f} times what is allowed, and too few layers move it less"
             return OnProbes(tuple(layers), told)
         worst = _together(staying, measure, journal)
@@ -110,6 +114,11 @@ class _Worst:
 
 def _together(layers: Sequence[str], measure: ProbeYardstick, journal: Journal) -> _Worst:
     return _Worst.of(journal.once(_key("all", layers), lambda: measure.moved(layers)))
+
+
+def _named(layers: Sequence[str], bench: CandidateOpener, journal: Journal) -> bool:
+    """Whether the engine calls it INT8: that depends on the precision, which the rest of the journal does not."""
+    return journal.once(_key(f"named {bench.target.precision}", layers), lambda: bench.named(layers))
 
 
 def _key(tile: str, layers: Sequence[str]) -> str:

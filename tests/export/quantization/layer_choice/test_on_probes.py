@@ -14,6 +14,7 @@ import pytest
 from benchmarks.gates.limits import INT8
 from dlgsanet.errors import UnavailableError
 from dlgsanet.imaging.files import write_picture
+from dlgsanet.storage.cache_folder import OFF
 from export.bundle.options import ExportOptions
 from export.bundle.writer import export_bundle
 from export.machine.journal import Journal
@@ -23,13 +24,15 @@ from export.quantization.layer_choice.on_probes import (
     FLAT_LEVELS,
     Halving,
     OnProbes,
+    ProbeYardstick,
     held_on_probes,
-    probe_yardstick,
 )
+from export.quantization.layer_choice.sensitivity import CandidateOpener
 from export.quantization.options import CalibrationOptions
 from runtimes import open_runner
 from runtimes.bundle.manifest import read_manifest
 from runtimes.machine.processor import overflows_int8
+from runtimes.runner.contract import Runner
 from runtimes.runner.fidelity.likeness import probe_figures
 from runtimes.runner.fidelity.probes import FLAT, PROBES, probe
 from runtimes.runner.tiling import Array
@@ -49,7 +52,8 @@ class Bench:
     least: int = 1
     together: float = 0.0
     opened: list[tuple[str, ...]] = field(default_factory=list)
-    target = SimpleNamespace(tile=TILE, precision="int8")
+    asked: list[tuple[str, ...]] = field(default_factory=list)
+    target: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(tile=TILE, precision="int8"))
 
     @contextmanager
     def open(self, folder: Path, chosen: Collection[str], *, exact: bool = False) -> Iterator[SimpleNamespace]:
@@ -60,6 +64,7 @@ class Bench:
         )
 
     def named(self, chosen: Collection[str]) -> bool:
+        self.asked.append(tuple(chosen))
         return len(chosen) >= self.least
 
     def _answer(self, tile: Array, chosen: Collection[str]) -> Array:
@@ -70,8 +75,13 @@ class Bench:
         return answer
 
 
+@pytest.fixture(autouse=True)
+def any_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(on_probes, "spoilt_int8", lambda precision, device: "")
+
+
 def held(bench: Bench, folder: Path, said: list[str] | None = None) -> OnProbes:
-    measure = probe_yardstick(bench)  # type: ignore[arg-type]
+    measure = ProbeYardstick(bench)  # type: ignore[arg-type]
     say = (said if said is not None else []).append
     return held_on_probes(measure, tuple(MAGENTA), Journal(folder / "j"), say)
 
@@ -97,9 +107,16 @@ def test_the_layer_that_moves_a_tile_leaves_it_alone(tmp_path: Path, name: str, 
 def test_both_causes_leave_and_what_was_measured_is_not_again(tmp_path: Path) -> None:
     bench = Bench({"magenta": MAGENTA | {"a.Conv": 0.9}, "patterns": {"c.Conv": 3.0}})
     assert held(bench, tmp_path).layers == ("b.Conv", "thin.0.Conv")
-    opened = len(bench.opened)
-    assert held(bench, tmp_path).layers == ("b.Conv", "thin.0.Conv")
-    assert len(bench.opened) - opened == 1  # the float graph
+    again = Bench(bench.levels)
+    assert held(again, tmp_path).layers == ("b.Conv", "thin.0.Conv")
+    assert bench.asked and not again.opened and not again.asked
+
+
+def test_whether_it_is_called_int8_is_asked_for_each_precision(tmp_path: Path) -> None:
+    bench = Bench({"magenta": dict.fromkeys(MAGENTA, 0.9)}, least=3)
+    mixed = Bench(bench.levels, least=3, target=SimpleNamespace(tile=TILE, precision="int8-mixed"))
+    assert held(bench, tmp_path) == held(mixed, tmp_path)
+    assert mixed.asked == bench.asked and not mixed.opened
 
 
 @pytest.mark.parametrize("count", [1, 2, 7, 93])
@@ -148,26 +165,33 @@ def test_it_is_half_of_what_the_gate_allows() -> None:
     assert (INT8.flat_shift, INT8.busy_shift) == (2 * FLAT_LEVELS, 2 * BUSY_LEVELS)
 
 
-def test_a_processor_that_spoils_int8_measures_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_processor_that_spoils_int8_measures_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(on_probes, "spoilt_int8", lambda precision, device: f"{device} spoils {precision}")
+    bench = Bench({})
     with pytest.raises(UnavailableError, match="CPU spoils int8"):
-        probe_yardstick(Bench({}))  # type: ignore[arg-type]
+        held(bench, tmp_path)
+    assert not bench.opened
+
+
+@pytest.fixture
+def dim(tmp_path: Path) -> CalibrationOptions:
+    """Tiles that hold no bright colour."""
+    (tmp_path / "dim").mkdir()
+    for number in range(3):
+        picture = np.random.default_rng(number).integers(100, 120 + 20 * number, (100, 120, 3))
+        write_picture(tmp_path / "dim" / f"{number}.png", picture.astype(np.uint8))
+    return CalibrationOptions(str(tmp_path / "dim"), tiles=6)
 
 
 @pytest.mark.parametrize("ruled", [True, False])
 def test_ranges_of_dim_pictures_leave_layers_that_clip_in_floats(
-    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ruled: bool
+    checkpoint: Path, tmp_path: Path, dim: CalibrationOptions, monkeypatch: pytest.MonkeyPatch, ruled: bool
 ) -> None:
     """Through ONNX Runtime: saturated tiles reach beyond what dim pictures taught."""
     if overflows_int8():
         pytest.skip("this processor has no VNNI")
     if not ruled:
         monkeypatch.setattr(on_probes, "FLAT_LEVELS", 1e3)
-    (tmp_path / "dim").mkdir()
-    for number in range(3):
-        picture = np.random.default_rng(number).integers(100, 120 + 20 * number, (100, 120, 3))
-        write_picture(tmp_path / "dim" / f"{number}.png", picture.astype(np.uint8))
-    dim = CalibrationOptions(str(tmp_path / "dim"), tiles=6)
     targets = ("onnxruntime-fp32", "onnxruntime-int8")
     export_bundle(checkpoint, tmp_path / "bundle", ExportOptions(targets, ((24, 32),), calibration=dim))
     choice = read_manifest(tmp_path / "bundle").artifacts[1].choice.int8
@@ -176,3 +200,25 @@ def test_ranges_of_dim_pictures_leave_layers_that_clip_in_floats(
         tiles = {name: probe(name, (24, 32)) for name in FLAT}
         moved = [probe_figures(name, run.infer(it), exact.infer(it)).shift for name, it in tiles.items()]
     assert (np.abs(moved).max() <= FLAT_LEVELS) is np.bool_(ruled)
+
+
+def test_a_second_export_compiles_nothing_for_the_same_choice(
+    checkpoint: Path, tmp_path: Path, dim: CalibrationOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv(OFF)
+    opened: list[Collection[str]] = []
+    opens = CandidateOpener.open
+
+    def noted(self: CandidateOpener, folder: Path, chosen: Collection[str], *, exact: bool = False) -> Runner:
+        opened.append(chosen)
+        return opens(self, folder, chosen, exact=exact)
+
+    monkeypatch.setattr(CandidateOpener, "open", noted)
+    options = ExportOptions(("onnxruntime-int8",), ((24, 32),), calibration=dim)
+    export_bundle(checkpoint, tmp_path / "first", options)
+    assert len(opened) > 1 and not opened[0]  # the float graph, then with layers in INT8
+    opened.clear()
+    export_bundle(checkpoint, tmp_path / "second", options)
+    first, second = (read_manifest(tmp_path / name).artifacts[0].choice for name in ("first", "second"))
+    assert not opened and first == second
