@@ -19,6 +19,7 @@ from benchmarks.accuracy.ladder import Ladder
 from benchmarks.accuracy.verdicts import Conditions, Seen, require_limit
 from benchmarks.gates.accuracy_gates import Verdict
 from benchmarks.gates.limits import DEFAULT, LimitTable
+from benchmarks.gates.seen_faults import over_patches
 from benchmarks.records.accuracy import AccuracyRecord, ImageRow
 from benchmarks.records.inside import DiagnosisRecord, RungRecord
 from benchmarks.records.pictures import Crop, ErrorMap
@@ -56,11 +57,6 @@ class Checked:
     """Artifacts that give another picture on this device; nothing else was measured of them."""
 
 
-LOST = 48.0
-"""Worst root mean square of an 8x8 patch of a probe tile, in levels of 255: what is beyond it is no rounding of any
-precision but another picture, as a device makes that compiles an operator wrongly."""
-
-
 @dataclass
 class _Run:
     """What has been learnt about one subject so far; it takes no further part once `over` says why."""
@@ -92,16 +88,17 @@ class _Run:
         if any(it.name == name for it in self.subject.birth):
             self.shown.append(shown(name, sr, reference))
 
-    def gives_up(self) -> None:
-        """End its part where what it shows is another picture."""
-        worst = max(self.probes, key=lambda it: it.patch, default=None)
-        if self.over is None and worst is not None and not worst.patch <= LOST:
-            device = self.info.device if self.info else "this device"
+    def gives_up(self, table: LimitTable) -> None:
+        """End its part where a patch of a probe tile is beyond what its precision may be off: no figure of the images
+        would make it pass."""
+        if self.over is not None or self.info is None:
+            return
+        it = self.subject
+        limits = table.of(self.info.requested_precision, approximate=it.approximate, pictures=it.pictures)
+        if limits is not None and (lines := [*over_patches(self.probes, limits)]):
             self.lost = True
-            self.over = Verdict(
-                "fail",
-                f"{device} makes another picture: probe tile {worst.probe} is {worst.patch:.0f} of 255 levels off",
-            )
+            found = "; ".join(lines)
+            self.over = Verdict("fail", f"{self.info.device} makes another picture: {found}; not run on the images")
 
     def stops(self, error: EdgeError, where: str = "") -> None:
         """Note what went wrong; it takes no further part, and the others go on."""
@@ -146,7 +143,7 @@ def check(
     shelf, rungs = Shelf(), Ladder(subjects, reference) if ladder else None
     with ExitStack() as stack:
         runs = [_open(subject, stack, step) for subject in subjects]
-        _probe_first(runs if probes_first else (), dataset, reference, origin.scale, step)
+        _probe_first(runs if probes_first else (), conditions, step)
         for sample in dataset.samples():
             if origin.scale > 1:  # else there is nothing to enlarge
                 enlarged.append(bicubic(sample, next(iter(tilings.values())).protocol))
@@ -295,13 +292,11 @@ def _probe(
                 run.stops(error)
 
 
-def _probe_first(
-    runs: Sequence[_Run], dataset: Dataset, reference: ReferenceOutputs, scale: int, step: Callable[[str], None]
-) -> None:
+def _probe_first(runs: Sequence[_Run], conditions: Conditions, step: Callable[[str], None]) -> None:
     """As `_probe`; what shows another picture takes no further part."""
-    _probe(runs, dataset, reference, scale, step)
+    _probe(runs, conditions.dataset, conditions.reference, conditions.origin.scale, step)
     for run in runs:
-        run.gives_up()
+        run.gives_up(conditions.limits)
 
 
 def _one_probe(run: _Run, name: str, tile: Tile, reference: Array) -> None:

@@ -17,13 +17,25 @@ def over_seen(likeness: Likeness | None, probes: Sequence[ProbeFigures], limits:
     """Every figure beyond its limit, with what was found and what is allowed."""
     if likeness is not None:
         yield from _over_images(likeness, limits)
-    for kind, flat, shift, patch in (
-        ("flat", True, limits.flat_shift, limits.flat_patch),
-        ("busy", False, limits.busy_shift, limits.busy_patch),
-    ):
-        some = [probe for probe in probes if (probe.probe in FLAT) is flat]
+    for kind, some, shift, patch in _by_kind(probes, limits):
         yield from _over_probes(f"mean shift on {kind} probe tiles", some, [largest_shift(it) for it in some], shift)
-        yield from _over_probes(f"8x8 patch of {kind} probe tiles", some, [it.patch for it in some], patch)
+        yield from _over_patch(kind, some, patch)
+
+
+def over_patches(probes: Sequence[ProbeFigures], limits: Limits) -> Iterator[str]:
+    """Of the same only where a patch of a probe tile is another picture."""
+    for kind, some, _, patch in _by_kind(probes, limits):
+        yield from _over_patch(kind, some, patch)
+
+
+def _by_kind(probes: Sequence[ProbeFigures], limits: Limits) -> Iterator[tuple[str, list[ProbeFigures], float, float]]:
+    """Probes of one colour and the others, each with the limits of a shift and of a patch."""
+    yield "flat", [it for it in probes if it.probe in FLAT], limits.flat_shift, limits.flat_patch
+    yield "busy", [it for it in probes if it.probe not in FLAT], limits.busy_shift, limits.busy_patch
+
+
+def _over_patch(kind: str, probes: Sequence[ProbeFigures], limit: float) -> Iterator[str]:
+    return _over_probes(f"8x8 patch of {kind} probe tiles", probes, [it.patch for it in probes], limit)
 
 
 def largest_shift(probe: ProbeFigures) -> float:
