@@ -6,17 +6,22 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
+from importlib import import_module
+from types import SimpleNamespace
 
 import pytest
 import typer
 
 from dlgsanet.command_line.voice import PLAIN
 from dlgsanet.errors import UnavailableError
+from export.targets.table import TARGETS
 from runtimes import commands, doctor
 from runtimes.backends import registry
 from runtimes.backends.interface.backend import Backend
 from runtimes.backends.interface.engines import Engine
 from runtimes.backends.interface.plug_ins import GROUP
+from runtimes.backends.openvino.devices import native_precisions
+from runtimes.backends.openvino.layers import TYPES
 from runtimes.backends.registry import BUILT_IN
 from runtimes.commands import DoctorOptions
 from runtimes.doctor import Finding, Machine, Report, examine
@@ -31,6 +36,21 @@ def test_an_installed_engine_is_proved(name):
     assert finding.version
     assert finding.devices[0].name.lower().startswith("cpu")
     assert "fp32" in finding.devices[0].precisions
+
+
+@pytest.mark.parametrize("name", ["openvino", "coreml", "litert", "executorch"])
+def test_no_precision_is_promised_that_export_makes_no_file_of(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With an engine that has all that its probe asks for."""
+    probe = import_module(f"runtimes.backends.{name}.probe")
+    monkeypatch.setattr(probe, "prove", lambda *asked: asked[-1] if asked else None)
+    if name == "openvino":
+        device = Device("NPU", "", native_precisions(("FP32", "FP16", "BF16", "INT8")))
+        monkeypatch.setattr(probe, "openvino_devices", lambda engine: [device])
+        monkeypatch.setattr(probe, "reported_precision", lambda hint: TYPES[hint])
+    devices = BUILT_IN[name].probe(SimpleNamespace(Core=object))
+    assert not isinstance(devices, str)
+    promised = {precision for device in devices for precision in device.precisions}
+    assert "fp32" in promised and promised <= {row.precision for row in TARGETS if row.backend == name}
 
 
 def stand_in(name: str, module: str, extra: str) -> Backend:
