@@ -107,8 +107,8 @@ def _birth(bundle: Path, manifest: Manifest, artifact: Artifact, devices: dict[s
         return Birth(not_run=idle)
     with backend_runner(bundle, artifact, manifest.scale, RunOptions(threads=1)) as run:
         info = devices[artifact.backend] = run.info
-        if lacking := info.lacking or info.precision_mismatch:
-            return Birth(not_run=lacking)
+        if untold := info.lacking or info.precision_mismatch or info.caution:
+            return Birth(not_run=untold)
         return Birth(info.device, info.versions, tuple(_all_shown(bundle, manifest, artifact, run)))
 
 

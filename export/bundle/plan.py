@@ -11,6 +11,7 @@ from export.backends.registry import backend_of, backends
 from export.bundle.options import ExportOptions
 from export.networks.find import find_network
 from export.networks.network import Network
+from export.quantization.layer_choice.on_probes import spoilt_here
 from export.targets.choice import install_line, installed_targets, parse_targets, require_packages
 from export.targets.row import Row
 from export.targets.table import Target
@@ -19,6 +20,7 @@ from runtimes.runner.overlap import DEFAULT_OVERLAP
 from runtimes.runner.tiling import Tile
 
 Progress = Callable[[str], None]
+_UNSEEN = "it may fail here, and its layers are not held against the probe tiles; take int8w, or export where VNNI is"
 Wanted = Sequence[tuple[Row, Tile]]
 
 
@@ -65,6 +67,9 @@ def plan_export(model: str | Path, options: ExportOptions, say: Progress) -> Exp
             "--calibration is for INT8 targets and --basis-rank, and neither is asked for: add --precision int8 or "
             "leave it out"
         )
+    for row in rows:
+        if spoilt := spoilt_here(row.backend, row.precision):
+            say(f"{row.name}: {spoilt}: {_UNSEEN}")
     return ExportPlan(options, network, rows, shapes)
 
 

@@ -90,6 +90,8 @@ class RunInfo:
     versions: Mapping[str, str]
     device_precisions: tuple[str, ...] = ()
     """What the device says it computes in natively; empty where the engine does not tell."""
+    int8_in_pairs: bool = False
+    """See `spoilt_int8`."""
 
     @property
     def lacking(self) -> str | None:
@@ -110,7 +112,7 @@ class RunInfo:
     @property
     def caution(self) -> str:
         """One line where the processor itself spoils what the artifact computes, else empty."""
-        return spoilt_int8(self.reported_precision, self.device)
+        return spoilt_int8(self.reported_precision, self.device, self.int8_in_pairs)
 
     @property
     def precision_mismatch(self) -> str | None:
@@ -123,10 +125,11 @@ class RunInfo:
         )
 
 
-def spoilt_int8(precision: str, device: str) -> str:
-    """One line where this is INT8 on a processor that spoils it, else empty."""
-    spoilt = precision in ("int8", "int8-mixed") and device.startswith("CPU") and overflows_int8()
-    return "this processor has no VNNI, without which sums of INT8 products overflow" if spoilt else ""
+def spoilt_int8(precision: str, device: str, in_pairs: bool) -> str:
+    """One line where this is INT8 on a processor that spoils it, else empty. `in_pairs`: the engine adds pairs of
+    products in 16 bits where the processor has no VNNI; others are exact there, and slower."""
+    spoilt = in_pairs and precision in ("int8", "int8-mixed") and device.startswith("CPU") and overflows_int8()
+    return "this processor has no VNNI, without which sums of INT8 products overflow in this engine" if spoilt else ""
 
 
 @dataclass(frozen=True)

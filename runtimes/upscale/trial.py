@@ -208,11 +208,12 @@ class _Contest:
 
     def _runner(self, bundle: Path, artifact: Artifact, stack: ExitStack) -> Runner:
         """The artifact, open until the end of `stack`. Raises BackendError where it is not to be taken."""
-        if idle := find_backend(artifact.backend).idle_here:
-            raise BackendError(idle)
+        backend = find_backend(artifact.backend)
+        if backend.idle_here:
+            raise BackendError(backend.idle_here)
         told = self._devices.get(artifact.backend)
         lacking = told.lacks(artifact.precision) if told is not None else None
-        if known := lacking or spoilt_int8(artifact.precision, self._job.device):
+        if known := lacking or spoilt_int8(artifact.precision, self._job.device, backend.engine.int8_in_pairs):
             raise BackendError(known)  # which compiling it would only show later
         options = RunOptions(self._job.device, self._job.threads)
         run = stack.enter_context(backend_runner(bundle, artifact, self._manifest.scale, options))

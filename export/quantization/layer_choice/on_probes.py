@@ -18,6 +18,7 @@ from dlgsanet.errors import UnavailableError
 from export.machine.journal import Journal
 from export.quantization.layer_choice.sensitivity import CandidateOpener, Say
 from export.quantization.layers import units
+from runtimes.backends.registry import find_backend
 from runtimes.runner.contract import Runner, RunOptions, spoilt_int8
 from runtimes.runner.fidelity.likeness import probe_figures
 from runtimes.runner.fidelity.probes import FLAT, PROBES, probe
@@ -56,10 +57,11 @@ class ProbeYardstick:
     def answers(self) -> Mapping[str, Array]:
         """Of the float graph on the probe tiles. Raises UnavailableError where the engine is missing or the processor
         spoils INT8."""
-        if spoilt := spoilt_int8(self.bench.target.precision, RunOptions().device):
+        target = self.bench.target
+        if spoilt := spoilt_here(target.backend, target.precision):
             raise UnavailableError(spoilt)
         with tempfile.TemporaryDirectory() as folder, self.bench.open(Path(folder), (), exact=True) as run:
-            return {name: run.infer(probe(name, self.bench.target.tile)) for name in PROBES}
+            return {name: run.infer(probe(name, target.tile)) for name in PROBES}
 
     def moved(self, layers: Collection[str], tiles: Collection[str] = tuple(PROBES)) -> dict[str, Moved]:
         """By these layers, on each of `tiles`. Raises OutputError for an output that no working engine gives, and
@@ -72,6 +74,15 @@ class ProbeYardstick:
         sr = run.infer(probe(name, self.bench.target.tile))
         allowed = FLAT_LEVELS if name in FLAT else BUSY_LEVELS
         return [shift / allowed for shift in probe_figures(name, sr, answer).shift]
+
+
+def spoilt_here(backend: str, precision: str) -> str:
+    """One line where this processor spoils INT8 of this backend, so that nothing can be judged by it; else empty."""
+    try:
+        in_pairs = find_backend(backend).engine.int8_in_pairs
+    except UnavailableError:  # nothing of it runs here
+        return ""
+    return spoilt_int8(precision, RunOptions().device, in_pairs)
 
 
 def held_on_probes(measure: ProbeYardstick, layers: Sequence[str], journal: Journal, say: Say) -> OnProbes:

@@ -12,12 +12,14 @@ from dlgsanet.errors import UnavailableError
 @dataclass(frozen=True)
 class Engine:
     """`name` is the backend's, `module` the Python package, `extra` the extra of ours that installs it, `source` what
-    does where none can."""
+    does where none can. `int8_in_pairs`: its INT8 kernels for x86 processors without VNNI add pairs of products in 16
+    bits, which large ones overflow."""
 
     name: str
     module: str
     extra: str
     source: str = ""
+    int8_in_pairs: bool = False
 
     @property
     def advice(self) -> str:

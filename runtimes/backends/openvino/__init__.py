@@ -2,4 +2,4 @@
 
 from runtimes.backends.interface.engines import Engine
 
-ENGINE = Engine("openvino", "openvino", "openvino")
+ENGINE = Engine("openvino", "openvino", "openvino", int8_in_pairs=True)

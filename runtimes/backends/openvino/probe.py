@@ -5,10 +5,12 @@ from __future__ import annotations
 from types import ModuleType
 from typing import Any
 
+from runtimes.backends.openvino import ENGINE
 from runtimes.backends.openvino.devices import openvino_devices
 from runtimes.backends.openvino.layers import PRECISION_HINT, TYPES, reported_precision
 from runtimes.machine.processor import Device
 from runtimes.probe_network import MODEL, example, require_right
+from runtimes.runner.contract import spoilt_int8
 
 
 def probe(openvino: ModuleType) -> tuple[Device, ...]:
@@ -23,7 +25,8 @@ def probe(openvino: ModuleType) -> tuple[Device, ...]:
                 continue  # other devices refuse a hint that they do not know
             compiled = prove(core, device.name, hint)
             real += [ours] if reported_precision(compiled) == ours else []
-        real += ["int8"] if "int8" in device.precisions else []  # as the device says: this network has no int8
+        spoilt = spoilt_int8("int8", device.name, ENGINE.int8_in_pairs)
+        real += ["int8"] if "int8" in device.precisions and not spoilt else []  # as it says: this network has no int8
         proved.append(Device(device.name, device.description, tuple(real)))
     return tuple(proved)
 

@@ -91,6 +91,7 @@ class OpenVinoRunner(Runner):
             threads=int(compiled.get_property("INFERENCE_NUM_THREADS")) if self._on_cpu else threads,
             versions={ENGINE.name: openvino.__version__, "numpy": version("numpy")},
             device_precisions=native_precisions(core.get_property(device, "OPTIMIZATION_CAPABILITIES")),
+            int8_in_pairs=ENGINE.int8_in_pairs,
         )
 
     def _key(self) -> str | None:

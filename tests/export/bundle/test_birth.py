@@ -65,6 +65,12 @@ def test_what_the_device_lacks_is_said_without_compiling_it(born: Path) -> None:
         births_of._birth(born, manifest, bf16, {"onnxruntime": cpu})
 
 
+def test_what_the_processor_spoils_is_no_figure_for_others(born: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(RunInfo, "caution", "it overflows here")
+    (found, _) = births_of.births(born, lambda step: None, [it.id for it in read_manifest(born).artifacts]).values()
+    assert not found.shown and found.not_run == "it overflows here"
+
+
 def test_another_precision_is_said(born: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An engine that takes another precision shows nothing of the artifact."""
     manifest = read_manifest(born)

@@ -13,6 +13,7 @@ from export.bundle.options import AUTO_FRAME, ExportOptions
 from export.bundle.plan import plan_export
 from export.networks.dlgsanet import memory_estimate
 from export.quantization.options import CalibrationOptions
+from runtimes.runner import contract
 
 TILE = (24, 20)
 
@@ -38,6 +39,17 @@ def test_an_assumed_activation_is_said(checkpoint: Path, tmp_path: Path) -> None
     plan_export(tmp_path / "plain.pth", ExportOptions(("openvino-fp32",), (TILE,), activation="relu"), said.append)
     plan_export(checkpoint, ExportOptions(("openvino-fp32",), (TILE,)), said.append)
     assert said == []
+
+
+@pytest.mark.parametrize("no_vnni", [True, False])
+def test_int8_that_the_processor_spoils_is_said(
+    checkpoint: Path, monkeypatch: pytest.MonkeyPatch, no_vnni: bool
+) -> None:
+    monkeypatch.setattr(contract, "overflows_int8", lambda: no_vnni)
+    said: list[str] = []
+    targets = ("onnxruntime-int8", "onnxruntime-int8w", "litert-int8", "tensorrt-int8", "coreml-int8")
+    plan_export(checkpoint, ExportOptions(targets, (TILE,)), said.append)
+    assert [line.partition(",")[0] for line in said] == ["onnxruntime-int8: this processor has no VNNI"] * no_vnni
 
 
 def test_precisions_keep_only_those(checkpoint: Path) -> None:

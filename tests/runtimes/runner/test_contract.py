@@ -168,18 +168,19 @@ def test_info_says_what_runs(make: Make):
 
 
 @pytest.mark.parametrize(
-    ("device", "reported", "no_vnni", "said"),
+    ("device", "reported", "in_pairs", "no_vnni", "said"),
     [
-        ("CPU", "int8", True, True),
-        ("CPUExecutionProvider", "int8-mixed", True, True),
-        ("CPU", "int8", False, False),
-        ("CPU", "fp32", True, False),
-        ("tensorrt-reference", "int8", True, False),
+        ("CPU", "int8", True, True, True),
+        ("CPUExecutionProvider", "int8-mixed", True, True, True),
+        ("CPU", "int8", True, False, False),
+        ("CPU", "int8", False, True, False),
+        ("CPU", "fp32", True, True, False),
+        ("GPU", "int8", True, True, False),
     ],
 )
-def test_a_processor_that_spoils_int8_is_named(monkeypatch, device, reported, no_vnni, said):
+def test_a_processor_that_spoils_int8_is_named(monkeypatch, device, reported, in_pairs, no_vnni, said):
     monkeypatch.setattr(contract, "overflows_int8", lambda: no_vnni)
-    info = RunInfo("a", "b", device, reported, reported, 1, {})
+    info = RunInfo("a", "b", device, reported, reported, 1, {}, int8_in_pairs=in_pairs)
     assert ("no VNNI" in info.caution) == said
 
 

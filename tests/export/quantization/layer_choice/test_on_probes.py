@@ -39,6 +39,7 @@ from runtimes.runner.tiling import Array
 
 TILE, SCALE = (18, 24), 2
 GREY = np.full((1, 3, SCALE * TILE[0], SCALE * TILE[1]), 0.5, np.float32)
+TARGET = {"backend": "onnxruntime", "tile": TILE, "precision": "int8"}
 MAGENTA = {"a.Conv": 0.5, "b.Conv": -0.2, "c.Conv": 0.3, "thin.0.Conv": 0.0}
 """Levels by which each layer moves green of magenta."""
 
@@ -53,7 +54,7 @@ class Bench:
     together: float = 0.0
     opened: list[tuple[str, ...]] = field(default_factory=list)
     asked: list[tuple[str, ...]] = field(default_factory=list)
-    target: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(tile=TILE, precision="int8"))
+    target: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(**TARGET))
 
     @contextmanager
     def open(self, folder: Path, chosen: Collection[str], *, exact: bool = False) -> Iterator[SimpleNamespace]:
@@ -77,7 +78,7 @@ class Bench:
 
 @pytest.fixture(autouse=True)
 def any_processor(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(on_probes, "spoilt_int8", lambda precision, device: "")
+    monkeypatch.setattr(on_probes, "spoilt_int8", lambda precision, device, in_pairs: "")
 
 
 def held(bench: Bench, folder: Path, said: list[str] | None = None) -> OnProbes:
@@ -114,7 +115,7 @@ def test_both_causes_leave_and_what_was_measured_is_not_again(tmp_path: Path) ->
 
 def test_whether_it_is_called_int8_is_asked_for_each_precision(tmp_path: Path) -> None:
     bench = Bench({"magenta": dict.fromkeys(MAGENTA, 0.9)}, least=3)
-    mixed = Bench(bench.levels, least=3, target=SimpleNamespace(tile=TILE, precision="int8-mixed"))
+    mixed = Bench(bench.levels, least=3, target=SimpleNamespace(**TARGET | {"precision": "int8-mixed"}))
     assert held(bench, tmp_path) == held(mixed, tmp_path)
     assert mixed.asked == bench.asked and not mixed.opened
 
@@ -166,11 +167,15 @@ def test_it_is_half_of_what_the_gate_allows() -> None:
 
 
 def test_a_processor_that_spoils_int8_measures_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(on_probes, "spoilt_int8", lambda precision, device: f"{device} spoils {precision}")
+    monkeypatch.setattr(
+        on_probes, "spoilt_int8", lambda precision, device, in_pairs: f"{device} spoils {precision}" * in_pairs
+    )
     bench = Bench({})
     with pytest.raises(UnavailableError, match="CPU spoils int8"):
         held(bench, tmp_path)
     assert not bench.opened
+    exact = Bench({}, target=SimpleNamespace(**TARGET | {"backend": "litert"}))
+    assert not held(exact, tmp_path).told and exact.opened
 
 
 @pytest.fixture
