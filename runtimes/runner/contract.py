@@ -29,8 +29,7 @@ from runtimes.runner.tiling import (
 )
 
 VARIES = 0.02
-"""An input whose values span this much cannot give a constant output; below it, bf16 may round it to one
-value."""
+"""An input whose values span this much cannot give a constant output; below it, bf16 may round it to one value."""
 
 NOT_TOLD = "not told"
 """Reported precision of what runs where nobody can ask: behind a server, whose numbers alone can be judged."""
@@ -90,8 +89,7 @@ class RunInfo:
     versions: Mapping[str, str]
     device_precisions: tuple[str, ...] = ()
     """What the device says it computes in natively; empty where the engine does not tell."""
-    int8_in_pairs: bool = False
-    """See `spoilt_int8`."""
+    int8_in_pairs: bool = False  # see `spoilt_int8`
 
     @property
     def lacking(self) -> str | None:
@@ -126,8 +124,7 @@ class RunInfo:
 
 
 def spoilt_int8(precision: str, device: str, in_pairs: bool) -> str:
-    """One line where this is INT8 on a processor that spoils it, else empty. `in_pairs`: the engine adds pairs of
-    products in 16 bits where the processor has no VNNI; others are exact there, and slower."""
+    """One line where this is INT8 on a processor that spoils it, else empty; `in_pairs`: see `Engine.int8_in_pairs`."""
     spoilt = in_pairs and precision in ("int8", "int8-mixed") and device.startswith("CPU") and overflows_int8()
     return "this processor has no VNNI, without which sums of INT8 products overflow in this engine" if spoilt else ""
 
