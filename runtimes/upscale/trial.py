@@ -53,13 +53,15 @@ class Trials:
 
 @dataclass(frozen=True)
 class TimingJob:
-    """What the child is asked."""
+    """What the child is asked. `cache`: it keeps what an engine compiles, so that whoever opens the one to take need
+    not compile it again."""
 
     bundle: Text
     families: tuple[Text, ...]
     device: Text
     threads: int | None
     together: int = 1
+    cache: bool = False
 
 
 def try_all(bundle: Path, families: Sequence[str], options: RunOptions) -> Trials:
@@ -70,7 +72,7 @@ def try_all(bundle: Path, families: Sequence[str], options: RunOptions) -> Trial
     together = _TOGETHER
     while left := [family for family in families if family not in crashed]:
         tried[:] = left[:together]
-        job = TimingJob(str(bundle), tuple(left), options.device, options.threads, together)
+        job = TimingJob(str(bundle), tuple(left), options.device, options.threads, together, options.cache)
         try:
             told = ask(Job("runtimes.upscale.trial", to_json(job), _WHAT, _LONGEST_S), lambda step: _note(step, tried))
         except BackendError as error:
@@ -215,7 +217,7 @@ class _Contest:
         lacking = told.lacks(artifact.precision) if told is not None else None
         if known := lacking or spoilt_int8(artifact.precision, self._job.device, backend.engine.int8_in_pairs):
             raise BackendError(known)  # which compiling it would only show later
-        options = RunOptions(self._job.device, self._job.threads)
+        options = RunOptions(self._job.device, self._job.threads, cache=self._job.cache)
         run = stack.enter_context(backend_runner(bundle, artifact, self._manifest.scale, options))
         self._devices[artifact.backend] = run.info
         if spoilt := run.info.precision_mismatch or run.info.caution:
