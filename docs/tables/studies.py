@@ -86,8 +86,9 @@ def frames() -> str:
 
 
 def pipeline() -> str:
-    """What upscaling pictures costs beside the engine."""
-    return upscale_pipeline.table(study(upscale_pipeline.PipelineCost, "upscale-pipeline-nano-x4.json"))
+    """What upscaling pictures costs beside the engine, machine after machine."""
+    found = studies(upscale_pipeline.PipelineCost, "upscale-pipeline-*.json")
+    return "\n\n".join(upscale_pipeline.table(cost) for cost in found)
 
 
 def second_exports() -> str:
