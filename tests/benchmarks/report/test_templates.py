@@ -18,7 +18,7 @@ from tests.benchmarks.records import result_examples
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 # A page beside it looks into it: the report itself lets no script run. Tables may scroll, but not on a wide screen, and
-# not the overview.
+# neither the overview nor what a table is called.
 LOOKER = """<!doctype html><title>looking</title>
 <iframe id="it" src="report.html" width="{width}" height="900"></iframe>
 <pre id="found"></pre><script>
@@ -26,7 +26,8 @@ document.getElementById("it").onload = () => {{
   const page = document.getElementById("it").contentDocument, found = [];
   for (const it of page.body.querySelectorAll("*")) {{
     const table = it.parentElement.closest(".scroll");
-    if (it.closest("svg, .skip, thead") || (table && !table.querySelector(".overview"))) continue;
+    const mayRun = table && it.tagName !== "CAPTION" && !table.querySelector(".overview");
+    if (mayRun || it.closest("svg, .skip, thead")) continue;
     const box = it.getBoundingClientRect(), wide = it.scrollWidth > it.clientWidth + 1 && it.clientWidth > 0;
     const scrolls = getComputedStyle(it).overflowX === "auto" && {width} < 1000 && !it.querySelector(".overview");
     if (box.right > {width} + 0.5 || box.left < -0.5 || (wide && !scrolls))
