@@ -32,6 +32,7 @@ KINDS = {
     "forms": CacheKind("times of the forms of the dynamic convolution"),
     "fastest": CacheKind("times of a bundle's artifacts"),
     "compiled": CacheKind("networks that OpenVINO compiled"),
+    "optimized": CacheKind("graphs that ONNX Runtime optimized"),
     "operators": CacheKind("C operators of training, compiled", "*.so"),
     "searches": CacheKind("what searches for INT8 layers measured", "*/*.jsonl"),
     "tensorrt": CacheKind("TensorRT's timings of kernels", "*.timing"),

@@ -69,6 +69,13 @@ def cpu_name(info: Path = Path("/proc/cpuinfo")) -> str:
     return f"{name} (family {said['cpu family']}, model {said.get('model', 'unknown')})"
 
 
+def cpu_with_instructions(info: Path = Path("/proc/cpuinfo")) -> str:
+    """The processor's name and all instructions that the system says it has: virtual machines of one name may have
+    other ones."""
+    said = _first_processor(info)
+    return f"{cpu_name(info)}: {said.get('flags') or said.get('features', '')}"
+
+
 def _first_processor(info: Path) -> dict[str, str]:
     """What the system says of it, by name in small letters; empty where it says nothing."""
     lines = info.read_text(errors="replace").splitlines() if info.is_file() else []

@@ -23,15 +23,15 @@ _CONVOLUTIONS = ("Conv", "FusedConv", "NhwcFusedConv", "QLinearConv", "ConvInteg
 _PRODUCTS = ("MatMul", "FusedMatMul", "QLinearMatMul", "MatMulInteger")
 
 
-def integer_precision(source: OnnxFacts, optimized: Path) -> str:
+def integer_precision(source: OnnxFacts, optimized: bytes | None) -> str:
     """`int8` where every quantized convolution became an integer kernel in the graph that ONNX Runtime made of the
     model; how many of them where some did; else `fp32`: Q/DQ pairs that are not fused only round, and compute in fp32.
 
     Raises UnavailableError where the provider leaves no graph to look at.
     """
-    if not optimized.is_file():
+    if optimized is None:
         raise UnavailableError("whether integer kernels run can be seen on CPUExecutionProvider only: use --device CPU")
-    integer = read_facts(optimized.read_bytes()).operators.get("QLinearConv", 0)
+    integer = read_facts(optimized).operators.get("QLinearConv", 0)
     wanted = source.quantized
     return (count_fault(wanted, integer) or "int8") if wanted and integer else "fp32"
 

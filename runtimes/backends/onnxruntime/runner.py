@@ -3,19 +3,20 @@ lists."""
 
 from __future__ import annotations
 
-import tempfile
+import json
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 
 from dlgsanet.errors import BackendError, InputError, UnavailableError
+from dlgsanet.storage.shelf import KeptEntries
 from runtimes.backends.interface.backend import Multiply
 from runtimes.backends.onnxruntime import ENGINE
 from runtimes.backends.onnxruntime.devices import provider_of
+from runtimes.backends.onnxruntime.kept_optimizing import KeptOptimizing
 from runtimes.backends.onnxruntime.layers import integer_precision, layers, profiled
 from runtimes.backends.onnxruntime.probe import computes_exactly
 from runtimes.backends.onnxruntime.provider import CPU, Provider
@@ -49,7 +50,7 @@ class OnnxRuntimeRunner(Runner):
         threads = self._options.threads or available_threads()
         provider = provider_of(ort, self._options.device, threads)
         model, facts = self._read()
-        options = _session_options(ort, provider, threads, None)
+        options = provider_options(ort, provider, threads)
         tile = np.zeros(self._artifact.input.shape, np.float32)
         try:
             events = profiled(ort, self._source(model, facts), options, provider, {self._artifact.input.name: tile})
@@ -65,17 +66,16 @@ class OnnxRuntimeRunner(Runner):
         provider = provider_of(ort, self._options.device, threads)
         model, facts = self._read()
         source = self._source(model, facts)
-        with tempfile.TemporaryDirectory() as folder:
-            optimized = Path(folder) / "optimized.onnx" if artifact.precision == "int8" else None
-            options = _session_options(ort, provider, threads, optimized, resting=self._options.resting)
-            try:
-                self._session = provider.session(ort, source, options)
-            except Exception as error:
-                on_cpu = partial(ort.InferenceSession, source, providers=[CPU])
-                said = f"{artifact.id}: ONNX Runtime cannot load it: {error}"
-                raise refused(said, provider, None if provider.on_cpu else on_cpu) from error
-            self._require_as_asked(provider)
-            reported = self._reported(ort, provider, facts, optimized)
+        opening = KeptOptimizing(ort, provider, threads, self._options.resting, KeptEntries(self._options.cache))
+        try:
+            opened = opening.opened(self._key(facts), source, look=artifact.precision == "int8")
+        except Exception as error:
+            on_cpu = partial(ort.InferenceSession, source, providers=[CPU])
+            said = f"{artifact.id}: ONNX Runtime cannot load it: {error}"
+            raise refused(said, provider, None if provider.on_cpu else on_cpu) from error
+        self._session = opened.session
+        self._require_as_asked(provider)
+        reported = self._reported(ort, provider, facts, opened.graph)
         return RunInfo(
             artifact=artifact.id,
             backend=ENGINE.name,
@@ -87,11 +87,17 @@ class OnnxRuntimeRunner(Runner):
             int8_in_pairs=ENGINE.int8_in_pairs,
         )
 
-    def _reported(self, ort: ModuleType, provider: Provider, facts: OnnxFacts, optimized: Path | None) -> str:
+    def _reported(self, ort: ModuleType, provider: Provider, facts: OnnxFacts, graph: bytes | None) -> str:
         """A plug-in tells no precision: it is the file's where the probe's network comes out exact."""
         if provider.plugged is not None:
             return facts.precision if computes_exactly(ort, provider) else NOT_TOLD
-        return facts.precision if optimized is None or not provider.on_cpu else integer_precision(facts, optimized)
+        looks = provider.on_cpu and self._artifact.precision == "int8"
+        return integer_precision(facts, graph) if looks else facts.precision
+
+    def _key(self, facts: OnnxFacts) -> str | None:
+        """What tells this network apart; None for twins, which are made to look into one, and for a model in several
+        files, whose graph may be too large for one."""
+        return None if self._options.taps or facts.external else json.dumps(dict(self._artifact.files), sort_keys=True)
 
     def _read(self) -> tuple[bytes, OnnxFacts]:
         model = read_verified(self._bundle, self._artifact.path, self._artifact.files[self._artifact.path])
@@ -157,15 +163,6 @@ def open_product(precision: str, threads: int) -> Multiply:
     if (model := _PRODUCTS.get(precision)) is None:
         raise UnavailableError(f"no matrix product is known for {ENGINE.name} in {precision}")
     ort = ENGINE.load()
-    options = _session_options(ort, ON_CPU, threads, None)
+    options = provider_options(ort, ON_CPU, threads)
     session = ort.InferenceSession(model.read_bytes(), options, providers=[CPU])
     return lambda a, b: session.run(["c"], {"a": a, "b": b})
-
-
-def _session_options(
-    ort: ModuleType, provider: Provider, threads: int, optimized: Path | None, *, resting: bool = False
-) -> Any:
-    options = provider_options(ort, provider, threads, resting=resting)
-    if optimized is not None and provider.on_cpu:
-        options.optimized_model_filepath = str(optimized)
-    return options
