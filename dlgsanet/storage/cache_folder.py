@@ -33,6 +33,7 @@ KINDS = {
     "fastest": CacheKind("times of a bundle's artifacts"),
     "compiled": CacheKind("networks that OpenVINO compiled"),
     "optimized": CacheKind("graphs that ONNX Runtime optimized"),
+    "kernels": CacheKind("kernels that TensorRT-RTX compiled"),
     "operators": CacheKind("C operators of training, compiled", "*.so"),
     "searches": CacheKind("what searches for INT8 layers measured", "*/*.jsonl"),
     "tensorrt": CacheKind("TensorRT's timings of kernels", "*.timing"),

@@ -10,14 +10,16 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from statistics import median
 from types import ModuleType
 from typing import Any
 
 from dlgsanet.errors import BackendError, InputError, UnavailableError
+from dlgsanet.storage.shelf import KeptEntries
 from runtimes.backends.tensorrt import LIBRARIES, TENSORRT_RTX
+from runtimes.backends.tensorrt.compiling.kept_kernels import KeptKernels
 from runtimes.backends.tensorrt.cuda.interface import Cuda, DeviceBuffer, Event, Gpu, HostBuffer, Stream
 from runtimes.backends.tensorrt.cuda.open_cuda import NO_GPU, open_cuda
 from runtimes.backends.tensorrt.engine_record import (
@@ -76,6 +78,7 @@ class TensorRTRunner(Runner):
         self._runtime: Any = None
         self._engine: Any = None
         self._context: Any = None
+        self._keep: Callable[[], None] = lambda: None
         self._free: list[Slot] = []
         self._last: Event | None = None  # event: the last tile has computed
         self._times: dict[str, deque[float]] = {}
@@ -92,7 +95,8 @@ class TensorRTRunner(Runner):
         built_by = LIBRARIES[record.library]
         trt = built_by.load()
         require_fitting(record, artifact, str(trt.__version__), gpu.sm, bundled=artifact.backend == TENSORRT_RTX.name)
-        self._load(trt, read_engine(self._bundle, engine, record))
+        kept = KeptKernels(record.engine_sha256, record.version, gpu.name, KeptEntries(self._options.cache))
+        self._load(trt, read_engine(self._bundle, engine, record), kept)
         table = self._table = self._seen(trt) or record.table
         weak = ", types chosen by TensorRT" if record.options.get("typing") == "weak" else ""
         graph = ", CUDA graph" if self._options.cuda_graph else ""
@@ -130,7 +134,7 @@ class TensorRTRunner(Runner):
         verify(self._bundle, artifact.files)
         return artifact.path, shipped_record(artifact)
 
-    def _load(self, trt: ModuleType, data: bytes) -> None:
+    def _load(self, trt: ModuleType, data: bytes, kept: KeptKernels) -> None:
         """Deserialise, and hold the engine's ports against the manifest's."""
         artifact = self._artifact
         logger, self._journal = _shared_logger(trt)
@@ -152,7 +156,8 @@ class TensorRTRunner(Runner):
             require_port(artifact.id, port, ports)
             if len(ports) != 1:
                 raise InputError(f"{artifact.id}: expected one input and one output, the engine has {list(ports)}")
-        self._context = self._engine.create_execution_context()
+        self._context, kernels = kept.context(self._engine)
+        self._keep = (lambda: None) if kernels is None else partial(kept.keep, kernels)
         if self._context is None:
             raise BackendError(f"{artifact.id}: TensorRT makes no execution context: {self._journal.reason}")
         if not self._context.set_input_shape(artifact.input.name, artifact.input.shape):
@@ -200,6 +205,8 @@ class TensorRTRunner(Runner):
         return {part: median(values) for part, values in self._times.items() if values}
 
     def _close(self) -> None:
+        self._keep()
+        self._keep = lambda: None
         if self._cuda is not None:
             self._cuda.close()  # waits for the GPU
         self._free.clear()

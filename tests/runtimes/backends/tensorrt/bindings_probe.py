@@ -48,6 +48,7 @@ def main(folder: str, package: str, wanted: dict[str, list[str]]) -> None:
         "builder": builder,
         "typed": int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED),
         "timing_cache": str(trt.IBuilderConfig.set_timing_cache.__doc__),
+        "contexts": str(trt.ICudaEngine.create_execution_context.__doc__),
         "execute": str(trt.IExecutionContext.execute_async_v3.__doc__),
     }
     sys.stdout.write(json.dumps(found) + "\n")

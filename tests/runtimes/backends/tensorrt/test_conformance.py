@@ -24,15 +24,20 @@ ROOT = Path(__file__).resolve().parents[4]
 HERE = Path(__file__).parent
 WHEELS = Path(os.environ.get("TENSORRT_WHEELS", ROOT / "build" / "tensorrt-wheels"))
 VERSIONS = ("10.3.0", "10.13.3.9", "10.16.1.11", "11.4.0.106")
-SOURCES = tuple(f"runtimes/backends/tensorrt/{name}.py" for name in ("compiling/worker", "library_log", "runner"))
+FILES = ("compiling/worker", "compiling/kept_kernels", "library_log", "runner")
+SOURCES = tuple(f"runtimes/backends/tensorrt/{name}.py" for name in FILES)
 # What a variable of ours holds.
 KINDS = {
     "builder": "Builder", "network": "INetworkDefinition", "parser": "OnnxParser", "config": "IBuilderConfig",
     "error": "ParserError", "cache": "ITimingCache", "found": "ITimingCache", "inspector": "EngineInspector",
     "_runtime": "Runtime", "_engine": "ICudaEngine", "_context": "IExecutionContext",
+    "cuda_engine": "ICudaEngine", "runtime_config": "IRuntimeConfig", "kernels": "IRuntimeCache",
 }  # fmt: skip
 BEHIND = {"ComputeCapability": {"num_compute_capabilities", "set_compute_capability", "__members__"}}
 """Names that are used only where another one was found by `hasattr`."""
+
+RTX_ALONE = ("trt.IRuntimeConfig", "trt.IRuntimeCache")
+"""Classes that are used only where an engine has `create_runtime_config`."""
 
 STUBS = ("nvinfer", "nvinfer_plugin", "nvonnxparser")
 STUB = """
@@ -141,8 +146,8 @@ def report(bindings: tuple[str, Path, str]) -> dict:
 
 def test_everything_used_is_there_or_asked_for(report):
     _, asked = wanted()
-    required = [name for name in report["missing"] if name.rpartition(".")[2] not in asked]
-    assert not required
+    missing = [name.rpartition(".") for name in report["missing"]]
+    assert not [(owner, name) for owner, _, name in missing if name not in asked and owner not in RTX_ALONE]
 
 
 def test_our_logger_and_monitor_are_the_librarys_own_kind(report):
@@ -155,6 +160,13 @@ def test_signatures_are_as_called(report):
     assert "ignore_mismatch" in report["timing_cache"]
     assert "stream_handle" in report["execute"]
     assert report["typed"] in (0, 1)
+
+
+def test_rtx_has_the_cache_of_kernels(report, bindings):
+    if bindings[0] == "rtx":
+        assert not [name for name in report["missing"] if name.rpartition(".")[0] in RTX_ALONE]
+        assert "trt.ICudaEngine.create_runtime_config" not in report["missing"]
+        assert "runtime_config" in report["contexts"]
 
 
 def test_a_library_that_makes_no_builder_raises_what_we_catch(report, bindings):
