@@ -77,6 +77,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "served": studies.served,
     "second-export": studies.second_exports,
     "upscale-start": studies.upscale_starts,
+    "upscale-opening": studies.upscale_openings,
     "videos": studies.videos,
     "zoo": studies.zoo,
     "zoo-reasons": studies.zoo_reasons,

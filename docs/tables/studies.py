@@ -17,6 +17,7 @@ from benchmarks.studies.tiles import sizes as tile_sizes
 from benchmarks.studies.training import schedule, speed
 from benchmarks.studies.upscale import fleet as upscale_fleet
 from benchmarks.studies.upscale import image_sizes
+from benchmarks.studies.upscale import opening as upscale_opening
 from benchmarks.studies.upscale import pipeline as upscale_pipeline
 from benchmarks.studies.upscale import served as upscale_served
 from benchmarks.studies.upscale import start as upscale_start
@@ -99,6 +100,11 @@ def second_exports() -> str:
 def upscale_starts() -> str:
     """How soon upscaling has its first tile."""
     return upscale_start.table(studies(upscale_start.StartTimes, "upscale-start-*.json"))
+
+
+def upscale_openings() -> str:
+    """What opening takes, anew and from what was kept."""
+    return upscale_opening.table(studies(upscale_opening.OpeningTimes, "opening-*.json"))
 
 
 def fleet_nodes() -> str:
