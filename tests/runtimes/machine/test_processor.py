@@ -7,7 +7,7 @@ import os
 import pytest
 
 from runtimes.machine import processor as devices
-from runtimes.machine.processor import available_threads, cpu_name
+from runtimes.machine.processor import available_threads, cpu_name, cpu_with_instructions
 
 
 def test_threads_are_at_most_the_affinity():
@@ -55,6 +55,15 @@ def test_the_cpu_has_a_name_that_tells_it_from_others(tmp_path, model_name, name
     (tmp_path / "cpuinfo").write_text(block + block.replace("processor\t: 0", "processor\t: 1"))
     assert cpu_name(tmp_path / "cpuinfo") == name
     assert cpu_name(tmp_path / "none")
+
+
+@pytest.mark.parametrize("word", ["flags\t", "Features"])
+def test_processors_of_one_name_are_told_apart_by_their_instructions(tmp_path, word):
+    told = []
+    for more in ("", " avx512f"):
+        (tmp_path / "cpuinfo").write_text(f"model name\t: CPU 7\n{word}\t: fpu avx2{more}\n")
+        told.append(cpu_with_instructions(tmp_path / "cpuinfo"))
+    assert told == ["CPU 7: fpu avx2", "CPU 7: fpu avx2 avx512f"]
 
 
 @pytest.mark.parametrize(
