@@ -18,6 +18,7 @@ from dlgsanet.storage.json_text import parse
 from dlgsanet.storage.shelf import Files
 from dlgsanet.storage.typed_json import decode, encode, to_json
 from export.machine.kept import NOTHING, Kept
+from export.quantization.layer_choice.on_probes import spoilt_here
 from runtimes.backends.registry import backend_runner, find_backend
 from runtimes.bundle.artifact_facts import Birth, Shown
 from runtimes.bundle.manifest import MANIFEST, Artifact, Manifest, manifest_json, read_manifest
@@ -55,12 +56,19 @@ def with_births(bundle: Path, manifest: Manifest, say: Callable[[str], None], ke
     births = {name: birth for name, parts in told.items() if (birth := _read(kept.recall(_KIND, parts))) is not None}
     for name in births:
         say(f"ran before: {name}")
+    births |= _spoilt(manifest)
     if left := tuple(it.id for it in manifest.artifacts if it.id not in births):
         births |= _run(bundle, left, say)
     for name in left:
         if births[name].shown and births[name].device.startswith(ON_PROCESSOR):
             kept.keep(_KIND, told[name], {"": encode(births[name]).encode()})
     return replace(manifest, artifacts=tuple(replace(it, birth=births[it.id]) for it in manifest.artifacts))
+
+
+def _spoilt(manifest: Manifest) -> dict[str, Birth]:
+    """Those whose figures would be the processor's: they are not run."""
+    told = {it.id: spoilt_here(it.backend, it.precision) for it in manifest.artifacts}
+    return {name: Birth(not_run=why) for name, why in told.items() if why}
 
 
 def _run(bundle: Path, names: tuple[str, ...], say: Callable[[str], None]) -> Mapping[str, Birth]:

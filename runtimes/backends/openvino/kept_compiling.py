@@ -21,7 +21,7 @@ from dlgsanet.storage.shelf import KeptEntries, key_of
 from runtimes.backends.openvino import ENGINE
 from runtimes.backends.openvino.layers import FileFacts, facts_of
 from runtimes.backends.openvino.protocols import Compiled, IrModel
-from runtimes.machine.processor import cpu_name
+from runtimes.machine.processor import cpu_with_instructions
 
 _KIND, _BLOB, _FACTS = "compiled", "blob", "facts.json"
 _CAPABILITIES, _EXPORTS = "OPTIMIZATION_CAPABILITIES", "EXPORT_IMPORT"
@@ -70,7 +70,7 @@ class KeptCompiling:
 
     def _key(self, network: str) -> str:
         told = (network, json.dumps(dict(self.settings), sort_keys=True), self.device, *self._versions())
-        return key_of(*told, cpu_name(), platform.platform())
+        return key_of(*told, cpu_with_instructions(), platform.platform())
 
     def _versions(self) -> list[str]:
         """OpenVINO's build, and all that the device tells of itself, its driver and its compiler."""

@@ -12,6 +12,7 @@ from dlgsanet.errors import BackendError
 from export import ExportOptions, export_bundle
 from export.bundle import birth as births_of
 from runtimes.bundle.manifest import Manifest, manifest_json, read_manifest
+from runtimes.runner import contract
 from runtimes.runner.contract import RunInfo
 from runtimes.runner.fidelity.probes import AT_BIRTH
 
@@ -69,6 +70,15 @@ def test_what_the_processor_spoils_is_no_figure_for_others(born: Path, monkeypat
     monkeypatch.setattr(RunInfo, "caution", "it overflows here")
     (found, _) = births_of.births(born, lambda step: None, [it.id for it in read_manifest(born).artifacts]).values()
     assert not found.shown and found.not_run == "it overflows here"
+
+
+def test_what_is_known_to_be_spoilt_is_not_run(born: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(contract, "overflows_int8", lambda: True)
+    monkeypatch.setattr(births_of, "ask", lambda job, say: pytest.fail("it was run"))
+    manifest = read_manifest(born)
+    int8 = replace(manifest, artifacts=(replace(manifest.artifacts[0], precision="int8"),))
+    (found,) = births_of.with_births(tmp_path, int8, lambda step: None).artifacts
+    assert found.birth is not None and "no VNNI" in found.birth.not_run
 
 
 def test_another_precision_is_said(born: Path, monkeypatch: pytest.MonkeyPatch) -> None:

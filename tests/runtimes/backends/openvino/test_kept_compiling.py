@@ -61,7 +61,7 @@ def test_another_openvino_or_driver_is_compiled_anew(
     opened(bundle)
     monkeypatch.setattr(openvino, "get_version", lambda: "2099.1")
     opened(bundle)
-    monkeypatch.setattr(kept_compiling, "cpu_name", lambda: "another processor")
+    monkeypatch.setattr(kept_compiling, "cpu_with_instructions", lambda: "another processor")
     opened(bundle)
     assert len(read) == 3
 
