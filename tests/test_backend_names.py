@@ -18,6 +18,7 @@ FOLDERS = {
     "tensorrt_rtx": "tensorrt",
     "coremltools": "coreml",
     "tritonclient": "kserve",
+    "executorch-coreml": "executorch",
     "ai_edge_litert": "litert",
 }
 """Where a name lives that is not the folder's own."""

@@ -27,7 +27,7 @@ BACKENDS = {
     "onnxruntime": ("backends/onnxruntime/", "export/quantization/onnx_qdq.py", "export/tuning/", STUDIES),
     "openvino": ("backends/openvino/", STUDIES),
     "nncf": ("backends/openvino/", STUDIES),
-    "coremltools": ("backends/coreml/",),
+    "coremltools": ("backends/coreml/", "export/backends/executorch/"),  # ExecuTorch's delegate is told by its types
     "ai_edge_litert": ("backends/litert/",),
     "flatbuffers": ("backends/litert/",),
     "executorch": ("backends/executorch/",),

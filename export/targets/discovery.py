@@ -24,6 +24,7 @@ BUILT_IN = (
     "export.backends.tensorrt.entry:RTX_BACKEND",
     "export.backends.litert.entry:BACKEND",
     "export.backends.executorch.entry:BACKEND",
+    "export.backends.executorch.entry:COREML_BACKEND",
 )
 
 

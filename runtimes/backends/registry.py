@@ -13,6 +13,7 @@ from types import ModuleType
 from dlgsanet.errors import UnavailableError
 from runtimes.backends.coreml.entry import BACKEND as COREML
 from runtimes.backends.executorch.entry import BACKEND as EXECUTORCH
+from runtimes.backends.executorch.entry import COREML_BACKEND as EXECUTORCH_COREML
 from runtimes.backends.interface.backend import Backend, Judge
 from runtimes.backends.interface.plug_ins import plug_ins
 from runtimes.backends.kserve.entry import BACKEND as KSERVE
@@ -25,10 +26,11 @@ from runtimes.backends.torch.entry import BACKEND as TORCH
 from runtimes.bundle.manifest import Artifact
 from runtimes.runner.contract import Runner, RunOptions
 
-BUILT_IN: Mapping[str, Backend] = {
-    entry.name: entry
-    for entry in (ONNXRUNTIME, OPENVINO, TORCH, COREML, TENSORRT, TENSORRT_RTX, LITERT, EXECUTORCH, KSERVE)
-}
+_OURS = (
+    *(ONNXRUNTIME, OPENVINO, TORCH, COREML, TENSORRT, TENSORRT_RTX, LITERT, EXECUTORCH, EXECUTORCH_COREML),
+    KSERVE,
+)
+BUILT_IN: Mapping[str, Backend] = {entry.name: entry for entry in _OURS}
 
 
 def backends() -> dict[str, Backend | UnavailableError]:
@@ -67,7 +69,7 @@ def interpreters() -> tuple[str, ...]:
     """Names of what judges an artifact's numbers where its engine cannot run: interpreters of the saved files, which
     are no device. `check` accepts them, `bench` refuses: their results stand in no table of times."""
     known = [entry for entry in backends().values() if isinstance(entry, Backend)]
-    return tuple(name for backend in known for name in backend.interpreters)
+    return tuple(dict.fromkeys(name for backend in known for name in backend.interpreters))
 
 
 def judges(artifact: Artifact, device: str) -> tuple[Judge, ...]:

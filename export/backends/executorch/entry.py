@@ -1,11 +1,12 @@
-"""ExecuTorch to the exporter: its rows, and where its work is done."""
+"""ExecuTorch to the exporter, with XNNPACK and with Core ML: their rows, and where the work is done."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from export.backends.backend import Backend, Order
-from export.targets.row import BY_ROWS, Row
+from export.targets.row import BASIS, BY_ROWS, Row
+from runtimes.backends.coreml import ENGINE as COREML
 
 if TYPE_CHECKING:
     from export.graph.graph import Graph
@@ -19,6 +20,12 @@ def _write(order: Order) -> Written:
     from export.backends.executorch.write import write
 
     return write(order)
+
+
+def _write_coreml(order: Order) -> Written:
+    from export.backends.executorch.write import write_coreml
+
+    return write_coreml(order)
 
 
 def _refuse_graph(graph: Graph) -> None:
@@ -35,6 +42,12 @@ ROWS = (
     ),
 )  # fmt: skip
 
+COREML_ROW = Row(
+    "executorch-coreml", "fp16", "executorch,coreml", ("onnx", "torchao", "executorch", COREML.module), (), BASIS,
+    ".pte", "ExecuTorch with Core ML, for apps on Apple devices; every operator is Core ML's; compiling takes minutes",
+    half_safe=True, elsewhere=True, own_opset=OPSET,
+)  # fmt: skip
+
 BACKEND = Backend(
     name="executorch",
     rows=ROWS,
@@ -46,6 +59,19 @@ BACKEND = Backend(
         "int8w": "XNNPACK's convolutions take INT8 weights with INT8 pictures only; use executorch-fp32",
     },
     tools=("executorch", "torchao"),
+    refuse_graph=_refuse_graph,
+    not_timed=NOT_TIMED,
+)
+
+COREML_BACKEND = Backend(
+    name="executorch-coreml",
+    rows=(COREML_ROW,),
+    write=_write_coreml,
+    refused={
+        "fp32": "the Neural Engine has no fp32; use executorch-coreml-fp16, or coreml-fp32",
+        "bf16": "Core ML computes in fp32 or fp16 only; use executorch-coreml-fp16",
+    },
+    tools=("executorch", "torchao", COREML.module),
     refuse_graph=_refuse_graph,
     not_timed=NOT_TIMED,
 )

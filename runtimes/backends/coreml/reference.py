@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from dlgsanet.errors import InputError
-from runtimes.backends.coreml import ENGINE, REFERENCE
+from runtimes.backends.coreml import REFERENCE
 from runtimes.backends.coreml.mil.executor import Executor, Observer
 from runtimes.backends.coreml.mil.program import Blob, Model, read_model
 from runtimes.backends.coreml.mil.tensor_types import Anything
@@ -68,7 +68,7 @@ class MilRunner(Runner):
     def _open(self) -> RunInfo:
         artifact = self._artifact
         require_host_ports(artifact, (), CHANNELS_FIRST)
-        model, weights = read_package(self._bundle, artifact)
+        model, weights = self._read()
         for port, features in ((artifact.input, model.inputs), (artifact.output, model.outputs)):
             require_port(artifact.id, port, {feature.name: feature.shape for feature in features})
             image = {feature.name: feature.image for feature in features}
@@ -77,13 +77,17 @@ class MilRunner(Runner):
         self._executor, self._model = Executor(model, weights, strict=self._strict), model
         return RunInfo(
             artifact=artifact.id,
-            backend=ENGINE.name,
+            backend=artifact.backend,
             device=REFERENCE,
             requested_precision=artifact.precision,
             reported_precision=precision_of(model),
             threads=1,
             versions={"numpy": version("numpy")},
         )
+
+    def _read(self) -> tuple[Model, dict[str, bytes]]:
+        """The program, and its weight files by the names that it has for them. Raises InputError."""
+        return read_package(self._bundle, self._artifact)
 
     def _infer(self, tile: Array) -> Array:
         assert self._executor is not None

@@ -3,3 +3,5 @@
 from runtimes.backends.interface.engines import Engine
 
 ENGINE = Engine("executorch", "executorch", "executorch")
+COREML = Engine("executorch-coreml", "executorch", "executorch")
+"""The same programs with Apple's delegate in them, for apps."""

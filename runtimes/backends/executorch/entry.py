@@ -1,12 +1,13 @@
-"""What the registry knows of ExecuTorch."""
+"""What the registry knows of ExecuTorch and of its programs for Core ML."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from types import ModuleType
 
-from runtimes.backends.executorch import ENGINE
-from runtimes.backends.interface.backend import Backend
+from runtimes.backends.coreml import REFERENCE
+from runtimes.backends.executorch import COREML, ENGINE
+from runtimes.backends.interface.backend import Backend, Judge
 from runtimes.bundle.manifest import Artifact
 from runtimes.machine.processor import Device
 from runtimes.runner.contract import Runner, RunOptions
@@ -24,4 +25,30 @@ def _probe(engine: ModuleType) -> tuple[Device, ...]:
     return probe()
 
 
+def _coreml_runner(bundle: Path, artifact: Artifact, scale: int, options: RunOptions) -> Runner:
+    from runtimes.backends.executorch.coreml_reference import DelegateReference
+
+    return DelegateReference(bundle, artifact, scale, options)
+
+
+def _coreml_probe(engine: ModuleType) -> str:
+    return FOR_APPS
+
+
+def _coreml_judges(artifact: Artifact, device: str) -> tuple[Judge, ...]:
+    note = f"not run on Apple hardware: judged by {REFERENCE}, an interpreter of the package in the program"
+    return (Judge(artifact.id, REFERENCE, note),)
+
+
+FOR_APPS = "installed; apps on Apple devices run the files, `check` judges them with an interpreter"
+
 BACKEND = Backend(engine=ENGINE, role="runs executorch-* artifacts", probe=_probe, runner=_runner)
+COREML_BACKEND = Backend(
+    engine=COREML,
+    role="runs executorch-coreml-* artifacts, in apps on Apple devices",
+    probe=_coreml_probe,
+    runner=_coreml_runner,
+    idle_here=FOR_APPS,
+    interpreters=(REFERENCE,),
+    judges=_coreml_judges,
+)

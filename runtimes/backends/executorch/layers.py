@@ -17,6 +17,7 @@ from runtimes.runner.work_by_precision import Layer, convolution_macs, count_fau
 IDENTIFIER, EXTENDED = b"ET12", b"eh00"
 _XNNPACK_HEADER = b"XH00"
 _KERNEL = 1  # of InstructionArguments
+_SEGMENT = 1  # of DataLocation
 _CONVOLUTIONS, _FULLY_CONNECTED, _PRODUCT = (7, 13), 2, 37  # XNodeUnion
 _QUANTIZED = 2  # XValueUnion
 _TYPES = {1: "fp32", 2: "fp16", 3: "int8", 6: "int8"}  # XNNDatatype
@@ -61,18 +62,28 @@ class ProgramFile:
         return next(root(self.data).tables(1))
 
     @cached_property
+    def delegates(self) -> tuple[tuple[str, bytes], ...]:
+        """Of every delegate's part of the program, in order: the delegate's name, and what it was given."""
+        with _as_value_errors():
+            base = int.from_bytes(self.data[24:32], "little")
+            segments = tuple(root(self.data).tables(4))
+            made = []
+            for delegate in self._plan.tables(7):
+                reference = delegate.table(1)
+                if reference.number(0, "b") != _SEGMENT:
+                    raise ValueError(f"expected segments of {delegate.text(0)}, found its bytes inline")
+                segment = segments[reference.number(1)]
+                start = base + segment.number(0, "Q")
+                made.append((delegate.text(0), self.data[start : start + segment.number(1, "Q")]))
+            return tuple(made)
+
+    @cached_property
     def _delegated(self) -> tuple[FlatTable, ...]:
-        """The delegate's graphs."""
-        base = int.from_bytes(self.data[24:32], "little")
-        segments = tuple(root(self.data).tables(4))
+        """The graphs of XNNPACK."""
         made = []
-        for delegate in self._plan.tables(7):
-            reference = delegate.table(1)
-            if delegate.text(0) != DELEGATE or reference.number(0, "b") != 1:
-                raise ValueError(f"expected segments of {DELEGATE}, found {delegate.text(0)}")
-            segment = segments[reference.number(1)]
-            start = base + segment.number(0, "Q")
-            blob = self.data[start : start + segment.number(1, "Q")]
+        for name, blob in self.delegates:
+            if name != DELEGATE:
+                raise ValueError(f"expected segments of {DELEGATE}, found {name}")
             at = int.from_bytes(blob[10:14], "little") if blob[4:8] == _XNNPACK_HEADER else 0
             made.append(root(blob[at:]))
         return tuple(made)

@@ -25,9 +25,9 @@ def in_onnxruntime(graph: Graph, lr: np.ndarray) -> np.ndarray:
     return session.run(None, {session.get_inputs()[0].name: lr})[0]
 
 
-def network_graph(model: DLGSANet, backend: str) -> Graph:
+def network_graph(model: DLGSANet, backend: str, precision: str = "fp32") -> Graph:
     """A network for tiles of 16 x 24, as this backend's rows have it."""
-    result = rewrite(model, Target(backend, "fp32", (16, 24)))
+    result = rewrite(model, Target(backend, precision, (16, 24)))
     return Graph(build_onnx(result.model, name="small", tile=(16, 24), scale=4, opset=20))
 
 

@@ -15,16 +15,26 @@ from runtimes.bundle.manifest import Artifact, read_manifest
 
 NAME = "executorch-fp32-8x8"
 TINY = FILE.read_bytes()
+TINY_COREML = (Path(__file__).parent / "tiny_coreml.pte").read_bytes()
+"""The same network for Core ML in fp16, as `lower` makes it for iOS 17."""
+
+LEFT_COREML = (Path(__file__).parent / "left_coreml.pte").read_bytes()
+"""The same, made with a partitioner that was told to leave the pixel shuffle to the processor."""
 
 
 def add_artifact(
-    bundle: Path, kit: Any, data: bytes = TINY, tile: tuple[int, int] = (8, 8), precision: str = "fp32"
+    bundle: Path,
+    kit: Any,
+    data: bytes = TINY,
+    tile: tuple[int, int] = (8, 8),
+    precision: str = "fp32",
+    backend: str = "executorch",
 ) -> Artifact:
     """Write it into a bundle, beside what is there."""
     (bundle / "executorch").mkdir(exist_ok=True)
     path = f"executorch/{precision}.pte"
     (bundle / path).write_bytes(data)
-    plain: Artifact = kit.artifact("executorch", precision, tile, path, {path: kit.sha(data)})
+    plain: Artifact = kit.artifact(backend, precision, tile, path, {path: kit.sha(data)})
     made = replace(plain, hints={})
     kit.write(bundle, kit.manifest([*read_manifest(bundle).artifacts, made]))
     return made
