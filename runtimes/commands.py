@@ -98,13 +98,14 @@ def _print_report(report: Report) -> None:
     memory = f", {machine.memory_mb} MB" if machine.memory_mb else ""
     lines = [f"{machine.cpu}: {machine.threads} cores{memory}"]
     lines += [f"{machine.system}, Python {machine.python}", ""]
+    width = max(13, *(len(row.name) for row in report.backends))
     for row in report.backends:
         found = [
             f"{device.name} ({device.description}): "
             f"{device.fault or ' '.join(device.precisions) or 'precisions not known'}"
             for device in row.devices
         ]
-        head = f"{row.name:<13} {row.status:<10} {row.version or '':<12}"
+        head = f"{row.name:<{width}} {row.status:<10} {row.version or '':<12}"
         lines += [f"{head} {line}" for line in found or [row.note]]
     tell(*lines)
 
