@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from export.backends.backend import Backend, Order
+from export.backends.coreml.entry import BACKEND as COREML
 from export.targets.row import BASIS, BY_ROWS, Row
-from runtimes.backends.coreml import ENGINE as COREML
 
 if TYPE_CHECKING:
     from export.graph.graph import Graph
@@ -43,7 +43,7 @@ ROWS = (
 )  # fmt: skip
 
 COREML_ROW = Row(
-    "executorch-coreml", "fp16", "executorch,coreml", ("onnx", "torchao", "executorch", COREML.module), (), BASIS,
+    "executorch-coreml", "fp16", "executorch,coreml", ("onnx", "torchao", "executorch", *COREML.tools), (), BASIS,
     ".pte", "ExecuTorch with Core ML, for apps on Apple devices; every operator is Core ML's; compiling takes minutes",
     half_safe=True, elsewhere=True, own_opset=OPSET,
 )  # fmt: skip
@@ -71,7 +71,7 @@ COREML_BACKEND = Backend(
         "fp32": "the Neural Engine has no fp32; use executorch-coreml-fp16, or coreml-fp32",
         "bf16": "Core ML computes in fp32 or fp16 only; use executorch-coreml-fp16",
     },
-    tools=("executorch", "torchao", COREML.module),
+    tools=("executorch", "torchao", *COREML.tools),
     refuse_graph=_refuse_graph,
     not_timed=NOT_TIMED,
 )
