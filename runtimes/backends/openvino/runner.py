@@ -80,8 +80,7 @@ class OpenVinoRunner(Runner):
             ) from error
         require_port(artifact.id, artifact.input, _shapes(compiled.inputs))
         require_port(artifact.id, artifact.output, _shapes(compiled.outputs))
-        self._request, self._compiled = compiled.create_infer_request(), compiled
-        self._on_cpu = device == CPU
+        self._request, self._compiled, self._on_cpu = compiled.create_infer_request(), compiled, device == CPU
         return RunInfo(
             artifact=artifact.id,
             backend=ENGINE.name,
