@@ -29,7 +29,7 @@ def install(folder: Path, monkeypatch: pytest.MonkeyPatch, **behaviour: object) 
     monkeypatch.setenv("FAKE_TENSORRT", json.dumps(behaviour))
     monkeypatch.setenv("PYTHONPATH", str(folder))
     monkeypatch.syspath_prepend(str(folder))
-    monkeypatch.delitem(sys.modules, "tensorrt", raising=False)
+    sys.modules.pop("tensorrt", None)  # monkeypatch would bring an earlier stand-in back
     importlib.invalidate_caches()
 
 
