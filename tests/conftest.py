@@ -31,6 +31,14 @@ TESTS = Path(__file__).resolve().parent
 STAND_INS = TESTS / "data" / "stand_ins"
 
 
+@pytest.fixture
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The cache is on, empty and this test's own: its folder."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv("DLGSANET_NO_CACHE")
+    return tmp_path / "cache" / "dlgsanet"
+
+
 @pytest.fixture(autouse=True)
 def memory_limit_of_a_child() -> Iterator[None]:
     """A child's work, called here by a test, limits the memory of its process: later tests must not feel that."""

@@ -18,8 +18,7 @@ from dlgsanet.storage.json_text import parse
 from dlgsanet.storage.shelf import Files
 from dlgsanet.storage.typed_json import decode, encode, to_json
 from export.machine.kept import NOTHING, Kept
-from export.quantization.layer_choice.on_probes import spoilt_here
-from runtimes.backends.registry import backend_runner, find_backend
+from runtimes.backends.registry import backend_runner, find_backend, spoilt_here
 from runtimes.bundle.artifact_facts import Birth, Shown
 from runtimes.bundle.manifest import MANIFEST, Artifact, Manifest, manifest_json, read_manifest
 from runtimes.machine.child import Job, ask, serve

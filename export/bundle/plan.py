@@ -11,11 +11,11 @@ from export.backends.registry import backend_of, backends
 from export.bundle.options import ExportOptions
 from export.networks.find import find_network
 from export.networks.network import Network
-from export.quantization.layer_choice.on_probes import spoilt_here
 from export.targets.choice import install_line, installed_targets, parse_targets, require_packages
 from export.targets.row import Row
 from export.targets.table import Target
 from export.tuning.tile_shapes import Shape, shapes_for
+from runtimes.backends.registry import spoilt_here
 from runtimes.runner.overlap import DEFAULT_OVERLAP
 from runtimes.runner.tiling import Tile
 

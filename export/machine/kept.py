@@ -15,7 +15,7 @@ from pathlib import Path
 from dlgsanet.storage.cache_folder import own_folder
 from dlgsanet.storage.shelf import Files, KeptEntries, key_of
 from export.machine.fingerprint import fingerprint
-from runtimes.machine.processor import cpu_with_instructions
+from runtimes.machine.processor import this_machine
 
 ROOMS = ("dlgsanet", "export", "runtimes")
 """Packages whose code an export runs."""
@@ -67,7 +67,7 @@ def kept_here(on: bool, packages: Collection[str], code: Collection[str]) -> Kep
     shelf = KeptEntries(on)
     if not shelf.usable:
         return NOTHING
-    machine = [fingerprint(sorted(packages)), cpu_with_instructions(), platform.platform(), platform.python_version()]
+    machine = [fingerprint(sorted(packages)), *this_machine(), platform.python_version()]
     sources = code_version((*ROOMS, *sorted(set(code) - {*ROOMS})))
     return Kept(shelf, key_of(json.dumps(machine, sort_keys=True), sources))
 

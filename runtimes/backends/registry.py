@@ -24,7 +24,7 @@ from runtimes.backends.tensorrt.entry import BACKEND as TENSORRT
 from runtimes.backends.tensorrt.entry import RTX_BACKEND as TENSORRT_RTX
 from runtimes.backends.torch.entry import BACKEND as TORCH
 from runtimes.bundle.manifest import Artifact
-from runtimes.runner.contract import Runner, RunOptions
+from runtimes.runner.contract import Runner, RunOptions, spoilt_int8
 
 _OURS = (
     *(ONNXRUNTIME, OPENVINO, TORCH, COREML, TENSORRT, TENSORRT_RTX, LITERT, EXECUTORCH, EXECUTORCH_COREML),
@@ -79,6 +79,15 @@ def judges(artifact: Artifact, device: str) -> tuple[Judge, ...]:
         return find_backend(artifact.backend).judges(artifact, device)
     except UnavailableError:
         return ()
+
+
+def spoilt_here(backend: str, precision: str, device: str = RunOptions.device) -> str:
+    """One line where this processor spoils INT8 of this backend, so that nothing can be judged by it; else empty."""
+    try:
+        in_pairs = find_backend(backend).engine.int8_in_pairs
+    except UnavailableError:  # nothing of it runs here
+        return ""
+    return spoilt_int8(precision, device, in_pairs)
 
 
 @lru_cache(maxsize=1)

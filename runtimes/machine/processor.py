@@ -76,6 +76,11 @@ def cpu_with_instructions(info: Path = Path("/proc/cpuinfo")) -> str:
     return f"{cpu_name(info)}: {said.get('flags') or said.get('features', '')}"
 
 
+def this_machine() -> tuple[str, str]:
+    """The processor and the system, for the key of what is kept: code that was compiled here runs where both are."""
+    return cpu_with_instructions(), platform.platform()
+
+
 def _first_processor(info: Path) -> dict[str, str]:
     """What the system says of it, by name in small letters; empty where it says nothing."""
     lines = info.read_text(errors="replace").splitlines() if info.is_file() else []

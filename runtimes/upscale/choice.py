@@ -17,7 +17,7 @@ from dlgsanet.storage.shelf import KeptEntries, key_of
 from runtimes import open_runner
 from runtimes.backends.registry import find_backend
 from runtimes.bundle.manifest import LOW_RANK, MANIFEST, Manifest, read_manifest, select
-from runtimes.machine.processor import available_threads, cpu_with_instructions
+from runtimes.machine.processor import available_threads, this_machine
 from runtimes.runner.contract import Runner, RunOptions
 from runtimes.runner.tile_family import PictureSizes
 from runtimes.upscale.race import preferred
@@ -171,7 +171,7 @@ def _key(bundle: Path, manifest: Manifest, options: RunOptions) -> str:
     """All that the times depend on: the bundle, the machine, how it is to run, and the engines' versions."""
     engines = {artifact.backend for artifact in manifest.artifacts}
     versions = {name: _version(name) for name in sorted(engines)}
-    machine = [cpu_with_instructions(), available_threads(), platform.platform(), platform.python_version()]
+    machine = [*this_machine(), available_threads(), platform.python_version()]
     told = [sha256_file(bundle / MANIFEST), machine, options.device, options.threads, versions]
     return key_of(json.dumps(told))
 

@@ -17,10 +17,10 @@ import numpy as np
 
 from dlgsanet.errors import BackendError, EdgeError
 from dlgsanet.storage.typed_json import Text, decode, to_json
-from runtimes.backends.registry import backend_runner, find_backend
+from runtimes.backends.registry import backend_runner, find_backend, spoilt_here
 from runtimes.bundle.manifest import Artifact, Manifest, read_manifest, select
 from runtimes.machine.child import Job, Say, ask, serve
-from runtimes.runner.contract import RunInfo, Runner, RunOptions, spoilt_int8
+from runtimes.runner.contract import RunInfo, Runner, RunOptions
 from runtimes.upscale.race import CLOSE, Finish, Race, Racer, preferred
 
 LEAST_DB = 30.0
@@ -210,12 +210,11 @@ class _Contest:
 
     def _runner(self, bundle: Path, artifact: Artifact, stack: ExitStack) -> Runner:
         """The artifact, open until the end of `stack`. Raises BackendError where it is not to be taken."""
-        backend = find_backend(artifact.backend)
-        if backend.idle_here:
-            raise BackendError(backend.idle_here)
+        if idle := find_backend(artifact.backend).idle_here:
+            raise BackendError(idle)
         told = self._devices.get(artifact.backend)
         lacking = told.lacks(artifact.precision) if told is not None else None
-        if known := lacking or spoilt_int8(artifact.precision, self._job.device, backend.engine.int8_in_pairs):
+        if known := lacking or spoilt_here(artifact.backend, artifact.precision, self._job.device):
             raise BackendError(known)  # which compiling it would only show later
         options = RunOptions(self._job.device, self._job.threads, cache=self._job.cache)
         run = stack.enter_context(backend_runner(bundle, artifact, self._manifest.scale, options))

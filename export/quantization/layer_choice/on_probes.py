@@ -18,8 +18,8 @@ from dlgsanet.errors import UnavailableError
 from export.machine.journal import Journal
 from export.quantization.layer_choice.sensitivity import CandidateOpener, Say
 from export.quantization.layers import units
-from runtimes.backends.registry import find_backend
-from runtimes.runner.contract import Runner, RunOptions, spoilt_int8
+from runtimes.backends.registry import spoilt_here
+from runtimes.runner.contract import Runner
 from runtimes.runner.fidelity.likeness import probe_figures
 from runtimes.runner.fidelity.probes import FLAT, PROBES, probe
 from runtimes.runner.tiling import Array
@@ -74,15 +74,6 @@ class ProbeYardstick:
         sr = run.infer(probe(name, self.bench.target.tile))
         allowed = FLAT_LEVELS if name in FLAT else BUSY_LEVELS
         return [shift / allowed for shift in probe_figures(name, sr, answer).shift]
-
-
-def spoilt_here(backend: str, precision: str) -> str:
-    """One line where this processor spoils INT8 of this backend, so that nothing can be judged by it; else empty."""
-    try:
-        in_pairs = find_backend(backend).engine.int8_in_pairs
-    except UnavailableError:  # nothing of it runs here
-        return ""
-    return spoilt_int8(precision, RunOptions().device, in_pairs)
 
 
 def held_on_probes(measure: ProbeYardstick, layers: Sequence[str], journal: Journal, say: Say) -> OnProbes:

@@ -49,8 +49,9 @@ class DelegateReference(MilRunner):
         return with_output(model, artifact.output.name), weights
 
 
-def require_whole(data: bytes) -> None:
-    """Raise ValueError, naming what is left, for a program that is anything else than one call of the delegate."""
+def require_whole(data: bytes) -> bytes:
+    """What the delegate holds. Raises ValueError, naming what is left, for a program that is anything else than one
+    call of it."""
     program = ProgramFile(data)
     names = [name for name, _ in program.delegates]
     if program.left:
@@ -58,13 +59,13 @@ def require_whole(data: bytes) -> None:
         raise ValueError(f"the delegate leaves {said} to the processor")
     if names != [DELEGATE]:
         raise ValueError(f"expected one call of {DELEGATE}, found {', '.join(names) or 'none'}")
+    return program.delegates[0][1]
 
 
 def read_delegate(data: bytes) -> tuple[Model, dict[str, bytes]]:
     """The program inside of a `.pte` file and its weights by the names that it has for them. Raises ValueError or
     InputError for a file that is anything else than one call of the delegate."""
-    require_whole(data)
-    held = {path.removeprefix(_PACKAGE): file for path, file in read_folder(ProgramFile(data).delegates[0][1]).items()}
+    held = {path.removeprefix(_PACKAGE): file for path, file in read_folder(require_whole(data)).items()}
     if SPECIFICATION not in held:
         raise ValueError(f"the delegate holds no {SPECIFICATION}")
     weights = {PROGRAM_WEIGHTS + path[len(WEIGHTS) :]: file for path, file in held.items() if path.startswith(WEIGHTS)}

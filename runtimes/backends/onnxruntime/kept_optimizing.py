@@ -8,7 +8,6 @@ into a graph cannot be written.
 
 from __future__ import annotations
 
-import platform
 import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from types import ModuleType
 from dlgsanet.storage.shelf import KeptEntries, key_of
 from runtimes.backends.onnxruntime.provider import Provider
 from runtimes.backends.onnxruntime.session import Session, provider_options
-from runtimes.machine.processor import cpu_with_instructions
+from runtimes.machine.processor import this_machine
 
 _KIND, _GRAPH = "optimized", "graph.onnx"
 
@@ -80,4 +79,4 @@ class KeptOptimizing:
 
     def _key(self, network: str) -> str:
         build = self.ort.get_build_info()
-        return key_of(network, self.ort.__version__, build, cpu_with_instructions(), platform.platform())
+        return key_of(network, self.ort.__version__, build, *this_machine())

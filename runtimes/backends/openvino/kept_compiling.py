@@ -7,7 +7,6 @@ network's files, the settings, the device with its drivers, and OpenVINO's build
 from __future__ import annotations
 
 import json
-import platform
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from dlgsanet.storage.shelf import KeptEntries, key_of
 from runtimes.backends.openvino import ENGINE
 from runtimes.backends.openvino.layers import FileFacts, facts_of
 from runtimes.backends.openvino.protocols import Compiled, IrModel
-from runtimes.machine.processor import cpu_with_instructions
+from runtimes.machine.processor import this_machine
 
 _KIND, _BLOB, _FACTS = "compiled", "blob", "facts.json"
 _CAPABILITIES, _EXPORTS = "OPTIMIZATION_CAPABILITIES", "EXPORT_IMPORT"
@@ -70,7 +69,7 @@ class KeptCompiling:
 
     def _key(self, network: str) -> str:
         told = (network, json.dumps(dict(self.settings), sort_keys=True), self.device, *self._versions())
-        return key_of(*told, cpu_with_instructions(), platform.platform())
+        return key_of(*told, *this_machine())
 
     def _versions(self) -> list[str]:
         """OpenVINO's build, and all that the device tells of itself, its driver and its compiler."""

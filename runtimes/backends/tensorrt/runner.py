@@ -157,7 +157,7 @@ class TensorRTRunner(Runner):
             if len(ports) != 1:
                 raise InputError(f"{artifact.id}: expected one input and one output, the engine has {list(ports)}")
         self._context, kernels = kept.context(self._engine)
-        self._keep = (lambda: None) if kernels is None else partial(kept.keep, kernels)
+        self._keep = partial(kept.keep, kernels)
         if self._context is None:
             raise BackendError(f"{artifact.id}: TensorRT makes no execution context: {self._journal.reason}")
         if not self._context.set_input_shape(artifact.input.name, artifact.input.shape):

@@ -12,7 +12,6 @@ import pytest
 from dlgsanet.checkpoints.checkpoint import read_checkpoint
 from dlgsanet.errors import GateError
 from dlgsanet.imaging.files import write_picture
-from dlgsanet.storage.cache_folder import OFF
 from dlgsanet.storage.shelf import KeptEntries
 from export import ExportOptions, export_bundle
 from export.machine import kept as kept_module
@@ -27,10 +26,8 @@ ANEW = ("rewriting", "proving", "reference of", "calibrating", "running", "layer
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.delenv(OFF)
-    return tmp_path / "cache" / "dlgsanet"
+def home(own_cache: Path) -> Path:
+    return own_cache
 
 
 @pytest.fixture(scope="module")

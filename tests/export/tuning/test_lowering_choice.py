@@ -8,7 +8,6 @@ import pytest
 
 from dlgsanet.errors import InputError, UnavailableError
 from dlgsanet.network.model import DLGSANet
-from dlgsanet.storage.cache_folder import OFF
 from dlgsanet.storage.shelf import KeptEntries
 from export import ExportOptions, export_bundle
 from export.machine.candidate_runner import medians
@@ -48,11 +47,9 @@ def test_the_faster_of_two_planted_candidates_is_chosen(make_model: MakeModel, p
 
 
 @pytest.fixture
-def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def kept(own_cache: Path) -> Path:
     """Where times are kept in this test."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.delenv(OFF)
-    return tmp_path / "cache"
+    return own_cache.parent
 
 
 def test_times_are_reused_for_the_same_graphs_only(make_model: MakeModel, planted: list[int], kept: Path) -> None:

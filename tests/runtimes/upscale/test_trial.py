@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from dlgsanet.errors import BackendError
-from dlgsanet.storage.cache_folder import OFF
 from dlgsanet.storage.typed_json import to_json
 from runtimes import open_runner
+from runtimes.backends import registry
 from runtimes.bundle.artifact_facts import Birth
 from runtimes.bundle.manifest import manifest_json, read_manifest
 from runtimes.machine import clock
@@ -237,18 +237,16 @@ def test_without_one_that_shows_less_others_are_near_the_fastest(bundle: Path) -
 
 def test_int8_that_the_processor_spoils_is_not_compiled(bundle: Path, kit, monkeypatch: pytest.MonkeyPatch) -> None:
     kit.rewrite(bundle, 0, precision="int8", id="onnxruntime-int8-16x16")
-    monkeypatch.setattr(trying, "spoilt_int8", lambda precision, device, in_pairs: "it overflows" * in_pairs)
+    monkeypatch.setattr(registry, "spoilt_int8", lambda precision, device, in_pairs: "it overflows" * in_pairs)
     monkeypatch.setattr(trying, "backend_runner", lambda *asked: pytest.fail("it was opened"))
     (found,) = tried(bundle, "onnxruntime-int8")
     assert (found.ms, found.reason) == (None, "it overflows")
 
 
 @pytest.mark.parametrize("cache", [True, False])
-def test_what_was_compiled_to_be_timed_is_not_compiled_again(bundle: Path, monkeypatch, tmp_path: Path, cache) -> None:
+def test_what_was_compiled_to_be_timed_is_not_compiled_again(bundle: Path, monkeypatch, own_cache: Path, cache) -> None:
     kept_compiling = pytest.importorskip("runtimes.backends.openvino.kept_compiling")
     pytest.importorskip("openvino")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.delenv(OFF)
     (found,) = try_all(bundle, ["openvino-fp32"], RunOptions(threads=1, cache=cache)).families
     assert found.ms is not None
     read: list[object] = []

@@ -37,7 +37,10 @@ class KeptKernels:
         return cuda_engine.create_execution_context(runtime_config), kernels
 
     def keep(self, kernels: Any) -> None:
-        """Keep what a cache holds now: asked when the engine is closed, since kernels are made while it runs."""
+        """Keep what a cache holds now (None: there is none): asked when the engine is closed, since kernels are made
+        while it runs."""
+        if kernels is None:
+            return
         with suppress(RuntimeError):  # of a GPU that failed
             made = {_FILE: bytes(memoryview(kernels.serialize()))}
             if made != self.shelf.recall(_KIND, self._key):

@@ -14,7 +14,6 @@ import pytest
 from benchmarks.gates.limits import INT8
 from dlgsanet.errors import UnavailableError
 from dlgsanet.imaging.files import write_picture
-from dlgsanet.storage.cache_folder import OFF
 from export.bundle.options import ExportOptions
 from export.bundle.writer import export_bundle
 from export.machine.journal import Journal
@@ -30,6 +29,7 @@ from export.quantization.layer_choice.on_probes import (
 from export.quantization.layer_choice.sensitivity import CandidateOpener
 from export.quantization.options import CalibrationOptions
 from runtimes import open_runner
+from runtimes.backends import registry
 from runtimes.bundle.manifest import read_manifest
 from runtimes.machine.processor import overflows_int8
 from runtimes.runner.contract import Runner
@@ -78,7 +78,7 @@ class Bench:
 
 @pytest.fixture(autouse=True)
 def any_processor(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(on_probes, "spoilt_int8", lambda precision, device, in_pairs: "")
+    monkeypatch.setattr(registry, "spoilt_int8", lambda precision, device, in_pairs: "")
 
 
 def held(bench: Bench, folder: Path, said: list[str] | None = None) -> OnProbes:
@@ -168,7 +168,7 @@ def test_it_is_half_of_what_the_gate_allows() -> None:
 
 def test_a_processor_that_spoils_int8_measures_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        on_probes, "spoilt_int8", lambda precision, device, in_pairs: f"{device} spoils {precision}" * in_pairs
+        registry, "spoilt_int8", lambda precision, device, in_pairs: f"{device} spoils {precision}" * in_pairs
     )
     bench = Bench({})
     with pytest.raises(UnavailableError, match="CPU spoils int8"):
@@ -208,10 +208,8 @@ def test_ranges_of_dim_pictures_leave_layers_that_clip_in_floats(
 
 
 def test_a_second_export_compiles_nothing_for_the_same_choice(
-    checkpoint: Path, tmp_path: Path, dim: CalibrationOptions, monkeypatch: pytest.MonkeyPatch
+    checkpoint: Path, tmp_path: Path, own_cache: Path, dim: CalibrationOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.delenv(OFF)
     opened: list[Collection[str]] = []
     opens = CandidateOpener.open
 

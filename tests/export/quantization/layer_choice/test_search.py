@@ -16,7 +16,6 @@ import pytest
 from benchmarks.gates.limits import INT8
 from dlgsanet.errors import GateError, InputError
 from dlgsanet.imaging.files import write_picture
-from dlgsanet.storage.cache_folder import OFF
 from dlgsanet.storage.typed_json import to_json
 from export.bundle.options import ExportOptions
 from export.bundle.writer import export_bundle
@@ -71,11 +70,9 @@ def test_a_search_ends_with_layers_that_run(checkpoint: Path, photographs: Path,
 @pytest.mark.slow
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)])
 def test_an_interrupted_search_goes_on(
-    checkpoint: Path, photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sent: int, code: int
+    checkpoint: Path, photographs: Path, tmp_path: Path, own_cache: Path, sent: int, code: int
 ) -> None:
     """Killed or stopped by Ctrl-C after some layers, it measures only the others; what it left behind is no bundle."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.delenv(OFF)
     out = tmp_path / "bundle"
     command = [sys.executable, "-m", "dlgsanet", "export", str(checkpoint), "-o", str(out), "--to", "openvino-int8"]
     command += ["--tile", "20x24", "--search", "--max-drop", "40"]

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dlgsanet.storage.cache_folder import OFF
 from dlgsanet.storage.shelf import KeptEntries
 from runtimes import open_runner
 from runtimes.backends.onnxruntime import kept_optimizing
 from runtimes.backends.onnxruntime.kept_optimizing import KeptOptimizing
 from runtimes.backends.onnxruntime.provider import Provider
 from runtimes.backends.onnxruntime.session import ON_CPU
+from runtimes.machine import processor
 
 ort = pytest.importorskip("onnxruntime")
 
@@ -25,10 +25,8 @@ LR = np.random.default_rng(0).random((1, 3, 16, 16), dtype=np.float32)
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.delenv(OFF)
-    return tmp_path / "dlgsanet" / "optimized"
+def home(own_cache: Path) -> Path:
+    return own_cache / "optimized"
 
 
 @pytest.fixture
@@ -94,7 +92,7 @@ def test_another_file_runtime_or_processor_is_optimized_anew(
     monkeypatch.setattr(ort, "get_build_info", lambda: "another build")
     opened(bundle)
     assert len(made) == 3
-    monkeypatch.setattr(kept_optimizing, "cpu_with_instructions", lambda: "the same one without AVX-512")
+    monkeypatch.setattr(processor, "cpu_with_instructions", lambda: "the same one without AVX-512")
     opened(bundle)
     assert len(made) == 4
 

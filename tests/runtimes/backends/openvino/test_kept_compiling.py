@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dlgsanet.storage.cache_folder import OFF
 from dlgsanet.storage.shelf import KeptEntries
 from runtimes import open_runner
 from runtimes.backends.openvino import kept_compiling
 from runtimes.backends.openvino.kept_compiling import KeptCompiling
+from runtimes.machine import processor
 
 openvino = pytest.importorskip("openvino")
 
@@ -20,10 +20,8 @@ LR = np.random.default_rng(0).random((1, 3, 16, 16), dtype=np.float32)
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.delenv(OFF)
-    return tmp_path / "dlgsanet" / "compiled"
+def home(own_cache: Path) -> Path:
+    return own_cache / "compiled"
 
 
 @pytest.fixture
@@ -61,7 +59,7 @@ def test_another_openvino_or_driver_is_compiled_anew(
     opened(bundle)
     monkeypatch.setattr(openvino, "get_version", lambda: "2099.1")
     opened(bundle)
-    monkeypatch.setattr(kept_compiling, "cpu_with_instructions", lambda: "another processor")
+    monkeypatch.setattr(processor, "cpu_with_instructions", lambda: "another processor")
     opened(bundle)
     assert len(read) == 3
 

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dlgsanet.storage.cache_folder import OFF
 from runtimes.backends.tensorrt.runner import TensorRTRunner
 from runtimes.bundle.manifest import read_manifest
 from runtimes.runner.contract import RunOptions
@@ -17,10 +16,8 @@ LR = np.random.default_rng(1).random((1, 3, 16, 16), dtype=np.float32)
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.delenv(OFF)
-    return tmp_path / "cache" / "dlgsanet" / "kernels"
+def home(own_cache: Path) -> Path:
+    return own_cache / "kernels"
 
 
 @pytest.fixture
