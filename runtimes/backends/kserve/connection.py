@@ -138,6 +138,16 @@ class Connection:
         """A mapping of either protocol; numbers of 64 bits are texts by gRPC."""
         return dict(ask(*what) if self._served.protocol == "http" else ask(*what, as_json=True, **self._timeout))
 
+    def _is_forgotten(self) -> bool:
+        """Whether the server has lost the memory it shared with us. Its client connects again by itself, so a question
+        that points there may reach a server that never heard of it."""
+        if self._shared is None:
+            return False
+        try:
+            return not self._shared.is_known()
+        except (self._failed, HTTPException, OSError):
+            return True
+
     @contextmanager
     def _translated(self) -> Iterator[None]:
         served = self._served
@@ -152,6 +162,8 @@ class Connection:
                 raise InputError(
                     f"{said}: the server asks for rights that this client has not; use a door without"
                 ) from error
+            if status in _WRONG and self._is_forgotten():
+                raise NoAnswerError(f"{served.url} was started anew in between ({error.message()})") from error
             if status in _WRONG:
                 raise InputError(f"{said}; see what is served there, or correct --model") from error
             raise BackendError(f"{said} (status {status or 'not told'})") from error

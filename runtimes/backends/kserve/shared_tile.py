@@ -45,6 +45,13 @@ class SharedTile:
         given.set_shared_memory(self._names["in"], tile.nbytes)
         wanted.set_shared_memory(self._names["out"], self._sizes["out"])
 
+    def is_known(self) -> bool:
+        """Whether the server still knows both regions: one that was started anew does not, though it answers. Raises
+        the client's error."""
+        speaker = self._client()
+        told = [speaker.get_system_shared_memory_status(name) for name in self._names.values()]
+        return all(one if isinstance(one, list) else one.regions for one in told)
+
     def read(self, shape: tuple[int, ...]) -> Array:
         """What the server wrote, copied. Raises BackendError for a shape that does not fit in there."""
         if 4 * math.prod(shape) > self._sizes["out"]:

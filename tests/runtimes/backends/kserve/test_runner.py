@@ -21,6 +21,7 @@ from runtimes.backends.kserve.runner import Expected, ServerRunner
 from runtimes.runner.contract import NOT_TOLD, OutputError, Runner
 
 SCALE, TILE = 2, (16, 20)
+needs_dev_shm = pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="the stand-in maps memory by /dev/shm")
 
 
 def runner(url: str, expected: Expected | None = None, seconds: float = 5.0) -> Runner:
@@ -48,6 +49,30 @@ def test_a_server_that_is_starting_is_waited_for(url: str, stand_in: Any) -> Non
         stand_in.refuses = 2
         assert np.array_equal(run.infer(tile), stand_in.compute(tile))
     assert stand_in.asked == 3
+
+
+@needs_dev_shm
+def test_a_server_that_forgot_the_shared_memory_is_asked_again(url: str, stand_in: Any) -> None:
+    """One that was started anew is reached by the same client, which connects again by itself."""
+    stand_in.extensions = ["system_shared_memory"]
+    tile = np.random.default_rng(0).random((1, 3, *TILE), np.float32)
+    with runner(url) as run:
+        assert "shared memory" in run.info.device
+        assert np.array_equal(run.infer(tile), stand_in.compute(tile))
+        first = set(stand_in.memory)
+        stand_in.memory.clear()
+        assert np.array_equal(run.infer(tile), stand_in.compute(tile))
+        assert len(first) == 2 and not first & set(stand_in.memory)
+    assert not stand_in.memory
+
+
+@needs_dev_shm
+def test_a_wrong_question_by_shared_memory_is_asked_once(url: str, stand_in: Any) -> None:
+    stand_in.extensions = ["system_shared_memory"]
+    with runner(url, seconds=60) as run:
+        stand_in.infer = lambda request: (400, {"error": "unexpected shape"})
+        with pytest.raises(InputError, match="unexpected shape"):
+            run.infer(np.zeros((1, 3, *TILE), np.float32))
 
 
 def test_a_server_that_stays_away_ends_in_one_line(url: str, stand_in: Any) -> None:
