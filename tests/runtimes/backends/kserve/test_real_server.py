@@ -112,3 +112,14 @@ def test_killed_and_started_again_in_the_middle_of_a_picture(server: Triton, kit
         strips = [strip for _, strip in run.rows(lr, on_tile=on_tile)]
     assert len(seen) > 1000
     assert np.array_equal(np.concatenate(strips, axis=2), expected)
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "http"])
+def test_started_anew_between_two_tiles(server: Triton, protocol: str, kit: Any) -> None:
+    """The client connects again unnoticed, to a server that never heard of the memory shared with it."""
+    tile = np.random.default_rng(6).random((1, 3, *kit.tile), np.float32)
+    with open_served(parse_served(getattr(server, protocol), MODEL)) as run:
+        expected = run.infer(tile)
+        server.kill()
+        server.start()
+        assert np.array_equal(run.infer(tile), expected)
