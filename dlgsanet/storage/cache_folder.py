@@ -30,6 +30,7 @@ KINDS = {
     "calibrations": CacheKind("INT8 ranges that were learnt"),
     "births": CacheKind("what artifacts showed when they were exported"),
     "forms": CacheKind("times of the forms of the dynamic convolution"),
+    "tiles": CacheKind("times of networks in several tiles"),
     "fastest": CacheKind("times of a bundle's artifacts"),
     "compiled": CacheKind("networks that OpenVINO compiled"),
     "optimized": CacheKind("graphs that ONNX Runtime optimized"),

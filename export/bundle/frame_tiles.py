@@ -10,13 +10,15 @@ import numpy as np
 
 from dlgsanet.errors import EdgeError
 from export.backends.registry import backend_of, timed_tools
+from export.bundle.kept_times import timed_once
 from export.graph.graph import Graph
 from export.machine.fingerprint import fingerprint
+from export.machine.kept import NOTHING, Kept
 from export.networks.network import PreparedNetwork
 from export.targets.row import Row
 from export.targets.table import Target, TargetOptions, plain_target, row_of
 from export.tuning.tile_shapes import YARDSTICK, Shape, shape_of
-from export.tuning.tile_trials import time_tiles
+from export.tuning.tile_trials import Times, time_tiles
 from runtimes.bundle.tile_choice import FramePlan, TileChoice
 from runtimes.runner.overlap import DEFAULT_OVERLAP
 from runtimes.runner.tiling import Tile
@@ -29,11 +31,12 @@ Shapes = Mapping[Tile, Sequence[Shape]]
 
 @dataclass(frozen=True)
 class FrameTiles:
-    """Chooses tiles for frames, row by row."""
+    """Chooses tiles for frames, row by row; `kept` spares the timing of what was timed here before."""
 
     network: PreparedNetwork
     options: TargetOptions
     say: Callable[[str], None]
+    kept: Kept = NOTHING
     _graphs: dict[tuple[object, ...], Graph] = field(default_factory=dict)
 
     def choose_all(self, rows: Sequence[Row], shapes: Shapes) -> dict[tuple[Row, Tile], TileChoice]:
@@ -58,18 +61,23 @@ class FrameTiles:
         for frame, found in shapes.items():
             tile, plan = _best(frame, found, costs)
             plans.setdefault(tile, []).append(plan)
-        known = {f"{tile[0]}x{tile[1]}": round(cost, 4) for tile, cost in costs.items()}
+        known = {_size(tile): round(cost, 4) for tile, cost in costs.items()}
         machine = fingerprint(timed_tools()) if costs else {}
-        yardstick = f"{YARDSTICK[0]}x{YARDSTICK[1]}"
-        return {tile: TileChoice(tuple(mine), yardstick, known, machine, reason) for tile, mine in plans.items()}
+        return {tile: TileChoice(tuple(mine), _size(YARDSTICK), known, machine, reason) for tile, mine in plans.items()}
 
     def _pixel_costs(self, row: Row, tiles: Sequence[Tile]) -> dict[Tile, float]:
         """What a pixel takes in each tile against one in the YARDSTICK, the median of paired rounds."""
         target = plain_target(row, YARDSTICK, self.options)
         lowering = self.network.choose(target).lowering
-        graphs = {tile: self._graph(replace(target, tile=tile), lowering) for tile in tiles}
-        times = time_tiles(graphs, target, self.network.scale, self.say)
-        per_pixel = {tile: np.array(samples) / math.prod(tile) for tile, samples in times.items()}
+        sizes = {_size(tile): tile for tile in tiles}
+
+        def time() -> Times:
+            graphs = {tile: self._graph(replace(target, tile=tile), lowering) for tile in tiles}
+            return {_size(tile): ms for tile, ms in time_tiles(graphs, target, self.network.scale, self.say).items()}
+
+        told = (self.network.identity, repr(target), lowering, repr(tuple(sizes)))
+        times = timed_once(told, sizes, self.kept, time)
+        per_pixel = {sizes[size]: np.array(ms) / math.prod(sizes[size]) for size, ms in times.items()}
         return {tile: float(np.median(each / per_pixel[YARDSTICK])) for tile, each in per_pixel.items()}
 
     def _graph(self, target: Target, lowering: str) -> Graph:
@@ -77,6 +85,10 @@ class FrameTiles:
         if key not in self._graphs:
             self._graphs[key] = self.network.draft(target, lowering)
         return self._graphs[key]
+
+
+def _size(tile: Tile) -> str:
+    return f"{tile[0]}x{tile[1]}"
 
 
 def _best(frame: Tile, shapes: Sequence[Shape], costs: Mapping[Tile, float]) -> tuple[Tile, FramePlan]:

@@ -5,18 +5,23 @@ Tiles that were chosen for frames (`frame_tiles`) have been timed before they we
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from dlgsanet.errors import EdgeError
+from dlgsanet.storage.typed_json import to_json
 from export.backends.registry import backend_of, timed_tools
+from export.bundle.kept_times import timed_once
 from export.machine.fingerprint import fingerprint
+from export.machine.kept import NOTHING, Kept
 from export.tuning.tile_shapes import YARDSTICK
-from export.tuning.tile_trials import time_artifacts
+from export.tuning.tile_trials import Times, time_artifacts
 from runtimes.bundle.artifact_facts import FormChoice
 from runtimes.bundle.manifest import Artifact
 from runtimes.bundle.tile_choice import TileChoice
@@ -24,9 +29,11 @@ from runtimes.bundle.tile_choice import TileChoice
 Say = Callable[[str], None]
 
 
-def with_pixel_costs(bundle: Path, artifacts: Sequence[Artifact], scale: int, say: Say) -> tuple[Artifact, ...]:
-    """The artifacts of a written bundle, where a family has several tiles with what a pixel takes in each. What cannot
-    run here is left without, and `say` hears why."""
+def with_pixel_costs(
+    bundle: Path, artifacts: Sequence[Artifact], scale: int, say: Say, kept: Kept = NOTHING
+) -> tuple[Artifact, ...]:
+    """The artifacts of a written bundle, where a family has several tiles with what a pixel takes in each. The same
+    files are timed once, as long as that is `kept`. What cannot run here is left without, and `say` hears why."""
     families: dict[str, list[Artifact]] = {}
     for it in artifacts:
         if not backend_of(it.backend).not_timed:
@@ -34,14 +41,20 @@ def with_pixel_costs(bundle: Path, artifacts: Sequence[Artifact], scale: int, sa
     costed: dict[str, Artifact] = {}
     for family, members in families.items():
         if len(members) > 1 and not all(it.pixel_costs for it in members):
-            say(f"timing {len(members)} tiles of {family}")
+            told = [*(json.dumps(to_json(it), sort_keys=True) for it in members), str(scale)]
+            trial = partial(_timed, bundle, members, scale, say)
             try:
-                times = time_artifacts(bundle, members, scale)
+                times = timed_once(told, [it.id for it in members], kept, trial)
             except EdgeError as error:
                 say(f"warning: {family} takes its tiles by their pixels alone: {error}")
             else:
                 costed |= {it.id: it for it in _costed(members, times)}
     return tuple(costed.get(it.id, it) for it in artifacts)
+
+
+def _timed(bundle: Path, members: Sequence[Artifact], scale: int, say: Say) -> Times:
+    say(f"timing {len(members)} tiles of {members[0].family}")
+    return time_artifacts(bundle, members, scale)
 
 
 def _costed(members: Sequence[Artifact], times: Mapping[str, Sequence[float]]) -> list[Artifact]:

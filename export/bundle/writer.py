@@ -59,7 +59,7 @@ def write_bundle(plan: ExportPlan, out: str | Path, say: Progress) -> Manifest:
 def _write(bundle: Path, network: PreparedNetwork, plan: ExportPlan, say: Progress, kept: Kept) -> Manifest:
     options = plan.options
     versions = {"dlgsanet-edge": __version__, "python": platform.python_version(), **installed(tools())}
-    tiles = FrameTiles(network, options.of_targets, say).choose_all(plan.rows, plan.shapes)
+    tiles = FrameTiles(network, options.of_targets, say, kept).choose_all(plan.rows, plan.shapes)
     targets = plan.with_tiles(list(tiles))
     refuse(targets, options)
     with tempfile.TemporaryDirectory() as temporary:
@@ -70,7 +70,7 @@ def _write(bundle: Path, network: PreparedNetwork, plan: ExportPlan, say: Progre
             writer.require(target)
         artifacts = tuple(writer.write(target) for target in targets)
     artifacts = _finished(bundle, network.source.name, artifacts, options, say)
-    artifacts = with_pixel_costs(bundle, artifacts, network.scale, say)
+    artifacts = with_pixel_costs(bundle, artifacts, network.scale, say, kept)
     sizes = tuple(dict.fromkeys(target.tile for target in targets))
 
     def once(told: Sequence[str | bytes], make: Callable[[], bytes]) -> bytes:

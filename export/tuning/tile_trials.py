@@ -27,6 +27,7 @@ WARMUP = 2
 RUNS = 7
 
 Times = Mapping[str, tuple[float, ...]]
+"""Tile or artifact -> milliseconds of its runs; those of one round stand at one place."""
 
 
 @dataclass(frozen=True)
