@@ -13,13 +13,13 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from benchmarks.records.study_file import StudyFile, write_study
+from benchmarks.records.study_file import StudyFile, read_study, write_study
 from benchmarks.studies import run_study
 from dlgsanet.errors import BackendError, GateError
 from runtimes.bundle.manifest import read_manifest
@@ -131,14 +131,27 @@ def table(files: Sequence[SecondExport]) -> str:
     return markdown_table(head, rows) + f"\n\nRounds: at least {rounds}; the same artifacts, byte for byte."
 
 
+def joined(found: SecondExport, before: SecondExport) -> SecondExport:
+    """What was found, and beside it the rows of an earlier run of the same network, machine and number of rounds: those
+    of other targets."""
+    if replace(before, rows=()) != replace(found, rows=()):
+        return found
+    rows = {row.what: row for row in (*before.rows, *found.rows)}
+    return replace(found, rows=tuple(rows[what] for what in WANTED if what in rows))
+
+
 def main(
     model: Annotated[str, typer.Argument(help="A shipped name or a file.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="File to write.")],
     rounds: Annotated[int, typer.Option(min=1, help="Pairs of exports.")] = 3,
-    only: Annotated[str | None, typer.Option(help="Only targets whose description begins so.")] = None,
+    only: Annotated[
+        str | None, typer.Option(help="Only targets whose description begins so, beside the file's other rows.")
+    ] = None,
 ) -> None:
     """Measure, write the file and print its table."""
     found = measure(model, rounds, {what: words for what, words in WANTED.items() if what.startswith(only or "")})
+    if only is not None and output.is_file():
+        found = joined(found, read_study(SecondExport, output))
     write_study(output, found)
     typer.echo(table([found]))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,7 +10,7 @@ import pytest
 
 from benchmarks.records.study_file import read_study, write_study
 from benchmarks.studies.exports import second
-from benchmarks.studies.exports.second import SecondExport, Took, measure, table
+from benchmarks.studies.exports.second import WANTED, SecondExport, Took, TwoExports, joined, main, measure, table
 from dlgsanet.errors import BackendError, GateError
 from dlgsanet.storage.cache_folder import OFF
 
@@ -39,3 +40,19 @@ def test_other_artifacts_and_failures_are_no_figures(
     monkeypatch.setattr(second, "read_manifest", manifest)
     with pytest.raises(GateError, match="other bytes"):
         measure("model", 1, {"": ()})
+
+
+def test_rows_of_the_same_machine_and_rounds_stay(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    plain, int8 = (TwoExports(what, *[1.0] * 6) for what in WANTED)
+    before = SecondExport("nano-x4", "here", 3, (plain,))
+    found = replace(before, rows=(int8,))
+    assert joined(found, before).rows == joined(before, found).rows == (plain, int8)
+    assert joined(replace(before, rows=(replace(plain, first_s=2.0),)), before).rows[0].first_s == 2.0
+    for other in ({"rounds": 1}, {"machine": "there"}, {"model": "tiny-x4"}):
+        assert joined(found, replace(before, **other)) == found
+    write_study(tmp_path / "study.json", before)
+    monkeypatch.setattr(second, "measure", lambda model, rounds, wanted: found)
+    main("nano-x4", tmp_path / "study.json", 3, "INT8")
+    assert read_study(SecondExport, tmp_path / "study.json").rows == (plain, int8)
+    main("nano-x4", tmp_path / "study.json", 3, None)
+    assert read_study(SecondExport, tmp_path / "study.json") == found
