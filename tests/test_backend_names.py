@@ -19,6 +19,7 @@ FOLDERS = {
     "coremltools": "coreml",
     "tritonclient": "kserve",
     "executorch-coreml": "executorch",
+    "executorch-vulkan": "executorch",
     "ai_edge_litert": "litert",
 }
 """Where a name lives that is not the folder's own."""

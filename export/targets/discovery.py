@@ -25,6 +25,7 @@ BUILT_IN = (
     "export.backends.litert.entry:BACKEND",
     "export.backends.executorch.entry:BACKEND",
     "export.backends.executorch.entry:COREML_BACKEND",
+    "export.backends.executorch.entry:VULKAN_BACKEND",
 )
 
 

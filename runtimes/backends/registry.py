@@ -14,6 +14,7 @@ from dlgsanet.errors import UnavailableError
 from runtimes.backends.coreml.entry import BACKEND as COREML
 from runtimes.backends.executorch.entry import BACKEND as EXECUTORCH
 from runtimes.backends.executorch.entry import COREML_BACKEND as EXECUTORCH_COREML
+from runtimes.backends.executorch.entry import VULKAN_BACKEND as EXECUTORCH_VULKAN
 from runtimes.backends.interface.backend import Backend, Judge
 from runtimes.backends.interface.plug_ins import plug_ins
 from runtimes.backends.kserve.entry import BACKEND as KSERVE
@@ -28,7 +29,7 @@ from runtimes.runner.contract import Runner, RunOptions, spoilt_int8
 
 _OURS = (
     *(ONNXRUNTIME, OPENVINO, TORCH, COREML, TENSORRT, TENSORRT_RTX, LITERT, EXECUTORCH, EXECUTORCH_COREML),
-    KSERVE,
+    *(EXECUTORCH_VULKAN, KSERVE),
 )
 BUILT_IN: Mapping[str, Backend] = {entry.name: entry for entry in _OURS}
 

@@ -1,4 +1,4 @@
-"""ExecuTorch to the exporter, with XNNPACK and with Core ML: their rows, and where the work is done."""
+"""ExecuTorch to the exporter, with XNNPACK, with Core ML and with Vulkan: their rows, and where the work is done."""
 
 from __future__ import annotations
 
@@ -28,10 +28,22 @@ def _write_coreml(order: Order) -> Written:
     return write_coreml(order)
 
 
+def _write_vulkan(order: Order) -> Written:
+    from export.backends.executorch.write import write_vulkan
+
+    return write_vulkan(order)
+
+
 def _refuse_graph(graph: Graph) -> None:
     from export.backends.executorch.onnx_module import require_form
 
     require_form(graph)
+
+
+def _refuse_vulkan_graph(graph: Graph) -> None:
+    from export.backends.executorch.vulkan_forms import require_vulkan_form
+
+    require_vulkan_form(graph)
 
 
 ROWS = (
@@ -46,6 +58,16 @@ COREML_ROW = Row(
     "executorch-coreml", "fp16", "executorch,coreml", ("onnx", "torchao", "executorch", *COREML.tools), (), BASIS,
     ".pte", "ExecuTorch with Core ML, for apps on Apple devices; every operator is Core ML's; compiling takes minutes",
     half_safe=True, elsewhere=True, own_opset=OPSET,
+)  # fmt: skip
+
+VULKAN_ROWS = tuple(
+    Row(
+        "executorch-vulkan", precision, "executorch", ("onnx", "torchao", "executorch"), (), BASIS, ".pte",
+        f"ExecuTorch with Vulkan in {precision}, for apps on Android's GPUs; every operator is Vulkan's; compiling "
+        "takes minutes",
+        half_safe=precision == "fp16", elsewhere=True, own_opset=OPSET,
+    )
+    for precision in ("fp32", "fp16")
 )  # fmt: skip
 
 BACKEND = Backend(
@@ -73,5 +95,19 @@ COREML_BACKEND = Backend(
     },
     tools=("executorch", "torchao", *COREML.tools),
     refuse_graph=_refuse_graph,
+    not_timed=NOT_TIMED,
+)
+
+VULKAN_BACKEND = Backend(
+    name="executorch-vulkan",
+    rows=VULKAN_ROWS,
+    write=_write_vulkan,
+    refused={
+        "bf16": "Vulkan's delegate computes in fp32 or fp16 only; use executorch-vulkan-fp16",
+        "int8": "no INT8 program of Vulkan's delegate was tried; use executorch-vulkan-fp16",
+        "int8w": "no INT8 program of Vulkan's delegate was tried; use executorch-vulkan-fp16",
+    },
+    tools=("executorch", "torchao"),
+    refuse_graph=_refuse_vulkan_graph,
     not_timed=NOT_TIMED,
 )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import warnings
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,26 +15,33 @@ from typing import Any
 from dlgsanet.errors import BackendError
 from export.machine.child_process import do_job, run_job
 
+XNNPACK, CORE_ML, VULKAN = "XNNPACK", "Core ML", "Vulkan"
+
+
+@dataclass(frozen=True)
+class Delegate:
+    """What is to compute a program: one of the names above, in fp16 where `half` says so. `oldest`: the oldest Apple
+    system (`iOS17`), for Core ML alone."""
+
+    name: str = XNNPACK
+    half: bool = False
+    oldest: str = ""
+
 
 @dataclass(frozen=True)
 class LowerJob:
-    """What the process is asked: the file `onnx` as `program`, for the delegate Core ML in fp16 where `apple` names the
-    oldest system (`iOS17`), else for XNNPACK."""
+    """What the process is asked: the file `onnx` as `program` for a delegate."""
 
     onnx: str
     program: str
-    apple: str = ""
-
-    @property
-    def delegate(self) -> str:
-        return "Core ML" if self.apple else "XNNPACK"
+    delegate: Delegate
 
 
-def lower(onnx_file: Path, program: Path, apple: str = "") -> None:
-    """Write `program` (.pte), see LowerJob. Raises InputError for a form of an operator that has none, BackendError
-    with the last line that the tools said when they fail."""
-    job = LowerJob(str(onnx_file), str(program), apple)
-    what = f"ExecuTorch could not make {program.name} for {job.delegate}"
+def lower(onnx_file: Path, program: Path, delegate: Delegate) -> None:
+    """Write `program` (.pte). Raises InputError for a form of an operator that has none, BackendError with the last
+    line that the tools said when they fail."""
+    job = LowerJob(str(onnx_file), str(program), delegate)
+    what = f"ExecuTorch could not make {program.name} for {delegate.name}"
     run_job("export.backends.executorch.lower", job, what, program)
 
 
@@ -45,6 +53,7 @@ def _lower(job: LowerJob) -> None:
     from executorch.exir import to_edge_transform_and_lower
 
     from export.backends.executorch.onnx_module import OnnxModule
+    from export.backends.executorch.vulkan_forms import require_same, vulkan_forms
     from export.graph.graph import Graph
 
     graph = Graph(onnx.load(job.onnx))
@@ -52,27 +61,45 @@ def _lower(job: LowerJob) -> None:
     shape = tuple(side.dim_value for side in graph.model.graph.input[0].type.tensor_type.shape.dim)
     with torch.no_grad():
         exported = torch.export.export(module, (torch.zeros(shape),))
-        made = to_edge_transform_and_lower(exported, partitioner=[_partitioner(job)]).to_executorch()
+        if job.delegate.name == VULKAN:
+            exported = exported.run_decompositions(vulkan_forms())
+        partitioner = _PARTITIONERS[job.delegate.name](job.delegate)
+        lowered = to_edge_transform_and_lower(exported, partitioner=[partitioner])
+        if job.delegate.name == VULKAN:
+            require_same(lowered.exported_program().module(), module, shape)
+        made = lowered.to_executorch()
     if not made.executorch_program.execution_plan[0].delegates:
-        raise BackendError(f"ExecuTorch's delegate {job.delegate} took no operator of the network")
+        raise BackendError(f"ExecuTorch's delegate {job.delegate.name} took no operator of the network")
     Path(job.program).write_bytes(made.buffer)
 
 
-def _partitioner(job: LowerJob) -> Any:
-    """What gives a delegate its operators."""
-    if not job.apple:
-        from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
+def _xnnpack(delegate: Delegate) -> Any:
+    from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
 
-        return XnnpackPartitioner()
+    return XnnpackPartitioner()
+
+
+def _core_ml(delegate: Delegate) -> Any:
     import coremltools as ct
     from executorch.backends.apple.coreml.compiler import CoreMLBackend
     from executorch.backends.apple.coreml.partition import CoreMLPartitioner
 
-    oldest = getattr(ct.target, job.apple)
     specs = CoreMLBackend.generate_compile_specs(
-        compute_precision=ct.precision.FLOAT16, minimum_deployment_target=oldest
+        compute_precision=ct.precision.FLOAT16 if delegate.half else ct.precision.FLOAT32,
+        minimum_deployment_target=getattr(ct.target, delegate.oldest),
     )
     return CoreMLPartitioner(compile_specs=specs)
+
+
+def _vulkan(delegate: Delegate) -> Any:
+    """For every GPU: textures of up to 2048 pixels a side are all that Vulkan promises."""
+    from executorch.backends.vulkan.partitioner.vulkan_partitioner import VulkanPartitioner
+
+    return VulkanPartitioner({"small_texture_limits": True, "force_fp16": delegate.half})
+
+
+_PARTITIONERS: Mapping[str, Callable[[Delegate], Any]] = {XNNPACK: _xnnpack, CORE_ML: _core_ml, VULKAN: _vulkan}
+"""What gives a delegate its operators."""
 
 
 if __name__ == "__main__":

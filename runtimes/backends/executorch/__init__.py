@@ -5,3 +5,6 @@ from runtimes.backends.interface.engines import Engine
 ENGINE = Engine("executorch", "executorch", "executorch")
 COREML = Engine("executorch-coreml", "executorch", "executorch")
 """The same programs with Apple's delegate in them, for apps."""
+
+VULKAN = Engine("executorch-vulkan", "executorch", "executorch")
+"""The same programs with the delegate for Vulkan in them, for apps on Android."""

@@ -10,7 +10,7 @@ from dlgsanet.errors import InputError, UnavailableError, one_line
 from runtimes.backends.coreml import REFERENCE
 from runtimes.backends.coreml.mil.program import Model, read_model
 from runtimes.backends.coreml.reference import PROGRAM_WEIGHTS, SPECIFICATION, WEIGHTS, MilRunner
-from runtimes.backends.executorch.layers import ProgramFile
+from runtimes.backends.executorch.layers import require_whole
 from runtimes.backends.executorch.memory_folder import read_folder
 from runtimes.bundle.integrity import read_verified
 from runtimes.bundle.manifest import Artifact
@@ -49,23 +49,10 @@ class DelegateReference(MilRunner):
         return with_output(model, artifact.output.name), weights
 
 
-def require_whole(data: bytes) -> bytes:
-    """What the delegate holds. Raises ValueError, naming what is left, for a program that is anything else than one
-    call of it."""
-    program = ProgramFile(data)
-    names = [name for name, _ in program.delegates]
-    if program.left:
-        said = ", ".join(f"{count} {kind}" for kind, count in program.left.items())
-        raise ValueError(f"the delegate leaves {said} to the processor")
-    if names != [DELEGATE]:
-        raise ValueError(f"expected one call of {DELEGATE}, found {', '.join(names) or 'none'}")
-    return program.delegates[0][1]
-
-
 def read_delegate(data: bytes) -> tuple[Model, dict[str, bytes]]:
     """The program inside of a `.pte` file and its weights by the names that it has for them. Raises ValueError or
     InputError for a file that is anything else than one call of the delegate."""
-    held = {path.removeprefix(_PACKAGE): file for path, file in read_folder(require_whole(data)).items()}
+    held = {path.removeprefix(_PACKAGE): file for path, file in read_folder(require_whole(data, DELEGATE)).items()}
     if SPECIFICATION not in held:
         raise ValueError(f"the delegate holds no {SPECIFICATION}")
     weights = {PROGRAM_WEIGHTS + path[len(WEIGHTS) :]: file for path, file in held.items() if path.startswith(WEIGHTS)}

@@ -89,6 +89,19 @@ class ProgramFile:
         return tuple(made)
 
 
+def require_whole(data: bytes, delegate: str) -> bytes:
+    """What the delegate holds. Raises ValueError, naming what is left, for a program that is anything else than one
+    call of it."""
+    program = ProgramFile(data)
+    names = [name for name, _ in program.delegates]
+    if program.left:
+        said = ", ".join(f"{count} {kind}" for kind, count in program.left.items())
+        raise ValueError(f"the delegate leaves {said} to the processor")
+    if names != [delegate]:
+        raise ValueError(f"expected one call of {delegate}, found {', '.join(names) or 'none'}")
+    return program.delegates[0][1]
+
+
 @contextmanager
 def _as_value_errors() -> Iterator[None]:
     """Numbers of a damaged file that lead nowhere."""

@@ -54,6 +54,7 @@ def test_our_backends_are_found_in_the_order_of_the_table() -> None:
         "litert",
         "executorch",
         "executorch-coreml",
+        "executorch-vulkan",
     )
     assert all(isinstance(backend_of(name), Backend) for name in found.entries)
 
@@ -75,7 +76,7 @@ def test_a_backend_of_others_stands_behind_ours(bring: Callable[..., discovery.F
 )
 def test_a_broken_one_is_said_and_ours_stay(bring: Callable[..., discovery.Found], text: str, said: str) -> None:
     found = bring("brought_badly", text)
-    assert len(found.entries) == 8
+    assert len(found.entries) == 9
     assert found.broken == {"foreign": f"package 'brought_badly' cannot be used: {said}"}
 
 

@@ -87,6 +87,7 @@ def test_refused_pairs_are_not_in_the_table() -> None:
                 "tensorrt-rtx-fp32",
                 "litert-fp32",
                 "executorch-fp32",
+                "executorch-vulkan-fp32",
             ],
         ),
         (["coreml-pal6"], [], ["coreml-pal6"]),

@@ -58,6 +58,7 @@ def test_zero_rows_give_zero_scores() -> None:
 def test_only_targets_that_compute_in_fp16_get_them(row) -> None:
     """TensorRT's graphs are typed and keep sums of norms in fp32 by themselves."""
     names = {step.name for step in passes_for(Target(row.backend, row.precision))}
-    in_half = row.backend in ("coreml", "executorch-coreml") or row.name == "openvino-fp16"
+    named = row.name in ("openvino-fp16", "executorch-vulkan-fp16")
+    in_half = row.backend in ("coreml", "executorch-coreml") or named
     assert (NORMALISE_BY_PEAK.name in names) == (UNIT_BY_PEAK.name in names) == in_half
     assert ("scale-after-matmul" in names) != in_half

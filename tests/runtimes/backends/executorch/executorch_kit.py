@@ -21,6 +21,9 @@ TINY_COREML = (Path(__file__).parent / "tiny_coreml.pte").read_bytes()
 LEFT_COREML = (Path(__file__).parent / "left_coreml.pte").read_bytes()
 """The same, made with a partitioner that was told to leave the pixel shuffle to the processor."""
 
+TINY_VULKAN = (Path(__file__).parent / "tiny_vulkan.pte").read_bytes()
+"""The same network for Vulkan in fp16, as `lower` makes it."""
+
 
 def add_artifact(
     bundle: Path,
@@ -44,10 +47,10 @@ def add_artifact(
 def compiled(model: bytes) -> bytes:
     """A network (ONNX) as a program, which takes seconds; the test is skipped without ExecuTorch's compiler."""
     pytest.importorskip("executorch.exir", reason="needs the extra executorch")
-    from export.backends.executorch.lower import lower
+    from export.backends.executorch.lower import Delegate, lower
 
     with tempfile.TemporaryDirectory() as folder:
         source, program = Path(folder) / "net.onnx", Path(folder) / "net.pte"
         source.write_bytes(model)
-        lower(source, program)
+        lower(source, program, Delegate())
         return program.read_bytes()

@@ -12,8 +12,8 @@ import pytest
 from dlgsanet.errors import InputError, UnavailableError
 from runtimes import open_runner
 from runtimes.backends.coreml import REFERENCE
-from runtimes.backends.executorch.coreml_reference import read_delegate, require_whole, with_output
-from runtimes.backends.executorch.layers import ProgramFile
+from runtimes.backends.executorch.coreml_reference import DELEGATE, read_delegate, with_output
+from runtimes.backends.executorch.layers import ProgramFile, require_whole
 from runtimes.backends.registry import BUILT_IN, judges
 from runtimes.doctor import examine
 from runtimes.probe_network import example, expected
@@ -74,10 +74,10 @@ def test_the_doctor_calls_it_no_engine_of_this_machine(monkeypatch: pytest.Monke
 def test_what_is_left_to_the_processor_is_named() -> None:
     assert ProgramFile(LEFT_COREML).left == {"aten::pixel_shuffle": 1}
     with pytest.raises(ValueError, match="leaves 1 aten::pixel_shuffle to the processor"):
-        require_whole(LEFT_COREML)
+        require_whole(LEFT_COREML, DELEGATE)
     with pytest.raises(ValueError, match="expected one call of CoreMLBackend, found XnnpackBackend"):
-        require_whole(TINY)
-    require_whole(TINY_COREML)
+        require_whole(TINY, DELEGATE)
+    require_whole(TINY_COREML, DELEGATE)
 
 
 @pytest.mark.parametrize(
