@@ -10,9 +10,9 @@ import typer
 
 from benchmarks.records.study_file import read_study, write_study
 from benchmarks.studies import run_study
-from benchmarks.studies.zoo.cells import filled
+from benchmarks.studies.zoo.cells import fill
 from benchmarks.studies.zoo.networks import NETWORKS
-from benchmarks.studies.zoo.study import TARGETS, Zoo
+from benchmarks.studies.zoo.study import TARGETS, Zoo, ZooCell
 
 PACKAGES = ("torch", "spandrel", "onnxruntime", "openvino", "nncf", "coremltools", "tensorrt-rtx")
 
@@ -25,14 +25,16 @@ def main(
     """Fill the table, network by network."""
     cells = list(read_study(Zoo, file).cells) if file.is_file() else []
     tools = {package: version(package) for package in PACKAGES}
+
+    def keep(cell: ZooCell) -> None:
+        typer.echo(f"{cell.network} {cell.target}: {cell.result} {cell.reason}")
+        cells.append(cell)
+        write_study(file, Zoo(tuple(cells), tools))
+
     for each in NETWORKS:
         done = {cell.target for cell in cells if cell.network == each.name}
-        if network and each.name not in network:
-            continue
-        for cell in filled(each, [name for name in target or TARGETS if name not in done]):
-            typer.echo(f"{cell.network} {cell.target}: {cell.result} {cell.reason}")
-            cells.append(cell)
-            write_study(file, Zoo(tuple(cells), tools))
+        if not network or each.name in network:
+            fill(each, [name for name in target or TARGETS if name not in done], keep)
 
 
 if __name__ == "__main__":

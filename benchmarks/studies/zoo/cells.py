@@ -1,15 +1,14 @@
 """The cells of one network, in a process of its own: memory ends with it, and a crash costs one cell.
 
-Runs as `python -m benchmarks.studies.zoo.cells`, see `filled`.
+Runs as `python -m benchmarks.studies.zoo.cells`, see `fill`.
 """
 
 from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import torch
@@ -48,22 +47,21 @@ class ZooJob:
     targets: tuple[str, ...]
 
 
-def filled(network: ZooNetwork, targets: Sequence[str]) -> Iterator[ZooCell]:
-    """Every cell; one in which the process ends is refused with its last words, and the next ones get another."""
-    left = tuple(targets)
+def fill(network: ZooNetwork, targets: Sequence[str], keep: Callable[[ZooCell], None]) -> None:
+    """`keep` gets every cell as soon as it is known; one in which the process ends is refused with its last words, and
+    the next ones get another."""
+    left = list(targets)
+
+    def known(cell: ZooCell) -> None:
+        left.remove(cell.target)
+        keep(cell)
+
     while left:
-        found: list[ZooCell] = []
-        job = Job("benchmarks.studies.zoo.cells", to_json(ZooJob(network.name, left)), network.name)
+        job = Job("benchmarks.studies.zoo.cells", to_json(ZooJob(network.name, tuple(left))), network.name)
         try:
-            ask(job, partial(_keep, found))
+            ask(job, lambda step: known(decode(ZooCell, json.loads(step), "cell")))
         except BackendError as error:
-            found.append(ZooCell(network.name, network.kind, left[len(found)], "refused", str(error), None))
-        yield from found
-        left = left[len(found) :]
-
-
-def _keep(cells: list[ZooCell], step: str) -> None:
-    cells.append(decode(ZooCell, json.loads(step), "cell"))
+            known(ZooCell(network.name, network.kind, left[0], "refused", str(error), None))
 
 
 def _cells(network: ZooNetwork, targets: Sequence[str]) -> Iterator[ZooCell]:
