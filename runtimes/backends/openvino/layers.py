@@ -46,15 +46,17 @@ def precision_of(facts: FileFacts, compiled: Compiled) -> str:
 
 
 def reported_precision(compiled: Compiled, quantized: int = 0) -> str:
-    """The precision that the convolutions of the compiled network really run in, named as in artifact ids.
+    """The precision that the layers of the compiled network really run in, named as in artifact ids.
 
-    Most of the dense and most of the other (depthwise) ones decide; INT8 beside bf16 is `int8-mixed`, INT8 beside
-    fp32 or INT8 is `int8`, any other pair is what most of all run in. The compiled model's own
-    INFERENCE_PRECISION_HINT is the answer only where the device shows no layers. `quantized`: how many layers of the
-    network before compilation are quantized; where fewer ran as integers, that is the answer.
+    Most of the dense and most of the other (depthwise) convolutions decide; INT8 beside bf16 is `int8-mixed`, INT8
+    beside fp32 or INT8 is `int8`, any other pair is what most of all run in, products of matrices among them: of
+    attention by windows they are nearly all. The compiled model's own INFERENCE_PRECISION_HINT is the answer only
+    where the device shows no layers. `quantized`: how many layers of the network before compilation are quantized;
+    where fewer ran as integers, that is the answer.
     """
     dense: Counter[str] = Counter()
     other: Counter[str] = Counter()
+    products: Counter[str] = Counter()
     integers = 0
     for op, kind in _working(compiled):
         precision = _rt(op, "runtimePrecision")
@@ -62,10 +64,12 @@ def reported_precision(compiled: Compiled, quantized: int = 0) -> str:
         if "convolution" in kind:
             depthwise = kind == "groupconvolution" or "_dw" in _rt(op, "primitiveType")
             (other if depthwise else dense)[precision] += 1
+        else:
+            products[precision] += 1
     hint = str(compiled.get_property(PRECISION_HINT).to_string())
     if named(_most(dense)) == "int8" and (beside := named(_most(other) or hint)) in _BESIDE_INT8:
         return count_fault(quantized, integers) or _BESIDE_INT8[beside]
-    return named(_most(dense + other) or hint)
+    return named(_most(dense + other + products) or hint)
 
 
 def quantized_layers(network: IrModel) -> int:
