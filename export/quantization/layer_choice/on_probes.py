@@ -28,6 +28,9 @@ FLAT_LEVELS, BUSY_LEVELS = 0.6, 1.0
 """What the mean of a colour may move by on a tile of one colour and on the others, in levels of 255: half of what
 `check` allows INT8, since another processor rounds otherwise."""
 
+OF_CHECK = 2.0
+"""What `check` allows, in shares of that."""
+
 AT_ONCE = 8
 """One of so many layers may leave before all others are run again: what they move adds up nearly, not exactly."""
 
@@ -77,23 +80,21 @@ class ProbeYardstick:
 
 
 def held_on_probes(measure: ProbeYardstick, layers: Sequence[str], journal: Journal, say: Say) -> OnProbes:
-    """Those of `layers` with which no probe tile moves farther than is allowed; all of them where none moves the worst
-    tile by itself, or the rest would be too few to call the network INT8. Where all together hold, nothing more is
-    measured, and nothing is run that `journal` knows. Raises OutputError, and UnavailableError as
-    `ProbeYardstick.answers`."""
+    """Those of `layers` with which no probe tile moves farther than is allowed. Where none moves the worst tile by
+    itself, or the rest would be too few to call the network INT8, those with which it moves no farther than `check`
+    allows, else all of them. Where all together hold, nothing more is measured, and nothing is run that `journal`
+    knows. Raises OutputError, and UnavailableError as `ProbeYardstick.answers`."""
     parts, staying = units(layers), tuple(layers)
     worst = first = _together(staying, measure, journal)
     while worst.share > 1:
         leaving = _those_that_leave(worst, parts, measure, journal, say)
         parts = {unit: names for unit, names in parts.items() if unit not in leaving}
-        staying = _layers(parts, parts)
-        if not leaving or not _named(staying, measure.bench, journal):
-            told = f"{first.tile} moves by {first.share:.1f} times what is allowed, and too few layers move it less"
-            return OnProbes(tuple(layers), told)
-        worst = _together(staying, measure, journal)
+        fewer = _layers(parts, parts)
+        if not leaving or not _named(fewer, measure.bench, journal):
+            return _where_none_hold(layers, staying, first, worst)
+        staying, worst = fewer, _together(fewer, measure, journal)
         say(f"{len(staying)} of {len(layers)} layers: {worst.tile} moves by {worst.share:.2f} of what is allowed")
-    left = len(layers) - len(staying)
-    return OnProbes(staying, f"{left} more stay for what they do to the probe tiles" if left else "")
+    return OnProbes(staying, _left(layers, staying))
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,18 @@ class _Worst:
     def of(cls, moved: Mapping[str, Moved]) -> _Worst:
         _, tile, colour = max((abs(it), tile, place) for tile, its in moved.items() for place, it in enumerate(its))
         return cls(tile, colour, moved[tile][colour])
+
+
+def _where_none_hold(layers: Sequence[str], staying: tuple[str, ...], first: _Worst, worst: _Worst) -> OnProbes:
+    if (left := _left(layers, staying)) and worst.share <= OF_CHECK:
+        return OnProbes(staying, f"{left}, and {worst.tile} moves by {worst.share:.1f} times what is allowed")
+    told = f"{first.tile} moves by {first.share:.1f} times what is allowed, and too few layers move it less"
+    return OnProbes(tuple(layers), told)
+
+
+def _left(layers: Sequence[str], staying: Sequence[str]) -> str:
+    left = len(layers) - len(staying)
+    return f"{left} more stay for what they do to the probe tiles" if left else ""
 
 
 def _together(layers: Sequence[str], measure: ProbeYardstick, journal: Journal) -> _Worst:

@@ -21,6 +21,7 @@ from export.quantization.layer_choice import on_probes
 from export.quantization.layer_choice.on_probes import (
     BUSY_LEVELS,
     FLAT_LEVELS,
+    OF_CHECK,
     Halving,
     OnProbes,
     ProbeYardstick,
@@ -162,8 +163,18 @@ def test_where_no_choice_holds_nothing_leaves_and_it_is_said(tmp_path: Path) -> 
     assert found.told.startswith("magenta moves by 6.0 times what is allowed, and too few")
 
 
+@pytest.mark.parametrize(("rest", "leaves"), [(1.19, True), (1.21, False)])
+def test_what_check_lets_pass_is_taken_where_no_choice_holds(tmp_path: Path, rest: float, leaves: bool) -> None:
+    """Without the worst layer the others move it farther than is allowed, and without another one they are too few."""
+    levels = {"a.Conv": 15.0, "b.Conv": rest / 2, "c.Conv": rest / 2}
+    found = held(Bench({"magenta": levels}, least=3), tmp_path)
+    assert found.layers == (("b.Conv", "c.Conv", "thin.0.Conv") if leaves else tuple(MAGENTA))
+    assert found.told.startswith("1 more stay" if leaves else "magenta moves by 27.0 times what is allowed")
+    assert ("and magenta moves by 2.0 times what is allowed" in found.told) is leaves
+
+
 def test_it_is_half_of_what_the_gate_allows() -> None:
-    assert (INT8.flat_shift, INT8.busy_shift) == (2 * FLAT_LEVELS, 2 * BUSY_LEVELS)
+    assert (INT8.flat_shift, INT8.busy_shift) == (OF_CHECK * FLAT_LEVELS, OF_CHECK * BUSY_LEVELS)
 
 
 def test_a_processor_that_spoils_int8_measures_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
