@@ -48,6 +48,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "latency": latency.latency,
     "lowerings": studies.lowerings,
     "manifest": reference.manifest,
+    "others": accuracy.others,
     "overlap": studies.overlap,
     "passes": studies.passes,
     "peers": latency.peers,

@@ -24,6 +24,11 @@ def accuracy_all() -> str:
     return _accuracy([file for file in results("*-check-*.json") if not _is_coreml(file)])
 
 
+def others() -> str:
+    """Networks of other people, with their authors' weights, on each data set."""
+    return _accuracy(results("others/*-check-*.json"))
+
+
 def tensorrt() -> str:
     """The files that TensorRT builds engines from, judged on a CPU, on each data set."""
     return _accuracy(results("*-tensorrt-check-*.json"))
