@@ -35,7 +35,8 @@ class PackageNetwork(NetworkFile):
                 held[name] = self._constant(name, value)
             if operation.kind != "const":
                 own = {f"{operation.name}.{key}": value for key, value in operation.constants.items()}
-                held |= {key: self._constant(key, value) for key, value in own.items() if _is_numeric(value)}
+                kept = {key: self._constant(key, value) for key, value in own.items() if _is_numeric(value)}
+                held |= _shaped(operation, kept)
                 names = (*_inputs(operation), *own)
                 steps.append(FileStep(operation.kind, names, tuple(name for name, _ in operation.outputs)))
         self.constants, self.steps = held, tuple(steps)
@@ -65,6 +66,14 @@ class PackageNetwork(NetworkFile):
 
 def _is_numeric(value: Values | Blob) -> bool:
     return isinstance(value, Blob) or value.dtype.kind in "fiu"
+
+
+def _shaped(operation: Operation, kept: dict[str, Values]) -> dict[str, Values]:
+    """Up to iOS 17 the indices of a palette lie flat beside their shape; those of fewer than 8 bits are packed, and stay."""
+    indices, shape = (kept.get(f"{operation.name}.{key}") for key in ("indices", "shape"))
+    if indices is None or shape is None or indices.size != np.prod(shape):
+        return kept
+    return kept | {f"{operation.name}.indices": indices.reshape(shape)}
 
 
 def _inputs(operation: Operation) -> tuple[str, ...]:

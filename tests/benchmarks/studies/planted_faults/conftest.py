@@ -11,7 +11,7 @@ from benchmarks.studies.planted_faults.bench import Bench, open_bench, places
 from benchmarks.studies.planted_faults.plant import Place
 from export import ExportOptions, export_bundle
 
-TARGETS = ("onnxruntime-fp32", "onnxruntime-int8w", "openvino-fp32", "coreml-int8w", "tensorrt-fp16")
+TARGETS = ("onnxruntime-fp32", "onnxruntime-int8w", "openvino-fp32", "coreml-int8w", "coreml-pal8", "tensorrt-fp16")
 
 
 @pytest.fixture(scope="session")

@@ -70,6 +70,17 @@ def test_constants_are_changed_where_they_lie(
     assert 1e-6 < float(np.abs(change).max()) < 5
 
 
+def test_a_palette_is_changed_as_the_weights_that_it_makes(artifacts: Mapping[str, Place], tmp_path: Path) -> None:
+    """Its indices lie flat in the package."""
+    place = artifacts["coreml-pal8"]
+    contents = network_file(place).contents()
+    palettes = [it for it in contents.convolutions if not it.weight.is_float]
+    assert palettes and all(it.weight.values.ndim == 4 and it.factors[0].values.ndim == 1 for it in palettes)
+    for name in ("sign lost", "filters backwards", "late halved"):
+        change = answer(planted(name, place, tmp_path), LR) - answer(place.runner(), LR)
+        assert 1e-6 < float(np.abs(change).max()) < 5
+
+
 @pytest.mark.parametrize("target", ["onnxruntime-int8w", "openvino-fp32", "coreml-int8w", "tensorrt-fp16"])
 def test_files_without_a_change_are_the_artifact(artifacts: Mapping[str, Place], tmp_path: Path, target: str) -> None:
     place = artifacts[target]
