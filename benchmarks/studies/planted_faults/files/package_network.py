@@ -69,7 +69,7 @@ def _is_numeric(value: Values | Blob) -> bool:
 
 
 def _shaped(operation: Operation, kept: dict[str, Values]) -> dict[str, Values]:
-    """Up to iOS 17 the indices of a palette lie flat beside their shape; those of fewer than 8 bits are packed, and stay."""
+    """Up to iOS 17 the indices of a palette lie flat beside their shape; those of fewer bits are packed, and stay."""
     indices, shape = (kept.get(f"{operation.name}.{key}") for key in ("indices", "shape"))
     if indices is None or shape is None or indices.size != np.prod(shape):
         return kept
