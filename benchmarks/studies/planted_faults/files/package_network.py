@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 from pathlib import Path
 
 import numpy as np
@@ -71,9 +72,9 @@ def _is_numeric(value: Values | Blob) -> bool:
 def _shaped(operation: Operation, kept: dict[str, Values]) -> dict[str, Values]:
     """Up to iOS 17 the indices of a palette lie flat beside their shape; those of fewer bits are packed, and stay."""
     indices, shape = (kept.get(f"{operation.name}.{key}") for key in ("indices", "shape"))
-    if indices is None or shape is None or indices.size != np.prod(shape):
+    if indices is None or shape is None or indices.size != math.prod(sides := shape.tolist()):
         return kept
-    return kept | {f"{operation.name}.indices": indices.reshape(shape)}
+    return kept | {f"{operation.name}.indices": indices.reshape(sides)}
 
 
 def _inputs(operation: Operation) -> tuple[str, ...]:
