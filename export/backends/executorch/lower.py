@@ -30,7 +30,7 @@ class Delegate:
 
 @dataclass(frozen=True)
 class LowerJob:
-    """What the process is asked: the file `onnx` as `program` for a delegate."""
+    """What the process is asked: the file `onnx` (in reals, or with pairs around INT8 layers) as `program` for a delegate."""
 
     onnx: str
     program: str

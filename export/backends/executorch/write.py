@@ -8,6 +8,7 @@ from pathlib import Path
 from dlgsanet.errors import InputError
 from export.backends.backend import Order
 from export.backends.executorch.lower import CORE_ML, VULKAN, Delegate, lower
+from export.quantization.calibrated_graph import as_onnx
 from export.targets.outputs import Written, make_place
 from runtimes.backends.executorch.coreml_reference import DELEGATE as COREML_DELEGATE
 from runtimes.backends.executorch.layers import require_whole
@@ -47,9 +48,10 @@ def _not_whole(order: Order, error: ValueError, other: str) -> InputError:
 
 
 def _write(order: Order, delegate: Delegate) -> Written:
+    graph = order.graph if order.quantization is None else as_onnx(order.quantization)
     path = make_place(order.folder, f"executorch/{order.file}.pte")
     with tempfile.TemporaryDirectory() as temporary:
         source = Path(temporary) / "graph.onnx"
-        source.write_bytes(order.graph.data)
+        source.write_bytes(graph.data)
         lower(source, order.folder / path, delegate)
     return Written(path, (path,))

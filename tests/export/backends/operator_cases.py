@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,10 +19,14 @@ from export.targets.table import Target
 RNG = np.random.default_rng(0)
 
 
-def in_onnxruntime(graph: Graph, lr: np.ndarray) -> np.ndarray:
+def in_onnxruntime(graph: Graph, lr: np.ndarray, as_written: bool = False) -> np.ndarray:
+    """`as_written`: pairs around INT8 layers compute in reals, as they stand, and are not fused into whole numbers."""
     import onnxruntime
 
-    session = onnxruntime.InferenceSession(graph.data, providers=["CPUExecutionProvider"])
+    options = onnxruntime.SessionOptions()
+    if as_written:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = onnxruntime.InferenceSession(graph.data, options, providers=["CPUExecutionProvider"])
     return session.run(None, {session.get_inputs()[0].name: lr})[0]
 
 
@@ -29,6 +34,17 @@ def network_graph(model: DLGSANet, backend: str, precision: str = "fp32") -> Gra
     """A network for tiles of 16 x 24, as this backend's rows have it."""
     result = rewrite(model, Target(backend, precision, (16, 24)))
     return Graph(build_onnx(result.model, name="small", tile=(16, 24), scale=4, opset=20))
+
+
+def in_whole_numbers(graph: Graph, folder: Path) -> Graph:
+    """The graph with its default layers in INT8, by ranges of four tiles of noise (16 x 24)."""
+    from export.quantization.onnx_qdq import OnnxRuntimeMaker, learn_ranges
+
+    source, ranges = folder / "source.onnx", folder / "ranges.onnx"
+    source.write_bytes(graph.data)
+    learn_ranges(source, ranges, RNG.random((4, 3, 16, 24), np.float32))
+    maker = OnnxRuntimeMaker(source, ranges)
+    return Graph(onnx.load(maker.write(folder / "int8", maker.default)[0]))
 
 
 def graph_of(nodes: Sequence[onnx.NodeProto], shape: Sequence[int], **constants: np.ndarray) -> Graph:

@@ -70,6 +70,7 @@ def test_refused_pairs_are_not_in_the_table() -> None:
                 "tensorrt-int8",
                 "tensorrt-rtx-int8",
                 "litert-int8",
+                "executorch-int8",
             ],
         ),
         (["openvino-int8-mixed"], [], ["openvino-int8-mixed"]),

@@ -23,7 +23,7 @@ from runtimes.backends.executorch.layers import ProgramFile, require_whole
 from runtimes.backends.executorch.method import OpenMethod
 from runtimes.backends.executorch.vulkan_graph import DELEGATE as VULKAN_DELEGATE
 from runtimes.backends.executorch.vulkan_graph import VulkanGraph, require_vulkan
-from tests.export.backends.operator_cases import RNG, in_onnxruntime, network_graph
+from tests.export.backends.operator_cases import RNG, in_onnxruntime, in_whole_numbers, network_graph
 
 pytestmark = pytest.mark.slow  # a minute of compiling each
 
@@ -44,6 +44,15 @@ def test_a_network_computes_the_same_and_is_delegated_whole(small: Graph, tmp_pa
     assert ProgramFile(data).left == {}
     assert ProgramFile(data).precision == "fp32"
     assert to_db(OpenMethod(data, 1).run(lr), in_onnxruntime(small, lr)) > 110
+
+
+def test_whole_numbers_run_and_are_those_of_onnxruntime(small: Graph, tmp_path: Path, to_db: Any) -> None:
+    graph = in_whole_numbers(small, tmp_path)
+    data, lr = compiled(tmp_path, graph), RNG.random((1, 3, 16, 24), np.float32)
+    program = ProgramFile(data)
+    assert (program.precision, program.left) == ("int8", {})
+    assert sum(layer.precision == "int8" for layer in program.layers) > 10
+    assert to_db(OpenMethod(data, 1).run(lr), in_onnxruntime(graph, lr, as_written=True)) > 60
 
 
 def test_core_ml_takes_a_network_whole_and_computes_the_same(make_model: Any, tmp_path: Path, to_db: Any) -> None:
