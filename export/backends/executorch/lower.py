@@ -30,7 +30,8 @@ class Delegate:
 
 @dataclass(frozen=True)
 class LowerJob:
-    """What the process is asked: the file `onnx` (in reals, or with pairs around INT8 layers) as `program` for a delegate."""
+    """What the process is asked: the file `onnx` (in reals, or with pairs around INT8 layers) as `program` for a
+    delegate."""
 
     onnx: str
     program: str
