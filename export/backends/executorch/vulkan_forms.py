@@ -19,6 +19,7 @@ from export.graph.graph import Graph
 SAME = 1e-4
 """Of the largest value: what another order of sums changes is below a hundredth of it."""
 
+_ERFC_P, _ERFC = 0.3275911, (0.254829592, -0.284496736, 1.421413741, -1.453152027, 1.061405429)
 _OWN_SHADERS = ((3, 3), (5, 5))
 """Kernels of depthwise convolutions for which the delegate has another shader, which keeps its place."""
 
@@ -41,7 +42,8 @@ def require_vulkan_form(graph: Graph) -> None:
 
 def vulkan_forms() -> dict[Any, Any]:
     """Operator -> its form, for `ExportedProgram.run_decompositions`."""
-    return {torch.ops.aten.maximum.default: _larger, torch.ops.aten.conv2d.default: _convolution}
+    aten = torch.ops.aten
+    return {aten.maximum.default: _larger, aten.conv2d.default: _convolution, aten.gelu.default: _gelu}
 
 
 def require_same(lowered: Callable[[Tensor], Tensor], module: Callable[[Tensor], Tensor], shape: Sequence[int]) -> None:
@@ -60,6 +62,19 @@ def require_same(lowered: Callable[[Tensor], Tensor], module: Callable[[Tensor],
 def _larger(one: Tensor, other: Tensor) -> Tensor:
     """The delegate has the smaller one of two; negating rounds nothing."""
     return -torch.minimum(-one, -other)
+
+
+def _gelu(x: Tensor, *, approximate: str = "none") -> Any:
+    """The delegate computes an approximation by tanh, off by up to 5e-4, whatever is asked for. This is off by less
+    than 1e-6: relu(x) - |x| erfc(|x| / sqrt 2) / 2, erfc by Abramowitz and Stegun's formula 7.1.26."""
+    if approximate != "none":
+        return NotImplemented  # as it is
+    size = torch.abs(x)
+    t = torch.ones_like(size) / (size * (_ERFC_P * 0.5**0.5) + 1.0)  # it has no reciprocal
+    series = t * _ERFC[-1]
+    for factor in reversed(_ERFC[:-1]):
+        series = (series + factor) * t
+    return torch.relu(x) - size * 0.5 * series * torch.exp(x * x * -0.5)
 
 
 def _convolution(

@@ -73,6 +73,16 @@ def test_a_dense_convolution_keeps_its_zeros() -> None:
     assert list(padding) == [1, 1]
 
 
+def test_gelu_is_the_exact_one_without_being_named() -> None:
+    program = given(case_graph("gelu"))
+    assert not calls(program, "gelu") and not calls(program, "reciprocal")
+    x = torch.linspace(-12, 12, 100_001)
+    form = vulkan_forms()[torch.ops.aten.gelu.default]
+    assert float((form(x) - torch.nn.functional.gelu(x.double())).abs().max()) < 1e-6
+    assert form(torch.tensor([-1e4, 1e4])).tolist() == [0.0, 1e4]
+    assert form(x, approximate="tanh") is NotImplemented
+
+
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
 def test_a_network_has_no_larger_of_two(make_model: Any, precision: str, to_db: Any) -> None:
     graph = network_graph(make_model(), "executorch-vulkan", precision)
