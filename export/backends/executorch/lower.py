@@ -54,11 +54,13 @@ def _lower(job: LowerJob) -> None:
     from executorch.exir import to_edge_transform_and_lower
 
     from export.backends.executorch.onnx_module import OnnxModule
+    from export.backends.executorch.operators import OPERATORS, VULKAN_OPERATORS
     from export.backends.executorch.vulkan_forms import require_same, vulkan_forms
     from export.graph.graph import Graph
 
     graph = Graph(onnx.load(job.onnx))
-    module = OnnxModule(graph).eval()
+    operators = VULKAN_OPERATORS if job.delegate.name == VULKAN else OPERATORS
+    module = OnnxModule(graph, operators).eval()
     shape = tuple(side.dim_value for side in graph.model.graph.input[0].type.tensor_type.shape.dim)
     with torch.no_grad():
         exported = torch.export.export(module, (torch.zeros(shape),))

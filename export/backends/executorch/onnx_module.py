@@ -25,7 +25,7 @@ from export.backends.executorch.integers import (
     require_weights,
     restore_weights,
 )
-from export.backends.executorch.operators import ADVICE, OPERATORS, NodeInputs
+from export.backends.executorch.operators import ADVICE, OPERATORS, Compute, NodeInputs
 from export.graph.attributes import Attribute, attributes_of
 from export.graph.graph import Graph
 
@@ -42,11 +42,13 @@ class _Step:
 
 
 class OnnxModule(nn.Module):
-    """lr (1, 3, H, W) -> sr. Whole numbers are restored anew for each that reads them: a delegate takes the pair of
-    both or none. Raises InputError, when it computes, for a form of an operator that has none here."""
+    """lr (1, 3, H, W) -> sr, by these forms of the operators. Whole numbers are restored anew for each that reads them:
+    a delegate takes the pair of both or none. Raises InputError, when it computes, for a form of an operator that has
+    none here."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, operators: Mapping[str, Compute] = OPERATORS) -> None:
         super().__init__()
+        self._operators = operators
         inferred = graph.inferred
         known = (*inferred.value_info, *inferred.output)
         self._shapes = {item.name: tuple(side.dim_value for side in item.type.tensor_type.shape.dim) for item in known}
@@ -81,7 +83,7 @@ class OnnxModule(nn.Module):
             integers = [self._integers.get(name) for name in step.inputs]
             reals = [self._reals.get(name) for name in step.inputs]
             shapes = [self._shapes[name] for name in step.outputs]
-            made = OPERATORS[step.kind](NodeInputs(step.name, step.attributes, given, integers, reals, shapes))
+            made = self._operators[step.kind](NodeInputs(step.name, step.attributes, given, integers, reals, shapes))
             values.update(zip(step.outputs, self._as_loaded(step, made), strict=True))
         return values[self._output]
 

@@ -117,8 +117,17 @@ def _mean(x: Tensor, axes: tuple[int, ...], keep: bool) -> Tensor:
     return made.reshape(shape)
 
 
-def _sum(x: Tensor, axes: tuple[int, ...], keep: bool) -> Tensor:
-    return _mean(x, axes, keep) * float(prod(x.shape[axis] for axis in axes))
+def _reductions(mean: Callable[[Tensor, tuple[int, ...], bool], Tensor]) -> dict[str, Compute]:
+    """What is made of averages."""
+
+    def total(x: Tensor, axes: tuple[int, ...], keep: bool) -> Tensor:
+        return mean(x, axes, keep) * float(prod(x.shape[axis] for axis in axes))
+
+    return {
+        "ReduceL2": _reduce(lambda x, axes, keep: torch.sqrt(total(x * x, axes, keep))),
+        "ReduceMean": _reduce(mean),
+        "ReduceSum": _reduce(total),
+    }
 
 
 def _slice(node: NodeInputs) -> Values:
@@ -193,11 +202,8 @@ OPERATORS: dict[str, Compute] = {
     "Mul": _binary(torch.mul),
     "Neg": _unary(torch.neg),
     "Pad": _pad,
-    "ReduceL2": _reduce(lambda x, axes, keep: torch.sqrt(_sum(x * x, axes, keep))),
     "ReduceMax": _reduce(torch.amax),
-    "ReduceMean": _reduce(_mean),
     "ReduceMin": _reduce(torch.amin),
-    "ReduceSum": _reduce(_sum),
     "Relu": _unary(torch.relu),
     "Reshape": lambda node: (node.tensor().reshape(node.shapes[0]),),
     "Sigmoid": _unary(torch.sigmoid),
@@ -208,4 +214,8 @@ OPERATORS: dict[str, Compute] = {
     "Sub": _binary(torch.sub),
     "Tanh": _unary(torch.tanh),
     "Transpose": lambda node: (node.tensor().permute(node.numbers("perm")),),
+    **_reductions(_mean),
 }
+
+VULKAN_OPERATORS: dict[str, Compute] = {**OPERATORS, **_reductions(torch.mean)}
+"""For Vulkan's delegate, whose textures a picture with a channel for each pixel does not fit in."""

@@ -14,6 +14,7 @@ pytest.importorskip("onnxruntime")
 
 from export.backends.executorch.lower import CORE_ML, VULKAN, Delegate, lower
 from export.backends.executorch.onnx_module import OnnxModule
+from export.backends.executorch.operators import VULKAN_OPERATORS
 from export.backends.executorch.vulkan_forms import vulkan_forms
 from export.graph.graph import Graph
 from runtimes.backends.coreml.mil.executor import Executor
@@ -86,7 +87,7 @@ def test_what_vulkan_is_given_computes_the_same_in_portable_kernels(
     graph = network_graph(make_model(), "executorch-vulkan", precision)
     lr = RNG.random((1, 3, 16, 24), np.float32)
     with torch.no_grad():
-        exported = torch.export.export(OnnxModule(graph).eval(), (torch.from_numpy(lr),))
+        exported = torch.export.export(OnnxModule(graph, VULKAN_OPERATORS).eval(), (torch.from_numpy(lr),))
         data = to_edge(exported.run_decompositions(vulkan_forms())).to_executorch().buffer
     assert ProgramFile(data).delegates == ()
     assert "aten::maximum" not in ProgramFile(data).left

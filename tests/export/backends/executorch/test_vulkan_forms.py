@@ -14,6 +14,7 @@ pytest.importorskip("onnxruntime")
 from dlgsanet.errors import BackendError, InputError
 from export.backends.executorch.entry import VULKAN_BACKEND
 from export.backends.executorch.onnx_module import OnnxModule
+from export.backends.executorch.operators import VULKAN_OPERATORS
 from export.backends.executorch.vulkan_forms import require_same, vulkan_forms
 from export.graph.graph import Graph
 from tests.export.backends.operator_cases import (
@@ -33,7 +34,7 @@ SEVEN = graph_of([node("Conv", "lr k", pads=[3] * 4, group=4)], (1, 4, 6, 8), k=
 
 def given(graph: Graph, shape: tuple[int, ...] = (1, 4, 6, 8)) -> torch.export.ExportedProgram:
     with torch.no_grad():
-        exported = torch.export.export(OnnxModule(graph).eval(), (torch.zeros(shape),))
+        exported = torch.export.export(OnnxModule(graph, VULKAN_OPERATORS).eval(), (torch.zeros(shape),))
         return exported.run_decompositions(vulkan_forms())
 
 
