@@ -123,5 +123,9 @@ class Backend:
     not_timed: str = ""
     """Why `--tune` and `--search` cannot time its files on this machine; empty where they can."""
 
+    stand_in: str = ""
+    """Backend that runs calibrated graphs here in the place of one that cannot, so that a choice of INT8 layers is held
+    against the probe tiles; empty: nothing does."""
+
     short_names: bool = False
     """Its files call the blocks' outputs by short names (`export.graph.block_tensors`), not by those of the graph."""

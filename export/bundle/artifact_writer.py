@@ -107,14 +107,16 @@ class ArtifactWriter:
     def _quantization(self, target: Target, proven: Proven) -> tuple[Quantization | None, Int8Choice | None]:
         if not target.row.calibrated:
             return None, None
+        backend = backend_of(target.backend)
         return self.int8.quantization(
             target,
             self.network.scale,
             quantizer_of(target.backend),
             proven.graph,
             self._calibration(target),
-            backend_of(target.backend).not_timed,
+            backend.not_timed,
             self.network.known_layers,
+            replace(target, backend=backend.stand_in) if backend.stand_in else None,
         )
 
     def used_calibration(self) -> Calibration | None:

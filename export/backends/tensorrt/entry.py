@@ -100,6 +100,7 @@ BACKEND = Backend(
     after=_after,
     quantizer=_quantizer,
     not_timed=NOT_TIMED,
+    stand_in=ONNXRUNTIME.name,
 )
 
 RTX_BACKEND = Backend(
@@ -111,4 +112,5 @@ RTX_BACKEND = Backend(
     refuse_graph=_refuse_graph,
     quantizer=_quantizer,
     not_timed=NOT_TIMED,
+    stand_in=ONNXRUNTIME.name,
 )

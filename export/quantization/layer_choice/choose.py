@@ -17,7 +17,7 @@ from export.quantization.calibration_tiles import CalibrationSet
 from export.quantization.layer_choice.by_loss import layers_by_loss
 from export.quantization.layer_choice.on_probes import OnProbes, ProbeYardstick, held_on_probes
 from export.quantization.layer_choice.search import Search, SearchLimits
-from export.quantization.layer_choice.sensitivity import CandidateOpener, yardstick
+from export.quantization.layer_choice.sensitivity import CandidateOpener, StandIn, yardstick
 from export.targets.table import Target
 from runtimes.bundle.int8_choice import DefaultLayers, Int8Choice, SearchedLayers
 
@@ -47,16 +47,24 @@ class Int8:
         learnt: CalibrationSet,
         not_timed: str = "",
         known: bool = True,
+        stand_in: Target | None = None,
     ) -> tuple[Quantization, Int8Choice]:
         """Which layers of a graph become INT8, and how they were chosen, for the manifest. `not_timed`: why none can
-        be measured here; `known`: layers are known by their names, else the loss of each is measured.
+        be timed here, and `stand_in` what holds them against the probe tiles then; `known`: layers are known by their
+        names, else the loss of each is measured.
 
         Raises InputError (a layer's values are not finite), BackendError (calibration failed), GateError (no choice
         holds the limits).
         """
         name = f"int8-{quantizer.name}-{self._key(graph, learnt)}"
         calibrated = self._calibrated(self.folder / name, name, quantizer, graph, learnt)
-        choice = self._choice(target, scale, calibrated, learnt, self.kept.journals(name), not_timed, known)
+        place = self.kept.journals(name) or calibrated.source.parent
+        if not_timed:
+            by_name = self.limits is None and known
+            found = _default(calibrated, _BY_NAME if by_name else f"not searched: {not_timed}")
+            held = stand_in and self._held(target, found, StandIn(calibrated.maker(), stand_in, scale), place)
+            return Quantization(calibrated, (held or found).layers, small_rest=known), held or found
+        choice = self._choice(CandidateOpener(calibrated.maker(), target, scale), calibrated, learnt, place, known)
         return Quantization(calibrated, choice.layers, small_rest=known), choice
 
     def _calibrated(
@@ -76,26 +84,19 @@ class Int8:
         return calibrated
 
     def _choice(
-        self,
-        target: Target,
-        scale: int,
-        calibrated: Calibrated,
-        learnt: CalibrationSet,
-        journals: Path | None,
-        not_timed: str,
-        known: bool,
+        self, bench: CandidateOpener, calibrated: Calibrated, learnt: CalibrationSet, place: Path, known: bool
     ) -> Int8Choice:
-        by_name = self.limits is None and known
-        if not_timed:
-            return _default(calibrated, _BY_NAME if by_name else f"not searched: {not_timed}")
-        bench, place = CandidateOpener(calibrated.maker(), target, scale), journals or calibrated.source.parent
         try:
             if self.limits is not None:
                 return self._searched(bench, learnt, place, self.limits)
-            found = _default(calibrated, _BY_NAME) if by_name else self._by_loss(bench, learnt, place)
+            found = _default(calibrated, _BY_NAME) if known else self._by_loss(bench, learnt, place)
         except UnavailableError as error:
-            self.say(f"{target.row.name}: default layers, not searched: {error}")
+            self.say(f"{bench.target.row.name}: default layers, not searched: {error}")
             return _default(calibrated, f"not searched: {error}")
+        return self._held(bench.target, found, bench, place)
+
+    def _held(self, target: Target, found: DefaultLayers, bench: CandidateOpener, place: Path) -> DefaultLayers:
+        """The choice without the layers that a probe tile shows."""
         held = self._holding(bench, place)(found.layers)
         if not held.told:
             return found

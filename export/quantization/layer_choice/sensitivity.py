@@ -96,6 +96,15 @@ class CandidateOpener:
         return trial_runner(folder, name, Written(files[0], files), self.target, self.scale, hints=dict(row.hints))
 
 
+@dataclass(frozen=True)
+class StandIn(CandidateOpener):
+    """Opens candidates in another engine than their own, which may compute them in floats, so that it cannot say what
+    the other would call them."""
+
+    def named(self, chosen: Collection[str]) -> bool:
+        return bool(chosen)
+
+
 def yardstick(bench: CandidateOpener, pairs: Sequence[JudgedTile]) -> Yardstick:
     """Run the float graph."""
     with tempfile.TemporaryDirectory() as folder, bench.open(Path(folder), (), exact=True) as run:

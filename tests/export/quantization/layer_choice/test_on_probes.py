@@ -200,19 +200,27 @@ def dim(tmp_path: Path) -> CalibrationOptions:
 
 
 @pytest.mark.parametrize("ruled", [True, False])
+@pytest.mark.parametrize(("backend", "device"), [("onnxruntime", "CPU"), ("tensorrt", "tensorrt-reference")])
 def test_ranges_of_dim_pictures_leave_layers_that_clip_in_floats(
-    checkpoint: Path, tmp_path: Path, dim: CalibrationOptions, monkeypatch: pytest.MonkeyPatch, ruled: bool
+    checkpoint: Path,
+    tmp_path: Path,
+    dim: CalibrationOptions,
+    monkeypatch: pytest.MonkeyPatch,
+    backend: str,
+    device: str,
+    ruled: bool,
 ) -> None:
-    """Through ONNX Runtime: saturated tiles reach beyond what dim pictures taught."""
+    """Saturated tiles reach beyond what dim pictures taught. ONNX Runtime runs them, also in TensorRT's place."""
     if overflows_int8():
         pytest.skip("this processor has no VNNI")
     if not ruled:
         monkeypatch.setattr(on_probes, "FLAT_LEVELS", 1e3)
-    targets = ("onnxruntime-fp32", "onnxruntime-int8")
+    targets = (f"{backend}-fp32", f"{backend}-int8")
     export_bundle(checkpoint, tmp_path / "bundle", ExportOptions(targets, ((24, 32),), calibration=dim))
     choice = read_manifest(tmp_path / "bundle").artifacts[1].choice.int8
     assert ("more stay for what they do to the probe tiles" in choice.reason) is ruled
-    with open_runner(tmp_path / "bundle", targets[0]) as exact, open_runner(tmp_path / "bundle", targets[1]) as run:
+    exact, run = (open_runner(tmp_path / "bundle", name, device=device) for name in targets)
+    with exact, run:
         tiles = {name: probe(name, (24, 32)) for name in FLAT}
         moved = [probe_figures(name, run.infer(it), exact.infer(it)).shift for name, it in tiles.items()]
     assert (np.abs(moved).max() <= FLAT_LEVELS) is np.bool_(ruled)
