@@ -19,7 +19,7 @@ from PIL import Image, ImageDraw
 
 from dlgsanet.checkpoints import build_model, read_checkpoint, save_checkpoint
 from dlgsanet.checkpoints.front_matter import CardFacts, front_matter
-from dlgsanet.errors import InputError
+from dlgsanet.errors import EdgeError, InputError
 from dlgsanet.imaging.crop_choice import liveliest_box
 from dlgsanet.imaging.files import read_rgb8, to_hwc, to_nchw, to_uint8, write_picture
 from dlgsanet.imaging.resize import crop_to_multiple, downscale_matlab8, upscale_bicubic8
@@ -127,4 +127,8 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    try:
+        typer.run(main)
+    except EdgeError as error:
+        typer.echo(str(error), err=True)
+        raise SystemExit(error.exit_code) from None

@@ -17,6 +17,7 @@ import typer
 from rich.console import Console
 
 from benchmarks.records.study_file import StudyFile, write_study
+from benchmarks.studies import run_study
 from dlgsanet.errors import InputError, unknown
 from dlgsanet.storage.toml_file import read_toml
 from dlgsanet.training.configuration.read import TrainConfig, config_from_dict, read_config
@@ -167,4 +168,4 @@ def collect(
 
 
 if __name__ == "__main__":
-    app()
+    run_study(app)

@@ -25,7 +25,7 @@ Constants = Mapping[str, NDArray[np.generic]]
 
 
 @dataclass(frozen=True)
-class Steps:
+class PictureSteps:
     """One step for a whole picture: a real is (number - zero) x scale."""
 
     scale: float
@@ -45,7 +45,7 @@ class RestoredPicture:
     """What `numbers` (a name) stand for."""
 
     numbers: str
-    steps: Steps
+    steps: PictureSteps
 
 
 @dataclass(frozen=True)
@@ -64,12 +64,12 @@ def restore_weights(numbers: Tensor, scales: Tensor, zeros: Tensor) -> Tensor:
     return made
 
 
-def picture_steps(node: onnx.NodeProto, constants: Constants) -> Steps:
+def picture_steps(node: onnx.NodeProto, constants: Constants) -> PictureSteps:
     """Of a node that rounds or restores a picture. Raises InputError for another type than uint8, or several steps."""
     scale, zero = constants[node.input[1]], constants[node.input[2]]
     if zero.dtype != np.uint8 or zero.size != 1:
         raise InputError(f"{node.name}: expected one zero point in uint8, found {zero.size} in {zero.dtype}")
-    return Steps(float(scale.reshape(())), int(zero.reshape(())) - _SHIFT)
+    return PictureSteps(float(scale.reshape(())), int(zero.reshape(())) - _SHIFT)
 
 
 def require_weights(node: onnx.NodeProto, constants: Constants, advice: str) -> None:

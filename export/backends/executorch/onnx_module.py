@@ -20,7 +20,7 @@ from export.backends.executorch.integers import (
     Restored,
     RestoredPicture,
     RestoredWeights,
-    Steps,
+    PictureSteps,
     picture_steps,
     require_weights,
     restore_weights,
@@ -65,7 +65,7 @@ class OnnxModule(nn.Module):
         }
         self._places: dict[str, str] = {}
         self._restored: dict[str, Restored] = {}
-        self._rounding: dict[str, Steps] = {}
+        self._rounding: dict[str, PictureSteps] = {}
         self._steps: list[_Step] = []
         for node in inferred.node:
             self._take(node, arrays)

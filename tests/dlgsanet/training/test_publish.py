@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -46,3 +48,11 @@ def test_incomplete_facts(tmp_path: Path, content: str) -> None:
     (tmp_path / "facts.json").write_text(content)
     with pytest.raises(InputError, match="expected a JSON object"):
         read_facts(tmp_path / "facts.json")
+
+
+def test_what_it_cannot_use_is_one_line(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "dlgsanet.training.publish", str(tmp_path / "none.safetensors")]
+    options = ["-o", "out.safetensors", "--facts", "none.json", "--picture", "none.png", "--benchmark", "none"]
+    ended = subprocess.run([*command, *options], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert ended.returncode == 2
+    assert len(ended.stderr.splitlines()) == 1 and "none.json" in ended.stderr
