@@ -129,7 +129,7 @@ BF16 = Limits(
     flat_shift=1.2,
     flat_patch=3.5,
     busy_shift=0.39,
-    busy_patch=5.3,
+    busy_patch=5.6,
 )
 
 INT8W = Limits(
