@@ -159,7 +159,7 @@ INT8W = Limits(
 
 INT8 = Limits(
     drop_mean_db=0.05,
-    drop_worst_db=0.15,
+    drop_worst_db=0.13,
     to_reference_mean_db=48.5,
     to_reference_worst_db=43.0,
     ssim_drop=0.0017,
