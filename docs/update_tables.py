@@ -65,6 +65,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "targets": targets_table,
     "tensorrt": accuracy.tensorrt,
     "tiles": studies.tiles,
+    "training-arms": studies.arms,
     "training-curves": studies.curves,
     "training-speed": studies.training,
     "verbs": reference.verbs,

@@ -175,6 +175,11 @@ def curves() -> str:
     return schedule.table(study(schedule.Curves, "training-curves.json").curves)
 
 
+def arms() -> str:
+    """What one change of a schedule gains or loses."""
+    return schedule.table(study(schedule.Curves, "training-arms.json").curves)
+
+
 def probe_costs() -> str:
     """What the probes and figures cost `check`."""
     return probe_cost.table(studies(probe_cost.CheckCost, "probe-cost-*.json"))
