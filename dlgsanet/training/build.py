@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -14,7 +14,8 @@ from dlgsanet.checkpoints import build_model, read_checkpoint
 from dlgsanet.errors import InputError
 from dlgsanet.network.config import ModelConfig
 from dlgsanet.network.model import DLGSANet
-from dlgsanet.training.configuration.read import TrainConfig
+from dlgsanet.training.configuration.read import Drawing, TrainConfig
+from dlgsanet.training.configuration.sections import ImageFolder
 from dlgsanet.training.data.batches import Batch, Draw
 from dlgsanet.training.data.leakage import refuse_leaks
 from dlgsanet.training.data.pixel_store import PatchStore, open_store
@@ -24,6 +25,7 @@ from dlgsanet.training.objective import Distillation, ImageLoss, Objective, Taps
 from dlgsanet.training.process.workers import Worker
 
 Preparing = Callable[[str, int, int], None]  # folder, images done, images in all
+Stores = Mapping[ImageFolder, PatchStore]
 
 
 def recipe(config: TrainConfig) -> Recipe:
@@ -74,32 +76,34 @@ def _copy_fitting(source: Mapping[str, Tensor], model: DLGSANet, wanted: ModelCo
     model.load_state_dict({**own, **{key: source[key] for key in own if key not in odd}})
 
 
-def open_stores(config: TrainConfig, cache: Path, worker: Worker, preparing: Preparing) -> tuple[PatchStore, ...]:
+def open_stores(config: TrainConfig, cache: Path, worker: Worker, preparing: Preparing) -> Stores:
     """The training images, prepared by one process of each machine; test images among them are refused."""
-    partners = config.data.lr or ("",) * len(config.data.folders)
     with worker.first_on_machine():
-        stores = tuple(
-            open_store(folder, config.model.scale, cache, partial(preparing, Path(folder).name), lr)
-            for folder, lr in zip(config.data.folders, partners, strict=True)
-        )
+        stores = {
+            one: open_store(one.hr, config.model.scale, cache, partial(preparing, Path(one.hr).name), one.lr)
+            for one in config.folders()
+        }
         if worker.local_rank == 0:
-            refuse_leaks(stores, [*config.data.forbidden, *filter(None, [config.data.validation])])
+            refuse_leaks(tuple(stores.values()), [*config.data.forbidden, *filter(None, [config.data.validation])])
     return stores
 
 
-def samplers(config: TrainConfig, stores: Sequence[PatchStore]) -> dict[int, PatchSampler]:
-    """A sampler for each patch size of the run. Raises InputError when no image is large enough for one."""
-    return {patch: PatchSampler(stores, patch, config.data.candidates) for patch, _ in config.sizes()}
+def samplers(config: TrainConfig, stores: Stores) -> dict[Drawing, PatchSampler]:
+    """A sampler for each stage of the run. Raises InputError when no image is large enough for one."""
+    return {
+        one: PatchSampler([stores[folder] for folder in one.folders], one.patch, config.data.candidates)
+        for one in config.drawings
+    }
 
 
-def drawer(config: TrainConfig, samplers: Mapping[int, PatchSampler], worker: Worker) -> Draw:
+def drawer(config: TrainConfig, samplers: Mapping[Drawing, PatchSampler], worker: Worker) -> Draw:
     """Batches of this process, as the stage of each step wants them."""
     pinned = worker.device.type == "cuda"  # page-locked memory is copied to a GPU while it computes
     form = torch.channels_last if config.run.channels_last else torch.contiguous_format
 
     def draw(step: int, rng: np.random.Generator) -> Batch:
-        patch, batch = config.size(step)
-        lr, hr = (torch.from_numpy(part) for part in samplers[patch].batch(batch, rng, worker.share))
+        drawing = config.drawing(step)
+        lr, hr = (torch.from_numpy(part) for part in samplers[drawing].batch(drawing.batch, rng, worker.share))
         lr = lr.to(memory_format=form)
         return (lr.pin_memory(), hr.pin_memory()) if pinned else (lr, hr)
 

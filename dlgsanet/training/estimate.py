@@ -83,7 +83,8 @@ def estimate(config: TrainConfig) -> Estimate:
         torch.set_num_threads(config.run.threads)
     with join(config.run.device) as worker:
         state, choice = start_state(config, worker.device)
-        counts = Counter(config.size(step) for step in range(config.schedule.steps))
+        drawings = map(config.drawing, range(config.schedule.steps))
+        counts = Counter((drawing.patch, drawing.batch) for drawing in drawings)
         stages = tuple(
             StageEstimate(patch, batch, steps, _ms_per_step(config, state, worker, patch, batch))
             for (patch, batch), steps in counts.items()
@@ -94,11 +95,9 @@ def estimate(config: TrainConfig) -> Estimate:
 
 def count_images(config: TrainConfig) -> int:
     """Training images in the configured folders, unread. Raises InputError for a missing or empty one."""
-    partners = config.data.lr or ("",) * len(config.data.folders)
-    folders = zip(config.data.folders, partners, strict=True)
-    count = sum(len(find_pairs(folder, config.model.scale, lr)) for folder, lr in folders)
-    for folder in filter(None, [config.data.validation, *config.data.forbidden]):
-        find_pairs(folder, config.model.scale)
+    count = sum(len(find_pairs(folder.hr, config.model.scale, folder.lr)) for folder in config.folders())
+    for tests in filter(None, [config.data.validation, *config.data.forbidden]):
+        find_pairs(tests, config.model.scale)
     return count
 
 

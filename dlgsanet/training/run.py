@@ -81,9 +81,10 @@ def _prepared(config: TrainConfig, cache: Path, worker: Worker, bar: Bar, consol
     stores = build.open_stores(config, cache, worker, show)
     bar.remove_task(task)
     samplers = build.samplers(config, stores)
-    _name(console, "that cannot be used", [line for store in stores for line in store.skipped])
-    for patch, sampler in samplers.items():
-        _name(console, f"smaller than a patch of {patch * sampler.scale} pixels", sampler.too_small)
+    _name(console, "that cannot be used", [line for store in stores.values() for line in store.skipped])
+    small = {(drawing.patch, sampler.too_small): sampler.scale for drawing, sampler in samplers.items()}
+    for (patch, names), scale in small.items():
+        _name(console, f"smaller than a patch of {patch * scale} pixels", names)
     return build.drawer(config, samplers, worker)
 
 

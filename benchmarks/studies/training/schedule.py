@@ -25,7 +25,7 @@ from runtimes.file_formats.markdown import markdown_table
 
 LOG = "log.jsonl"
 STAGES = "stages"
-Setting = str | int | float | bool | list[dict[str, float]]  # the list: [[stages]], the one list of tables
+Setting = str | int | float | bool | list[str] | list[dict[str, object]]  # lists: of folders, and [[stages]]
 
 
 @dataclass(frozen=True)
@@ -67,10 +67,14 @@ def read_arms(path: Path) -> Arms:
 
 
 def _settings(table: object, name: str = "all") -> Mapping[str, Setting]:
-    scalars = (str, int, float, bool)
-    if not isinstance(table, dict) or not all(isinstance(v, scalars) or k == STAGES for k, v in table.items()):
+    if not isinstance(table, dict) or not all(_is_setting(v) or k == STAGES for k, v in table.items()):
         raise InputError(f"expected 'table.key' = value in [{name}], found {table!r}: quote the keys")
     return table
+
+
+def _is_setting(value: object) -> bool:
+    several = value if isinstance(value, list) else [value]
+    return all(isinstance(one, (str, int, float, bool)) for one in several)
 
 
 def configuration(base: TrainConfig, changes: Mapping[str, Setting]) -> TrainConfig:

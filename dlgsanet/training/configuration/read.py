@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, asdict, dataclass, field, fields
+from functools import cached_property
 from pathlib import Path
 from types import UnionType
 from typing import Any, TypeAlias, TypeVar, get_args, get_origin, get_type_hints
@@ -13,6 +14,7 @@ from dlgsanet.storage.toml_file import read_toml
 from dlgsanet.training.configuration.sections import (
     DataSection,
     DistillSection,
+    ImageFolder,
     LossSection,
     ModelSection,
     OptimizerSection,
@@ -36,6 +38,15 @@ Tables: TypeAlias = dict[str, Any]  # nested tables and lists, as TOML has them
 
 
 @dataclass(frozen=True)
+class Drawing:
+    """How the batches of a stage are drawn: LR side of a patch in pixels, patches, and where they are cut from."""
+
+    patch: int
+    batch: int
+    folders: tuple[ImageFolder, ...]
+
+
+@dataclass(frozen=True)
 class TrainConfig:
     """A whole run. Raises InputError for tables that contradict one another."""
 
@@ -52,11 +63,11 @@ class TrainConfig:
         starts = [stage.start for stage in self.stages]
         if starts != sorted(set(starts)):
             raise InputError(f"expected stages in the order of their start, found {starts}: sort them")
-        for _, batch in self.sizes():
-            if batch % self.optimizer.accumulate:
+        for drawing in self.drawings:
+            if drawing.batch % self.optimizer.accumulate:
                 raise InputError(
                     f"expected a batch that is a multiple of optimizer.accumulate = {self.optimizer.accumulate}, "
-                    f"found {batch}: change one of them"
+                    f"found {drawing.batch}: change one of them"
                 )
         if self.run.compile and self.distill.features:
             raise InputError(
@@ -64,17 +75,21 @@ class TrainConfig:
                 "which a compiled one hides; drop one"
             )
 
-    def size(self, step: int) -> tuple[int, int]:
-        """LR patch side and batch of a step."""
-        begun = [stage for stage in self.stages if step >= stage.start * self.schedule.steps]
-        if not begun:
-            return self.data.patch, self.data.batch
-        return begun[-1].patch, begun[-1].batch or self.data.batch
+    def drawing(self, step: int) -> Drawing:
+        """How the batch of a step is drawn."""
+        begun = sum(step >= stage.start * self.schedule.steps for stage in self.stages)
+        return self.drawings[begun]
 
-    def sizes(self) -> tuple[tuple[int, int], ...]:
-        """All the patch sides and batches, in the order of the stages."""
-        later = [(stage.patch, stage.batch or self.data.batch) for stage in self.stages]
-        return (self.data.patch, self.data.batch), *later
+    @cached_property
+    def drawings(self) -> tuple[Drawing, ...]:
+        """How batches are drawn, first by [data], then by each of the stages in their order."""
+        data = self.data
+        later = [Drawing(one.patch, one.batch or data.batch, one.folders or data.folders) for one in self.stages]
+        return Drawing(data.patch, data.batch, data.folders), *later
+
+    def folders(self) -> tuple[ImageFolder, ...]:
+        """All folders that any stage trains on, each once."""
+        return tuple(dict.fromkeys(folder for drawing in self.drawings for folder in drawing.folders))
 
     def stored(self) -> Tables:
         """Nested dictionaries and lists: what a training state keeps."""
@@ -88,7 +103,7 @@ class TrainConfig:
             theirs = {**_defaults(kind), **found.get(table, {})}
             keys = [*mine[table], *(key for key in theirs if key not in mine[table])]
             different += [f"{table}.{key}" for key in keys if theirs.get(key) != mine[table].get(key)]
-        if found.get(STAGES, []) != mine[STAGES]:
+        if [{**_defaults(StageSection), **stage} for stage in found.get(STAGES, [])] != mine[STAGES]:
             different.append(STAGES)
         return different
 

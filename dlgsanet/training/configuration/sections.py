@@ -60,6 +60,27 @@ class ModelSection:
 
 
 @dataclass(frozen=True)
+class ImageFolder:
+    """HR images to train on, and the folder of their LR partners: "" where they are found by a known layout or made."""
+
+    hr: str
+    lr: str = ""
+
+
+def image_folders(table: str, train: str | tuple[str, ...], lr: tuple[str, ...]) -> tuple[ImageFolder, ...]:
+    """`train` of a table, each folder with its partner in `lr`. Raises InputError where one is missing."""
+    folders = (train,) if isinstance(train, str) else train
+    if not all(folders) or not folders:
+        raise InputError(f"expected {table}.train to name a folder, found an empty name: add it")
+    if lr and len(lr) != len(folders):
+        raise InputError(
+            f"expected one {table}.lr folder for each of the {len(folders)} in {table}.train, found "
+            f'{len(lr)}: add the missing ones, "" where LR images are to be made'
+        )
+    return tuple(ImageFolder(*both) for both in zip(folders, lr or ("",) * len(folders), strict=True))
+
+
+@dataclass(frozen=True)
 class DataSection:
     """Folders of HR photographs, and how patches are drawn. `patch` is the LR side in pixels.
 
@@ -80,27 +101,24 @@ class DataSection:
     def __post_init__(self) -> None:
         require_positive("data", patch=self.patch, batch=self.batch, candidates=self.candidates)
         require_at_most("data", LARGEST_SIZE, patch=self.patch, batch=self.batch, candidates=self.candidates)
-        if not all(self.folders) or not self.folders:
-            raise InputError("expected data.train to name a folder, found an empty name: add it")
-        if self.lr and len(self.lr) != len(self.folders):
-            raise InputError(
-                f"expected one data.lr folder for each of the {len(self.folders)} in data.train, found "
-                f'{len(self.lr)}: add the missing ones, "" where LR images are to be made'
-            )
+        image_folders("data", self.train, self.lr)
 
     @property
-    def folders(self) -> tuple[str, ...]:
+    def folders(self) -> tuple[ImageFolder, ...]:
         """The training folders."""
-        return (self.train,) if isinstance(self.train, str) else self.train
+        return image_folders("data", self.train, self.lr)
 
 
 @dataclass(frozen=True)
 class StageSection:
-    """From the share `start` of all steps on: LR patches of `patch` pixels, `batch` of them (0: data.batch)."""
+    """From the share `start` of all steps on: LR patches of `patch` pixels, `batch` of them (0: data.batch), from
+    `train` and `lr`, which mean what they mean in [data] (empty: those of [data])."""
 
     start: float
     patch: int
     batch: int = 0
+    train: str | tuple[str, ...] = ()
+    lr: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         require_positive("stages", start=self.start, patch=self.patch)
@@ -108,6 +126,15 @@ class StageSection:
         require_at_most("stages", LARGEST_SIZE, patch=self.patch, batch=self.batch)
         if self.start >= 1:
             raise InputError(f"expected stages.start below 1 (a share of all steps), found {self.start}: correct it")
+        if self.lr and not self.train:
+            raise InputError("expected stages.train beside stages.lr, found none: add it")
+        if self.train:
+            image_folders("stages", self.train, self.lr)
+
+    @property
+    def folders(self) -> tuple[ImageFolder, ...]:
+        """The training folders of this stage; none where it keeps those of [data]."""
+        return image_folders("stages", self.train, self.lr) if self.train else ()
 
 
 @dataclass(frozen=True)

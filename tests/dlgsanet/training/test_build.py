@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from dlgsanet.checkpoints import load_model, read_checkpoint, save_checkpoint
 from dlgsanet.errors import InputError
@@ -68,3 +69,16 @@ def test_batches_follow_the_stages(tables: Tables, tmp_path: Path) -> None:
     config = config_from_dict(tables)
     with pytest.raises(InputError, match="at least 400"):
         build.samplers(config, stores)
+
+
+def test_a_stage_draws_from_its_own_folders(tables: Tables, tmp_path: Path) -> None:
+    (tmp_path / "white").mkdir()
+    white = np.full((64, 64, 3), 255, np.uint8)
+    Image.fromarray(white).save(tmp_path / "white" / "one.png")
+    tables["stages"] = [{"start": 0.5, "patch": 8, "train": str(tmp_path / "white")}]
+    config = config_from_dict(tables)
+    worker = Worker(CPU)
+    stores = build.open_stores(config, tmp_path / "cache", worker, lambda *_: None)
+    draw = build.drawer(config, build.samplers(config, stores), worker)
+    hr = [draw(step, np.random.default_rng(0))[1] for step in range(config.schedule.steps)]
+    assert [bool((one == 1).all()) for one in hr] == [False] * 3 + [True] * 3

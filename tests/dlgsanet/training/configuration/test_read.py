@@ -10,6 +10,7 @@ import pytest
 
 from dlgsanet.errors import InputError
 from dlgsanet.training.configuration.read import config_from_dict, read_config
+from dlgsanet.training.configuration.sections import ImageFolder
 from dlgsanet.training.loop import learning_rate
 
 CONFIGS = Path(__file__).parents[4] / "configs"
@@ -74,6 +75,9 @@ def test_recipes_of_the_paper(variant: str, scale: int) -> None:
         ({**GOOD, "stages": [{"start": 1.0, "patch": 8}]}, r"stages\.start below 1"),
         ({**GOOD, "stages": [{"start": 0.5, "patch": 8}, {"start": 0.4, "patch": 9}]}, "order of their start"),
         ({**GOOD, "stages": [{"start": 0.5, "patchh": 8}]}, "did you mean patch"),
+        ({**GOOD, "stages": [{"start": 0.5, "patch": 8, "lr": ["a"]}]}, "stages.train beside stages.lr"),
+        ({**GOOD, "stages": [{"start": 0.5, "patch": 8, "train": ["a", ""]}]}, "stages.train to name a folder"),
+        ({**GOOD, "stages": [{"start": 0.5, "patch": 8, "train": "a", "lr": ["b", "c"]}]}, "1 in stages.train"),
     ],
 )
 def test_refusals(content: dict[str, Any], words: str) -> None:
@@ -112,17 +116,29 @@ def test_keys_that_a_stored_configuration_lacks_are_defaults() -> None:
 def test_stages_change_patch_and_batch() -> None:
     stages = [{"start": 0.3, "patch": 64}, {"start": 0.8, "patch": 96, "batch": 4}]
     config = config_from_dict({**GOOD, "stages": stages})
-    assert [config.size(step) for step in (0, 2, 3, 7, 8, 9)] == [
-        (48, 16),
-        (48, 16),
-        (64, 16),
-        (64, 16),
-        (96, 4),
-        (96, 4),
-    ]
-    assert config.sizes() == ((48, 16), (64, 16), (96, 4))
+    first, second, third = config.drawings
+    assert [config.drawing(step) for step in (0, 2, 3, 7, 8, 9)] == [first, first, second, second, third, third]
+    assert [(one.patch, one.batch) for one in config.drawings] == [(48, 16), (64, 16), (96, 4)]
+    assert {one.folders for one in config.drawings} == {(ImageFolder("photos"),)}
+
+
+def test_stages_may_have_folders_of_their_own() -> None:
+    stages = [{"start": 0.3, "patch": 64, "train": ["sharp", "photos"], "lr": ["small", ""]}]
+    config = config_from_dict({**GOOD, "stages": stages})
+    photos, sharp = ImageFolder("photos"), ImageFolder("sharp", "small")
+    assert [one.folders for one in config.drawings] == [(photos,), (sharp, photos)]
+    assert config.folders() == (photos, sharp)
+
+
+def test_stages_of_before_they_had_folders_are_the_same() -> None:
+    config = config_from_dict({**GOOD, "stages": [{"start": 0.5, "patch": 64}]})
+    stored = {**config.stored(), "stages": [{"start": 0.5, "patch": 64, "batch": 0}]}
+    assert config.differences(stored) == []
+    stored["stages"][0]["train"] = "others"
+    assert config.differences(stored) == ["stages"]
 
 
 def test_one_folder_or_several() -> None:
-    assert config_from_dict(GOOD).data.folders == ("photos",)
-    assert config_from_dict(changed("data", train=["a", "b"])).data.folders == ("a", "b")
+    assert config_from_dict(GOOD).data.folders == (ImageFolder("photos"),)
+    two = config_from_dict(changed("data", train=["a", "b"], lr=["", "c"]))
+    assert two.data.folders == (ImageFolder("a"), ImageFolder("b", "c"))
