@@ -99,5 +99,6 @@ BACKEND = Backend(
     after=_after,
     quantizer=_quantizer,
     not_timed="Core ML is timed on a Mac only",
+    stand_in=ONNXRUNTIME.name,
     short_names=True,
 )

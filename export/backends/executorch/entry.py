@@ -100,6 +100,7 @@ BACKEND = Backend(
     refuse_graph=_refuse_graph,
     quantizer=_quantizer,
     not_timed=NOT_TIMED,
+    stand_in=ONNXRUNTIME.name,
 )
 
 COREML_BACKEND = Backend(

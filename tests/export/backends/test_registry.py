@@ -37,6 +37,15 @@ def test_every_backend_with_int8_rows_has_a_quantizer() -> None:
             assert registry.quantizer_of(backend.name).suffix in (".onnx", ".xml")
 
 
+def test_every_choice_of_int8_layers_is_held_against_the_probe_tiles_by_some_engine() -> None:
+    """One that cannot be timed here has a stand-in, which runs graphs of its quantizer."""
+    for backend in registry.backends():
+        if any(row.calibrated for row in backend.rows):
+            runs = registry.backend_of(backend.stand_in) if backend.not_timed else backend
+            assert not runs.not_timed
+            assert registry.quantizer_of(runs.name).suffix == registry.quantizer_of(backend.name).suffix
+
+
 @pytest.fixture
 def bring(monkeypatch: pytest.MonkeyPatch) -> Callable[[Mapping[str, object]], None]:
     """(name -> entry) -> these are all backends that there are."""
