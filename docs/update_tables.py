@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 from benchmarks.report import inside_tables
@@ -65,7 +66,9 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "targets": targets_table,
     "tensorrt": accuracy.tensorrt,
     "tiles": studies.tiles,
-    "training-arms": studies.arms,
+    "training-arms": partial(studies.arms, "arms"),
+    "training-arms-nano": partial(studies.arms, "arms-nano"),
+    "training-targets": partial(studies.arms, "targets"),
     "training-curves": studies.curves,
     "training-speed": studies.training,
     "verbs": reference.verbs,

@@ -175,9 +175,9 @@ def curves() -> str:
     return schedule.table(study(schedule.Curves, "training-curves.json").curves)
 
 
-def arms() -> str:
-    """What one change of a schedule gains or loses."""
-    return schedule.table(study(schedule.Curves, "training-arms.json").curves)
+def arms(name: str) -> str:
+    """What one change of a schedule, or of the target, gains or loses."""
+    return schedule.table(study(schedule.Curves, f"training-{name}.json").curves)
 
 
 def probe_costs() -> str:

@@ -2,7 +2,8 @@
 
 Known layouts: `HR/` with `LRbicx4/` beside it (benchmark sets), `DIV2K_train_HR/` with
 `DIV2K_train_LR_bicubic/X4/` beside it (DIV2K, Flickr2K; given itself or its parent), and a plain folder of
-HR images. The partner of `0001.png` is `0001x4.png` or has the same name.
+HR images. The partner of `0001.png` is `0001x4.png` or has the same name; that of `0001_x4.png`, as `upscale` names
+what it makes, is `0001.png`.
 """
 
 from __future__ import annotations
@@ -75,4 +76,5 @@ def _lr_folder(hr: Path, scale: int) -> Path | None:
 
 def _partner(hr: Path, folder: Path, partners: dict[str, Path], scale: int) -> Path:
     named = f"{hr.stem}x{scale}"
-    return partners.get(named) or partners.get(hr.stem) or folder / f"{named}{hr.suffix}"
+    made_of = hr.stem.removesuffix(f"_x{scale}")
+    return partners.get(named) or partners.get(hr.stem) or partners.get(made_of) or folder / f"{named}{hr.suffix}"

@@ -53,6 +53,12 @@ def test_benchmark_layout_and_folders_named_one_by_one(tmp_path: Path, picture: 
     assert find_pairs(tmp_path / "HR", 4, tmp_path / "mine")[0].lr == tmp_path / "mine" / "a.png"
 
 
+def test_what_upscale_made_belongs_to_what_it_was_made_of(tmp_path: Path, picture: Make) -> None:
+    write_picture(tmp_path / "LRbicx4" / "a.png", picture(8, 8, 0))
+    write_picture(tmp_path / "HR" / "a_x4.png", picture(32, 32, 1))
+    assert find_pairs(tmp_path, 4) == (Pair(tmp_path / "HR" / "a_x4.png", tmp_path / "LRbicx4" / "a.png"),)
+
+
 def test_missing_and_unfit_partners_are_named(tmp_path: Path, picture: Make) -> None:
     root = div2k(tmp_path, picture)
     lr = root / "DIV2K_train_LR_bicubic" / "X4"
