@@ -13,11 +13,12 @@ import traceback
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from dlgsanet import __version__
 from dlgsanet.command_line.streams import lost, patient_streams
-from dlgsanet.errors import EdgeError, ExitCode, UnavailableError, one_line, unknown, visible
+from dlgsanet.errors import EdgeError, ExitCode, InputError, UnavailableError, one_line, shown, unknown, visible
 
 if TYPE_CHECKING:
     import typer
@@ -183,10 +184,22 @@ def _run(words: list[str]) -> int:
         return ExitCode.OK
     if words[0] not in VERBS:
         raise unknown("verb", words[0], VERBS)
+    _require_no_empty_word(words)
     from dlgsanet.command_line.signals import ends_like_ctrl_c
 
     with ends_like_ctrl_c():
         return _verb(words)
+
+
+def _require_no_empty_word(words: Sequence[str]) -> None:
+    """Refuse what a shell makes of a variable that is not set: as a path it would be the current folder."""
+    for before, word in pairwise(words):
+        name, given, value = word.partition("=")
+        if not word or (name.startswith("--") and given and not value):
+            raise InputError(
+                f"expected a value {'for' if word else 'after'} {shown(name if word else before)}, found nothing: "
+                "if a variable of the shell stands there, set it"
+            )
 
 
 def _verb(words: list[str]) -> int:

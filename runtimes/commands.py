@@ -112,7 +112,8 @@ def _print_report(report: Report) -> None:
 
 def build(options: BuildRequest, voice: Voice) -> None:
     """Build a bundle's TensorRT engines on the device that will run them."""
-    from runtimes.backends.tensorrt.building.run import build_engines
+    from runtimes.backends.tensorrt.building.plan import plan_build
+    from runtimes.backends.tensorrt.building.run import run_build
 
     finished: list[Built] = []
 
@@ -123,9 +124,10 @@ def build(options: BuildRequest, voice: Voice) -> None:
             sys.stdout.flush()
 
     try:
+        plan = plan_build(options.bundle, options)
         with voice.progress() as step:
             step("building")
-            build_engines(options.bundle, options, voice.note, done)
+            run_build(plan, voice.note, done)
     finally:  # what was built stays, whatever became of the rest
         if options.as_json:
             put_json([built.facts() for built in finished])

@@ -18,6 +18,7 @@ from dlgsanet.network.model import DLGSANet
 _LAST = "upsample.0.weight"
 _GROUP = re.compile(r"deep_feature_extraction\.(0|[1-9][0-9]{0,8})\.(.*)", re.DOTALL)
 _BLOCK = re.compile(r"body\.(0|[1-9][0-9]{0,8})\.(.*)", re.DOTALL)
+_NAMES_OF_A_LAYER = 8  # and more; indices are read from names, and any one name can announce a million layers
 _FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
@@ -60,7 +61,7 @@ def infer_config(state: Mapping[str, Tensor], activation: str, name: str) -> Mod
             f"with {some(sorted(state))}: this is another network's file"
         )
     groups, layers = _counts(state)
-    if groups * layers > 2 * len(state):  # indices are read from names: do not expect what the file cannot fill
+    if groups * layers * _NAMES_OF_A_LAYER > 2 * len(state):  # do not expect what the file cannot fill
         raise InputError(
             f"expected consecutive groups and blocks in {name}, found indices up to {groups - 1} and {layers - 1} "
             f"in {len(state)} tensors: it is not whole"

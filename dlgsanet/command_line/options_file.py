@@ -71,7 +71,7 @@ def _value(parameter: Any, value: object, where: str) -> object:
 
 
 def _text(value: object, where: str) -> str:
-    if isinstance(value, (str, int, float)) and not isinstance(value, bool):
+    if isinstance(value, (str, int, float)) and not isinstance(value, bool) and value != "":
         return str(value)
     raise InputError(f"expected text or a number at {where}, found {_said(value)}")
 

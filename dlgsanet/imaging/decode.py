@@ -18,8 +18,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 
 from dlgsanet.errors import InputError
 from dlgsanet.imaging.colour_space import Chunk, ColourSpace, declared_by
-from dlgsanet.imaging.formats import heif, jpeg, png, tiff
-from dlgsanet.imaging.formats.gif_webp import GIF_SIGNATURES, is_webp, require_gif, require_webp
+from dlgsanet.imaging.formats import headers, heif, jpeg, png, tiff
 from dlgsanet.imaging.formats.heif import Heif
 from dlgsanet.imaging.formats.jpeg import Jpeg
 from dlgsanet.imaging.formats.libtiff_voice import silenced
@@ -146,10 +145,14 @@ def _inspect(data: bytes, whole: bool) -> _Facts:
         return tiff.read_tiff(data, whole)
     if (kind := heif.kind_of(data)) is not None:
         return heif.read_heif(data, kind)
-    if is_webp(data):
-        require_webp(data)
-    elif data.startswith(GIF_SIGNATURES) and whole:
-        require_gif(data)
+    if headers.is_webp(data):
+        headers.require_webp(data)
+    elif data.startswith(headers.BMP_SIGNATURE):
+        headers.require_bmp(data)
+    elif data.startswith(headers.NETPBM_SIGNATURES):
+        headers.require_netpbm(data)
+    elif data.startswith(headers.GIF_SIGNATURES) and whole:
+        headers.require_gif(data)
     return None
 
 

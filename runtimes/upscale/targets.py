@@ -14,7 +14,7 @@ from dlgsanet.errors import InputError
 from dlgsanet.imaging import files as imaging
 from dlgsanet.imaging.files import folders_within, images_in, list_images
 from dlgsanet.imaging.formats import heif, jpeg, png, tiff
-from dlgsanet.imaging.formats.gif_webp import is_webp
+from dlgsanet.imaging.formats.headers import is_webp
 from runtimes.upscale.options import UpscaleOptions
 
 SUFFIXES = {

@@ -86,6 +86,14 @@ def test_wrong_option_is_usage(capsys: pytest.CaptureFixture[str]) -> None:
     assert "--nope" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "words", [["upscale", "", "-o", "x"], ["upscale", "a.png", "-o", ""], ["check", "b", "--data="], ["verify", ""]]
+)
+def test_a_variable_that_is_not_set_is_no_folder(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert door.main(words) == 2
+    assert "found nothing: if a variable of the shell stands there" in capsys.readouterr().err
+
+
 def test_a_missing_package_names_the_extra(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     def absent(_: str) -> None:
         raise ModuleNotFoundError("No module named 'torch'", name="torch")

@@ -44,3 +44,8 @@ def test_quiet_says_nothing(words: list[str], bundle: Path, capsys: pytest.Captu
 def test_nothing_built_is_an_empty_list(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["build", str(bundle), "--json"]) == 3
     assert json.loads(capsys.readouterr().out) == []
+
+
+def test_what_cannot_be_built_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["build", str(tmp_path)]) == 2
+    assert capsys.readouterr().err.count("\n") == 1

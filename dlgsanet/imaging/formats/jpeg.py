@@ -27,6 +27,8 @@ _SOF_OTHER = (0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF)
 _SOS, _EOI, _DRI, _DNL = 0xDA, 0xD9, 0xDD, 0xDC
 _ALONE = (0x01, *range(0xD0, 0xD9))  # markers without a length
 _MOST_SCANS = 100  # encoders write up to some twenty; each costs a pass over the whole picture
+_MOST_SEGMENTS = 10_000  # a profile has up to 255
+_MOST_FILL = 64 << 10  # bytes before the picture that belong to no segment; Pillow takes a microsecond for each
 _MARKER = re.compile(rb"\xff([\x01-\xfe])")
 _NOISE = b"\xa5\x5a\x96\x69" * 32
 _SPOILT = 32  # bytes: encoders pad with fewer
@@ -129,12 +131,15 @@ def _gives(data: bytes, expected: NDArray[np.uint8]) -> bool:
 
 def _segments(data: bytes) -> Iterator[tuple[int, int, bytes]]:
     """Marker, place behind its segment, and the segment's content, to the end of the picture."""
-    at = 2
+    at, segments, fill, coded = 2, 0, 0, False
     while True:
         found = _MARKER.search(data, at)
         if found is None:
             raise ValueError("the file ends before the picture")
+        fill += 0 if coded else found.start() - at
         marker, at = found[1][0], found.end()
+        if segments > _MOST_SEGMENTS or fill > _MOST_FILL:
+            raise ValueError("it is made of more pieces than any picture needs")
         if marker == _EOI:
             return
         if marker in _ALONE:
@@ -146,6 +151,8 @@ def _segments(data: bytes) -> Iterator[tuple[int, int, bytes]]:
         if length < 2 or len(body) != length - 2:
             raise ValueError("a segment is cut")
         at += length
+        segments += 1
+        coded = coded or marker == _SOS
         yield marker, at, body
 
 

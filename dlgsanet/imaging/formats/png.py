@@ -23,6 +23,7 @@ _CRITICAL = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
 _ONCE = (b"IHDR", b"PLTE", b"tRNS")  # of two a decoder takes one, and this reader the other
 # Adam7: first column and row, and the steps, of each pass.
 _PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+_MOST_CHUNKS = 10_000  # and one for each KiB: encoders write pixels in pieces of 8 KiB and more
 _PIECE = 1 << 20
 _BEST_DEFLATE = 1032  # bytes that one byte of deflate can stand for
 
@@ -75,7 +76,11 @@ def without_pixels(data: bytes) -> bytes:
 def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
     """Name and content of each chunk up to the end; what follows it is no part of the picture."""
     view, at = memoryview(data), len(SIGNATURE)
+    left = _MOST_CHUNKS + len(data) // 1024
     while at + 12 <= len(data):
+        left -= 1
+        if left < 0:  # each takes microseconds, here and in Pillow
+            raise ValueError("it is made of more pieces than any picture needs")
         (length,) = struct.unpack_from(">I", data, at)
         name, body = bytes(view[at + 4 : at + 8]), view[at + 8 : at + 8 + length]
         if at + 12 + length > len(data):

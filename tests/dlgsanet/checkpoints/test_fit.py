@@ -66,6 +66,7 @@ EMPTY = torch.zeros(0)
         [f"deep_feature_extraction.0.body.{'9' * 6000}.x"],
         ["deep_feature_extraction.\u0663.body.0.x"],
         ["", "\n", "."],
+        [*map(str, range(30_000)), "deep_feature_extraction.240.x", "deep_feature_extraction.0.body.240.x"],
     ],
 )
 def test_names_are_compared_before_a_network_is_built(state: dict[str, Tensor], names: list[str]) -> None:

@@ -70,6 +70,7 @@ def test_the_command_line_wins(tmp_path: Path) -> None:
         ("[check]\nthreads = true", "expected a value at .* threads, found true"),
         ("[check]\nthreads = [1, 2]", "expected one value at .* threads, found a list"),
         ("[check]\nname = [['a']]", r"expected text or a number at .* name, found \['a'\]"),
+        ("[check]\nname = ['']", r"expected text or a number at .* name, found ''"),
         ("[check", "expected TOML in"),
     ],
 )

@@ -97,6 +97,8 @@ def changed(offset: int, content: bytes) -> bytes:
         (jpeg()[:-2], ValueError, "ends before"),
         (jpeg()[:300], ValueError, "."),
         (jpeg()[:2] + EOI, ValueError, "no picture"),
+        (jpeg()[:2] + b"\xff\xfe\0\2" * 20_000 + jpeg()[2:], ValueError, "more pieces"),
+        (jpeg()[:2] + b"\xff" * 10**7 + jpeg()[2:], ValueError, "more pieces"),
     ],
 )
 def test_what_is_refused(data: bytes, error: type[Exception], words: str) -> None:

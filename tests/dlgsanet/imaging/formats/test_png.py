@@ -73,6 +73,7 @@ def test_a_stream_without_its_end_is_cut() -> None:
         (png(extra=png_chunk(b"tRNS", b"\0")), "transparent colour"),
         (SIGNATURE + png()[33:], "header"),
         (SIGNATURE, "ends before"),
+        (png(extra=png_chunk(b"tEXt", b"a") * 20_000), "more pieces"),
     ],
 )
 def test_damage(data: bytes, words: str) -> None:

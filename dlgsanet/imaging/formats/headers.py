@@ -1,12 +1,23 @@
-"""GIF and WebP by their headers: the size before anything is decoded, and for GIF whether all pixels are there."""
+"""GIF, WebP, BMP and Netpbm by their headers: the size before anything is decoded, for GIF whether all pixels are
+there, and what Pillow would read wrongly or for minutes."""
 
 from __future__ import annotations
 
+import re
 import struct
 
 from dlgsanet.imaging.limits import require_pixels
 
 GIF_SIGNATURES = (b"GIF87a", b"GIF89a")
+BMP_SIGNATURE = b"BM"
+NETPBM_SIGNATURES = (b"P1", b"P2", b"P3", b"P4", b"P5", b"P6", b"Py", b"Pf", b"PF", b"P0")
+
+_AS_TEXT = NETPBM_SIGNATURES[:3]
+_BETWEEN = re.compile(rb"(?:[ \t\n\x0b\x0c\r]+|#[^\r\n]*)*")  # white space and comments
+_WORD = re.compile(rb"[^# \t\n\x0b\x0c\r]*")
+_COMMENT = re.compile(rb"#[^\r\n]*")
+_MOST_WORDS_OF_NETPBM = 64 << 10  # bytes; Pillow takes a microsecond for each
+_FILE_HEADER = 14  # bytes of a bitmap before the header that says its own length
 _MOST_CODES = 4096
 
 
@@ -46,6 +57,25 @@ def require_gif(data: bytes) -> None:
     found = _unpacked_pixels(_blocks(data, at + 1)[0], data[at], width * height)
     if found != width * height:
         raise ValueError("pixels are missing, or more than it announces")
+
+
+def require_bmp(data: bytes) -> None:
+    """Raises ValueError for pixels that would begin within the header: it would be shown as some of them."""
+    pixels, header = struct.unpack_from("<II", data, 10)
+    if 0 < pixels < _FILE_HEADER + header:  # 0: behind the header and palette
+        raise ValueError("its pixels begin within its header")
+
+
+def require_netpbm(data: bytes) -> None:
+    """Raises ValueError for a header or comments of megabytes, which Pillow reads byte by byte."""
+    at = 2
+    for _ in range(3):  # width, height and the largest value
+        for pattern in (_BETWEEN, _WORD):
+            found = pattern.match(data, at)
+            at = found.end() if found else at
+    comments = sum(found.end() - found.start() for found in _COMMENT.finditer(data)) if data[:2] in _AS_TEXT else 0
+    if max(at, comments) > _MOST_WORDS_OF_NETPBM:
+        raise ValueError(f"its header or its comments have more than {_MOST_WORDS_OF_NETPBM >> 10} KiB")
 
 
 def _palette_bytes(flags: int) -> int:

@@ -1,15 +1,16 @@
-"""GIF and WebP: sizes by the header, and GIFs whose codes end early."""
+"""Sizes by the header, GIFs whose codes end early, bitmaps that lie and Netpbm that takes minutes."""
 
 from __future__ import annotations
 
 import io
 import struct
+import time
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from dlgsanet.imaging.formats.gif_webp import is_webp, require_gif, require_webp
+from dlgsanet.imaging.formats.headers import is_webp, require_bmp, require_gif, require_netpbm, require_webp
 from dlgsanet.imaging.limits import TooLargeError
 
 
@@ -58,3 +59,34 @@ def test_sizes_beyond_the_bound() -> None:
         require_webp(canvas)
     with pytest.raises(TooLargeError, match="65535x65535"):
         require_gif(b"GIF89a" + b"\xff" * 4 + bytes(20))
+
+
+def test_a_bitmap_s_header_is_no_part_of_its_pixels() -> None:
+    data = saved(Image.new("RGB", (9, 7)), "BMP")
+    for start in (0, 54, 55):
+        require_bmp(data[:10] + struct.pack("<I", start) + data[14:])
+    with pytest.raises(ValueError, match="within its header"):
+        require_bmp(data[:10] + struct.pack("<I", 53) + data[14:])
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"P6\n#" + b"c" * 10**7 + b"\n1 1\n255\nabc",
+        b"P5" + b"\n" * 10**7 + b"1 1 255 a",
+        b"P4\n1 " + b"#\n" * 10**6 + b"1\na",
+        b"P3\n1 1 255 " + b"#\n" * 10**6 + b"1 2 3",
+    ],
+)
+def test_netpbm_that_would_be_read_byte_by_byte(data: bytes) -> None:
+    begin = time.process_time()
+    with pytest.raises(ValueError, match="more than 64 KiB"):
+        require_netpbm(data)
+    assert time.process_time() - begin < 1
+
+
+@pytest.mark.parametrize(
+    "data", [b"P6\n#x\n1 1\n255\n" + b"#" * 10**5, b"P3\n1 1 255 1 2 3 #x\n" + b" " * 10**5, b"P5"]
+)
+def test_other_netpbm_is_left_to_pillow(data: bytes) -> None:
+    require_netpbm(data)
