@@ -18,9 +18,8 @@ def with_picture_ports(model: onnx.ModelProto, pixels: Pixels, tile: tuple[int, 
     made = onnx.ModelProto()
     made.CopyFrom(model)
     graph = made.graph
+    _free_names(graph)
     given, gave = graph.input[0].name, graph.output[0].name
-    own = [list(node.input) for node in graph.node]
-    assert all(name not in (INPUT, OUTPUT) or name in (given, gave) for names in own for name in names)
     before = _Chain(graph, INPUT, "picture_in")
     if pixels.channels == "bgr":
         before.turn_channels()
@@ -72,6 +71,17 @@ class _Chain:
     def _add(self, kind: str, inputs: list[str], name: str, **attributes: object) -> None:
         self.nodes.append(helper.make_node(kind, inputs, [name], name=name, **attributes))
         self.end = name
+
+
+def _free_names(graph: onnx.GraphProto) -> None:
+    """Call the network's own tensors otherwise where they have the names of our ports."""
+    ports = {INPUT: graph.input[0].name, OUTPUT: graph.output[0].name}
+    called = {name: f"own.{name}" for name, port in ports.items() if name != port}
+    for node in graph.node:
+        node.input[:] = [called.get(name, name) for name in node.input]
+        node.output[:] = [called.get(name, name) for name in node.output]
+    for named in (*graph.input, *graph.output, *graph.initializer):
+        named.name = called.get(named.name, named.name)
 
 
 def _join(graph: onnx.GraphProto, given: str, before: _Chain, gave: str, after: _Chain) -> None:

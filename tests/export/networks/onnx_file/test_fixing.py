@@ -57,6 +57,23 @@ def test_it_computes_what_the_file_does(onnx_file: MakeFile, name: str) -> None:
     assert shapes == [[1, 3, 12, 10], [1, 3, 24, 20]]
 
 
+@pytest.mark.parametrize("form", ["plain", "bgr-255", "nhwc"])
+@pytest.mark.parametrize("called", [{"c_0": "lr", "d": "sr"}, {"image": "sr", "large": "lr"}, {"w1": "sr", "w2": "lr"}])
+def test_its_own_tensors_may_be_called_as_our_ports(onnx_file: MakeFile, form: str, called: dict[str, str]) -> None:
+    pixels = FORMS[form]
+    path = onnx_file(layout=pixels.layout, top=pixels.top)
+    lr = np.random.default_rng(0).random((1, 3, *TILE), np.float32)
+    theirs = onnx.load(path)
+    wanted = as_picture(run(theirs, as_given(lr, pixels)), pixels)
+    for node in theirs.graph.node:
+        node.input[:] = [called.get(name, name) for name in node.input]
+        node.output[:] = [called.get(name, name) for name in node.output]
+    for it in (*theirs.graph.input, *theirs.graph.output, *theirs.graph.initializer):
+        it.name = called.get(it.name, it.name)
+    onnx.save(theirs, path)
+    np.testing.assert_allclose(run(fixed(path, pixels)[0], lr), wanted, atol=2e-6)
+
+
 def test_a_wrong_order_of_channels_would_show(onnx_file: MakeFile) -> None:
     path = onnx_file()
     lr = np.random.default_rng(0).random((1, 3, *TILE), np.float32)
