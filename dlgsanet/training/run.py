@@ -82,9 +82,9 @@ def _prepared(config: TrainConfig, cache: Path, worker: Worker, bar: Bar, consol
     bar.remove_task(task)
     samplers = build.samplers(config, stores)
     _name(console, "that cannot be used", [line for store in stores.values() for line in store.skipped])
-    small = {(drawing.patch, sampler.too_small): sampler.scale for drawing, sampler in samplers.items()}
-    for (patch, names), scale in small.items():
-        _name(console, f"smaller than a patch of {patch * scale} pixels", names)
+    small = dict.fromkeys((sampler.patch * sampler.scale, sampler.too_small) for sampler in samplers.values())
+    for side, names in small:
+        _name(console, f"smaller than a patch of {side} pixels", names)
     return build.drawer(config, samplers, worker)
 
 

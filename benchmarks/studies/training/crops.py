@@ -13,9 +13,9 @@ from typing import Annotated
 import numpy as np
 import typer
 from numpy.typing import NDArray
-from PIL import Image
 
 from benchmarks.studies import run_study
+from dlgsanet.imaging.files import write_picture
 from dlgsanet.storage.atomic import new_directory
 from dlgsanet.training.data.sampler import detail
 from dlgsanet.training.data.sources import find_pairs, read_pair
@@ -46,19 +46,13 @@ def main(
 ) -> None:
     """Cut the most detailed squares out of photographs, HR and LR."""
     with new_directory(output) as folder:
-        hr_folder, lr_folder = folder / "HR", folder / f"LRbicx{scale}"
-        for made in (hr_folder, lr_folder):
-            made.mkdir()
         for number, pair in enumerate(find_pairs(photographs, scale)):
             lr, hr = read_pair(pair, scale)
             for part, (y, x) in enumerate(detailed_places(lr, side, count)):
                 name = f"{number:04d}-{part}.png"
-                _save(lr[y : y + side, x : x + side], lr_folder / name)
-                _save(hr[y * scale : (y + side) * scale, x * scale : (x + side) * scale], hr_folder / name)
-
-
-def _save(pixels: NDArray[np.uint8], path: Path) -> None:
-    Image.fromarray(pixels).save(path)
+                large = hr[y * scale : (y + side) * scale, x * scale : (x + side) * scale]
+                write_picture(folder / f"LRbicx{scale}" / name, lr[y : y + side, x : x + side])
+                write_picture(folder / "HR" / name, large)
 
 
 if __name__ == "__main__":

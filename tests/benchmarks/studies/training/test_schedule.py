@@ -113,4 +113,6 @@ def test_the_arms_of_the_project_fit_their_base(place: Path) -> None:
     known = read_arms(place)
     base = read_config(place.parent / known.base)
     made = {name: configuration(base, {**known.all, **changes}) for name, changes in known.arms.items()}
-    assert len(made) > 1 and len({str(config.stored()) for config in made.values()}) == len(made)
+    assert len(made) > (8 if place.stem == "schedule-arms" else 1) and len(
+        {str(config.stored()) for config in made.values()}
+    ) == len(made)
