@@ -2,4 +2,4 @@
 
 from runtimes.backends.interface.engines import Engine
 
-ENGINE = Engine("onnxruntime", "onnxruntime", "onnxruntime", int8_in_pairs=True)
+ENGINE = Engine("onnxruntime", "onnxruntime", "onnxruntime")

@@ -45,7 +45,6 @@ class OnnxFileRunner(Runner):
             reported_precision=self._precision,
             threads=threads,
             versions={ENGINE.name: ort.__version__, "numpy": version("numpy")},
-            int8_in_pairs=ENGINE.int8_in_pairs,
         )
 
     def _infer(self, tile: Array) -> Array:

@@ -1,9 +1,9 @@
 """Graphs that ONNX Runtime optimized, kept for the next start: the same kernels, without the time that finding them
 takes.
 
-A graph is known by the network's files, ONNX Runtime's build, and the processor with its instructions, which its
-layouts are made for; it is checked before it is loaded. Only of ONNX Runtime's own CPU: what other providers compile
-into a graph cannot be written.
+A graph is known by the network's files, ONNX Runtime's build, what its kernels were asked for, and the processor with
+its instructions, which its layouts are made for; it is checked before it is loaded. Only of ONNX Runtime's own CPU:
+what other providers compile into a graph cannot be written.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from types import ModuleType
 
 from dlgsanet.storage.shelf import KeptEntries, key_of
 from runtimes.backends.onnxruntime.provider import Provider
-from runtimes.backends.onnxruntime.session import Session, provider_options
+from runtimes.backends.onnxruntime.session import EXACT_INT8, Session, provider_options
 from runtimes.machine.processor import this_machine
 
 _KIND, _GRAPH = "optimized", "graph.onnx"
@@ -79,4 +79,4 @@ class KeptOptimizing:
 
     def _key(self, network: str) -> str:
         build = self.ort.get_build_info()
-        return key_of(network, self.ort.__version__, build, *this_machine())
+        return key_of(network, self.ort.__version__, build, *EXACT_INT8, *this_machine())

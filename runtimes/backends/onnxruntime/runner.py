@@ -84,7 +84,6 @@ class OnnxRuntimeRunner(Runner):
             reported_precision=reported,
             threads=threads,
             versions={ENGINE.name: ort.__version__, "numpy": version("numpy")},
-            int8_in_pairs=ENGINE.int8_in_pairs,
         )
 
     def _reported(self, ort: ModuleType, provider: Provider, facts: OnnxFacts, graph: bytes | None) -> str:

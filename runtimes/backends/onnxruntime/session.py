@@ -15,6 +15,9 @@ from runtimes.runner.blame import Try, blame
 from runtimes.runner.tiling import Array
 
 ON_CPU = Provider(CPU)
+EXACT_INT8 = ("session.x64quantprecision", "1")
+"""Without VNNI pairs of INT8 products are added in 16 bits, which large ones overflow. This takes kernels that add in
+32 bits; ONNX Runtime heeds it on such processors only."""
 
 
 class Value(Protocol):
@@ -44,6 +47,7 @@ def quiet_options(ort: ModuleType, threads: int, *, resting: bool = False) -> An
     options.log_severity_level = 3  # errors only: warnings are not for the user's terminal
     # Without it the pool spins on after a run, and steals the cores from whatever is timed next.
     options.add_session_config_entry("session.force_spinning_stop", "1")
+    options.add_session_config_entry(*EXACT_INT8)
     if resting:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return options

@@ -76,7 +76,7 @@ def test_what_is_known_to_be_spoilt_is_not_run(born: Path, tmp_path: Path, monke
     monkeypatch.setattr(contract, "overflows_int8", lambda: True)
     monkeypatch.setattr(births_of, "ask", lambda job, say: pytest.fail("it was run"))
     manifest = read_manifest(born)
-    named = replace(manifest.artifacts[0], id="onnxruntime-int8-24x24", precision="int8")
+    named = replace(manifest.artifacts[0], id="openvino-int8-24x24", backend="openvino", precision="int8")
     int8 = replace(manifest, artifacts=(named,))
     (found,) = births_of.with_births(tmp_path, int8, lambda step: None).artifacts
     assert found.birth is not None and "no VNNI" in found.birth.not_run

@@ -47,9 +47,9 @@ def test_int8_that_the_processor_spoils_is_said(
 ) -> None:
     monkeypatch.setattr(contract, "overflows_int8", lambda: no_vnni)
     said: list[str] = []
-    targets = ("onnxruntime-int8", "onnxruntime-int8w", "litert-int8", "tensorrt-int8", "coreml-int8")
+    targets = ("openvino-int8", "openvino-int8w", "onnxruntime-int8", "litert-int8", "tensorrt-int8", "coreml-int8")
     plan_export(checkpoint, ExportOptions(targets, (TILE,)), said.append)
-    assert [line.partition(",")[0] for line in said] == ["onnxruntime-int8: this processor has no VNNI"] * no_vnni
+    assert [line.partition(",")[0] for line in said] == ["openvino-int8: this processor has no VNNI"] * no_vnni
 
 
 def test_precisions_keep_only_those(checkpoint: Path) -> None:

@@ -236,10 +236,10 @@ def test_without_one_that_shows_less_others_are_near_the_fastest(bundle: Path) -
 
 
 def test_int8_that_the_processor_spoils_is_not_compiled(bundle: Path, kit, monkeypatch: pytest.MonkeyPatch) -> None:
-    kit.rewrite(bundle, 0, precision="int8", id="onnxruntime-int8-16x16")
+    kit.rewrite(bundle, 0, precision="int8", backend="openvino", id="openvino-int8-16x16")
     monkeypatch.setattr(registry, "spoilt_int8", lambda precision, device, in_pairs: "it overflows" * in_pairs)
     monkeypatch.setattr(trying, "backend_runner", lambda *asked: pytest.fail("it was opened"))
-    (found,) = tried(bundle, "onnxruntime-int8")
+    (found,) = tried(bundle, "openvino-int8")
     assert (found.ms, found.reason) == (None, "it overflows")
 
 

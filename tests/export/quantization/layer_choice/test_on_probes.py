@@ -32,7 +32,6 @@ from export.quantization.options import CalibrationOptions
 from runtimes import open_runner
 from runtimes.backends import registry
 from runtimes.bundle.manifest import read_manifest
-from runtimes.machine.processor import overflows_int8
 from runtimes.runner.contract import Runner
 from runtimes.runner.fidelity.likeness import probe_figures
 from runtimes.runner.fidelity.probes import FLAT, PROBES, probe
@@ -181,7 +180,7 @@ def test_a_processor_that_spoils_int8_measures_nothing(tmp_path: Path, monkeypat
     monkeypatch.setattr(
         registry, "spoilt_int8", lambda precision, device, in_pairs: f"{device} spoils {precision}" * in_pairs
     )
-    bench = Bench({})
+    bench = Bench({}, target=SimpleNamespace(**TARGET | {"backend": "openvino"}))
     with pytest.raises(UnavailableError, match="CPU spoils int8"):
         held(bench, tmp_path)
     assert not bench.opened
@@ -211,8 +210,6 @@ def test_ranges_of_dim_pictures_leave_layers_that_clip_in_floats(
     ruled: bool,
 ) -> None:
     """Saturated tiles reach beyond what dim pictures taught. ONNX Runtime runs them, also in TensorRT's place."""
-    if overflows_int8():
-        pytest.skip("this processor has no VNNI")
     if not ruled:
         monkeypatch.setattr(on_probes, "FLAT_LEVELS", 1e3)
     targets = (f"{backend}-fp32", f"{backend}-int8")
