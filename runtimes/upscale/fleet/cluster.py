@@ -6,7 +6,7 @@ import importlib
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, redirect_stdout, suppress
 from types import ModuleType
 
@@ -55,11 +55,17 @@ def resources_of_an_actor(options: UpscaleOptions) -> dict[str, int]:
     return {"num_cpus": options.threads or 1, "num_gpus": 0 if options.device == "CPU" else 1}
 
 
-def actors(ray: ModuleType, options: UpscaleOptions) -> int:
-    """How many the cluster has room for."""
-    have, one = ray.cluster_resources(), resources_of_an_actor(options)
-    room = int(have.get("CPU", 0)) // one["num_cpus"]
-    return min(room, int(have.get("GPU", 0))) if one["num_gpus"] else room
+def actors(ray: ModuleType, options: UpscaleOptions, without: Collection[str] = ()) -> int:
+    """How many the cluster has room for, on nodes that are none of `without`."""
+    one = resources_of_an_actor(options)
+    have = [node["Resources"] for node in ray.nodes() if node["Alive"] and node["NodeID"] not in without]
+    room = int(sum(node.get("CPU", 0) for node in have)) // one["num_cpus"]
+    return min(room, int(sum(node.get("GPU", 0) for node in have))) if one["num_gpus"] else room
+
+
+def on_others(nodes: Collection[str]) -> dict[str, dict[str, str]]:
+    """Ray's option that keeps an actor from these nodes. It waits for another one where none is left."""
+    return {"label_selector": {"ray.io/node-id": f"!in({','.join(sorted(nodes))})"}} if nodes else {}
 
 
 def threads_of_an_actor(ray: ModuleType, options: UpscaleOptions) -> int:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import importlib
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import fields
 from types import ModuleType
 from typing import TypeAlias
 
 from dlgsanet.command_line.voice import Voice
 from dlgsanet.errors import EdgeError
-from runtimes.upscale.fleet.cluster import actors, resources_of_an_actor
+from runtimes.upscale.fleet.cluster import actors, on_others, resources_of_an_actor
 from runtimes.upscale.fleet.items import FleetItem, cut, is_film, item_of
 from runtimes.upscale.fleet.record import ELSEWHERE, FAILED, FileOutcome, of_all_pieces
 from runtimes.upscale.fleet.store import parts_folder
-from runtimes.upscale.fleet.worker import Task, Upscaler
+from runtimes.upscale.fleet.worker import NODE, Task, Upscaler
 
 LOST = "its process, or its machine, ended whenever it was tried"
 """Why a file is written down that never came back."""
@@ -48,19 +49,23 @@ def upscale_all(
 
     A file that ends its actors is one that Ray gives out again and again; it comes back as failed.
     What comes back with no outcome (a machine was lost for good) or from a machine that cannot work is given out again,
-    alone, as long as anything else gets done; what is left then is written down as failed.
+    alone and to other machines, if there are any, as long as anything else gets done or one more machine turns out to
+    be such a one; what is left then is written down as failed.
     """
     at_once = actors(ray, task.options)
     todo = cut(items, at_once) if task.keep else list(items)
-    left, why, said = {item.key: item for item in todo}, dict[str, str](), set[str]()
+    left, why = {item.key: item for item in todo}, dict[str, str]()
+    said, broken = set[str](), set[str]()
     files = _Files(todo, task, write)
-    blocks, before = blocks_of(len(todo), at_once), 0
+    blocks, before = blocks_of(len(todo), at_once), (0, 0)
     with voice.progress(len(todo)) as step:
         step("starting actors")
-        while left and len(left) != before:
-            before = len(left)
-            for key, outcome in _outcomes(ray, task, list(left.values()), blocks, actor):
+        while left and (len(left), len(broken)) != before:
+            before = len(left), len(broken)
+            without = broken if actors(ray, task.options, broken) else set[str]()
+            for key, node, outcome in _outcomes(ray, task, list(left.values()), blocks, actor, frozenset(without)):
                 if outcome.status == ELSEWHERE:
+                    broken.add(node)
                     reason = why[key] = f"{outcome.machine}: {outcome.reason}"
                     if outcome.machine not in said:
                         said.add(outcome.machine)
@@ -70,9 +75,12 @@ def upscale_all(
                     files.add(outcome)
             blocks = len(todo)
         for key, item in left.items():
-            reason = why.get(key, LOST)
-            files.add(FileOutcome(item.source, item.target, FAILED, "", "", "", 0.0, reason=reason))
+            files.add(_failed(item, why.get(key, LOST)))
     return files.whole
+
+
+def _failed(item: FleetItem, reason: str) -> FileOutcome:
+    return FileOutcome(item.source, item.target, FAILED, "", "", "", 0.0, reason=reason)
 
 
 class _Files:
@@ -98,9 +106,14 @@ class _Files:
 
 
 def _outcomes(
-    ray: ModuleType, task: Task, items: Sequence[FleetItem], blocks: int, actor: Callable[[Task], Actor]
-) -> Iterator[tuple[str, FileOutcome]]:
-    """Keys of items with what became of them."""
+    ray: ModuleType,
+    task: Task,
+    items: Sequence[FleetItem],
+    blocks: int,
+    actor: Callable[[Task], Actor],
+    without: Collection[str],
+) -> Iterator[tuple[str, str, FileOutcome]]:
+    """Keys of items, the node of each and what became of it there; nodes of `without` get none."""
     data = importlib.import_module("ray.data")
     context = data.DataContext.get_current()
     context.enable_progress_bars = False
@@ -109,13 +122,14 @@ def _outcomes(
     rows = [item.row() for item in items]
     options = task.options
     todo = data.from_items(rows, override_num_blocks=min(blocks, len(rows)))
-    room = max(1, min(len(rows), actors(ray, options)))
+    room = max(1, min(len(rows), actors(ray, options, without)))
     results = todo.map(
         actor,
         fn_constructor_args=(task,),
         compute=data.ActorPoolStrategy(size=room),
         **resources_of_an_actor(options),
+        **on_others(without),
     )
+    told = [field.name for field in fields(FileOutcome)]
     for row in results.iter_rows():
-        key = item_of(row).key
-        yield key, FileOutcome(**{name: value for name, value in row.items() if name not in ("piece", "pieces")})
+        yield item_of(row).key, str(row.get(NODE, "")), FileOutcome(**{name: row[name] for name in told})

@@ -36,6 +36,9 @@ from runtimes.upscale.targets import PictureSource
 ATTEMPTS = 3
 """How often an actor tries a picture that it cannot upscale before that is written down."""
 
+NODE = "node"
+"""Of a row that an actor returns: Ray's name of its machine."""
+
 DEATHS = 4
 """How many processes a file may end before it is written down."""
 
@@ -82,6 +85,11 @@ def _parcel(task: Task) -> Parcel:
     return parcel
 
 
+def _this_node() -> str:
+    node: str = importlib.import_module("ray").get_runtime_context().get_node_id()
+    return node
+
+
 class Upscaler:
     """An actor of Ray Data: a row in, its outcome as a row out. An error of a picture never leaves it."""
 
@@ -90,6 +98,7 @@ class Upscaler:
         self._task = task
         self._stack = ExitStack()
         self._broken = ""
+        self._node = _this_node() if task.counter else ""
         self._films: Runner | None = None
         self._film_here: str | None = None
         if (times := begin(task.counter, None)) > DEATHS:
@@ -112,9 +121,9 @@ class Upscaler:
         self._options = replace(options, bundle=bundle, ray=None)
 
     def __call__(self, row: Mapping[str, object]) -> dict[str, object]:
-        """The row of a FleetItem -> a FileOutcome, with the number of its piece."""
+        """The row of a FleetItem -> a FileOutcome, with the number of its piece, and where that was."""
         item = item_of(row)
-        return {**asdict(self._told(item)), "piece": item.piece, "pieces": item.pieces}
+        return {**asdict(self._told(item)), "piece": item.piece, "pieces": item.pieces, NODE: self._node}
 
     def _told(self, item: FleetItem) -> FileOutcome:
         if self._broken:

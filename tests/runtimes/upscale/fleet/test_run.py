@@ -263,22 +263,25 @@ def test_the_driver_dies_inside_a_film_and_a_second_run_computes_the_rest(
     assert told["megapixels"] == round(SIZE * SIZE * frames / 1e6, 3)  # what was there was not computed again
 
 
-def test_a_node_with_a_full_disk_leaves_its_files_to_others(
-    cluster: Any, pictures: Path, expected: dict[str, bytes], _built_bundle: Path, tmp_path: Path
+@pytest.mark.parametrize(("full_nodes", "limit"), [(1, MANY), (4, 2)])
+def test_nodes_with_full_disks_leave_their_files_to_others(
+    cluster: Any, pictures: Path, _built_bundle: Path, tmp_path: Path, full_nodes: int, limit: int
 ) -> None:
+    """Also where most nodes are such, and few files are left: whoever begins first would be one of them."""
     full = tmp_path / "full"
     full.mkdir()
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", str(full)], capture_output=True).returncode:
         pytest.skip("no right to mount a small disk")
+    given, out, record = pictures / "d0", tmp_path / "out", tmp_path / "record.jsonl"
+    nodes = [cluster.add_node(num_cpus=1, env_vars={"TMPDIR": str(full)}) for _ in range(full_nodes)]
     try:
-        node = cluster.add_node(num_cpus=1, env_vars={"TMPDIR": str(full)})
-        process = driver(cluster, pictures / "d0", tmp_path / "out", _built_bundle, tmp_path / "record.jsonl")
-        code, _, errors = finish(process)
-        cluster.remove_node(node)
+        code, _, errors = finish(driver(cluster, given, out, _built_bundle, record, "--limit", str(limit)))
     finally:
+        for node in nodes:
+            cluster.remove_node(node)
         subprocess.run(["umount", "-l", str(full)], check=False)
     assert code == 0, errors
-    assert len(contents(tmp_path / "out")) == len(list((pictures / "d0").iterdir()))
+    assert len(contents(out)) == min(limit, len(list(given.iterdir())))
 
 
 def test_an_estimate_writes_nothing(cluster: Any, pictures: Path, _built_bundle: Path, tmp_path: Path) -> None:
