@@ -1,5 +1,5 @@
 # make demo   the whole path on a shipped checkpoint: export, check, bench, report
-# make test   ruff, mypy and the fast tests (make slow, test-triton, test-server, test-fleet, test-store, test-arm64: the others)
+# make test   ruff, mypy and the fast tests (make slow, others, test-store, test-arm64: what takes longer or more packages)
 # make fuzz    20,000 mutated inputs through every reader; what fails is kept in build/fuzz
 # make kill    200 processes killed at drawn moments, and the same command run again (Linux)
 # make coverage   the fast tests with their coverage, and the floor that it must not fall below
@@ -26,7 +26,7 @@ WHEELS := build/tensorrt-wheels
 BINDINGS := tensorrt-cu12-bindings==10.3.0 tensorrt-cu12-bindings==10.13.3.9 \
   tensorrt-cu13-bindings==10.16.1.11 tensorrt-cu13-bindings==11.4.0.106
 
-.PHONY: demo test tensorrt-wheels test-triton test-server test-fleet test-store test-arm64 lint slow fuzz kill coverage docs site clean
+.PHONY: demo test tensorrt-wheels others test-triton test-server test-fleet test-toy test-store test-arm64 lint slow fuzz kill coverage docs site clean
 
 demo: $(VENV)/.ready-demo
 	$(BIN)/dlgsanet demo -o demo
@@ -50,8 +50,7 @@ $(WHEELS)/.ready: | $(VENV)/.ready-test
 	touch $@
 
 # The Triton operators by Triton's interpreter: no GPU needed, but a package of 280 MB.
-test-triton: $(VENV)/.ready-test
-	$(PIP) $(TRITON)
+test-triton: $(VENV)/.ready-triton
 	$(BIN)/python -m pytest tests/dlgsanet/kernels/test_dynamic_conv_triton.py
 
 # A model server for real: Triton in an environment of its own (NVIDIA's wheel wants an older NumPy).
@@ -64,13 +63,20 @@ $(SERVER)/.ready:
 	touch $@
 
 # Many machines: clusters of several nodes on this one (Ray with pyarrow and pandas, 180 MB).
-test-fleet: $(VENV)/.ready-test
-	$(PIP) --editable ".[fleet]"
+test-fleet: $(VENV)/.ready-fleet
 	$(BIN)/python -m pytest -m slow tests/runtimes/upscale/fleet
 
+# A backend of others, installed as a package of its own, goes the whole path.
+test-toy: $(VENV)/.ready-test
+	$(BIN)/python -m pytest -m slow tests/project/test_toy_backend.py
+
+# The tests that need more than `make test` installs, at once: they are different packages' and wait a lot.
+others: $(VENV)/.ready-triton $(VENV)/.ready-fleet $(SERVER)/.ready
+	$(MAKE) --output-sync --jobs 2 test-fleet test-triton test-server test-toy
+
 # An object store for real: S3 as moto's server speaks it.
-test-store: $(VENV)/.ready-test
-	$(PIP) --editable ".[fleet]" s3fs "moto[server]"
+test-store: $(VENV)/.ready-fleet
+	$(PIP) s3fs "moto[server]"
 	$(BIN)/python -m pytest -m slow tests/runtimes/upscale/fleet/test_object_store.py
 
 # What a Jetson or a Raspberry Pi runs, on its instructions: needs root, Debian's mmdebstrap and qemu-user-static, half an hour.
@@ -115,6 +121,14 @@ $(VENV)/.ready-test: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) $(TORCH)
 	$(PIP) --editable ".[all,dev]"
 	touch $@ $(VENV)/.ready-demo $(VENV)/.ready-site
+
+$(VENV)/.ready-triton: | $(VENV)/.ready-test
+	$(PIP) $(TRITON)
+	touch $@
+
+$(VENV)/.ready-fleet: pyproject.toml | $(VENV)/.ready-test
+	$(PIP) --editable ".[fleet]"
+	touch $@
 
 $(VENV)/.ready-site: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) --editable ".[site]"
