@@ -10,7 +10,7 @@ from types import ModuleType
 import pytest
 from rich.table import Table
 
-from benchmarks.records.latency import JobRecord, LatencyRecord, PowerState
+from benchmarks.records.latency import JobRecord, PowerState
 
 pytest.importorskip("jinja2")
 pytest.importorskip("matplotlib")
@@ -69,54 +69,6 @@ class Page(html.parser.HTMLParser):
 def crops(page: Page) -> list[str]:
     """What a screen reader says of every crop, in order."""
     return [attrs["aria-label"] or "" for tag, attrs in page.tags if tag == "svg" and attrs.get("class") == "crop"]
-
-
-def test_the_advice_is_the_fastest_whose_gate_passed_on_that_machine(examples: ModuleType) -> None:
-    desktop, board = machines(examples.two_machines())
-    found = advise(desktop)
-    assert found is not None and found.artifact == "openvino-bf16-128x128"  # fp16 is faster and failed
-    assert found.speedup is not None and found.speedup.ratio == pytest.approx(18 / 240, rel=0.1)
-    other = advise(board)
-    assert other is not None and other.artifact == "onnxruntime-fp32-128x128"
-    assert other.speedup is None
-
-
-def test_no_advice_without_an_accuracy_on_that_machine(examples: ModuleType) -> None:
-    speed_only = examples.timed(examples.BOARD, [examples.latency("openvino-fp32-128x128", 9)])
-    assert advise(machines([speed_only])[0]) is None
-    stated = examples.checked(examples.BOARD, [examples.accuracy("openvino-fp32-128x128", gate="stated")])
-    assert advise(machines([speed_only, stated])[0]) is None
-
-
-def test_one_failed_data_set_is_enough_to_lose_the_advice(examples: ModuleType) -> None:
-    good, bad = (examples.accuracy("a-fp32-128x128", gate=gate) for gate in ("pass", "fail"))
-    bad = replace(bad, protocol=bad.protocol.replace("aaaaaaaa", "bbbbbbbb"))
-    speed = examples.timed(examples.BOARD, [examples.latency("a-fp32-128x128", 9)])
-    assert advise(machines([speed, examples.checked(examples.BOARD, [good])])[0]) is not None
-    assert advise(machines([speed, examples.checked(examples.BOARD, [good, bad])])[0]) is None
-
-
-def test_what_cannot_be_told_apart_is_named(examples: ModuleType) -> None:
-    names = ["a-fp32-128x128", "b-fp32-128x128"]
-    speed = examples.timed(examples.BOARD, [examples.latency(name, 9, seed) for seed, name in enumerate(names)])
-    both = examples.checked(examples.BOARD, [examples.accuracy(name) for name in names])
-    found = advise(machines([speed, both])[0])
-    assert found is not None and {found.artifact, *found.like} == set(names)
-
-
-def test_files_of_one_machine_are_put_together_and_the_newest_figure_stands(examples: ModuleType) -> None:
-    old = replace(examples.timed(examples.BOARD, [examples.latency("a", 9)]), created="2026-01-01T00:00:00Z")
-    new = examples.timed(replace(examples.BOARD, load_average=1.0), [examples.latency("a", 5)])
-    (machine,) = machines([new, old])
-    assert [round(it.p50_ms) for it in machine.of(LatencyRecord) if it.p50_ms] == [5]
-    assert len(machine.environments) == 2
-
-
-def test_machines_of_one_name_stay_apart(examples: ModuleType) -> None:
-    files = [
-        examples.timed(replace(examples.BOARD, packages={"numpy": v}), [examples.latency("a", 9)]) for v in ("1", "2")
-    ]
-    assert [machine.label for machine in machines(files)] == ["Board (1)", "Board (2)"]
 
 
 def test_differences_between_machines_are_marked(examples: ModuleType) -> None:
@@ -279,20 +231,6 @@ def test_results_without_a_name_are_counted_to_the_one_named_machine(examples: M
         assert machine.label == "Board" and advise(machine) is not None
         assert "1 result file without --machine counted to it" in machine.notes[0]
     assert "counted to it" in Page(render([named, speed])).text
-
-
-def test_why_results_are_not_joined_is_said(examples: ModuleType) -> None:
-    board = examples.checked(examples.BOARD, [examples.accuracy("a-fp32-128x128")])
-    other = replace(examples.BOARD, machine="Small CPU, 4 cores", packages={"numpy": "2.4.6"})
-    speed = examples.timed(other, [examples.latency("a-fp32-128x128", 9)])
-    assert [machine.notes for machine in machines([board, speed])][1] == (
-        "not joined with Board: numpy 1.26.4 and 2.4.6",
-    )
-    desk = replace(board, environment=replace(examples.BOARD, machine="Desk"))
-    speed = replace(speed, environment=replace(other, packages=examples.BOARD.packages))
-    (_, _, unnamed) = machines([board, desk, speed])
-    assert unnamed.label == "Small CPU, 4 cores" and len(unnamed.notes) == 2
-    assert all("more than one --machine fits" in note for note in unnamed.notes)
 
 
 def test_machines_stand_side_by_side_in_a_chart(examples: ModuleType, page_of_two: str) -> None:

@@ -21,9 +21,6 @@ from dlgsanet.imaging.files import (
     passed_over_line,
     read_picture,
     read_rgb8,
-    to_hwc,
-    to_nchw,
-    to_uint8,
     write_picture,
 )
 from dlgsanet.imaging.formats.png_encoder import png_bytes
@@ -297,40 +294,3 @@ def test_pictures_of_other_formats_are_counted_and_named(tmp_path):
     with pytest.raises(InputError, match=r"2 in formats that are not read: a\.jxl"):
         list_images(tmp_path)
     assert passed_over_line(tmp_path / "a.jxl") == ""
-
-
-def test_to_uint8():
-    assert to_uint8(np.array([-1.0, 0.0, 0.5 / 255, 0.51 / 255, 1.0, 2.0])).tolist() == [0, 0, 0, 1, 255, 255]
-    with pytest.raises(InputError, match="finite"):
-        to_uint8(np.array([np.nan]))
-    with pytest.raises(InputError, match="int64"):
-        to_uint8(np.array([1]))
-
-
-@given(st.integers(1, 9), st.integers(1, 9), st.booleans())
-def test_layouts_there_and_back(height, width, floating):
-    rgb = noise(height, width, 3)
-    nchw = to_nchw(rgb / np.float32(255) if floating else rgb)
-    assert nchw.shape == (1, 3, height, width)
-    assert nchw.dtype == np.float32
-    assert nchw.flags.c_contiguous
-    assert nchw.max() <= 1
-    np.testing.assert_array_equal(to_uint8(to_hwc(nchw)), rgb)
-
-
-def test_layouts_do_not_alias_the_caller_s_pixels():
-    rgb = np.zeros((2, 2, 3), np.float32)
-    to_nchw(rgb)[:] = 1
-    assert not rgb.any()
-
-
-@pytest.mark.parametrize("bad", [np.ones((4, 4)), np.ones((4, 4, 4)), np.ones((0, 4, 3)), np.ones((4, 4, 3), int)])
-def test_to_nchw_refuses(bad):
-    with pytest.raises(InputError):
-        to_nchw(bad)
-
-
-@pytest.mark.parametrize("shape", [(3, 4, 4), (2, 3, 4, 4)])
-def test_to_hwc_refuses(shape):
-    with pytest.raises(InputError):
-        to_hwc(np.ones(shape))

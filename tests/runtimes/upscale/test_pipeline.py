@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -22,7 +23,7 @@ from runtimes.upscale import pictures
 from runtimes.upscale.options import UpscaleOptions
 from runtimes.upscale.plan import PictureJob, PicturePlan, UpscalePlan, plan_jobs
 from runtimes.upscale.run import Upscaled, run_upscale
-from runtimes.upscale.targets import list_sources, name_targets
+from runtimes.upscale.targets import PictureSource, list_sources, name_targets
 from tests.runtimes.upscale.plain_way import upscale_picture
 
 RNG = np.random.default_rng(8)
@@ -46,6 +47,12 @@ def jobs(tmp_path: Path) -> tuple[PictureJob, ...]:
         write_picture(source, RNG.random((20 + i, 26, 3)), RNG.random((20 + i, 26)) if i % 2 else None, 8 << (i // 2))
         made.append(PictureJob(source, tmp_path / "out" / f"{i}.png", 20 + i, 26))
     return tuple(made)
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    write_picture(tmp_path / "photo.png", RNG.random((20, 26, 3)))
+    return tmp_path / "photo.png"
 
 
 def go(jobs: tuple[PictureJob, ...], infer=twice, keep_going: bool = False) -> Upscaled:
@@ -143,3 +150,42 @@ def test_every_stage_is_timed(jobs: tuple[PictureJob, ...]) -> None:
     done = run_upscale(UpscalePlan(PicturePlan(jobs), opened(), 4), Voice(quiet=True), clock)
     assert tuple(clock.busy_ms()) == STAGES
     assert clock.beside_engine_ms() <= clock.span_ms() <= 1e3 * done.seconds
+
+
+def stopping(after: int, error: BaseException):
+    count = 0
+
+    def infer(x: np.ndarray) -> np.ndarray:
+        nonlocal count
+        count += 1
+        if count > after:
+            raise error
+        return np.repeat(np.repeat(x, 2, 2), 2, 3)
+
+    return TorchRunner(infer, 2, (8, 8), "stopping")
+
+
+def upscale_one(runner: TorchRunner, job: PictureJob) -> None:
+    run_upscale(UpscalePlan(PicturePlan((job,)), runner, 2), Voice(quiet=True))
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), MemoryError(), RuntimeError("engine died")])
+def test_an_interrupted_picture_leaves_nothing(photo, tmp_path, error):
+    with pytest.raises((type(error), BackendError)):  # the latter tells of the former
+        upscale_one(stopping(3, error), PictureJob(photo, tmp_path / "out" / "x.png", 20, 26))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_full_disk_leaves_nothing(photo, tmp_path, writing_stops):
+    writing_stops(lambda path: OSError(errno.ENOSPC, "No space left on device"))
+    with pytest.raises(InputError, match="No space left"):
+        upscale_one(stopping(999, ValueError()), PictureJob(photo, tmp_path / "out" / "x.png", 20, 26))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_picture_that_changes_while_it_waits_is_refused(photo, tmp_path):
+    options = UpscaleOptions((photo,), tmp_path / "out", model="m")
+    [job] = plan_jobs({tmp_path / "out" / "photo_x2.png": PictureSource(photo)}, options, 2).jobs
+    write_picture(photo, RNG.random((8, 8, 3)))
+    with pytest.raises(InputError, match="changed while it waited"):
+        upscale_one(stopping(999, ValueError()), job)

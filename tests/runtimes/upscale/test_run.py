@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 import signal
@@ -17,18 +16,12 @@ import typer
 from PIL import Image
 
 from dlgsanet.__main__ import main
-from dlgsanet.command_line.voice import Voice
-from dlgsanet.errors import BackendError, InputError, UnavailableError
+from dlgsanet.errors import InputError, UnavailableError
 from dlgsanet.imaging.files import read_picture, write_picture
 from dlgsanet.imaging.resize import resize_bicubic
 from dlgsanet.storage import atomic
 from dlgsanet.storage.cache_folder import OFF
 from runtimes import commands
-from runtimes.backends.torch.runner import TorchRunner
-from runtimes.upscale.options import UpscaleOptions
-from runtimes.upscale.plan import PictureJob, PicturePlan, UpscalePlan, plan_jobs
-from runtimes.upscale.run import run_upscale
-from runtimes.upscale.targets import PictureSource
 
 pytest.importorskip("onnxruntime")
 RNG = np.random.default_rng(11)
@@ -256,45 +249,6 @@ def test_an_overlap_that_does_not_fit(bundle, photo, tmp_path, capsys):
     assert main([str(word) for word in [*words, "--overlap", "16"]]) == 2
     assert "overlap 16 must be smaller than the tile" in capsys.readouterr().err
     assert not (tmp_path / "out2").exists()
-
-
-def stopping(after: int, error: BaseException):
-    count = 0
-
-    def infer(x: np.ndarray) -> np.ndarray:
-        nonlocal count
-        count += 1
-        if count > after:
-            raise error
-        return np.repeat(np.repeat(x, 2, 2), 2, 3)
-
-    return TorchRunner(infer, 2, (8, 8), "stopping")
-
-
-def upscale_one(runner: TorchRunner, job: PictureJob) -> None:
-    run_upscale(UpscalePlan(PicturePlan((job,)), runner, 2), Voice(quiet=True))
-
-
-@pytest.mark.parametrize("error", [KeyboardInterrupt(), MemoryError(), RuntimeError("engine died")])
-def test_an_interrupted_picture_leaves_nothing(photo, tmp_path, error):
-    with pytest.raises((type(error), BackendError)):  # the latter tells of the former
-        upscale_one(stopping(3, error), PictureJob(photo, tmp_path / "out" / "x.png", 20, 26))
-    assert not (tmp_path / "out").exists()
-
-
-def test_a_full_disk_leaves_nothing(photo, tmp_path, writing_stops):
-    writing_stops(lambda path: OSError(errno.ENOSPC, "No space left on device"))
-    with pytest.raises(InputError, match="No space left"):
-        upscale_one(stopping(999, ValueError()), PictureJob(photo, tmp_path / "out" / "x.png", 20, 26))
-    assert not (tmp_path / "out").exists()
-
-
-def test_a_picture_that_changes_while_it_waits_is_refused(photo, tmp_path):
-    options = UpscaleOptions((photo,), tmp_path / "out", model="m")
-    [job] = plan_jobs({tmp_path / "out" / "photo_x2.png": PictureSource(photo)}, options, 2).jobs
-    write_picture(photo, RNG.random((8, 8, 3)))
-    with pytest.raises(InputError, match="changed while it waited"):
-        upscale_one(stopping(999, ValueError()), job)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from benchmarks.records.latency import LatencyRecord
 from benchmarks.records.result_file import ResultFile
 from benchmarks.report.advice.advise import advise, missing
 from benchmarks.report.advice.machines import Machine, machines, models
-from tests.benchmarks.records.result_examples import BOARD, DESKTOP, accuracy, checked, latency, timed
+from tests.benchmarks.records.result_examples import BOARD, DESKTOP, accuracy, checked, latency, timed, two_machines
 
 A, B = "openvino-fp32-128x128", "onnxruntime-fp32-128x128"
 UNNAMED = replace(BOARD, machine="Small CPU, 4 cores")
@@ -102,3 +103,63 @@ def test_another_version_does(packages: tuple[dict[str, str], ...]) -> None:
 
 def test_what_fits_two_machines_is_counted_to_none() -> None:
     assert len(join({"numpy": "1", "openvino": "1"}, {"numpy": "1", "openvino": "2"}, {"numpy": "1"})) == 3
+
+
+def test_the_advice_is_the_fastest_whose_gate_passed_on_that_machine() -> None:
+    desktop, board = machines(two_machines())
+    found = advise(desktop)
+    assert found is not None and found.artifact == "openvino-bf16-128x128"  # fp16 is faster and failed
+    assert found.speedup is not None and found.speedup.ratio == pytest.approx(18 / 240, rel=0.1)
+    other = advise(board)
+    assert other is not None and other.artifact == "onnxruntime-fp32-128x128"
+    assert other.speedup is None
+
+
+def test_no_advice_without_an_accuracy_on_that_machine() -> None:
+    speed_only = timed(BOARD, [latency("openvino-fp32-128x128", 9)])
+    assert advise(machines([speed_only])[0]) is None
+    stated = checked(BOARD, [accuracy("openvino-fp32-128x128", gate="stated")])
+    assert advise(machines([speed_only, stated])[0]) is None
+
+
+def test_one_failed_data_set_is_enough_to_lose_the_advice() -> None:
+    good, bad = (accuracy("a-fp32-128x128", gate=gate) for gate in ("pass", "fail"))
+    bad = replace(bad, protocol=bad.protocol.replace("aaaaaaaa", "bbbbbbbb"))
+    speed = timed(BOARD, [latency("a-fp32-128x128", 9)])
+    assert advise(machines([speed, checked(BOARD, [good])])[0]) is not None
+    assert advise(machines([speed, checked(BOARD, [good, bad])])[0]) is None
+
+
+def test_what_cannot_be_told_apart_is_named() -> None:
+    names = ["a-fp32-128x128", "b-fp32-128x128"]
+    speed = timed(BOARD, [latency(name, 9, seed) for seed, name in enumerate(names)])
+    both = checked(BOARD, [accuracy(name) for name in names])
+    found = advise(machines([speed, both])[0])
+    assert found is not None and {found.artifact, *found.like} == set(names)
+
+
+def test_files_of_one_machine_are_put_together_and_the_newest_figure_stands() -> None:
+    old = replace(timed(BOARD, [latency("a", 9)]), created="2026-01-01T00:00:00Z")
+    new = timed(replace(BOARD, load_average=1.0), [latency("a", 5)])
+    (machine,) = machines([new, old])
+    assert [round(it.p50_ms) for it in machine.of(LatencyRecord) if it.p50_ms] == [5]
+    assert len(machine.environments) == 2
+
+
+def test_machines_of_one_name_stay_apart() -> None:
+    files = [timed(replace(BOARD, packages={"numpy": v}), [latency("a", 9)]) for v in ("1", "2")]
+    assert [machine.label for machine in machines(files)] == ["Board (1)", "Board (2)"]
+
+
+def test_why_results_are_not_joined_is_said() -> None:
+    board = checked(BOARD, [accuracy("a-fp32-128x128")])
+    other = replace(BOARD, machine="Small CPU, 4 cores", packages={"numpy": "2.4.6"})
+    speed = timed(other, [latency("a-fp32-128x128", 9)])
+    assert [machine.notes for machine in machines([board, speed])][1] == (
+        "not joined with Board: numpy 1.26.4 and 2.4.6",
+    )
+    desk = replace(board, environment=replace(BOARD, machine="Desk"))
+    speed = replace(speed, environment=replace(other, packages=BOARD.packages))
+    (_, _, unnamed) = machines([board, desk, speed])
+    assert unnamed.label == "Small CPU, 4 cores" and len(unnamed.notes) == 2
+    assert all("more than one --machine fits" in note for note in unnamed.notes)
