@@ -5,7 +5,8 @@ from importlib.resources import files
 import torch
 
 from dlgsanet import load_model
-from dlgsanet.imaging.files import read_rgb8, to_hwc, to_nchw, to_uint8
+from dlgsanet.imaging.files import read_rgb8
+from dlgsanet.imaging.pixels import to_hwc, to_nchw, to_uint8
 from dlgsanet.imaging.resize import downscale_matlab8, upscale_bicubic8
 from dlgsanet.metrics import psnr
 

@@ -2,7 +2,8 @@
 
 from importlib.resources import files
 
-from dlgsanet.imaging.files import read_rgb8, to_hwc, to_nchw, to_uint8, write_picture
+from dlgsanet.imaging.files import read_rgb8, write_picture
+from dlgsanet.imaging.pixels import to_hwc, to_nchw, to_uint8
 from runtimes import open_runner
 from runtimes.runner.tiling import upscale_tiled
 

@@ -23,7 +23,7 @@ from benchmarks.subjects.datasets import Dataset
 from benchmarks.subjects.subject import Origin, Subject
 from benchmarks.subjects.torch_peers import ArrayStep
 from dlgsanet.errors import BackendError, InputError, UnavailableError
-from dlgsanet.imaging.files import to_nchw
+from dlgsanet.imaging.pixels import to_nchw
 from dlgsanet.metrics import psnr_float
 from runtimes.bundle.artifact_facts import Cost
 from runtimes.runner.contract import Runner

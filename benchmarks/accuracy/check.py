@@ -27,7 +27,7 @@ from benchmarks.subjects.datasets import Dataset, Sample
 from benchmarks.subjects.reference import ReferenceOutputs
 from benchmarks.subjects.subject import Origin, Subject, ending
 from dlgsanet.errors import EdgeError, UnavailableError
-from dlgsanet.imaging.files import to_nchw
+from dlgsanet.imaging.pixels import to_nchw
 from dlgsanet.metrics import Protocol
 from runtimes.bundle.artifact_facts import Shown
 from runtimes.runner.contract import OutputError, RunInfo

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from benchmarks.records.pictures import Crop, png_text
 from benchmarks.subjects.datasets import Dataset, Sample
 from dlgsanet.imaging.crop_choice import Box, liveliest_box
-from dlgsanet.imaging.files import to_hwc, to_uint8
+from dlgsanet.imaging.pixels import to_hwc, to_uint8
 from dlgsanet.imaging.resize import upscale_bicubic8
 from runtimes.runner.tiling import Array
 

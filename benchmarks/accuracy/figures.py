@@ -13,7 +13,7 @@ from benchmarks.records.statistics import Interval, mean_interval
 from benchmarks.subjects.datasets import Sample
 from dlgsanet import metrics
 from dlgsanet.errors import InputError
-from dlgsanet.imaging.files import to_hwc
+from dlgsanet.imaging.pixels import to_hwc
 from dlgsanet.imaging.resize import upscale_bicubic8
 from dlgsanet.metrics import Protocol
 from runtimes.runner.ports import from_pixels, to_pixels

@@ -18,7 +18,7 @@ from benchmarks.subjects.reference import ReferenceOutputs
 from benchmarks.subjects.subject import Subject
 from dlgsanet import metrics
 from dlgsanet.errors import UnavailableError
-from dlgsanet.imaging.files import to_hwc
+from dlgsanet.imaging.pixels import to_hwc
 from runtimes.backends.interface.backend import Backend
 from runtimes.backends.registry import find_backend
 from runtimes.runner.tiling import Array, Tile

@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 from benchmarks.accuracy.figures import mean, standard
 from benchmarks.records.latency import LatencyRecord, NetworkPoint, PlaneRecord
 from benchmarks.subjects.datasets import Dataset
-from dlgsanet.imaging.files import to_nchw
+from dlgsanet.imaging.pixels import to_nchw
 from dlgsanet.metrics import Protocol as Measured
 from runtimes.runner.contract import Runner
 from runtimes.runner.overlap import DEFAULT_OVERLAP

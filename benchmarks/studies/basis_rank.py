@@ -26,7 +26,7 @@ from benchmarks.report.terminal import number
 from benchmarks.studies import run_study
 from benchmarks.subjects.datasets import Dataset, open_folder, open_photographs
 from dlgsanet.errors import BackendError
-from dlgsanet.imaging.files import to_hwc, to_nchw
+from dlgsanet.imaging.pixels import to_hwc, to_nchw
 from dlgsanet.metrics import psnr
 from runtimes import open_runner
 from runtimes.bundle.manifest import read_manifest

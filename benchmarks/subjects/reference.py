@@ -13,7 +13,7 @@ from benchmarks.records.identity import Identity
 from benchmarks.subjects.datasets import Dataset, Sample
 from benchmarks.subjects.torch_peers import reference_function
 from dlgsanet.errors import InputError, UnavailableError
-from dlgsanet.imaging.files import to_nchw
+from dlgsanet.imaging.pixels import to_nchw
 from runtimes.backends.onnxruntime import ENGINE as ONNX_RUNTIME
 from runtimes.backends.onnxruntime.untouched import open_untouched
 from runtimes.backends.torch import ENGINE as TORCH

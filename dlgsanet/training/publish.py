@@ -21,7 +21,8 @@ from dlgsanet.checkpoints import build_model, read_checkpoint, save_checkpoint
 from dlgsanet.checkpoints.front_matter import CardFacts, front_matter
 from dlgsanet.errors import EdgeError, InputError
 from dlgsanet.imaging.crop_choice import liveliest_box
-from dlgsanet.imaging.files import read_rgb8, to_hwc, to_nchw, to_uint8, write_picture
+from dlgsanet.imaging.files import read_rgb8, write_picture
+from dlgsanet.imaging.pixels import to_hwc, to_nchw, to_uint8
 from dlgsanet.imaging.resize import crop_to_multiple, downscale_matlab8, upscale_bicubic8
 from dlgsanet.metrics import psnr
 from dlgsanet.network.model import DLGSANet

@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from dlgsanet.errors import EdgeError, InputError
-from dlgsanet.imaging.files import read_rgb8, to_nchw
+from dlgsanet.imaging.files import read_rgb8
+from dlgsanet.imaging.pixels import to_nchw
 from dlgsanet.storage.json_text import parse
 from dlgsanet.storage.shelf import Files
 from dlgsanet.storage.typed_json import decode, encode, to_json

@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from dlgsanet.imaging.files import to_nchw, write_picture
+from dlgsanet.imaging.files import write_picture
 from dlgsanet.imaging.photographs import PHOTOGRAPHS
+from dlgsanet.imaging.pixels import to_nchw
 from dlgsanet.imaging.resize import crop_to_multiple, downscale_matlab8
 from export.machine.threads import single_thread
 from runtimes.bundle.manifest import PackEntry

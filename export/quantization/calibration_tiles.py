@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlgsanet.errors import InputError, UnavailableError
-from dlgsanet.imaging.files import list_images, passed_over_line, read_rgb8, to_nchw
+from dlgsanet.imaging.files import list_images, passed_over_line, read_rgb8
 from dlgsanet.imaging.pixel_hash import content_hash
+from dlgsanet.imaging.pixels import to_nchw
 from dlgsanet.imaging.resize import crop_to_multiple, downscale_matlab8
 from export.quantization.benchmark_images import benchmarks_among, warning
 from export.quantization.drawn_pages import drawn_pages

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from dlgsanet.errors import GateError, InputError
-from dlgsanet.imaging.files import to_hwc, to_nchw
 from dlgsanet.imaging.pixel_hash import content_hash
+from dlgsanet.imaging.pixels import to_hwc, to_nchw
 from dlgsanet.imaging.resize import crop_to_multiple, downscale_matlab8
 from dlgsanet.metrics import psnr
 from dlgsanet.network.layers import FilterNetwork

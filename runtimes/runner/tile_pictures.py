@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from dlgsanet.imaging.files import read_rgb8, to_nchw
+from dlgsanet.imaging.files import read_rgb8
+from dlgsanet.imaging.pixels import to_nchw
 from runtimes.bundle.integrity import verify
 from runtimes.bundle.manifest import Manifest
 from runtimes.runner.tiling import Array, Tile

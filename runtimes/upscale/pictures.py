@@ -10,10 +10,9 @@ import numpy as np
 from dlgsanet.errors import InputError
 from dlgsanet.imaging.decode import Samples, read_samples
 from dlgsanet.imaging.encode import Looks, new_picture
-from dlgsanet.imaging.files import quantise
 from dlgsanet.imaging.formats.png_encoder import DEFAULT_COMPRESSION
 from dlgsanet.imaging.metadata import NOTHING
-from dlgsanet.imaging.pixels import Pixels
+from dlgsanet.imaging.pixels import Pixels, quantise
 from dlgsanet.imaging.resize import resize_bicubic
 from runtimes.machine.stage_clock import StageClock
 from runtimes.runner.contract import Runner

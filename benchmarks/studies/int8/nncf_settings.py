@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from benchmarks.records.study_file import StudyFile, write_study
 from benchmarks.studies import run_study
 from dlgsanet.checkpoints import load_model
-from dlgsanet.imaging.files import list_images, read_rgb8, to_hwc, to_nchw
+from dlgsanet.imaging.files import list_images, read_rgb8
+from dlgsanet.imaging.pixels import to_hwc, to_nchw
 from dlgsanet.imaging.resize import crop_to_multiple, downscale_matlab8
 from dlgsanet.metrics import psnr, psnr_float
 from export.backends.openvino.quantize import convolutions, dense_by_name, other_types

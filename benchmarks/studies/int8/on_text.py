@@ -23,7 +23,8 @@ from benchmarks.studies import run_study
 from benchmarks.studies.int8.nncf_settings import judge
 from benchmarks.subjects.text_pages import text_pages
 from dlgsanet.checkpoints import load_model
-from dlgsanet.imaging.files import list_images, read_rgb8, to_nchw
+from dlgsanet.imaging.files import list_images, read_rgb8
+from dlgsanet.imaging.pixels import to_nchw
 from dlgsanet.imaging.resize import crop_to_multiple, downscale_matlab8
 from export.backends.registry import quantizer_of, timed_tools
 from export.machine.fingerprint import fingerprint

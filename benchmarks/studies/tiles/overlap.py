@@ -20,7 +20,7 @@ from benchmarks.records.accuracy import ImageRow
 from benchmarks.records.study_file import StudyFile, write_study
 from benchmarks.studies import run_study
 from benchmarks.subjects.datasets import Dataset, open_folder, open_photographs
-from dlgsanet.imaging.files import to_nchw
+from dlgsanet.imaging.pixels import to_nchw
 from runtimes.file_formats.markdown import markdown_table
 from runtimes.runner.tiling import Array, tile_count, upscale_tiled
 

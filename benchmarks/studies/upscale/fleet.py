@@ -28,7 +28,8 @@ from benchmarks.records.study_file import StudyFile, read_study, write_study
 from benchmarks.studies import run_study
 from dlgsanet.command_line.voice import Voice
 from dlgsanet.errors import BackendError, UnavailableError
-from dlgsanet.imaging.files import to_hwc, to_uint8, write_picture
+from dlgsanet.imaging.files import write_picture
+from dlgsanet.imaging.pixels import to_hwc, to_uint8
 from export.pictures import photograph
 from runtimes.file_formats.markdown import markdown_table
 from runtimes.machine.clock import now_ms

@@ -23,7 +23,8 @@ import typer
 from benchmarks.records.study_file import StudyFile, write_study
 from benchmarks.studies import run_study
 from dlgsanet.command_line.voice import Voice
-from dlgsanet.imaging.files import list_images, read_rgb8, to_nchw
+from dlgsanet.imaging.files import list_images, read_rgb8
+from dlgsanet.imaging.pixels import to_nchw
 from runtimes import open_runner
 from runtimes.file_formats.markdown import markdown_table
 from runtimes.machine.clock import time_interleaved

@@ -10,8 +10,8 @@ import numpy as np
 
 from benchmarks.gates.accuracy_gates import Figures, judge
 from dlgsanet.errors import BackendError, InputError
-from dlgsanet.imaging.files import to_hwc, to_nchw
 from dlgsanet.imaging.photographs import PHOTOGRAPHS
+from dlgsanet.imaging.pixels import to_hwc, to_nchw
 from dlgsanet.imaging.resize import downscale_matlab8
 from dlgsanet.metrics import psnr, psnr_float, ssim
 from runtimes.backends.registry import backend_runner, find_backend

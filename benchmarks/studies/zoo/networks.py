@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from dlgsanet.imaging.files import to_nchw
 from dlgsanet.imaging.photographs import PHOTOGRAPHS
+from dlgsanet.imaging.pixels import to_nchw
 
 STEPS, RATE, SEED = 40, 2e-3, 0
 TILE = (32, 32)

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from dlgsanet.imaging.files import to_hwc, to_nchw
+from dlgsanet.imaging.pixels import to_hwc, to_nchw
 from dlgsanet.metrics import psnr, ssim
 from dlgsanet.training.data.sources import find_pairs, read_pair
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from dlgsanet.errors import BackendError, EdgeError, InputError, shown
-from dlgsanet.imaging.files import to_hwc, to_nchw, to_uint8
+from dlgsanet.imaging.pixels import to_hwc, to_nchw, to_uint8
 from dlgsanet.imaging.resize import downscale_matlab8
 from dlgsanet.metrics import psnr_float
 from dlgsanet.storage.typed_json import decode, to_json

@@ -92,6 +92,18 @@ def _nearness(path: Path, wide: Path, foreign: Foreign) -> float:
     return found
 
 
+def refuse_ours(options: NetworkOptions, name: str, what: str) -> None:
+    """Raise InputError for what only DLGSANet has: `name` is `what` instead."""
+    asked = {
+        "--lowering": options.lowering is not None,
+        "--tune": options.tune,
+        "--activation": options.activation is not None,
+        "--basis-rank": options.basis_rank is not None,
+    }
+    for option in (option for option, given in asked.items() if given):
+        raise InputError(f"{option} is for DLGSANet checkpoints, and {name} is {what}: leave it out")
+
+
 @dataclass(frozen=True)
 class MadeFrom:
     """What the file was made from, as messages and the manifest say it: a `name`, `what` kind of thing it is, its hash,
@@ -127,16 +139,7 @@ class OnnxFile:
 
     def refuse(self, options: NetworkOptions, tiles: Sequence[Tile]) -> None:
         """Raise InputError for what only DLGSANet has, and for a tile that the network does not take."""
-        asked = {
-            "--lowering": options.lowering is not None,
-            "--tune": options.tune,
-            "--activation": options.activation is not None,
-            "--basis-rank": options.basis_rank is not None,
-        }
-        for option in (name for name, given in asked.items() if given):
-            raise InputError(
-                f"{option} is for DLGSANet checkpoints, and {self.name} is {self.origin.what}: leave it out"
-            )
+        refuse_ours(options, self.name, self.origin.what)
         foreign = self.looked.foreign
         for height, width in tiles:
             if not foreign.takes((height, width)):

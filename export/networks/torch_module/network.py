@@ -10,7 +10,7 @@ from pathlib import Path
 from dlgsanet.errors import InputError
 from dlgsanet.storage.atomic import sha256_file
 from export.networks.network import NetworkOptions, Say
-from export.networks.onnx_file.network import MadeFrom, OnnxFile
+from export.networks.onnx_file.network import MadeFrom, OnnxFile, refuse_ours
 from export.networks.torch_module.tracing import trace
 from runtimes.backends.onnxruntime.look import Looked, LookJob, look
 
@@ -23,8 +23,9 @@ def open_module(family: str, thing: str, options: NetworkOptions, say: Say) -> O
             "--range, --channels, --mean and --deviation are for ONNX files, and a module takes RGB in [0, 1]: leave "
             "them out"
         )
+    name, what = thing.partition(":")[2] if family == "torch" else Path(thing).stem, f"a module of {family}"
+    refuse_ours(options, name, what)  # before the minute that tracing takes
     folder = tempfile.TemporaryDirectory()
-    name = thing.partition(":")[2] if family == "torch" else Path(thing).stem
     file = Path(folder.name) / f"{name}.onnx"
     traced = trace(family, thing, options.tiles, file, say)
     found = look(LookJob(str(file), options.scale, 1.0, "rgb"))
@@ -40,5 +41,5 @@ def open_module(family: str, thing: str, options: NetworkOptions, say: Say) -> O
     facts["traced"] = f"differs from the module in {proof.arithmetic} by {proof.max_rel:.1e} of its output"
     tiling = (f"{name}: tiling is {traced.tiling}",) if traced.tiling else ()
     sha256 = sha256_file(Path(thing) if Path(thing).is_file() else file)
-    origin = MadeFrom(name, f"a module of {family}", sha256, facts, tiling, folder)
+    origin = MadeFrom(name, what, sha256, facts, tiling, folder)
     return OnnxFile(file, Looked(foreign, found.scale, found.notes), origin)

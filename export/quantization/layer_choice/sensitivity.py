@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlgsanet.errors import UnavailableError
-from dlgsanet.imaging.files import to_hwc
+from dlgsanet.imaging.pixels import to_hwc
 from dlgsanet.metrics import psnr, psnr_float, ssim
 from export.machine.candidate_runner import trial_runner
 from export.machine.journal import Journal

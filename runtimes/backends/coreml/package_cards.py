@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dlgsanet.errors import InputError, unknown
-from dlgsanet.imaging.files import read_rgb8, to_nchw
+from dlgsanet.imaging.files import read_rgb8
+from dlgsanet.imaging.pixels import to_nchw
 from runtimes.backends.coreml import ENGINE
 from runtimes.backends.coreml.mil.neural_engine_card import Card, Ranges, card
 from runtimes.backends.coreml.reference import MilRunner, read_package

@@ -13,7 +13,7 @@ from benchmarks.accuracy.verdicts import Conditions
 from benchmarks.subjects.datasets import Dataset, Item, Sample
 from benchmarks.subjects.reference import StoredReference
 from benchmarks.subjects.subject import Origin, Subject
-from dlgsanet.imaging.files import to_nchw
+from dlgsanet.imaging.pixels import to_nchw
 from runtimes.runner.contract import Runner
 
 TILE = (16, 16)

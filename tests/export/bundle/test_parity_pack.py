@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from dlgsanet.imaging.files import read_rgb8, to_nchw
+from dlgsanet.imaging.files import read_rgb8
 from dlgsanet.imaging.photographs import PHOTOGRAPHS
+from dlgsanet.imaging.pixels import to_nchw
 from dlgsanet.imaging.resize import downscale_matlab8
 from dlgsanet.network.model import DLGSANet
 from dlgsanet.numpy_model import NumpyModel

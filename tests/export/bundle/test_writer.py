@@ -13,7 +13,8 @@ from safetensors.torch import load_file, save_file
 
 from dlgsanet.checkpoints import load_model, save_checkpoint
 from dlgsanet.errors import BackendError, GateError, InputError, UnavailableError
-from dlgsanet.imaging.files import read_rgb8, to_nchw
+from dlgsanet.imaging.files import read_rgb8
+from dlgsanet.imaging.pixels import to_nchw
 from dlgsanet.network.model import DLGSANet
 from export import ExportOptions, export_bundle
 from export.backends.openvino import write as openvino_files

@@ -10,8 +10,9 @@ import pytest
 
 from dlgsanet.checkpoints import save_checkpoint
 from dlgsanet.errors import BackendError, InputError
-from dlgsanet.imaging.files import read_rgb8, to_nchw, write_picture
+from dlgsanet.imaging.files import read_rgb8, write_picture
 from dlgsanet.imaging.pixel_hash import content_hash
+from dlgsanet.imaging.pixels import to_nchw
 from dlgsanet.imaging.resize import downscale_matlab8
 from export.bundle.options import ExportOptions
 from export.bundle.writer import export_bundle

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dlgsanet.imaging.files import read_picture, to_hwc, to_nchw, write_picture
+from dlgsanet.imaging.files import read_picture, write_picture
+from dlgsanet.imaging.pixels import to_hwc, to_nchw
 from dlgsanet.imaging.resize import resize_bicubic
 from runtimes.runner.contract import Runner
 from runtimes.runner.tiling import upscale_tiled

@@ -12,7 +12,7 @@ from benchmarks.accuracy.check import Checked
 from benchmarks.records.accuracy import AccuracyRecord
 from benchmarks.subjects.datasets import Dataset
 from benchmarks.subjects.subject import Origin, Subject
-from dlgsanet.imaging.files import to_nchw
+from dlgsanet.imaging.pixels import to_nchw
 from runtimes.runner.contract import Runner
 from runtimes.runner.tiling import Array, upscale_tiled
 

@@ -17,7 +17,7 @@ from benchmarks.records.accuracy import ImageRow
 from benchmarks.subjects.datasets import Dataset, Item, Sample, open_folder
 from benchmarks.subjects.reference import ComputedReference, ReferenceOutputs, StoredReference
 from dlgsanet.errors import InputError
-from dlgsanet.imaging.files import to_nchw
+from dlgsanet.imaging.pixels import to_nchw
 from dlgsanet.metrics import require_same
 from runtimes.bundle.foreign import Foreign, Pixels
 from runtimes.runner.tiling import Array

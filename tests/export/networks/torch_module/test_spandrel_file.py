@@ -16,7 +16,8 @@ from benchmarks.accuracy.plan import plan_check
 from benchmarks.run_check import measure
 from dlgsanet.command_line.voice import PLAIN
 from dlgsanet.errors import InputError, UnavailableError
-from dlgsanet.imaging.files import read_rgb8, to_hwc, to_uint8, write_picture
+from dlgsanet.imaging.files import read_rgb8, write_picture
+from dlgsanet.imaging.pixels import to_hwc, to_uint8
 from export import ExportOptions, export_bundle
 from export.networks.torch_module.spandrel_file import load_spandrel
 from export.pictures import photograph

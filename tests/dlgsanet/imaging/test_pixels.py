@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dlgsanet.errors import InputError
-from dlgsanet.imaging.files import to_hwc, to_nchw, to_uint8
+from dlgsanet.imaging.pixels import to_hwc, to_nchw, to_uint8
 
 
 def test_to_uint8():
