@@ -8,6 +8,7 @@ keeps the curves and draws them. Leads that are seen early vanish later: only wh
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,18 +122,27 @@ def table(curves: Sequence[Curve]) -> str:
 
 
 def plot(curves: Sequence[Curve], path: Path) -> None:
-    """PSNR over steps, a line for each run, the end of each in figures."""
+    """PSNR over steps, a line for each run, the end of each in figures; a panel for each scale, which have decibels of
+    their own."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(8, 4.5), layout="constrained")
-    axes = figure.subplots()
-    for one in sorted(curves, key=lambda it: -it.psnr_db[-1]):
-        axes.plot(one.steps, one.psnr_db, marker=".", label=f"{one.name}: {one.psnr_db[-1]:.2f} dB")
-    axes.set_xlabel("steps")
-    axes.set_ylabel("validation, dB")
-    axes.grid(alpha=0.3)
-    axes.legend(fontsize="small")
+    scales = sorted({_scale_of(one) for one in curves}, reverse=True)
+    figure = Figure(figsize=(8, 2 + 2.5 * len(scales)), layout="constrained")
+    panels = figure.subplots(len(scales), sharex=True, squeeze=False)[:, 0]
+    for axes, scale in zip(panels, scales, strict=True):
+        for one in sorted((it for it in curves if _scale_of(it) == scale), key=lambda it: -it.psnr_db[-1]):
+            axes.plot(one.steps, one.psnr_db, marker=".", label=f"{one.name}: {one.psnr_db[-1]:.2f} dB")
+        axes.set_ylabel("validation, dB")
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize="small")
+    panels[-1].set_xlabel("steps")
     figure.savefig(path, dpi=110)
+
+
+def _scale_of(curve: Curve) -> str:
+    """As names of networks say it; nothing in those of arms, which are all of one."""
+    found = re.search(r"-x([234])\b", curve.name)
+    return found[1] if found else ""
 
 
 app = typer.Typer(add_completion=False)

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from benchmarks.records.study_file import read_study
-from benchmarks.studies.training.schedule import Curves, app, configuration, curve, read_arms
+from benchmarks.studies.training.schedule import Curve, Curves, app, configuration, curve, plot, read_arms
 from dlgsanet.errors import InputError
 from dlgsanet.imaging.files import write_picture
 from dlgsanet.training.configuration.read import read_config
@@ -93,6 +94,16 @@ def test_arms_run_to_their_end_and_their_curves_are_kept(arms: Path, tmp_path: P
     assert (adam.name, muon.name) == ("adam", "muon") and adam.steps == muon.steps == (1, 2)
     assert adam.psnr_db != muon.psnr_db and 0 <= adam.seconds[0] <= adam.seconds[1]
     assert (tmp_path / "c.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_networks_of_one_scale_share_a_panel(tmp_path: Path) -> None:
+    def height(*names: str) -> int:
+        plot([Curve(name, (1, 2), (1.0, 2.0), (30.0, 31.0), (0.8, 0.9)) for name in names], tmp_path / "plot.png")
+        return Image.open(tmp_path / "plot.png").height
+
+    one = height("muon", "adam")
+    assert height("nano-x4", "tiny-x4, on with more") == one
+    assert height("nano-x4", "nano-x2, on") > 1.4 * one
 
 
 def test_a_run_without_validations_and_an_unknown_arm_are_refused(arms: Path, tmp_path: Path) -> None:
