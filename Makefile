@@ -11,8 +11,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 # The tested versions are for Python 3.11; elsewhere pip chooses within the bounds of pyproject.toml.
 TESTED := $(shell $(PYTHON) -c 'import sys; print("-c constraints.txt" if sys.version_info[:2] == (3, 11) else "")')
-# Bytecode is made when a module is first imported: to compile all of every package takes a minute.
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile $(TESTED)
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(TESTED)
 # torch first: whatever depends on it must find this build and not fetch another.
 TORCH := torch==2.13.0
 TRITON := triton==3.9.0
@@ -60,7 +59,7 @@ test-server: $(VENV)/.ready-test $(SERVER)/.ready
 
 $(SERVER)/.ready:
 	$(PYTHON) -m venv $(SERVER)
-	$(SERVER)/bin/python -m pip install --quiet --disable-pip-version-check --no-compile $(TRITON_SERVER)
+	$(SERVER)/bin/python -m pip install --quiet --disable-pip-version-check $(TRITON_SERVER)
 	touch $@
 
 # Many machines: clusters of several nodes on this one (Ray with pyarrow and pandas, 180 MB).
