@@ -15,7 +15,7 @@ from export.machine.kept import NOTHING, Kept
 from export.quantization.calibrated_graph import CALIBRATED, Calibrated, Quantization, Quantizer, calibrate
 from export.quantization.calibration_tiles import CalibrationSet
 from export.quantization.layer_choice.by_loss import layers_by_loss
-from export.quantization.layer_choice.on_probes import OnProbes, ProbeYardstick, held_on_probes
+from export.quantization.layer_choice.on_drawn_tiles import DrawnYardstick, Held, held_on_drawn_tiles
 from export.quantization.layer_choice.search import Search, SearchLimits
 from export.quantization.layer_choice.sensitivity import CandidateOpener, StandIn, yardstick
 from export.targets.table import Target
@@ -50,7 +50,7 @@ class Int8:
         stand_in: Target | None = None,
     ) -> tuple[Quantization, Int8Choice]:
         """Which layers of a graph become INT8, and how they were chosen, for the manifest. `not_timed`: why none can
-        be timed here, and `stand_in` what holds them against the probe tiles then; `known`: layers are known by their
+        be timed here, and `stand_in` what holds them against the drawn tiles then; `known`: layers are known by their
         names, else the loss of each is measured.
 
         Raises InputError (a layer's values are not finite), BackendError (calibration failed), GateError (no choice
@@ -96,23 +96,23 @@ class Int8:
         return self._held(bench.target, found, bench, place)
 
     def _held(self, target: Target, found: DefaultLayers, bench: CandidateOpener, place: Path) -> DefaultLayers:
-        """The choice without the layers that a probe tile shows."""
+        """The choice without the layers that a drawn tile shows."""
         held = self._holding(bench, place)(found.layers)
         if not held.told:
             return found
         self.say(f"{target.row.name}: {held.told}")
         return DefaultLayers(held.layers, found.how, f"{found.reason}; {held.told}")
 
-    def _holding(self, bench: CandidateOpener, place: Path) -> Callable[[Sequence[str]], OnProbes]:
-        """Takes from a choice of layers what moves a probe tile too far, where that can be measured here. What is
+    def _holding(self, bench: CandidateOpener, place: Path) -> Callable[[Sequence[str]], Held]:
+        """Takes from a choice of layers what moves a drawn tile too far, where that can be measured here. What is
         measured belongs to a backend: another one's kernels round otherwise, even with the same ranges."""
-        measure, journal = ProbeYardstick(bench), kept_journal(place / f"probes-{bench.target.backend}.jsonl")
+        measure, journal = DrawnYardstick(bench), kept_journal(place / f"drawn-{bench.target.backend}.jsonl")
 
-        def held(layers: Sequence[str]) -> OnProbes:
+        def held(layers: Sequence[str]) -> Held:
             try:
-                return held_on_probes(measure, layers, journal, self.say)
+                return held_on_drawn_tiles(measure, layers, journal, self.say)
             except UnavailableError as error:
-                return OnProbes(tuple(layers), f"not held against the probe tiles: {error}")
+                return Held(tuple(layers), f"not held against the drawn tiles: {error}")
 
         return held
 

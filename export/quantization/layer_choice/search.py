@@ -4,8 +4,8 @@
 2. Each role's time by itself (all layers that do the same in their blocks: one layer's gain drowns in noise).
 3. Greedy: roles join in the order of what they gain; where the picture then loses more than the limits, the most
    sensitive layers of the role that joined stay out.
-4. All sets met on the way, the documented default among them, without what moves a probe tile too far
-   (`export.quantization.layer_choice.on_probes`), are timed in the same rounds; of those that are as fast as the
+4. All sets met on the way, the documented default among them, without what moves a drawn tile too far
+   (`export.quantization.layer_choice.on_drawn_tiles`), are timed in the same rounds; of those that are as fast as the
    fastest, the one that loses least is taken.
 
 A set counts only if the engine calls it what the artifact will be called: most dense convolutions in INT8.
@@ -26,7 +26,7 @@ import numpy as np
 from dlgsanet.errors import GateError
 from export.machine.candidate_runner import timed
 from export.machine.journal import Journal
-from export.quantization.layer_choice.on_probes import OnProbes
+from export.quantization.layer_choice.on_drawn_tiles import Held
 from export.quantization.layer_choice.sensitivity import CandidateOpener, Loss, Yardstick, scan
 from export.quantization.layers import is_end, role, units
 from export.quantization.options import MAX_DROP_DB
@@ -123,7 +123,7 @@ def fastest(candidates: Sequence[MeasuredSet], limits: SearchLimits) -> Measured
 @dataclass
 class Search:
     """One search. Everything it measures is in a journal and is not measured again: the layers' `losses`, which all
-    precisions of a backend share, and in `journal` the rest. `held` takes from a set what moves a probe tile too far.
+    precisions of a backend share, and in `journal` the rest. `held` takes from a set what moves a drawn tile too far.
     """
 
     bench: CandidateOpener
@@ -131,7 +131,7 @@ class Search:
     losses: Journal
     journal: Journal
     limits: SearchLimits
-    held: Callable[[Chosen], OnProbes]
+    held: Callable[[Chosen], Held]
     say: Callable[[str], None]
 
     def run(self, machine: Mapping[str, object]) -> Found:

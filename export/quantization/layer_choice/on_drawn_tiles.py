@@ -1,8 +1,6 @@
-"""What a choice of INT8 layers does to the probe tiles, and which layers leave it where that would be seen.
+"""What a choice of INT8 layers does to the drawn tiles, and which layers leave it where that would be seen.
 
-Photographs and pages, which ranges are learnt from, hide two faults. A tile of one colour is rounded alike at every
-pixel, so that nothing averages out; and a checker reaches farther than any photograph, so that it is clipped. Either
-moves the mean of a tile. What layers move it by adds up, nearly, so that those that do it are found by halving.
+What layers move a tile by adds up, nearly, so that those that do it are found by halving.
 """
 
 from __future__ import annotations
@@ -16,20 +14,14 @@ from pathlib import Path
 
 from dlgsanet.errors import UnavailableError
 from export.machine.journal import Journal
+from export.quantization.layer_choice.drawn_tiles import DrawnTile, Moved, drawn_tiles
 from export.quantization.layer_choice.sensitivity import CandidateOpener, Say
 from export.quantization.layers import units
 from runtimes.backends.registry import spoilt_here
-from runtimes.runner.contract import Runner
-from runtimes.runner.fidelity.likeness import probe_figures
-from runtimes.runner.fidelity.probes import FLAT, PROBES, probe
 from runtimes.runner.tiling import Array
 
-FLAT_LEVELS, BUSY_LEVELS = 0.6, 1.0
-"""What the mean of a colour may move by on a tile of one colour and on the others, in levels of 255: half of what
-`check` allows INT8, since another processor rounds otherwise."""
-
-OF_CHECK = 2.0
-"""What `check` allows, in shares of that."""
+AT_MOST = 2.0
+"""Where no choice holds, one that moves a tile so many times as far as is allowed is taken: what `check` allows."""
 
 AT_ONCE = 8
 """One of so many layers may leave before all others are run again: what they move adds up nearly, not exactly."""
@@ -37,12 +29,9 @@ AT_ONCE = 8
 FAINT = 0.05
 """What a layer must move the worst tile by itself, in shares of what is allowed, to leave."""
 
-Moved = list[float]
-"""By how much each colour's mean moved on a tile, in shares of what is allowed; signed."""
-
 
 @dataclass(frozen=True)
-class OnProbes:
+class Held:
     """What stays of a choice of layers. `told`: how many left, or why none did, for the manifest and the terminal;
     empty where all is well."""
 
@@ -51,39 +40,40 @@ class OnProbes:
 
 
 @dataclass(frozen=True)
-class ProbeYardstick:
+class DrawnYardstick:
     """By which candidates are measured, fp32 beside their layers: the float graph, which is run once it is needed."""
 
     bench: CandidateOpener
 
     @cached_property
+    def tiles(self) -> Mapping[str, DrawnTile]:
+        """What it measures on."""
+        return drawn_tiles(self.bench.target.tile, self.bench.scale)
+
+    @cached_property
     def answers(self) -> Mapping[str, Array]:
-        """Of the float graph on the probe tiles. Raises UnavailableError where the engine is missing or the processor
-        spoils INT8."""
+        """Of the float graph on them. Raises UnavailableError where the engine is missing or the processor spoils
+        INT8."""
         target = self.bench.target
         if spoilt := spoilt_here(target.backend, target.precision):
             raise UnavailableError(spoilt)
         with tempfile.TemporaryDirectory() as folder, self.bench.open(Path(folder), (), exact=True) as run:
-            return {name: run.infer(probe(name, target.tile)) for name in PROBES}
+            return {name: run.infer(tile.lr) for name, tile in self.tiles.items()}
 
-    def moved(self, layers: Collection[str], tiles: Collection[str] = tuple(PROBES)) -> dict[str, Moved]:
-        """By these layers, on each of `tiles`. Raises OutputError for an output that no working engine gives, and
+    def moved(self, layers: Collection[str], only: str = "") -> dict[str, Moved]:
+        """By these layers, on each tile, or on one. Raises OutputError for an output that no working engine gives, and
         UnavailableError as `answers`."""
         answers = self.answers
         with tempfile.TemporaryDirectory() as folder, self.bench.open(Path(folder), layers, exact=True) as run:
-            return {name: self._moved(run, name, answers[name]) for name in tiles}
-
-    def _moved(self, run: Runner, name: str, answer: Array) -> Moved:
-        sr = run.infer(probe(name, self.bench.target.tile))
-        allowed = FLAT_LEVELS if name in FLAT else BUSY_LEVELS
-        return [shift / allowed for shift in probe_figures(name, sr, answer).shift]
+            tiles = {only: self.tiles[only]} if only else self.tiles
+            return {name: tile.moved(run.infer(tile.lr), answers[name]) for name, tile in tiles.items()}
 
 
-def held_on_probes(measure: ProbeYardstick, layers: Sequence[str], journal: Journal, say: Say) -> OnProbes:
-    """Those of `layers` with which no probe tile moves farther than is allowed. Where none moves the worst tile by
+def held_on_drawn_tiles(measure: DrawnYardstick, layers: Sequence[str], journal: Journal, say: Say) -> Held:
+    """Those of `layers` with which no tile moves farther than is allowed. Where none moves the worst tile by
     itself, or the rest would be too few to call the network INT8, those with which it moves no farther than `check`
     allows, else all of them. Where all together hold, nothing more is measured, and nothing is run that `journal`
-    knows. Raises OutputError, and UnavailableError as `ProbeYardstick.answers`."""
+    knows. Raises OutputError, and UnavailableError as `DrawnYardstick.answers`."""
     parts, staying = units(layers), tuple(layers)
     worst = first = _together(staying, measure, journal)
     while worst.share > 1:
@@ -94,15 +84,15 @@ def held_on_probes(measure: ProbeYardstick, layers: Sequence[str], journal: Jour
             return _where_none_hold(layers, staying, first, worst)
         staying, worst = fewer, _together(fewer, measure, journal)
         say(f"{len(staying)} of {len(layers)} layers: {worst.tile} moves by {worst.share:.2f} of what is allowed")
-    return OnProbes(staying, _left(layers, staying))
+    return Held(staying, _left(layers, staying))
 
 
 @dataclass(frozen=True)
 class _Worst:
-    """The tile and the colour that move most, and by what, signed."""
+    """The tile, and which of its figures, that move most, and by what, signed."""
 
     tile: str
-    colour: int
+    figure: int
     moved: float
 
     @property
@@ -111,23 +101,23 @@ class _Worst:
 
     @classmethod
     def of(cls, moved: Mapping[str, Moved]) -> _Worst:
-        _, tile, colour = max((abs(it), tile, place) for tile, its in moved.items() for place, it in enumerate(its))
-        return cls(tile, colour, moved[tile][colour])
+        _, tile, figure = max((abs(it), tile, place) for tile, its in moved.items() for place, it in enumerate(its))
+        return cls(tile, figure, moved[tile][figure])
 
 
-def _where_none_hold(layers: Sequence[str], staying: tuple[str, ...], first: _Worst, worst: _Worst) -> OnProbes:
-    if (left := _left(layers, staying)) and worst.share <= OF_CHECK:
-        return OnProbes(staying, f"{left}, and {worst.tile} moves by {worst.share:.1f} times what is allowed")
+def _where_none_hold(layers: Sequence[str], staying: tuple[str, ...], first: _Worst, worst: _Worst) -> Held:
+    if (left := _left(layers, staying)) and worst.share <= AT_MOST:
+        return Held(staying, f"{left}, and {worst.tile} moves by {worst.share:.1f} times what is allowed")
     told = f"{first.tile} moves by {first.share:.1f} times what is allowed, and too few layers move it less"
-    return OnProbes(tuple(layers), told)
+    return Held(tuple(layers), told)
 
 
 def _left(layers: Sequence[str], staying: Sequence[str]) -> str:
     left = len(layers) - len(staying)
-    return f"{left} more stay for what they do to the probe tiles" if left else ""
+    return f"{left} more stay for what they do to the drawn tiles" if left else ""
 
 
-def _together(layers: Sequence[str], measure: ProbeYardstick, journal: Journal) -> _Worst:
+def _together(layers: Sequence[str], measure: DrawnYardstick, journal: Journal) -> _Worst:
     return _Worst.of(journal.once(_key("all", layers), lambda: measure.moved(layers)))
 
 
@@ -141,7 +131,7 @@ def _key(tile: str, layers: Sequence[str]) -> str:
 
 
 def _those_that_leave(
-    worst: _Worst, parts: Mapping[str, Sequence[str]], measure: ProbeYardstick, journal: Journal, say: Say
+    worst: _Worst, parts: Mapping[str, Sequence[str]], measure: DrawnYardstick, journal: Journal, say: Say
 ) -> list[str]:
     """The units without which the worst tile holds if what each moves it by adds up; at most one in AT_ONCE. They are
     measured beside floats: beside others that move it, too, one may make good what another spoils."""
@@ -149,9 +139,9 @@ def _those_that_leave(
 
     def ask(some: Sequence[str]) -> float:
         layers = _layers(parts, some)
-        found = journal.once(_key(worst.tile, layers), lambda: measure.moved(layers, (worst.tile,))[worst.tile])
-        say(f"{len(some)} layers move {worst.tile} by {sign * found[worst.colour]:.2f} of what is allowed")
-        return sign * found[worst.colour]
+        found = journal.once(_key(worst.tile, layers), lambda: measure.moved(layers, worst.tile)[worst.tile])
+        say(f"{len(some)} layers move {worst.tile} by {sign * found[worst.figure]:.2f} of what is allowed")
+        return sign * found[worst.figure]
 
     sums, left = Halving(tuple(parts), ask), list[str]()
     moves = worst.share
