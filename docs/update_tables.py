@@ -44,6 +44,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "int8-layers": studies.int8_layers,
     "int8-trials": studies.int8_trials,
     "int8-text": studies.int8_text,
+    "int8-page-limits": studies.int8_page_limits,
     "jobs": latency.jobs,
     "ladder": lambda: inside_tables.ladder(studies.inside()),
     "latency": latency.latency,

@@ -7,7 +7,7 @@ from benchmarks.records.result_file import ResultFile
 from benchmarks.studies import basis_rank, file_sizes, lowering_ablation
 from benchmarks.studies.exports import second
 from benchmarks.studies.gpu import rtx_kernels
-from benchmarks.studies.int8 import layer_scan, nncf_settings, on_text
+from benchmarks.studies.int8 import layer_scan, nncf_settings, on_text, page_limits
 from benchmarks.studies.peers import plane, video_speed
 from benchmarks.studies.planted_faults import cost as probe_cost
 from benchmarks.studies.planted_faults import study as planted_faults
@@ -54,6 +54,11 @@ def int8_trials() -> str:
 def int8_text() -> str:
     """INT8 on text, by the share of drawn pages among the calibration tiles."""
     return on_text.table(studies(on_text.Int8OnText, "int8-text-*.json"))
+
+
+def int8_page_limits() -> str:
+    """Layers that a limit on drawn pages leaves, and what it gives on other pages."""
+    return page_limits.table(studies(page_limits.PageLimits, "page-limits-*.json"))
 
 
 def fuzzing() -> str:

@@ -46,9 +46,9 @@ class DrawnTile:
 
 
 @lru_cache(maxsize=4)  # drawing takes a second, and every target of an export asks
-def drawn_tiles(tile: Tile, scale: int) -> Mapping[str, DrawnTile]:
-    """All of them, by name: the probe tiles, then the pages."""
-    return {**{name: _probe(name, tile) for name in PROBES}, **_pages(tile, scale)}
+def drawn_tiles(tile: Tile, scale: int, page_db: float = PAGE_DB) -> Mapping[str, DrawnTile]:
+    """All of them, by name: the probe tiles, then the pages, which keep `page_db` to the float graph."""
+    return {**{name: _probe(name, tile) for name in PROBES}, **_pages(tile, scale, page_db)}
 
 
 def _probe(name: str, tile: Tile) -> DrawnTile:
@@ -59,17 +59,17 @@ def _probe(name: str, tile: Tile) -> DrawnTile:
     return DrawnTile(probe(name, tile), moved)
 
 
-def _pages(tile: Tile, scale: int) -> Mapping[str, DrawnTile]:
+def _pages(tile: Tile, scale: int, page_db: float) -> Mapping[str, DrawnTile]:
     """The top left of each page, which is continued by reflection where it is smaller."""
+
+    def moved(sr: Array, answer: Array) -> Moved:
+        error = np.clip(sr, 0, 1) - np.clip(answer, 0, 1)
+        return [float(np.mean(error * error, dtype=np.float64)) * 10 ** (page_db / 10)]
+
     found = {}
     for name, page in drawn_pages(PAGES_SEED).items():
         lr = downscale_matlab8(crop_to_multiple(page, scale), scale)
         missing = [(0, max(0, side - length)) for side, length in zip(tile, lr.shape[:2], strict=True)]
         cut = np.pad(lr, (*missing, (0, 0)), mode="reflect")[: tile[0], : tile[1]]
-        found[f"page {name}"] = DrawnTile(to_nchw(cut).astype(np.float32), _squared_error)
+        found[f"page {name}"] = DrawnTile(to_nchw(cut).astype(np.float32), moved)
     return found
-
-
-def _squared_error(sr: Array, answer: Array) -> Moved:
-    error = np.clip(sr, 0, 1) - np.clip(answer, 0, 1)
-    return [float(np.mean(error * error, dtype=np.float64)) * 10 ** (PAGE_DB / 10)]

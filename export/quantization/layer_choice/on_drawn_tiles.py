@@ -14,7 +14,7 @@ from pathlib import Path
 
 from dlgsanet.errors import UnavailableError
 from export.machine.journal import Journal
-from export.quantization.layer_choice.drawn_tiles import DrawnTile, Moved, drawn_tiles
+from export.quantization.layer_choice.drawn_tiles import PAGE_DB, DrawnTile, Moved, drawn_tiles
 from export.quantization.layer_choice.sensitivity import CandidateOpener, Say
 from export.quantization.layers import units
 from runtimes.backends.registry import spoilt_here
@@ -41,14 +41,16 @@ class Held:
 
 @dataclass(frozen=True)
 class DrawnYardstick:
-    """By which candidates are measured, fp32 beside their layers: the float graph, which is run once it is needed."""
+    """By which candidates are measured, fp32 beside their layers: the float graph, which is run once it is needed.
+    `page_db`: what pages keep to it at least."""
 
     bench: CandidateOpener
+    page_db: float = PAGE_DB
 
     @cached_property
     def tiles(self) -> Mapping[str, DrawnTile]:
         """What it measures on."""
-        return drawn_tiles(self.bench.target.tile, self.bench.scale)
+        return drawn_tiles(self.bench.target.tile, self.bench.scale, self.page_db)
 
     @cached_property
     def answers(self) -> Mapping[str, Array]:

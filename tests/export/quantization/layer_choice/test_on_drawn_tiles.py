@@ -18,6 +18,7 @@ from export.bundle.options import ExportOptions
 from export.bundle.writer import export_bundle
 from export.machine.journal import Journal
 from export.quantization.layer_choice import drawn_tiles as drawn_tiles_module
+from export.quantization.layer_choice import on_drawn_tiles
 from export.quantization.layer_choice.drawn_tiles import BUSY_LEVELS, FLAT_LEVELS, PAGE_DB, drawn_tiles
 from export.quantization.layer_choice.on_drawn_tiles import (
     AT_MOST,
@@ -73,7 +74,7 @@ class Bench:
         return len(chosen) >= self.least
 
     def _answer(self, tile: Array, chosen: Collection[str]) -> Array:
-        name = next(it for it, drawn in drawn_tiles(TILE, SCALE).items() if drawn.lr is tile)
+        name = next(it for it, drawn in drawn_tiles(TILE, SCALE, PAGE_DB).items() if drawn.lr is tile)
         moves = np.array([self.levels.get(name, {}).get(layer, 0.0) for layer in chosen])
         levels = np.sqrt(np.sum(moves**2)) if name in PAGES else moves.sum()
         answer = GREY.copy()
@@ -232,7 +233,7 @@ def test_ranges_of_dim_pictures_leave_layers_that_clip_in_floats(
     """Saturated tiles reach beyond what dim pictures taught. ONNX Runtime runs them, also in TensorRT's place."""
     if not ruled:
         monkeypatch.setattr(drawn_tiles_module, "FLAT_LEVELS", 1e3)
-        monkeypatch.setattr(drawn_tiles_module, "PAGE_DB", 0.0)
+        monkeypatch.setattr(on_drawn_tiles, "drawn_tiles", lambda tile, scale, page_db: drawn_tiles(tile, scale, 0.0))
     targets = (f"{backend}-fp32", f"{backend}-int8")
     export_bundle(checkpoint, tmp_path / "bundle", ExportOptions(targets, ((24, 32),), calibration=dim))
     choice = read_manifest(tmp_path / "bundle").artifacts[1].choice.int8
