@@ -125,7 +125,7 @@ class Backend:
 
     stand_in: str = ""
     """Backend that runs calibrated graphs here in the place of one that cannot, so that a choice of INT8 layers is held
-    against the probe tiles; empty: nothing does."""
+    against the drawn tiles; empty: nothing does."""
 
     short_names: bool = False
     """Its files call the blocks' outputs by short names (`export.graph.block_tensors`), not by those of the graph."""

@@ -20,7 +20,7 @@ from runtimes.runner.overlap import DEFAULT_OVERLAP
 from runtimes.runner.tiling import Tile
 
 Progress = Callable[[str], None]
-_UNSEEN = "it may fail here, and its layers are not held against the probe tiles; take int8w, or export where VNNI is"
+_UNSEEN = "it may fail here, and its layers are not held against the drawn tiles; take int8w, or export where VNNI is"
 Wanted = Sequence[tuple[Row, Tile]]
 
 

@@ -6,6 +6,7 @@ No font is needed, so that the same seed gives the same pixels everywhere.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +21,10 @@ STROKES = (2, 5)  # of a letter: at least, and fewer than
 COLOURS = ((0, 0, 0), (1, 1, 1), (1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 0), (0, 1, 1), (1, 0, 1))
 
 
+@lru_cache(maxsize=4)  # drawing takes more than a second, and every tile of an export asks
 def drawn_pages(seed: int, side: int = SIDE) -> Mapping[str, NDArray[np.uint8]]:
-    """Name -> page, (side, side, 3) uint8: print in small and large letters, light print on dark paper, slides, charts.
+    """Name -> page, (side, side, 3) uint8, read-only: print in small and large letters, light print on dark paper,
+    slides, charts.
 
     `side`: at least 64 pixels.
     """
@@ -36,7 +39,10 @@ def drawn_pages(seed: int, side: int = SIDE) -> Mapping[str, NDArray[np.uint8]]:
         **{f"slide-{number}": _slide(side, rng) for number in range(1, 5)},
         **{f"chart-{number}": _chart(side, rng) for number in range(1, 3)},
     }
-    return {name: np.round(255 * page.clip(0, 1)).astype(np.uint8) for name, page in pages.items()}
+    found = {name: np.round(255 * page.clip(0, 1)).astype(np.uint8) for name, page in pages.items()}
+    for page in found.values():
+        page.setflags(write=False)
+    return found
 
 
 def _paper(side: int, colour: tuple[float, ...]) -> Page:

@@ -11,7 +11,7 @@ from dlgsanet.storage.typed_json import Text, Whole
 
 @dataclass(frozen=True)
 class DefaultLayers:
-    """The layers that are taken without a search; `reason` says why there was none, and what the probe tiles said."""
+    """The layers that are taken without a search; `reason` says why there was none, and what the drawn tiles said."""
 
     layers: tuple[Text, ...]
     how: Literal["default"]

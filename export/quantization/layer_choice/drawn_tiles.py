@@ -45,7 +45,7 @@ class DrawnTile:
     moved: Callable[[Array, Array], Moved]
 
 
-@lru_cache(maxsize=4)  # drawing takes a second, and every target of an export asks
+@lru_cache(maxsize=4)  # every target of an export asks
 def drawn_tiles(tile: Tile, scale: int, page_db: float = PAGE_DB) -> Mapping[str, DrawnTile]:
     """All of them, by name: the probe tiles, then the pages, which keep `page_db` to the float graph."""
     return {**{name: _probe(name, tile) for name in PROBES}, **_pages(tile, scale, page_db)}
