@@ -18,13 +18,15 @@ from export.quantization.layer_choice.drawn_tiles import PAGE_DB, DrawnTile, Mov
 from export.quantization.layer_choice.sensitivity import CandidateOpener, Say
 from export.quantization.layers import units
 from runtimes.backends.registry import spoilt_here
+from runtimes.runner.fidelity.probes import PROBES
 from runtimes.runner.tiling import Array
 
 AT_MOST = 2.0
 """Where no choice holds, one that moves a tile so many times as far as is allowed is taken: what `check` allows."""
 
 AT_ONCE = 8
-"""One of so many layers may leave before all others are run again: what they move adds up nearly, not exactly."""
+"""One of so many layers may leave before all others are run again: what they move adds up nearly, not exactly. For
+pages no more leave at all: where few layers do not make most of a page's error, INT8 itself does."""
 
 FAINT = 0.05
 """What a layer must move the worst tile by itself, in shares of what is allowed, to leave."""
@@ -72,21 +74,30 @@ class DrawnYardstick:
 
 
 def held_on_drawn_tiles(measure: DrawnYardstick, layers: Sequence[str], journal: Journal, say: Say) -> Held:
-    """Those of `layers` with which no tile moves farther than is allowed. Where none moves the worst tile by
-    itself, or the rest would be too few to call the network INT8, those with which it moves no farther than `check`
-    allows, else all of them. Where all together hold, nothing more is measured, and nothing is run that `journal`
-    knows. Raises OutputError, and UnavailableError as `DrawnYardstick.answers`."""
+    """Those of `layers` with which no tile moves farther than is allowed: first no probe tile, then no page, for which
+    at most one in AT_ONCE leaves.
+
+    Where no probe tile's worst is moved by one layer, or the rest would be too few to call the network INT8, those with
+    which it moves no farther than `check` allows, else all of them. Where pages move farther in the end, it is told.
+    Where all together hold, nothing more is measured, and nothing is run that `journal` knows. Raises OutputError, and
+    UnavailableError as `DrawnYardstick.answers`."""
     parts, staying = units(layers), tuple(layers)
+    for_pages = _share_of(parts)
     worst = first = _together(staying, measure, journal)
-    while worst.share > 1:
-        leaving = _those_that_leave(worst, parts, measure, journal, say)
-        parts = {unit: names for unit, names in parts.items() if unit not in leaving}
-        fewer = _layers(parts, parts)
+    while worst.share > 1 and (for_pages or not worst.is_page):
+        most = for_pages if worst.is_page else _share_of(parts)
+        leaving = _those_that_leave(worst, parts, most, measure, journal, say)
+        rest = {unit: names for unit, names in parts.items() if unit not in leaving}
+        fewer = _layers(rest, rest)
         if not leaving or not _named(fewer, measure.bench, journal):
+            if worst.is_page:
+                break
             return _where_none_hold(layers, staying, first, worst)
-        staying, worst = fewer, _together(fewer, measure, journal)
+        for_pages -= len(leaving) if worst.is_page else 0
+        parts, staying, worst = rest, fewer, _together(fewer, measure, journal)
         say(f"{len(staying)} of {len(layers)} layers: {worst.tile} moves by {worst.share:.2f} of what is allowed")
-    return Held(staying, _left(layers, staying))
+    beyond = f"{worst.tile} moves by {worst.share:.1f} times what is allowed" if worst.share > 1 else ""
+    return Held(staying, ", and ".join(filter(None, [_left(layers, staying), beyond])))
 
 
 @dataclass(frozen=True)
@@ -101,10 +112,15 @@ class _Worst:
     def share(self) -> float:
         return abs(self.moved)
 
+    @property
+    def is_page(self) -> bool:
+        return self.tile not in PROBES
+
     @classmethod
     def of(cls, moved: Mapping[str, Moved]) -> _Worst:
-        _, tile, figure = max((abs(it), tile, place) for tile, its in moved.items() for place, it in enumerate(its))
-        return cls(tile, figure, moved[tile][figure])
+        """A page is the worst only where no probe tile moves too far."""
+        figures = [cls(tile, place, it) for tile, its in moved.items() for place, it in enumerate(its)]
+        return max(figures, key=lambda one: (one.share > 1 and not one.is_page, one.share, one.tile))
 
 
 def _where_none_hold(layers: Sequence[str], staying: tuple[str, ...], first: _Worst, worst: _Worst) -> Held:
@@ -132,10 +148,14 @@ def _key(tile: str, layers: Sequence[str]) -> str:
     return f"{tile} {hashlib.sha256(chr(10).join(layers).encode()).hexdigest()[:16]}"
 
 
+def _share_of(parts: Collection[str]) -> int:
+    return max(1, len(parts) // AT_ONCE)
+
+
 def _those_that_leave(
-    worst: _Worst, parts: Mapping[str, Sequence[str]], measure: DrawnYardstick, journal: Journal, say: Say
+    worst: _Worst, parts: Mapping[str, Sequence[str]], most: int, measure: DrawnYardstick, journal: Journal, say: Say
 ) -> list[str]:
-    """The units without which the worst tile holds if what each moves it by adds up; at most one in AT_ONCE. They are
+    """The units without which the worst tile holds if what each moves it by adds up; at most `most`. They are
     measured beside floats: beside others that move it, too, one may make good what another spoils."""
     sign = 1 if worst.moved > 0 else -1
 
@@ -147,7 +167,7 @@ def _those_that_leave(
 
     sums, left = Halving(tuple(parts), ask), list[str]()
     moves = worst.share
-    while moves > 1 and len(left) < max(1, len(parts) // AT_ONCE):
+    while moves > 1 and len(left) < most:
         unit, alone = sums.take_largest()
         if alone < FAINT:
             break

@@ -121,6 +121,20 @@ def test_the_layer_that_roughens_a_page_leaves_it_alone(tmp_path: Path, name: st
     assert found.told == "1 more stay for what they do to the drawn tiles"
 
 
+@pytest.mark.parametrize("least", [0, 8])
+def test_a_page_that_few_layers_do_not_make_keeps_the_rest(tmp_path: Path, least: int) -> None:
+    """One in eight leaves at most, so long as it is called INT8, and what a probe tile asks for leaves in any case."""
+    names = [f"{letter}.Conv" for letter in "abcdefgh"]
+    rough = {name: (2.0 if name == "h.Conv" else 1.0) * PAGE_LEVELS for name in names}
+    bench = Bench({PAGES[0]: rough, "magenta": {"c.Conv": 0.9}}, least=least or 1)
+    measure = DrawnYardstick(bench)  # type: ignore[arg-type]
+    found = held_on_drawn_tiles(measure, (*names, "i.Conv"), Journal(tmp_path / "j"), lambda line: None)
+    stay = {*names, "i.Conv"} - {"c.Conv"} - ({"h.Conv"} if not least else set())
+    assert set(found.layers) == stay
+    told = "2 more stay" if not least else "1 more stay"
+    assert found.told.startswith(told) and f"and {PAGES[0]} moves by " in found.told
+
+
 def test_pages_that_move_less_change_nothing(tmp_path: Path) -> None:
     bench = Bench({name: {"a.Conv": 0.7 * PAGE_LEVELS, "b.Conv": 0.7 * PAGE_LEVELS} for name in PAGES})
     assert held(bench, tmp_path) == Held(tuple(MAGENTA)) and len(bench.opened) == 2
