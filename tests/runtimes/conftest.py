@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from dlgsanet.imaging.files import write_picture
 from runtimes.bundle.artifact_facts import Certificate
 from runtimes.bundle.manifest import (
     SCHEMA,
@@ -152,6 +153,13 @@ class Kit:
     manifest = staticmethod(make_manifest)
     write = staticmethod(write_manifest)
     rewrite = staticmethod(rewrite_artifact)
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    """A picture of noise, 26 x 20 pixels."""
+    write_picture(tmp_path / "photo.png", np.random.default_rng(0).random((20, 26, 3)))
+    return tmp_path / "photo.png"
 
 
 @pytest.fixture(scope="session")

@@ -49,12 +49,6 @@ def jobs(tmp_path: Path) -> tuple[PictureJob, ...]:
     return tuple(made)
 
 
-@pytest.fixture
-def photo(tmp_path: Path) -> Path:
-    write_picture(tmp_path / "photo.png", RNG.random((20, 26, 3)))
-    return tmp_path / "photo.png"
-
-
 def go(jobs: tuple[PictureJob, ...], infer=twice, keep_going: bool = False) -> Upscaled:
     return run_upscale(UpscalePlan(PicturePlan(jobs), opened(infer), 4, keep_going), Voice(quiet=True))
 

@@ -27,12 +27,6 @@ class Repeat:
         raise AssertionError("a plan computes nothing")
 
 
-@pytest.fixture
-def photo(tmp_path: Path) -> Path:
-    write_picture(tmp_path / "photo.png", np.random.default_rng(0).random((20, 26, 3)))
-    return tmp_path / "photo.png"
-
-
 def named(*inputs: Path, tmp_path: Path, scale: int = 2, **changes: object) -> dict[Path, PictureSource]:
     options = UpscaleOptions(inputs, tmp_path / "out", model="m")
     options = replace(options, **changes)  # type: ignore[arg-type]

@@ -34,12 +34,6 @@ def _own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPat
     monkeypatch.delenv(OFF)
 
 
-@pytest.fixture
-def photo(tmp_path: Path) -> Path:
-    write_picture(tmp_path / "photo.png", RNG.random((20, 26, 3)))
-    return tmp_path / "photo.png"
-
-
 def command(bundle: Path, *words: str | Path, artifact: str | None = "onnxruntime-fp32") -> int:
     chosen = [] if artifact is None else ["--artifact", artifact]
     fixed = ["--bundle", bundle, "--overlap", "4", "--threads", "1", *chosen]
