@@ -77,10 +77,10 @@ def held_on_drawn_tiles(measure: DrawnYardstick, layers: Sequence[str], journal:
     """Those of `layers` with which no tile moves farther than is allowed: first no probe tile, then no page, for which
     at most one in AT_ONCE leaves.
 
-    Where no probe tile's worst is moved by one layer, or the rest would be too few to call the network INT8, those with
-    which it moves no farther than `check` allows, else all of them. Where pages move farther in the end, it is told.
-    Where all together hold, nothing more is measured, and nothing is run that `journal` knows. Raises OutputError, and
-    UnavailableError as `DrawnYardstick.answers`."""
+    Where no layer moves the worst probe tile by itself, or the rest would be too few to call the network INT8, those
+    with which it moves no farther than `check` allows, else all of them. Where a page moves farther in the end, it is
+    told. Where all together hold, nothing more is measured, and nothing is run that `journal` knows. Raises
+    OutputError, and UnavailableError as `DrawnYardstick.answers`."""
     parts, staying = units(layers), tuple(layers)
     for_pages = _share_of(parts)
     worst = first = _together(staying, measure, journal)
