@@ -133,8 +133,8 @@ BF16 = Limits(
 )
 
 INT8W = Limits(
-    drop_mean_db=0.026,
-    drop_worst_db=0.088,
+    drop_mean_db=0.04,
+    drop_worst_db=0.13,
     to_reference_mean_db=50.0,
     to_reference_worst_db=46.0,
     ssim_drop=0.0012,
