@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from dlgsanet.errors import InputError, UnavailableError
 from dlgsanet.imaging.limits import most_pixels
+from runtimes.machine.priority import same_priority
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -36,10 +37,12 @@ def versions() -> str:
 
 @contextmanager
 def refused(what: str, advice: str) -> Iterator[None]:
-    """Turn an error of the library into one line. Raises InputError."""
+    """Turn an error of the library into one line; threads keep their priority, whatever an encoder does to them. Raises
+    InputError."""
     av = library()
     try:
-        yield
+        with same_priority():
+            yield
     except (av.error.FFmpegError, ValueError) as error:
         raise InputError(f"{what}: {reason(error)}; {advice}") from error
 

@@ -72,7 +72,8 @@ def test_the_manifest_says_what_is_in_the_files(bundle) -> None:
     assert {"g0b0", "g1b3", "overlap_embed", "upsample"} <= set(used) and all(
         0 < share < 0.01 for share in used.values()
     )
-    assert artifacts[NAMES[2]].graph.int8_convolutions == 30
+    int8 = artifacts[NAMES[2]]
+    assert int8.graph.int8_convolutions == len(int8.choice.int8.layers) >= 24
 
 
 def test_the_readme_has_every_line_and_the_head_room(bundle) -> None:
@@ -106,8 +107,8 @@ def test_make_onnx_gives_the_same_graphs_without_a_bundle(bundle) -> None:
     [
         (NAMES[0], REFERENCE, 120, 160),
         (NAMES[1], REFERENCE, 66, 85),
-        (NAMES[2], REFERENCE, 45, 65),
-        (NAMES[2], REFERENCE_FP16_SCALES, 45, 65),
+        (NAMES[2], REFERENCE, 45, 70),
+        (NAMES[2], REFERENCE_FP16_SCALES, 45, 70),
     ],
 )
 def test_the_reference_computes_what_the_file_says(bundle, astronaut, to_db, name, device, least, most) -> None:
