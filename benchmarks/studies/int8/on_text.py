@@ -116,19 +116,14 @@ def _rows(
 
 
 def _row(share: float, name: str, pictures: Sequence[Picture], exact: Runner, run: Runner, trunk_end: bool) -> ShareRow:
+    return ShareRow(share, name, len(pictures), *figures(run, pictures, exact), trunk_end)
+
+
+def figures(run: Runner, pictures: Sequence[Picture], exact: Runner) -> tuple[float, float, float, float, str]:
+    """dB to the float graph (mean and worst picture), and dB lost to it against HR, with the one that loses most."""
     near, lost = zip(*judge(run, [(lr, hr) for _, lr, hr in pictures], exact), strict=True)
     worst = int(np.abs(lost).argmax())
-    return ShareRow(
-        share,
-        name,
-        len(pictures),
-        float(np.mean(near)),
-        float(min(near)),
-        float(np.mean(lost)),
-        float(lost[worst]),
-        pictures[worst][0],
-        trunk_end,
-    )
+    return float(np.mean(near)), float(min(near)), float(np.mean(lost)), float(lost[worst]), pictures[worst][0]
 
 
 def table(contents: Sequence[Int8OnText]) -> str:

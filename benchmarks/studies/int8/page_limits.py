@@ -15,13 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import typer
 
 from benchmarks.records.study_file import StudyFile, write_study
 from benchmarks.studies import run_study
-from benchmarks.studies.int8.nncf_settings import judge
-from benchmarks.studies.int8.on_text import TILE, Picture, pages
+from benchmarks.studies.int8.on_text import TILE, Picture, figures, pages
 from dlgsanet.checkpoints import load_model
 from export.backends.registry import quantizer_of, timed_tools
 from export.machine.fingerprint import fingerprint
@@ -90,18 +88,7 @@ def _row(
     with ExitStack() as stack:
         place = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         exact, run = (stack.enter_context(bench.open(place, some)) for some in ((), held.layers))
-        near, lost = zip(*judge(run, [(lr, hr) for _, lr, hr in pictures], exact), strict=True)
-    worst = int(np.abs(lost).argmax())
-    row = LimitRow(
-        limit,
-        len(held.layers),
-        len(asked),
-        float(np.mean(near)),
-        float(min(near)),
-        float(np.mean(lost)),
-        float(lost[worst]),
-        pictures[worst][0],
-    )
+        row = LimitRow(limit, len(held.layers), len(asked), *figures(run, pictures, exact))
     say(f"{_label(row)}: {row.layers} of {row.asked} layers; {_to_float(row)}; {_lost(row)}")
     return row
 
