@@ -76,7 +76,8 @@ def study(
         folder = Path(temporary)
         made = calibrate(folder, quantizer_of(target.backend), graph, learnt.tiles, say)
         bench = CandidateOpener(made.maker(), target, network.scale)
-        rows = tuple(_row(bench, limit, folder / f"{limit:g}.jsonl", pages(network.scale), say) for limit in limits)
+        judged = pages(network.scale)
+        rows = tuple(_row(bench, limit, folder / f"{limit:g}.jsonl", judged, say) for limit in limits)
     return PageLimits(model, target.row.name, fingerprint(timed_tools()), rows)
 
 

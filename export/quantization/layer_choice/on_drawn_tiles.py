@@ -22,7 +22,8 @@ from runtimes.runner.fidelity.probes import PROBES
 from runtimes.runner.tiling import Array
 
 AT_MOST = 2.0
-"""Where no choice holds, one that moves a tile so many times as far as is allowed is taken: what `check` allows."""
+"""Where no choice holds, one that moves a probe tile at most so many times as far as is allowed is taken: what `check`
+allows."""
 
 AT_ONCE = 8
 """One of so many layers may leave before all others are run again: what they move adds up nearly, not exactly. For
@@ -49,7 +50,7 @@ class DrawnYardstick:
     bench: CandidateOpener
     page_db: float = PAGE_DB
 
-    @cached_property
+    @property
     def tiles(self) -> Mapping[str, DrawnTile]:
         """What it measures on."""
         return drawn_tiles(self.bench.target.tile, self.bench.scale, self.page_db)

@@ -34,8 +34,6 @@ pytest.importorskip("skimage")
 
 TILE = (24, 32)
 TARGETS = ("openvino-fp32", "openvino-int8", "openvino-int8-mixed", "onnxruntime-int8")
-
-
 BOTH = ("onnxruntime-int8", "openvino-int8")
 
 
