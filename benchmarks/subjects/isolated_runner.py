@@ -141,7 +141,7 @@ class IsolatedRunner(Runner):
         self._pipe = ours
         process = context.Process(target=_serve, args=(theirs, self._opener), daemon=True)
         self._process = process
-        with _signals_held(), _safe_path():
+        with _safe_path(), _signals_held():  # in this order: both start a process of Python's own
             process.start()
         theirs.close()  # else the end of the child would not end the pipe
         opened: Opened = self._receive("loading")

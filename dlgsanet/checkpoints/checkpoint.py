@@ -17,7 +17,7 @@ from dlgsanet.checkpoints.fit import infer_config, require_plain, require_whole
 from dlgsanet.checkpoints.layouts import find_state
 from dlgsanet.checkpoints.words import some
 from dlgsanet.errors import InputError, nearest
-from dlgsanet.network.config import ModelConfig
+from dlgsanet.network.config import ACTIVATIONS, ModelConfig
 from dlgsanet.network.model import DLGSANet
 from dlgsanet.storage.atomic import sha256_file, write_bytes
 
@@ -51,8 +51,9 @@ def shipped_names() -> list[str]:
 def load_model(name_or_path: str | Path, activation: str | None = None) -> DLGSANet:
     """The reference network in eval mode, fp32 on the CPU.
 
-    `name_or_path` is a shipped name (`nano-x4`) or a checkpoint file; `activation` (of the attention map) overrides
-    what the file says. Plain checkpoints do not say it: then ReLU is assumed, with a warning. Raises InputError.
+    `name_or_path` is a shipped name (`nano-x4`) or a checkpoint file; `activation` is that of the attention map,
+    for plain checkpoints, which do not say it: else ReLU is assumed, with a warning. Raises InputError, also where the
+    file says another one.
     """
     checkpoint = read_checkpoint(name_or_path, activation)
     for note in checkpoint.notes:
@@ -73,7 +74,7 @@ def read_checkpoint(name_or_path: str | Path, activation: str | None = None) -> 
     path = _locate(name_or_path)
     content = read_container(path)
     found = find_state(content.tree, path.name)
-    stated = activation or content.metadata.get("activation")
+    stated = _activation(path.name, content.metadata.get("activation"), activation)
     require_plain(found.state, path.name)
     config = infer_config(found.state, stated or _ASSUMED, path.name)
     require_whole(found.state, config, path.name)
@@ -83,6 +84,15 @@ def read_checkpoint(name_or_path: str | Path, activation: str | None = None) -> 
     assumed = f"{path.name} does not say its attention's activation: {_ASSUMED} is assumed (else give the activation)"
     notes = (*found.notes, *(() if stated else (assumed,)))
     return Checkpoint(path.stem, sha256_file(path), config, floats, content.metadata, notes)
+
+
+def _activation(name: str, told: str | None, asked: str | None) -> str | None:
+    """Another one than the file says would make another network of it, which no check could tell."""
+    if told and asked in ACTIVATIONS and asked != told:
+        raise InputError(
+            f"expected {told}, which {name} says is its attention's activation, found {asked}: leave it out"
+        )
+    return asked or told
 
 
 def save_checkpoint(path: str | Path, model: DLGSANet, metadata: Mapping[str, str]) -> None:

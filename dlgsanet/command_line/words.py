@@ -19,9 +19,16 @@ class Words:
     commas: bool = False
 
     def values(self, words: Iterable[str]) -> tuple[object, ...]:
-        """The values of all words, in their order; nothing between two commas is no word."""
-        parts = (part.strip() for word in words for part in (word.split(",") if self.commas else (word,)))
-        return tuple(self.read(part) for part in parts if part or not self.commas)
+        """The values of all words, in their order; nothing between two commas is no word. Raises InputError for a list
+        of nothing."""
+        return tuple(self.read(part) for word in words for part in self._parts(word))
+
+    def _parts(self, word: str) -> list[str]:
+        if not self.commas:
+            return [word]
+        if not (parts := [part for it in word.split(",") if (part := it.strip())]) and word:
+            raise InputError(f"expected values between commas, found {word!r}: name one, or leave the option out")
+        return parts
 
 
 def completing(names: Collection[str]) -> Callable[[str], list[str]]:

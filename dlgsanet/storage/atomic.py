@@ -7,7 +7,7 @@ import errno
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -84,33 +84,35 @@ def require_writable_folder(path: str | Path) -> None:
 
 
 @contextmanager
-def new_directory(path: str | Path, force: bool = False, marker: str | None = None) -> Iterator[Path]:
+def new_directory(
+    path: str | Path, force: bool = False, require_ours: Callable[[Path], None] | None = None
+) -> Iterator[Path]:
     """Give a temporary sibling folder to fill; it becomes `path` when the block succeeds.
 
     An existing target is refused, or with `force` replaced as a whole once the new one is complete.
-    `marker` is a file that an existing folder must hold to be replaced, so that a mistyped `--force` cannot
-    delete somebody's photographs. Whatever leaves the block (KeyboardInterrupt too) removes the temporary
-    folder and leaves the old target as it was. A full or read-only disk raises InputError.
+    `require_ours` raises InputError for a folder that is not what is to be replaced, or holds something besides, so
+    that a mistyped `--force` cannot delete somebody's photographs. Whatever leaves the block (KeyboardInterrupt too)
+    removes the temporary folder and leaves the old target as it was. A full or read-only disk raises InputError.
     """
     target = Path(path)
     _bring_back(target)
-    _refuse_existing(target, force, marker)
+    _refuse_existing(target, force, require_ours)
     with _sibling(target, "") as temporary:
         temporary.mkdir()
         yield temporary
-        _refuse_existing(target, force, marker)  # it may have appeared while the block ran
+        _refuse_existing(target, force, require_ours)  # it may have appeared while the block ran
         _swap(temporary, target)
 
 
-def _refuse_existing(target: Path, force: bool, marker: str | None) -> None:
+def _refuse_existing(target: Path, force: bool, require_ours: Callable[[Path], None] | None) -> None:
     if not os.path.lexists(target):
         return
     if target.is_symlink() or not target.is_dir():
         raise InputError(f"expected a new folder at {target}, found a file or link; choose another name")
     if not force:
         raise InputError(f"{target} exists already; choose another name, or replace it with --force")
-    if marker is not None and any(target.iterdir()) and not (target / marker).is_file():
-        raise InputError(f"{target} holds no {marker}, so --force will not replace it; choose another name")
+    if require_ours is not None and any(target.iterdir()):
+        require_ours(target)
 
 
 def _swap(new: Path, target: Path) -> None:

@@ -55,7 +55,8 @@ def gates() -> str:
     tail = (
         f"{none}: no limit; stated, or judged by `--max-drop` or `--limits`. Tiling itself may cost "
         f"{TILING_DROP_MEAN_DB:g} dB on the mean over the images, "
-        f"and twice as much where five or more disagree (its 95 % interval holds zero). "
+        f"twice as much where five or more disagree (its 95 % interval holds zero), five times as much where there are "
+        "fewer. "
         "In brackets: the worst in the committed results."
     )
     return f"{markdown_table(head, rows)}\n\n{tail}"

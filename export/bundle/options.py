@@ -38,7 +38,7 @@ class ExportOptions:
     of the `frames` (H, W) every target gets the tile in which it costs least on this machine. Without tiles and frames
     the tile is DEFAULT_TILE, AUTO is that for a frame of AUTO_FRAME. `lowering`
     replaces each target's default form of the dynamic convolution, `tune` by the one that is fastest on this machine;
-    `activation` replaces the attention's activation that the checkpoint states. `basis_rank` (a rank or `auto`)
+    `activation` is the attention's, for a checkpoint that does not state it. `basis_rank` (a rank or `auto`)
     compresses the filters' basis, which is approximate, and holds `max_drop` dB on calibration images. `calibration`
     says from which images, and what INT8 learns its ranges from; `search` chooses its layers by measuring, within
     `max_drop`. `force` replaces an existing bundle, once the new one is complete. For Core ML: `image` also writes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from export.backends.registry import backend_of, backends
 from export.bundle.options import ExportOptions
 from export.networks.find import find_network
 from export.networks.network import Network
+from export.quantization.options import MAX_DROP_DB
 from export.targets.choice import install_line, installed_targets, parse_targets, require_packages
 from export.targets.row import Row
 from export.targets.table import Target
@@ -50,6 +52,7 @@ def plan_export(model: str | Path, options: ExportOptions, say: Progress) -> Exp
     Raises InputError (network, target, tile, options that contradict one another) and UnavailableError (a
     requested target's package is missing).
     """
+    _require_max_drop(options)
     rows = rows_of(options, say)
     require_packages(rows)
     network = find_network(model, options.of_network, say)
@@ -71,6 +74,15 @@ def plan_export(model: str | Path, options: ExportOptions, say: Progress) -> Exp
         if spoilt := spoilt_here(row.backend, row.precision):
             say(f"{row.name}: {spoilt}: {_UNSEEN}")
     return ExportPlan(options, network, rows, shapes)
+
+
+def _require_max_drop(options: ExportOptions) -> None:
+    if not 0 < options.max_drop < math.inf:
+        raise InputError(f"expected --max-drop above 0 dB, found {options.max_drop:g}: try --max-drop {MAX_DROP_DB:g}")
+    if options.max_drop != MAX_DROP_DB and options.basis_rank is None and not options.search:
+        raise InputError(
+            "--max-drop is for --basis-rank and --search, and neither is asked for: add one or leave it out"
+        )
 
 
 def rows_of(options: ExportOptions, say: Progress) -> tuple[Row, ...]:

@@ -30,8 +30,14 @@ def find_network(model: str | Path, options: NetworkOptions, say: Say) -> Networ
             return open_module("spandrel", str(model), options, say)
         except UnavailableError as missing:  # a damaged file of ours is likelier than a missing package
             raise InputError(f"{error}; {missing}") from missing
-    asked = {"--scale": options.scale, "--range": options.top, "--mean": options.mean, "--deviation": options.deviation}
+    asked = {
+        "--scale": options.scale is not None,
+        "--range": options.top is not None,
+        "--channels": options.channels != "rgb",
+        "--mean": options.mean is not None,
+        "--deviation": options.deviation is not None,
+    }
     for option, given in asked.items():
-        if given is not None:
+        if given:
             raise InputError(f"{option} is for ONNX files, and a DLGSANet checkpoint says it itself: leave it out")
     return DlgsaNetwork(checkpoint)

@@ -45,7 +45,7 @@ def require_only(bundle: str | Path, folder: str, listed: Collection[str], begin
     """Raise InputError if a folder of the bundle ("": all of it) holds a file, or a link, that is not `listed`, by its
     path in the bundle. With `beginning`, only what lies in the folder itself and is called so is looked at."""
     root = Path(bundle)
-    found = _inside(root / folder) if not beginning else (root / folder).glob(f"{glob.escape(beginning)}*")
+    found = files_inside(root / folder) if not beginning else (root / folder).glob(f"{glob.escape(beginning)}*")
     for path in found:
         name = path.relative_to(root).as_posix()
         if name not in listed:
@@ -54,7 +54,7 @@ def require_only(bundle: str | Path, folder: str, listed: Collection[str], begin
             )
 
 
-def _inside(folder: Path) -> Iterator[Path]:
+def files_inside(folder: Path) -> Iterator[Path]:
     """Every file below a folder, and every link, whatever it leads to."""
     for place, folders, files in os.walk(folder):
         links = [name for name in folders if (Path(place) / name).is_symlink()]

@@ -37,14 +37,12 @@ def verify_whole(bundle: Path, *, engines: bool = False) -> Whole:
             if listed.setdefault(path, sha256) != sha256:
                 raise InputError(f"manifest: '{path}' has two hashes; make the bundle again")
     verify(bundle, listed)
-    cards = [path for path in (bundle / CARD, *bundle.glob(f"*/{CARD}")) if path.is_file() and not path.is_symlink()]
-    own = {MANIFEST, *(path.relative_to(bundle).as_posix() for path in cards)}
-    hashes = listed | {name: sha256_file(bundle / name) for name in own}
-    built = _built(bundle) if engines else ()
-    require_only(bundle, "", {*hashes, *built})
+    hashes = listed | {name: sha256_file(bundle / name) for name in (MANIFEST, *cards(bundle))}
+    later = built(bundle) if engines else ()
+    require_only(bundle, "", {*hashes, *later})
     lines = "".join(f"{hashes[path]}  {path}\n" for path in sorted(hashes))
     digest = hashlib.sha256(lines.encode()).hexdigest()
-    return Whole(digest, len(hashes), stored_bytes(bundle, hashes), built)
+    return Whole(digest, len(hashes), stored_bytes(bundle, hashes), later)
 
 
 def require_digest(whole: Whole, expected: str, bundle: Path) -> None:
@@ -59,6 +57,13 @@ def require_digest(whole: Whole, expected: str, bundle: Path) -> None:
         )
 
 
-def _built(bundle: Path) -> tuple[str, ...]:
+def cards(bundle: Path) -> tuple[str, ...]:
+    """The files for people that a bundle has, by their paths in it."""
+    found = (path for path in (bundle / CARD, *bundle.glob(f"*/{CARD}")) if path.is_file() and not path.is_symlink())
+    return tuple(path.relative_to(bundle).as_posix() for path in found)
+
+
+def built(bundle: Path) -> tuple[str, ...]:
+    """The engines that `build` put into a bundle, by their paths in it."""
     found = (path.relative_to(bundle).as_posix() for path in bundle.rglob("*.engine*") if _ENGINE.search(path.name))
     return tuple(sorted(found))

@@ -7,6 +7,8 @@ import platform
 from dataclasses import dataclass
 from pathlib import Path
 
+from dlgsanet.errors import InputError
+
 
 @dataclass(frozen=True)
 class Device:
@@ -25,6 +27,13 @@ def available_threads() -> int:
     cores = {_core(cpu) for cpu in affinity}
     quota = _cgroup_quota()
     return max(1, min(len(cores), quota) if quota else len(cores))
+
+
+def require_threads(threads: int | None) -> None:
+    """Raise InputError for more threads than this machine can run at once, where an engine would crawl; None is all
+    that this process may use."""
+    if threads is not None and not 1 <= threads <= _cpus():
+        raise InputError(f"expected 1 to {_cpus()} threads, as this machine has processors, found {threads}")
 
 
 def _cpus() -> int:

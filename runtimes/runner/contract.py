@@ -15,7 +15,7 @@ from dlgsanet.errors import BackendError, ExitCode, InputError, UnavailableError
 from dlgsanet.imaging.pixels import Pixels
 from runtimes.bundle.field_types import Fill
 from runtimes.machine.ahead import ahead
-from runtimes.machine.processor import overflows_int8
+from runtimes.machine.processor import overflows_int8, require_threads
 from runtimes.runner.joined_frames import ChangedRows, upscale_each
 from runtimes.runner.overlap import DEFAULT_FILL, DEFAULT_OVERLAP
 from runtimes.runner.tiling import (
@@ -69,8 +69,7 @@ class RunOptions:
     cache: bool = False
 
     def __post_init__(self) -> None:
-        if self.threads is not None and self.threads < 1:
-            raise InputError(f"expected at least 1 thread, found {self.threads}")
+        require_threads(self.threads)
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from dlgsanet.errors import unknown
+from dlgsanet.errors import InputError, unknown
+from dlgsanet.storage import json_text
 from dlgsanet.storage.atomic import new_directory
-from runtimes.bundle.integrity import verify
+from runtimes.bundle.integrity import files_inside, verify
 from runtimes.bundle.manifest import Artifact, Manifest, choose, read_manifest
+from runtimes.bundle.replaceable import require_nothing_besides
 from runtimes.runner.ports import ARRAY
 from runtimes.runner.tile_pictures import tile_pictures
 from runtimes.serving import ovms, triton
@@ -19,7 +23,9 @@ from runtimes.serving.options import RepositoryOptions
 
 VERSION = "1"
 MARKER = "repository.md"
-"""What tells a repository of ours, for --force."""
+"""What tells a repository of ours, for --force; its last line names all other files."""
+
+_FILES = re.compile(r"^<!-- files: (.*) -->$", re.MULTILINE)
 
 _MODELS: Mapping[str, Callable[[Manifest, Path, Artifact], Iterator[Deployed | Passed]]] = {
     triton.SERVER: triton.triton_models,
@@ -59,11 +65,23 @@ def _models(options: RepositoryOptions, manifest: Manifest, artifact: Artifact) 
 
 def write_repository(repository: Repository, output: Path, force: bool = False) -> None:
     """Write it whole, or nothing. Raises InputError (place) and UnavailableError (a server's schema is missing)."""
-    with new_directory(output, force=force, marker=MARKER) as folder:
+    with new_directory(output, force, require_repository_alone) as folder:
         for model in repository.models:
             version = folder / model.name / VERSION
             version.mkdir(parents=True)
             for name, source in model.files.items():
                 shutil.copyfile(source, version / name)
         _WRITE[repository.server](repository, folder)
-        (folder / MARKER).write_text(guide(repository), encoding="utf-8")
+        names = sorted(path.relative_to(folder).as_posix() for path in files_inside(folder))
+        (folder / MARKER).write_text(f"{guide(repository)}<!-- files: {json.dumps(names)} -->\n", encoding="utf-8")
+
+
+def require_repository_alone(folder: Path) -> None:
+    """Raise InputError unless a folder is a repository of this command and holds no file besides."""
+    place = folder / MARKER
+    found = _FILES.search(place.read_text(encoding="utf-8", errors="replace")) if place.is_file() else None
+    if found is None:
+        said = f"{folder} holds no {MARKER} that lists its files, so --force will not replace it"
+        raise InputError(f"{said}; choose another name")
+    names = json_text.parse(found[1], MARKER, "choose another name")
+    require_nothing_besides(folder, {MARKER, *(names if isinstance(names, list) else ())})

@@ -76,7 +76,8 @@ def chosen_runner(
             say(f"using {run.info.artifact} on {run.info.device} ({run.info.reported_precision}){_why(trial, trials)}")
             yield run
             return
-    raise UnavailableError(f"no artifact of '{bundle}' can run here: {'; '.join(reasons) or 'it has none'}")
+    said = f"no artifact of '{bundle}' can run here: {'; '.join(reasons) or 'it has none'}"
+    raise InputError(said) if any(trial.damaged for trial in trials) else UnavailableError(said)
 
 
 def _opened(bundle: Path, prefix: str, options: RunOptions, only_for: PictureSizes | None) -> Runner:
@@ -104,7 +105,8 @@ def ranked(trials: Sequence[FamilyTime]) -> list[FamilyTime]:
 def _why(taken: FamilyTime, trials: Sequence[FamilyTime]) -> str:
     others = [trial for trial in trials if trial.ms is not None and trial is not taken]
     if not others:
-        return ", the only one that runs here"
+        whole = " of those that are undamaged" if any(trial.damaged for trial in trials) else ""
+        return f", the only one{whole} that runs here"
     next_best = min(others, key=lambda it: it.ms or 0.0)
     return (
         f", the fastest of {len(others) + 1} here: {taken.ms:.3g} ms a tile, {next_best.family} {next_best.ms:.3g}; "
@@ -127,7 +129,7 @@ def _trials(bundle: Path, manifest: Manifest, options: RunOptions, say: Say) -> 
         say(f"passed over {family}: {reason}; take it by --artifact")
     if not found.steady:
         say("this machine is busy: they are timed again next time")
-    elif ranked(found.families):
+    elif ranked(found.families) and not any(trial.damaged for trial in found.families):
         KeptEntries(options.cache).keep(_KIND, key, {_FILE: typed_json.encode(KeptTimes(found.families)).encode()})
     return found.families
 

@@ -117,6 +117,8 @@ def plan_upscale(options: UpscaleOptions, load_model: LoadModel | None, voice: V
         if options.for_pictures():
             raise InputError(f"{' and '.join(options.for_pictures())}: for pictures only; leave it out for a video")
         return plan_video(options, opened(None), scale, voice)
+    if options.skip_existing and options.force:
+        raise InputError("--skip-existing keeps what is there and --force replaces it: give one of them")
     if options.for_videos():
         raise InputError(f"{' and '.join(options.for_videos())}: for videos only; leave it out for pictures")
     targets = name_targets(list_sources(options.inputs, options.output), options, scale)

@@ -15,12 +15,12 @@ from pathlib import Path
 
 import numpy as np
 
-from dlgsanet.errors import BackendError, EdgeError
+from dlgsanet.errors import BackendError, EdgeError, InputError
 from dlgsanet.storage.typed_json import Text, decode, to_json
 from runtimes.backends.registry import backend_runner, find_backend, spoilt_here
 from runtimes.bundle.manifest import Artifact, Manifest, read_manifest, select
 from runtimes.machine.child import Job, Say, ask, serve
-from runtimes.runner.contract import RunInfo, Runner, RunOptions
+from runtimes.runner.contract import RunInfo, Runner, RunOptions, UnfitError
 from runtimes.upscale.race import CLOSE, Finish, Race, Racer, preferred
 
 LEAST_DB = 30.0
@@ -35,12 +35,14 @@ _TOGETHER = 2  # are opened at once: an engine compiles on one core
 @dataclass(frozen=True)
 class FamilyTime:
     """An artifact family: ms of its smallest tile, or why it is passed over. `checked`: it shows what it showed when it
-    was exported; only the one to take is asked."""
+    was exported; only the one to take is asked. `damaged`: a file of it is missing, unreadable or was changed, which is
+    no matter of this machine."""
 
     family: Text
     ms: float | None
     reason: str = ""
     checked: bool = True
+    damaged: bool = False
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ def trials(job: TimingJob, say: Say = lambda step: None) -> Trials:
     untimed = [family for family in job.families if family not in ms]
     return Trials(
         tuple(
-            FamilyTime(it, None, contest.failed[it])
+            FamilyTime(it, None, contest.failed[it], damaged=it in contest.damaged)
             if it in untimed
             else FamilyTime(it, round(ms[it], 3), checked=it in contest.checked)
             for it in job.families
@@ -115,6 +117,7 @@ class _Contest:
         self._devices: dict[str, RunInfo] = {}
         self.failed: dict[str, str] = {}
         self.checked: set[str] = set()
+        self.damaged: set[str] = set()
 
     def held(self) -> tuple[dict[str, float], bool]:
         """ms of those that were timed, and whether the times are steady. Where all that ran to the end show too little,
@@ -149,7 +152,7 @@ class _Contest:
                 self._say(json.dumps(batch))
                 for family, opened in zip(batch, pool.map(self._opened, batch), strict=True):
                     if isinstance(opened, EdgeError):
-                        self.failed[family] = str(opened)
+                        self._pass_over(family, opened)
                     else:
                         racer, checks[family] = opened
                         race.enter(racer)
@@ -182,10 +185,15 @@ class _Contest:
         try:
             check()
         except EdgeError as error:
-            self.failed[family] = str(error)
+            self._pass_over(family, error)
         else:
             self.checked.add(family)
         return family in self.checked
+
+    def _pass_over(self, family: str, error: EdgeError) -> None:
+        self.failed[family] = str(error)
+        if is_damage(error):
+            self.damaged.add(family)
 
     def _opened(self, family: str) -> tuple[Racer, Callable[[], None]] | EdgeError:
         """The family's smallest tile on noise, and what tells whether it shows enough; or why it is passed over."""
@@ -222,6 +230,11 @@ class _Contest:
         if spoilt := run.info.precision_mismatch or run.info.caution:
             raise BackendError(spoilt)
         return run
+
+
+def is_damage(error: EdgeError) -> bool:
+    """Whether it is the file's own fault, so that another copy of the bundle may be whole."""
+    return isinstance(error, InputError) and not isinstance(error, UnfitError)
 
 
 def require_as_at_birth(bundle: Path, manifest: Manifest, artifact: Artifact, run: Runner) -> None:

@@ -119,7 +119,7 @@ def main(
     for name in rivals:
         if name not in NETWORKS:
             raise unknown("rival", name, NETWORKS)
-    with new_directory(output, force=False, marker=LIST) as folder:
+    with new_directory(output) as folder:
         files: list[PeerFile] = []
         for side in tile or [128]:
             for name in rivals:

@@ -37,7 +37,8 @@ def load_probes(path: Path, names: Sequence[str], shape: tuple[int, int, int, in
             known = set(place.namelist())
             return {name: _unpacked(place, name, shape) for name in names if name in known}
     except (OSError, ValueError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
-        raise InputError(f"cannot read the stored probe tiles {path} ({error}): export the bundle again") from error
+        reason = (error.strerror if isinstance(error, OSError) else None) or error
+        raise InputError(f"cannot read the stored probe tiles {path} ({reason}): export the bundle again") from error
 
 
 def _packed(sr: Array) -> bytes:

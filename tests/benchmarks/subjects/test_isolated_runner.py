@@ -51,6 +51,23 @@ def test_a_file_named_like_one_of_pythons_own_is_not_taken_for_it(
     assert Path.cwd() == tmp_path
 
 
+def test_nor_is_it_by_what_the_first_child_of_a_process_starts_beside_itself(tmp_path: Path) -> None:
+    """Python's resource tracker, which later children share."""
+    (tmp_path / "struct.py").write_text("raise SystemExit(open('taken', 'w').close())")
+    code = (
+        "import os, sys\n"
+        "from functools import partial\n"
+        "from benchmarks.subjects.isolated_runner import IsolatedRunner\n"
+        "from tests.benchmarks.subjects.child_runners import NearestRunner\n"
+        "if __name__ == '__main__':\n"
+        "    os.chdir(sys.argv[1])\n"
+        "    with IsolatedRunner('fake', 2, ((8, 8),), partial(NearestRunner, fault='')) as run:\n"
+        "        print(run.info.artifact)\n"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True, capture_output=True)
+    assert not (tmp_path / "taken").exists()
+
+
 @pytest.mark.parametrize(("fault", "doing"), [("crash", "running"), ("crash on opening", "loading")])
 def test_a_crash_becomes_an_error_that_names_the_signal(nearest: Callable[..., Runner], fault: str, doing: str) -> None:
     words = rf"^fake-fp32-8x8: the backend's process ended while {doing} \(SIGSEGV\)$"

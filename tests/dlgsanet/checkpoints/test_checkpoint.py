@@ -64,7 +64,21 @@ def test_save_and_load_keep_weights_metadata_and_activation(tmp_path: Path) -> N
     loaded = build_model(checkpoint)
     assert not loaded.training
     assert all(torch.equal(value, model.state_dict()[key]) for key, value in loaded.state_dict().items())
-    assert read_checkpoint(tmp_path / "a.safetensors", activation="relu").config.activation == "relu"
+    assert read_checkpoint(tmp_path / "a.safetensors", activation="sigmoid").config.activation == "sigmoid"
+
+
+def test_another_activation_than_the_file_says_is_refused() -> None:
+    """It would be another network, which would then be the reference of every check."""
+    with pytest.raises(
+        InputError, match=r"expected relu, which nano-x4\.safetensors says .* found softmax: leave it out"
+    ):
+        read_checkpoint("nano-x4", activation="softmax")
+
+
+def test_the_activation_of_a_file_that_does_not_say_it_is_taken(tmp_path: Path, state: dict[str, Tensor]) -> None:
+    torch.save(state, tmp_path / "x.pth")
+    read = read_checkpoint(tmp_path / "x.pth", activation="gelu")
+    assert read.config.activation == "gelu" and not read.notes
 
 
 def test_saving_twice_gives_the_same_bytes(tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ def test_commas_part_words_only_where_they_may() -> None:
     assert Words().values(["a,b", "c"]) == ("a,b", "c")
     assert Words(commas=True).values(["a,b", "c"]) == ("a", "b", "c")
     assert Words(commas=True).values(["a, b,", ""]) == ("a", "b")
+    with pytest.raises(InputError, match="between commas, found ',': name one"):
+        Words(commas=True).values(["a", ","])
 
 
 def test_words_are_read_and_what_cannot_be_read_is_refused() -> None:

@@ -110,13 +110,15 @@ def test_force_does_not_delete_a_folder_that_is_not_ours(tmp_path):
     photographs = tmp_path / "photographs"
     photographs.mkdir()
     (photographs / "wedding.jpg").write_text("x")
-    with (
-        pytest.raises(InputError, match=r"holds no manifest\.json"),
-        atomic.new_directory(photographs, force=True, marker="manifest.json"),
-    ):
+
+    def require_ours(folder):
+        if (folder / "wedding.jpg").exists():
+            raise InputError("there is a wedding in it")
+
+    with pytest.raises(InputError, match="wedding"), atomic.new_directory(photographs, True, require_ours):
         pytest.fail("the block must not run")
-    (photographs / "manifest.json").write_text("{}")
-    with atomic.new_directory(photographs, force=True, marker="manifest.json") as temporary:
+    (photographs / "wedding.jpg").rename(photographs / "manifest.json")
+    with atomic.new_directory(photographs, True, require_ours) as temporary:
         fill(temporary)
     assert listing(tmp_path) == ["photographs", "photographs/sub", "photographs/sub/file"]
 

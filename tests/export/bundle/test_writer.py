@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -154,8 +155,9 @@ def test_a_checkpoint_of_the_authors_form_exports(conformance: Path, tmp_path: P
 
 
 def test_the_activation_and_the_lowering_can_be_chosen(checkpoint: Path, tmp_path: Path) -> None:
+    torch.save(load_model(checkpoint).state_dict(), plain := tmp_path / "plain.pth")  # says no activation
     options = ExportOptions(("onnxruntime",), ((24, 20),), lowering="shift", activation="gelu")
-    manifest = export_bundle(checkpoint, tmp_path / "b", options)
+    manifest = export_bundle(plain, tmp_path / "b", options)
     assert manifest.artifacts[0].lowering == "shift"
     assert load_model(tmp_path / "b" / manifest.reference.checkpoint).config.activation == "gelu"
 
@@ -200,6 +202,11 @@ def test_a_requested_target_that_is_not_installed_is_an_error(
         (ExportOptions(lowering="unfolded"), "unknown lowering"),
         (ExportOptions(activation="tanh"), "unknown attention activation"),
         (ExportOptions(opset=7), "from 18 to"),
+        (ExportOptions(activation="gelu"), "says is its attention's activation, found gelu: leave it out"),
+        (ExportOptions(basis_rank="auto", max_drop=math.nan), "above 0 dB, found nan"),
+        (ExportOptions(search=True, max_drop=-1), "above 0 dB, found -1"),
+        (ExportOptions(max_drop=0.1), "neither is asked for"),
+        (ExportOptions(channels="bgr"), "--channels is for ONNX files"),
     ],
 )
 def test_bad_options_are_refused_before_any_work(
@@ -246,6 +253,15 @@ def test_force_replaces_no_folder_that_is_not_a_bundle(checkpoint: Path, tmp_pat
     with pytest.raises(InputError, match=MANIFEST):
         export_bundle(checkpoint, tmp_path / "photographs", ExportOptions(ONE.targets, ONE.tiles, force=True))
     assert (tmp_path / "photographs" / "one.png").exists()
+
+
+def test_force_deletes_nothing_that_was_put_into_a_bundle(checkpoint: Path, tmp_path: Path) -> None:
+    export_bundle(checkpoint, tmp_path / "b", ONE)
+    (tmp_path / "b" / "notes.txt").write_text("precious")
+    before = files_of(tmp_path / "b")
+    with pytest.raises(InputError, match=r"would delete '?notes\.txt"):
+        export_bundle(checkpoint, tmp_path / "b", replace(ONE, force=True))
+    assert files_of(tmp_path / "b") == before
 
 
 def test_a_place_that_cannot_be_written_is_an_input_error(checkpoint: Path, tmp_path: Path) -> None:

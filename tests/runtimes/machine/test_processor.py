@@ -6,12 +6,22 @@ import os
 
 import pytest
 
+from dlgsanet.errors import InputError
 from runtimes.machine import processor as devices
-from runtimes.machine.processor import available_threads, cpu_name, cpu_with_instructions
+from runtimes.machine.processor import available_threads, cpu_name, cpu_with_instructions, require_threads
 
 
 def test_threads_are_at_most_the_affinity():
     assert 1 <= available_threads() <= len(os.sched_getaffinity(0))
+
+
+@pytest.mark.parametrize("threads", [0, -1, 5, 999])
+def test_more_threads_than_processors_are_refused(monkeypatch, threads):
+    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    with pytest.raises(InputError, match=f"expected 1 to 4 threads.*found {threads}"):
+        require_threads(threads)
+    for allowed in (None, 1, 4):
+        require_threads(allowed)
 
 
 def test_hyperthreads_count_once(monkeypatch):

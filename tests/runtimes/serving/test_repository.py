@@ -116,6 +116,16 @@ def test_wrong_words_and_places(bundle: Path, tmp_path: Path, capsys: pytest.Cap
     assert main([*asked, "ovms"]) == 0 and (place / MARKER).is_file()
     assert main([*asked, "ovms"]) == 2
     assert main([*asked, "ovms", "--force", "--json"]) == 0
+    (place / "mine.txt").write_text("precious")
+    assert main([*asked, "ovms", "--force"]) == 2 and (place / "mine.txt").is_file()
+    assert "would delete" in capsys.readouterr().err
+
+
+def test_force_replaces_no_folder_that_only_looks_like_a_repository(bundle: Path, tmp_path: Path) -> None:
+    (tmp_path / MARKER).write_text("# my own repositories")
+    with pytest.raises(InputError, match="lists its files"):
+        write_repository(plan_repository(options(bundle, "ovms")), tmp_path, force=True)
+    assert (tmp_path / MARKER).read_text() == "# my own repositories"
 
 
 def test_the_readme_has_the_lines_that_start_and_judge_it(bundle: Path, tmp_path: Path) -> None:

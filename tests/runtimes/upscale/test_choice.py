@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dlgsanet.errors import UnavailableError
+from dlgsanet.errors import InputError, UnavailableError
 from dlgsanet.storage.cache_folder import OFF
 from dlgsanet.storage.shelf import KeptEntries
 from runtimes.bundle.foreign import Foreign, Pixels
@@ -75,6 +75,36 @@ def test_times_of_a_busy_machine_are_not_kept(bundle: Path, times: dict[str, flo
     chosen(bundle, said)
     chosen(bundle, said)
     assert len(timed) == 2
+
+
+def test_what_a_damaged_copy_showed_is_not_kept(bundle: Path, times: dict[str, float], monkeypatch) -> None:
+    """The same bundle, got once more, is the same to the cache."""
+    times["onnxruntime-fp32"] = 9.0
+    damaged = FamilyTime("openvino-fp32", None, "it was changed after it was written", damaged=True)
+    whole = choice.try_all
+    monkeypatch.setattr(
+        choice,
+        "try_all",
+        lambda *asked: replace(
+            found := whole(*asked),
+            families=tuple(damaged if it.family == damaged.family else it for it in found.families),
+        ),
+    )
+    for _ in range(2):
+        said: list[str] = []
+        assert chosen(bundle, said).startswith("onnxruntime-fp32")
+        assert "passed over openvino-fp32: it was changed after it was written" in said
+        assert "the only one of those that are undamaged that runs here" in said[-1]
+    monkeypatch.setattr(choice, "try_all", whole)
+    times["openvino-fp32"] = 4.0
+    assert chosen(bundle, []).startswith("openvino-fp32")
+
+
+def test_where_none_runs_since_files_are_damaged_the_input_is_at_fault(bundle: Path, times, monkeypatch) -> None:
+    damaged = Trials((FamilyTime("onnxruntime-fp32", None, "it was changed", damaged=True),), True)
+    monkeypatch.setattr(choice, "try_all", lambda *asked: damaged)
+    with pytest.raises(InputError, match="it was changed"):
+        chosen(bundle, [])
 
 
 def test_weights_in_int8_are_not_tried_beside_fp32(bundle: Path, times: dict[str, float], kit) -> None:

@@ -59,6 +59,7 @@ def test_a_plan_decodes_nothing(photo: Path, tmp_path: Path, monkeypatch: pytest
         ({"bundle": Path("b"), "tile": "8x8"}, "--tile belongs to --model"),
         ({"bundle": Path("nowhere")}, "nowhere"),
         ({"model": "m", "tile": "8"}, "expected --tile HxW"),
+        ({"model": "m", "skip_existing": True, "force": True}, "replaces it: give one of them"),
     ],
 )
 def test_what_does_not_fit_is_refused(photo: Path, tmp_path: Path, changes: dict[str, object], words: str) -> None:

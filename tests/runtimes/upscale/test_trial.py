@@ -42,6 +42,14 @@ def test_what_runs_is_timed_and_what_does_not_has_a_reason(bundle: Path, kit) ->
     assert all((trial.ms is None) == bool(trial.reason) for trial in found)
 
 
+def test_a_changed_file_is_told_from_what_this_machine_lacks(bundle: Path, kit) -> None:
+    kit.rewrite(bundle, 0, backend="tensorrt", id="tensorrt-fp32-16x16")
+    (bundle / "onnx" / "fp32-16x24.onnx").write_bytes(b"torn")
+    found = {trial.family: trial for trial in tried(bundle, "tensorrt-fp32", "onnxruntime-fp32", "openvino-fp32")}
+    assert [it.damaged for it in found.values()] == [False, True, False]
+    assert "was changed after it was written" in found["onnxruntime-fp32"].reason
+
+
 @pytest.mark.parametrize("bad", ["a", "b", "c"])
 def test_one_that_crashes_is_passed_over_and_the_others_go_on(bundle: Path, monkeypatch, bad: str) -> None:
     """Two are opened at once: the others begin again, one at a time, and the next child knows which one it was."""
