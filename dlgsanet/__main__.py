@@ -157,14 +157,20 @@ def _guarded(words: list[str], debug: bool) -> int:
         if "Abort" in names:
             return _fail("interrupted", ExitCode.INTERRUPTED, debug)
         if "ClickException" in names:
-            said = error.format_message()  # type: ignore[attr-defined]
-            return _fail(f"{said} Try: dlgsanet {words[0]} --help", ExitCode.USAGE, debug)
+            return _fail(f"{_usage(error)} Try: dlgsanet {words[0]} --help", ExitCode.USAGE, debug)
         if _is_out_of_memory(error):
             return _fail(f"out of memory ({error}): use a smaller --tile or image", ExitCode.USAGE, debug)
         if isinstance(error, OSError) and error.filename is not None:
             return _fail(f"{error.filename}: {error.strerror}; check the path and its rights", ExitCode.USAGE, debug)
         what = f"{type(error).__name__}: {one_line(str(error), 300)}"
         return _fail(f"internal error: {what} (run it again with --debug and report it)", ExitCode.INTERNAL, debug)
+
+
+def _usage(error: Any) -> str:
+    """The words of typer's click, with the value where pydantic refused it without saying it."""
+    said: str = error.format_message()
+    refused: Any = getattr(error.__cause__, "errors", list)()
+    return f"{said}, found {shown(str(refused[0].get('input')))}." if refused else said
 
 
 def _is_out_of_memory(error: Exception) -> bool:

@@ -17,6 +17,7 @@ from typing import Annotated
 
 from dlgsanet.errors import InputError, shown, unknown
 from dlgsanet.storage import json_text
+from dlgsanet.storage.regular import open_regular
 from dlgsanet.storage.toml_file import read_toml
 from dlgsanet.storage.typed_json import between, decode
 
@@ -243,12 +244,20 @@ def _rounded(limits: Limits) -> Limits:
     )
 
 
+def _json_or_toml(path: Path, advice: str) -> object:
+    try:
+        with open_regular(path) as stream:
+            is_json = path.suffix.lower() == ".json" or stream.read(1 << 10).lstrip().startswith(b"{")
+    except OSError:
+        is_json = False  # the reader says what is wrong
+    return json_text.read(path, 1 << 20, "a file of limits", advice) if is_json else read_toml(path)
+
+
 def read_limits(path: Path) -> LimitTable:
-    """The default limits with those in their place that a file gives: TOML or, by its suffix, JSON; a table for each
-    precision. Raises InputError for a file, a precision, a limit or a value that cannot be."""
+    """The default limits with those in their place that a file gives: TOML, or JSON, which begins with a brace; a table
+    for each precision. Raises InputError for a file, a precision, a limit or a value that cannot be."""
     advice = "see docs/reference/gates.md"
-    is_json = path.suffix.lower() == ".json"
-    found: object = json_text.read(path, 1 << 20, "a file of limits", advice) if is_json else read_toml(path)
+    found = _json_or_toml(path, advice)
     tables = decode(Mapping[str, Limits], found, path.name, advice)  # type: ignore[type-abstract]
     gates = dict(DEFAULT.gates)
     if not tables or not isinstance(found, dict):

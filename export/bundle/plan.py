@@ -52,6 +52,7 @@ def plan_export(model: str | Path, options: ExportOptions, say: Progress) -> Exp
     Raises InputError (network, target, tile, options that contradict one another) and UnavailableError (a
     requested target's package is missing).
     """
+    _require_kinds(options)
     _require_max_drop(options)
     rows = rows_of(options, say)
     require_packages(rows)
@@ -74,6 +75,15 @@ def plan_export(model: str | Path, options: ExportOptions, say: Progress) -> Exp
         if spoilt := spoilt_here(row.backend, row.precision):
             say(f"{row.name}: {spoilt}: {_UNSEEN}")
     return ExportPlan(options, network, rows, shapes)
+
+
+def _require_kinds(options: ExportOptions) -> None:
+    """For callers in Python, whose mistakes would only be found deep inside."""
+    if isinstance(options.targets, str):
+        raise InputError(f"expected a tuple of targets, found one text: give ({options.targets!r},)")
+    for tile in (*options.tiles, *options.frames):
+        if not isinstance(tile, str) and not (isinstance(tile, tuple) and [type(side) for side in tile] == [int, int]):
+            raise InputError(f"expected a tile (height, width) of whole LR pixels, found {tile!r}: give (128, 128)")
 
 
 def _require_max_drop(options: ExportOptions) -> None:

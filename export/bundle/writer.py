@@ -26,7 +26,7 @@ from export.networks.network import PreparedNetwork
 from export.quantization.layer_choice.choose import Int8
 from export.quantization.layer_choice.search import SearchLimits
 from runtimes.bundle.manifest import MANIFEST, SCHEMA, Artifact, Manifest, PackEntry, Reference, manifest_json
-from runtimes.bundle.replaceable import require_bundle_alone
+from runtimes.bundle.replaceable import require_bundle_alone, require_outside_bundles
 from runtimes.runner.overlap import DEFAULT_FILL, DEFAULT_OVERLAP
 
 
@@ -46,6 +46,7 @@ def export_bundle(
 
 def write_bundle(plan: ExportPlan, out: str | Path, say: Progress) -> Manifest:
     """Run a plan: `say` hears each step. Raises InputError (place), GateError and BackendError."""
+    require_outside_bundles(Path(out))
     with new_directory(out, force=plan.options.force, require_ours=require_bundle_alone) as bundle:
         network = plan.network.prepare(plan.options.of_network, say)
         kept = kept_here(plan.options.cache, tools(), sources())

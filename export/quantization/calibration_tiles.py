@@ -119,9 +119,10 @@ class _Cut:
 def _cuts_of(
     image: NDArray[np.uint8], name: str, scale: int, tile: tuple[int, int], rng: np.random.Generator
 ) -> list[_Cut]:
+    if min(image.shape[:2]) < 2 * scale:
+        found = f"found {name} of {image.shape[1]}x{image.shape[0]}"
+        raise InputError(f"expected calibration images of at least {2 * scale} pixels a side, {found}: take it out")
     hr = np.ascontiguousarray(crop_to_multiple(image, scale)).astype(np.uint8, copy=False)
-    if min(hr.shape[:2]) < 2 * scale:
-        raise InputError(f"expected calibration images of at least {2 * scale} pixels a side, found {name}")
     return _cuts(downscale_matlab8(hr, scale), hr, tile, rng)
 
 

@@ -29,16 +29,33 @@ def require_nothing_besides(folder: Path, listed: Collection[str]) -> None:
             )
 
 
+def require_outside_bundles(place: Path) -> None:
+    """Raise InputError for a new file or folder inside a bundle, which would be whole no longer."""
+    for folder in place.absolute().parents:
+        if (folder / MANIFEST).is_file() and _parts(folder) is not None:
+            raise InputError(
+                f"expected a place outside of bundles, found '{place}' inside '{folder}', which would not be what "
+                "its manifest says: choose another place"
+            )
+
+
 def _listed(folder: Path) -> Iterator[str]:
     """Paths of the files that a manifest lists. Raises InputError where there is none of a bundle."""
+    if (parts := _parts(folder)) is None:
+        said = f"{folder} holds no {MANIFEST} of a bundle, so --force will not replace it"
+        raise InputError(f"{said}; choose another name")
+    for part in parts:
+        files = part.get("files") if isinstance(part, dict) else None
+        yield from files if isinstance(files, dict) else ()
+
+
+def _parts(folder: Path) -> list[json_text.Json] | None:
+    """What a manifest says of its artifacts and its reference; None where it is none of a bundle."""
     try:
         told = json_text.read(folder / MANIFEST, MAX_MANIFEST_BYTES, "a manifest", "")
     except InputError:
-        told = None
+        return None
     artifacts = told.get("artifacts") if isinstance(told, dict) else None
     if not isinstance(told, dict) or not isinstance(artifacts, list) or "reference" not in told:
-        said = f"{folder} holds no {MANIFEST} of a bundle, so --force will not replace it"
-        raise InputError(f"{said}; choose another name")
-    for part in (*artifacts, told["reference"]):
-        files = part.get("files") if isinstance(part, dict) else None
-        yield from files if isinstance(files, dict) else ()
+        return None
+    return [*artifacts, told["reference"]]

@@ -32,8 +32,8 @@ def available_threads() -> int:
 def require_threads(threads: int | None) -> None:
     """Raise InputError for more threads than this machine can run at once, where an engine would crawl; None is all
     that this process may use."""
-    if threads is not None and not 1 <= threads <= _cpus():
-        raise InputError(f"expected 1 to {_cpus()} threads, as this machine has processors, found {threads}")
+    if threads is not None and (type(threads) is not int or not 1 <= threads <= _cpus()):
+        raise InputError(f"expected 1 to {_cpus()} threads, as this machine has processors, found {threads!r}")
 
 
 def _cpus() -> int:

@@ -20,6 +20,7 @@ from runtimes import open_served
 from runtimes.backends.kserve.address import parse_served
 from runtimes.backends.torch.runner import TorchRunner
 from runtimes.bundle.manifest import read_manifest
+from runtimes.bundle.replaceable import require_outside_bundles
 from runtimes.runner.contract import Runner, RunOptions
 from runtimes.runner.tile_family import PictureSizes
 from runtimes.runner.tiling import Array, Tile
@@ -199,6 +200,7 @@ def plan_jobs(
     """
     jobs, failed = [], []
     for folder in dict.fromkeys(target.parent for target in targets):
+        require_outside_bundles(folder / "any")
         require_writable_folder(folder)
     there = [target for target in targets if target.exists()]
     if there and not (options.skip_existing or options.force):

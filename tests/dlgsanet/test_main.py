@@ -87,6 +87,19 @@ def test_wrong_option_is_usage(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        (["check", "b", "--max-drop", "x"], "'x'"),
+        (["bench", "b", "--runs", "3"], "'3'"),
+        (["bench", "b", "--runs", "1.5"], "'1.5'"),
+    ],
+)
+def test_a_value_of_a_wrong_kind_is_said(words: list[str], found: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert door.main(words) == 2
+    assert f"'{words[2]}'" in (said := capsys.readouterr().err) and f", found {found}. Try: dlgsanet" in said
+
+
+@pytest.mark.parametrize(
     "words", [["upscale", "", "-o", "x"], ["upscale", "a.png", "-o", ""], ["check", "b", "--data="], ["verify", ""]]
 )
 def test_a_variable_that_is_not_set_is_no_folder(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:

@@ -24,9 +24,9 @@ def test_a_rougher_precision_is_allowed_more() -> None:
         assert (fine[name] > rough[name]) is name.startswith("to_reference"), name
 
 
-@pytest.mark.parametrize("suffix", ["toml", "json"])
-def test_a_file_changes_what_it_names_and_nothing_else(tmp_path: Path, suffix: str) -> None:
-    path = tmp_path / f"mine.{suffix}"
+@pytest.mark.parametrize(("suffix", "name"), [("toml", "mine.toml"), ("json", "mine.json"), ("json", "limits.toml")])
+def test_a_file_changes_what_it_names_and_nothing_else(tmp_path: Path, suffix: str, name: str) -> None:
+    path = tmp_path / name
     tables = {"int8": {"patch": 20, "shift": 0.05}, "pal6": {"drop_mean_db": 0.2}, "approximate": {"speck": 1.0}}
     lines = [
         line for name, table in tables.items() for line in (f"[{name}]", *(f"{k} = {v}" for k, v in table.items()))

@@ -95,6 +95,13 @@ def test_no_tiles_are_refused(tiles: int) -> None:
         CalibrationOptions(tiles=tiles)
 
 
+@pytest.mark.parametrize("side", [1, 7])
+def test_an_image_too_small_is_named(folder: Path, side: int) -> None:
+    write_picture(folder / "odd.png", noise(9, side, 7))
+    with pytest.raises(InputError, match=rf"at least 8 pixels a side, found odd\.png of {side}x9: take it out"):
+        calibration_set(4, (32, 32), CalibrationOptions(str(folder)))
+
+
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError):
         calibration_set(4, (32, 32), CalibrationOptions(str(tmp_path)))

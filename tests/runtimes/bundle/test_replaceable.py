@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dlgsanet.errors import InputError
-from runtimes.bundle.replaceable import require_bundle_alone
+from runtimes.bundle.replaceable import require_bundle_alone, require_outside_bundles
 
 
 def test_a_bundle_with_its_cards_and_engines_may_go_damaged_or_of_another_version_too(bundle: Path) -> None:
@@ -27,6 +27,16 @@ def test_a_file_besides_is_named(bundle: Path, name: str) -> None:
     (bundle / name).write_text("precious")
     with pytest.raises(InputError, match=f"would delete '?{name}.* move it away, or choose another name"):
         require_bundle_alone(bundle)
+
+
+@pytest.mark.parametrize("name", ["sub", "onnx/sub", "out/deep/picture.png"])
+def test_nothing_new_is_put_into_a_bundle(bundle: Path, name: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="expected a place outside of bundles"):
+        require_outside_bundles(bundle / name)
+    (tmp_path / "web").mkdir()
+    (tmp_path / "web" / "manifest.json").write_text('{"name": "my web app"}')
+    require_outside_bundles(tmp_path / "web" / name)
+    require_outside_bundles(bundle)  # beside others
 
 
 @pytest.mark.parametrize("text", ['{"name": "my web app"}', "not json", "[]", '{"artifacts": {}, "reference": 1}', ""])

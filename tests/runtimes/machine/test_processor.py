@@ -15,10 +15,10 @@ def test_threads_are_at_most_the_affinity():
     assert 1 <= available_threads() <= len(os.sched_getaffinity(0))
 
 
-@pytest.mark.parametrize("threads", [0, -1, 5, 999])
+@pytest.mark.parametrize("threads", [0, -1, 5, 999, "2", 2.0, True])
 def test_more_threads_than_processors_are_refused(monkeypatch, threads):
     monkeypatch.setattr(os, "cpu_count", lambda: 4)
-    with pytest.raises(InputError, match=f"expected 1 to 4 threads.*found {threads}"):
+    with pytest.raises(InputError, match=f"expected 1 to 4 threads.*found {threads!r}"):
         require_threads(threads)
     for allowed in (None, 1, 4):
         require_threads(allowed)
