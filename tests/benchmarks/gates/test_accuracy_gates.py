@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 
 import pytest
+import torch
 
 from benchmarks.gates.accuracy_gates import (
     GATES,
@@ -17,7 +18,15 @@ from benchmarks.gates.accuracy_gates import (
     judge_tiling,
 )
 from benchmarks.gates.limits import DEFAULT, TILING_DROP_MEAN_DB, LimitTable
+from dlgsanet.checkpoints import load_model
+from dlgsanet.checkpoints.checkpoint import shipped_names
 from dlgsanet.errors import InputError
+from dlgsanet.imaging.photographs import PHOTOGRAPHS
+from dlgsanet.imaging.pixels import to_hwc, to_nchw
+from dlgsanet.imaging.resize import crop_to_multiple, downscale_matlab8
+from dlgsanet.metrics import psnr
+from runtimes.runner.overlap import DEFAULT_FILL, DEFAULT_OVERLAP, DEFAULT_TILE
+from runtimes.runner.tiling import Array, upscale_tiled
 
 GOOD = Figures(
     precision="fp32",
@@ -165,3 +174,25 @@ def test_a_checkpoint_below_bicubic_is_said_and_fails_unless_allowed() -> None:
     assert judge_checkpoint(12.21, 28.42, allowed=True) == Verdict("pass", verdict.reason + " (allowed)")
     assert judge_checkpoint(28.42, 28.42).gate == "pass" and judge_checkpoint(None, 28.42).gate == "pass"
     assert "20.10 dB in RGB where bicubic has 26.00" in judge_checkpoint(20.1, 26.0, colour="rgb").reason
+
+
+SMALLER_THAN_A_TILE = [name for name in shipped_names() if not name.endswith("x2")]
+"""Those whose LR of the bundle's own photographs fits into one tile."""
+
+
+@pytest.mark.parametrize("name", SMALLER_THAN_A_TILE)
+def test_tiles_do_not_fail_the_first_check_of_a_shipped_network(name: str) -> None:
+    """`export` and `check` without options judge by the two photographs of the parity pack."""
+    model = load_model(name)
+    scale, drops = model.config.scale, []
+
+    def reference(lr: Array) -> Array:
+        return model(torch.from_numpy(lr)).numpy()
+
+    for photograph in PHOTOGRAPHS:
+        hr = crop_to_multiple(photograph.read(), scale)
+        lr = to_nchw(downscale_matlab8(hr, scale))
+        tiled = upscale_tiled(reference, lr, scale, DEFAULT_TILE, DEFAULT_OVERLAP, DEFAULT_FILL)
+        whole, cut = (psnr(to_hwc(sr), hr, border=scale) for sr in (reference(lr), tiled))
+        drops.append(whole - cut)
+    assert judge_tiling(drops).gate == "pass", drops
