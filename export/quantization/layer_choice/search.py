@@ -47,7 +47,7 @@ class SearchLimits:
 
     mean_db: float = MAX_DROP_DB
     worst_db: float = 0.13
-    ssim: float = 0.0017
+    ssim: float = 0.0019
 
     def hold(self, loss: Loss) -> bool:
         """Sizes are judged, as in the gates: an unexplained gain is suspect too."""
