@@ -84,4 +84,5 @@ def require_repository_alone(folder: Path) -> None:
         said = f"{folder} holds no {MARKER} that lists its files, so --force will not replace it"
         raise InputError(f"{said}; choose another name")
     names = json_text.parse(found[1], MARKER, "choose another name")
-    require_nothing_besides(folder, {MARKER, *(names if isinstance(names, list) else ())})
+    listed = {name for name in names if isinstance(name, str)} if isinstance(names, list) else set()
+    require_nothing_besides(folder, {MARKER, *listed})
