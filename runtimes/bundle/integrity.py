@@ -46,12 +46,14 @@ def require_only(bundle: str | Path, folder: str, listed: Collection[str], begin
     path in the bundle. With `beginning`, only what lies in the folder itself and is called so is looked at."""
     root = Path(bundle)
     found = files_inside(root / folder) if not beginning else (root / folder).glob(f"{glob.escape(beginning)}*")
-    for path in found:
-        name = path.relative_to(root).as_posix()
-        if name not in listed:
-            raise InputError(
-                f"bundle '{bundle}': {shown(name)} is not in the manifest: remove it, or get the bundle again"
-            )
+    if (name := first_besides(root, found, listed)) is not None:
+        raise InputError(f"bundle '{bundle}': {shown(name)} is not in the manifest: remove it, or get the bundle again")
+
+
+def first_besides(root: Path, found: Iterable[Path], listed: Collection[str]) -> str | None:
+    """The first of the files found that is not `listed`, by its path in `root`; None where all are."""
+    names = (path.relative_to(root).as_posix() for path in found)
+    return next((name for name in names if name not in listed), None)
 
 
 def files_inside(folder: Path) -> Iterator[Path]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dlgsanet.errors import InputError, shown
 from dlgsanet.storage import json_text
-from runtimes.bundle.integrity import files_inside
+from runtimes.bundle.integrity import files_inside, first_besides
 from runtimes.bundle.manifest import MANIFEST, MAX_MANIFEST_BYTES
 from runtimes.bundle.whole import built, cards
 
@@ -21,12 +21,11 @@ def require_bundle_alone(folder: Path) -> None:
 
 def require_nothing_besides(folder: Path, listed: Collection[str]) -> None:
     """Raise InputError for a file in a folder, or a link, that is not `listed` by its path in it."""
-    for path in files_inside(folder):
-        if (name := path.relative_to(folder).as_posix()) not in listed:
-            raise InputError(
-                f"--force would delete {shown(name)} in '{folder}', which does not belong to what it replaces: "
-                "move it away, or choose another name"
-            )
+    if (name := first_besides(folder, files_inside(folder), listed)) is not None:
+        raise InputError(
+            f"--force would delete {shown(name)} in '{folder}', which does not belong to what it replaces: "
+            "move it away, or choose another name"
+        )
 
 
 def require_outside_bundles(place: Path) -> None:

@@ -77,7 +77,7 @@ def chosen_runner(
             yield run
             return
     said = f"no artifact of '{bundle}' can run here: {'; '.join(reasons) or 'it has none'}"
-    raise InputError(said) if any(trial.damaged for trial in trials) else UnavailableError(said)
+    raise InputError(said) if _some_damaged(trials) else UnavailableError(said)
 
 
 def _opened(bundle: Path, prefix: str, options: RunOptions, only_for: PictureSizes | None) -> Runner:
@@ -102,10 +102,14 @@ def ranked(trials: Sequence[FamilyTime]) -> list[FamilyTime]:
     return ranks
 
 
+def _some_damaged(trials: Sequence[FamilyTime]) -> bool:
+    return any(trial.damaged for trial in trials)
+
+
 def _why(taken: FamilyTime, trials: Sequence[FamilyTime]) -> str:
     others = [trial for trial in trials if trial.ms is not None and trial is not taken]
     if not others:
-        whole = " of those that are undamaged" if any(trial.damaged for trial in trials) else ""
+        whole = " of those that are undamaged" if _some_damaged(trials) else ""
         return f", the only one{whole} that runs here"
     next_best = min(others, key=lambda it: it.ms or 0.0)
     return (
@@ -129,7 +133,7 @@ def _trials(bundle: Path, manifest: Manifest, options: RunOptions, say: Say) -> 
         say(f"passed over {family}: {reason}; take it by --artifact")
     if not found.steady:
         say("this machine is busy: they are timed again next time")
-    elif ranked(found.families) and not any(trial.damaged for trial in found.families):
+    elif ranked(found.families) and not _some_damaged(found.families):
         KeptEntries(options.cache).keep(_KIND, key, {_FILE: typed_json.encode(KeptTimes(found.families)).encode()})
     return found.families
 

@@ -192,7 +192,7 @@ class _Contest:
 
     def _pass_over(self, family: str, error: EdgeError) -> None:
         self.failed[family] = str(error)
-        if is_damage(error):
+        if _is_damage(error):
             self.damaged.add(family)
 
     def _opened(self, family: str) -> tuple[Racer, Callable[[], None]] | EdgeError:
@@ -232,7 +232,7 @@ class _Contest:
         return run
 
 
-def is_damage(error: EdgeError) -> bool:
+def _is_damage(error: EdgeError) -> bool:
     """Whether it is the file's own fault, so that another copy of the bundle may be whole."""
     return isinstance(error, InputError) and not isinstance(error, UnfitError)
 
